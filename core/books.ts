@@ -1,0 +1,226 @@
+/**
+ * The working books of one batch: mutable copies of what was loaded, and the only functions that write entries to them. Every
+ * change of a balance goes through `post*`, so that balances and ledger entries cannot part (I2).
+ */
+import type { Command } from './command.ts';
+import { assert } from './errors.ts';
+import type { Allocation, Disposition, Instant, LocationId, OrderId, OrderLine, Policy, Program, Sku } from './model.ts';
+import { draw, type FreeByLocation, type Pools, poolsOf } from './pools.ts';
+import type { Facts, ItemState, ListingState, PromiseEntry, ShortLine, State, StockEntry, StoredOrder } from './state.ts';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+export type ListingBook = Mutable<ListingState>;
+
+export type ItemBook = {
+  readonly sku: Sku;
+  /** Key: location and disposition. */
+  readonly onHand: Map<string, { location: LocationId; disposition: Disposition; quantity: number; countedAsOf: Instant | null }>;
+  readonly allocatedAt: Map<LocationId, number>;
+  readonly heldAt: Map<LocationId, number>;
+  readonly consumed: Map<string, number>;
+  readonly listings: readonly ListingBook[];
+  /** Key: order id and line. */
+  readonly shorts: Map<string, ShortLine>;
+  readonly moreShorts: boolean;
+  readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
+  /** The command that last changed it. */
+  touchedBy: number | null;
+  /** True once a line that waited got all it wanted. */
+  hasFilled: boolean;
+};
+
+export type Books = {
+  readonly policy: Policy;
+  readonly programs: ReadonlyMap<string, Program>;
+  readonly sellsAt: ReadonlySet<LocationId>;
+  readonly knownLocations: ReadonlySet<LocationId>;
+  readonly programOf: ReadonlyMap<string, string>;
+  readonly items: Map<Sku, ItemBook>;
+  /** Items that the command at hand changed. */
+  readonly touched: Set<ItemBook>;
+  readonly listings: Map<number, { listing: ListingBook; item: ItemBook }>;
+  readonly listingByRef: ReadonlyMap<string, number>;
+  readonly orders: Map<OrderId, StoredOrder>;
+  readonly changedOrders: Set<OrderId>;
+  readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
+  readonly counted: Facts['counted'][number][];
+  readonly stock: StockEntry[];
+  readonly promises: PromiseEntry[];
+};
+
+export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
+export const lineKey = (orderId: OrderId, lineRef: string): string => `${orderId} ${lineRef}`;
+export const refKey = (channel: string, listingRef: string): string => `${channel} ${listingRef}`;
+
+function openItem(state: ItemState): ItemBook {
+  const allocatedAt = new Map<LocationId, number>();
+  for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
+  return {
+    sku: state.sku,
+    onHand: new Map(state.balances.map((b) => [stockKey(b.location, b.disposition), { ...b }])),
+    allocatedAt,
+    heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
+    consumed: new Map(state.consumed.map((c) => [c.program, c.quantity])),
+    listings: state.listings.map((listing) => ({ ...listing })),
+    shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
+    moreShorts: state.moreShorts,
+    recentEntries: state.recentEntries.map((entry) => ({ ...entry })),
+    touchedBy: null,
+    hasFilled: false,
+  };
+}
+
+export function openBooks(state: State): Books {
+  const items = new Map(state.items.map((item) => [item.sku, openItem(item)]));
+  const listings = new Map<number, { listing: ListingBook; item: ItemBook }>();
+  for (const item of items.values()) for (const listing of item.listings) listings.set(listing.id, { listing, item });
+  return {
+    policy: state.policy,
+    programs: new Map(state.policy.programs.map((program) => [program.id, program])),
+    sellsAt: new Set(state.locations.filter((location) => location.sells).map((location) => location.id)),
+    knownLocations: new Set(state.locations.map((location) => location.id)),
+    programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
+    items,
+    touched: new Set(),
+    listings,
+    listingByRef: new Map(state.listingRefs.map((r) => [refKey(r.channel, r.listingRef), r.listing])),
+    orders: new Map(state.orders.map((order) => [order.id, order])),
+    changedOrders: new Set(),
+    filled: new Map(),
+    counted: [],
+    stock: [],
+    promises: [],
+  };
+}
+
+/** Free units of an item per place that sells: sellable less allocated less held. */
+export function freeOf(books: Books, item: ItemBook): FreeByLocation {
+  const free = new Map<LocationId, number>();
+  for (const location of books.sellsAt) {
+    const sellable = item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0;
+    free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - (item.heldAt.get(location) ?? 0));
+  }
+  return free;
+}
+
+export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
+  poolsOf(books.policy, item.sku, free, item.consumed);
+
+export function touch(books: Books, item: ItemBook, commandId: number): void {
+  item.touchedBy = commandId;
+  books.touched.add(item);
+}
+
+/** Writes one stock entry and its balance. */
+export function postStock(item: ItemBook, books: Books, entry: Omit<StockEntry, 'sku'>): void {
+  if (entry.delta === 0) return;
+  const key = stockKey(entry.location, entry.disposition);
+  const balance = item.onHand.get(key) ?? {
+    location: entry.location,
+    disposition: entry.disposition,
+    quantity: 0,
+    countedAsOf: null,
+  };
+  balance.quantity += entry.delta;
+  assert(Number.isSafeInteger(balance.quantity), `on hand of ${item.sku} at ${entry.location} is not a whole number`);
+  item.onHand.set(key, balance);
+  item.recentEntries.push({
+    location: entry.location,
+    disposition: entry.disposition,
+    delta: entry.delta,
+    occurredAt: entry.occurredAt,
+  });
+  touch(books, item, entry.commandId);
+  books.stock.push({ ...entry, sku: item.sku });
+}
+
+/**
+ * A movement, by the count rule: one that happened up to the last count of its place is written with its compensation, since
+ * the count already saw it (DESIGN section 5; Square and Odoo do the same, facts/more-channels 3.3).
+ */
+export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntry, 'sku'>): void {
+  const countedAsOf = item.onHand.get(stockKey(entry.location, entry.disposition))?.countedAsOf ?? null;
+  postStock(item, books, entry);
+  if (countedAsOf === null || entry.occurredAt > countedAsOf) return;
+  postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
+}
+
+export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEntry, 'sku'>): void {
+  const allocated = (item.allocatedAt.get(entry.location) ?? 0) + entry.delta;
+  assert(allocated >= 0, `allocated of ${item.sku} at ${entry.location} would be ${allocated}`);
+  item.allocatedAt.set(entry.location, allocated);
+  item.consumed.set(entry.program, (item.consumed.get(entry.program) ?? 0) + entry.consumed);
+  touch(books, item, entry.commandId);
+  books.promises.push({ ...entry, sku: item.sku });
+}
+
+type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
+
+const entryOf = (command: Command, owner: LineOwner, allocation: Allocation) => ({
+  commandId: command.id,
+  location: allocation.location,
+  program: allocation.program,
+  pool: allocation.pool,
+  orderId: owner.orderId,
+  lineRef: owner.lineRef,
+  occurredAt: command.occurredAt,
+});
+
+/** Promises up to `wanted` units to a line; answers what was drawn. */
+export function allocateUnits(
+  item: ItemBook,
+  books: Books,
+  command: Command,
+  ask: LineOwner & { readonly program: string; readonly wanted: number },
+): Allocation[] {
+  const program = books.programs.get(ask.program);
+  // An order outlives its program: without one it draws nothing, and its lines stay short where everybody sees them.
+  if (program === undefined || ask.wanted <= 0) return [];
+  const free = freeOf(books, item);
+  const drawn = draw(program, ask.wanted, poolsFor(books, item, free), free);
+  for (const part of drawn) {
+    const consumed = part.pool === 'own' ? part.quantity : 0;
+    postPromise(item, books, { ...entryOf(command, ask, part), kind: 'allocate', delta: part.quantity, consumed });
+  }
+  return drawn;
+}
+
+/**
+ * Takes `units` off a line's allocations. `release` takes the last drawn and gives it back to its pool; `ship` takes the first drawn
+ * and leaves the pool drawn: so what a line holds depends on its totals alone, not on the order in which they came.
+ */
+export function takeUnits(
+  item: ItemBook,
+  books: Books,
+  command: Command,
+  ask: LineOwner & { readonly kind: 'release' | 'ship'; readonly units: number; readonly allocations: readonly Allocation[] },
+): { readonly taken: Allocation[]; readonly left: Allocation[] } {
+  const left: Allocation[] = [];
+  const taken: Allocation[] = [];
+  let open = ask.units;
+  const isRelease = ask.kind === 'release';
+  for (const part of isRelease ? [...ask.allocations].reverse() : ask.allocations) {
+    const quantity = Math.min(open, part.quantity);
+    open -= quantity;
+    if (quantity < part.quantity) left.push({ ...part, quantity: part.quantity - quantity });
+    if (quantity === 0) continue;
+    taken.push({ ...part, quantity });
+    const drawn = Math.max(0, item.consumed.get(part.program) ?? 0);
+    // Never below 0: units drawn before the pool was filled anew are not protected twice.
+    const consumed = isRelease && part.pool === 'own' ? -Math.min(quantity, drawn) : 0;
+    postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });
+  }
+  return { taken, left: isRelease ? left.reverse() : left };
+}
+
+/** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */
+export function mergeAllocations(parts: readonly Allocation[]): Allocation[] {
+  const merged = new Map<string, Allocation>();
+  for (const part of parts) {
+    const key = `${part.location} ${part.program} ${part.pool}`;
+    const before = merged.get(key);
+    merged.set(key, before === undefined ? part : { ...part, quantity: before.quantity + part.quantity });
+  }
+  return [...merged.values()];
+}

@@ -1,0 +1,260 @@
+/**
+ * `decide(state, commands, now) -> facts`: the one function that all stock and promises go through.
+ *
+ * Guarantees: pure and deterministic (same input, byte-equal output); input is never changed; a command that is refused, or
+ * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
+ */
+import {
+  type Books,
+  allocateUnits,
+  freeOf,
+  type ItemBook,
+  lineKey,
+  type ListingBook,
+  mergeAllocations,
+  openBooks,
+  poolsFor,
+  stockKey,
+  touch,
+} from './books.ts';
+import { type Command, type ObservedCommand, orderOf } from './command.ts';
+import { Defect } from './errors.ts';
+import type { ChannelRule, CommandId, Instant, OrderId, Policy } from './model.ts';
+import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
+import { type Pools, promisableTo } from './pools.ts';
+import { PUBLISH_VERSION, publish, type PublishInputs } from './publish.ts';
+import { CommandRefused } from './refusal.ts';
+import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
+import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
+
+function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
+  const known = books.listings.get(body.listing);
+  if (known === undefined) {
+    throw new CommandRefused('unknown-listing', `listing ${body.listing} is gone`, { fix: 'nothing to do: it was unmapped meanwhile' });
+  }
+  known.listing.seenSold = body.seenSold;
+  known.listing.seenUntil = body.until;
+  touch(books, known.item, command.id);
+  return true;
+}
+
+/** True when the command changed anything. */
+function apply(books: Books, command: Command): boolean {
+  const body = command.body;
+  switch (body.kind) {
+    case 'order-state':
+      return applyOrderState(books, command, body);
+    case 'ship':
+      return applyShip(books, command, body);
+    case 'receive':
+      return applyReceive(books, command, body);
+    case 'adjust':
+      return applyAdjust(books, command, body);
+    case 'count':
+      return applyCount(books, command, body);
+    case 'transfer':
+      return applyTransfer(books, command, body);
+    case 'inspect':
+      return applyInspect(books, command, body);
+    case 'return':
+      return applyReturn(books, command, body);
+    case 'observed':
+      return applyObserved(books, command, body);
+    case 'review':
+      touch(books, itemFor(books, body.sku), command.id);
+      return true;
+    default:
+      throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
+  }
+}
+
+const priorityOf = (policy: Policy, program: string): number =>
+  policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;
+
+/**
+ * Gives free units to the lines that wait: program priority, then who came first, then id. Done after every command, not once a
+ * batch, so that a later order of the same batch does not pass those who wait.
+ */
+function fillShorts(books: Books, item: ItemBook, cause: Command): void {
+  if (item.shorts.size === 0 || ![...freeOf(books, item).values()].some((units) => units > 0)) return;
+  const rank = (s: ShortLine): readonly (number | string)[] => [
+    priorityOf(books.policy, s.program),
+    s.placedAt,
+    s.id,
+    s.line.lineRef,
+  ];
+  const waiting = [...item.shorts.values()].sort((a, b) => {
+    const [x, y] = [rank(a), rank(b)];
+    for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
+    return 0;
+  });
+  const dry = new Set<string>();
+  for (const short of waiting) {
+    if (dry.has(short.program)) continue;
+    const key = lineKey(short.id, short.line.lineRef);
+    const line = short.line;
+    const ask = { orderId: short.id, lineRef: line.lineRef, program: short.program, wanted: openUnits(line) - allocatedUnits(line) };
+    const drawn = allocateUnits(item, books, cause, ask);
+    if (drawn.length === 0) {
+      dry.add(short.program);
+      continue;
+    }
+    const allocations = mergeAllocations([...line.allocations, ...drawn]);
+    const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
+    if (after.short > 0) item.shorts.set(key, { ...short, line: after });
+    else {
+      item.shorts.delete(key);
+      item.hasFilled = true;
+    }
+    const order = books.orders.get(short.id);
+    if (order !== undefined) {
+      books.orders.set(order.id, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
+      books.changedOrders.add(order.id);
+    } else {
+      books.filled.set(key, { orderId: short.id, line: after });
+    }
+  }
+}
+
+function ruleFor(policy: Policy, listing: ListingBook): ChannelRule | undefined {
+  const rules = policy.channels.filter((rule) => rule.channel === listing.channel);
+  return rules.find((rule) => rule.sku === listing.sku) ?? rules.find((rule) => rule.sku === '*');
+}
+
+const inFlightOf = (listing: ListingBook, now: Instant): number => {
+  if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
+  return Math.max(0, listing.seenSold - listing.ownSold);
+};
+
+function inputsFor(books: Books, item: ItemBook, listing: ListingBook, pools: Pools, now: Instant): PublishInputs | null {
+  const rule = ruleFor(books.policy, listing);
+  const program = rule === undefined ? undefined : books.programs.get(rule.program);
+  if (rule === undefined || program === undefined) return null;
+  const may = listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
+  const free = freeOf(books, item);
+  const promise = promisableTo({ ...program, locations: may }, pools, free);
+  const own = pools.own.find((share) => share.program === program.id);
+  const others = pools.own.reduce((sum, share) => sum + (share.program === program.id ? 0 : share.remaining), 0);
+  const inFlight = inFlightOf(listing, now);
+  return {
+    publishVersion: PUBLISH_VERSION,
+    policyVersion: books.policy.version,
+    program: program.id,
+    drawOrder: program.drawOrder,
+    places: may.map((location) => ({
+      location,
+      sellable: item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
+      allocated: item.allocatedAt.get(location) ?? 0,
+      held: item.heldAt.get(location) ?? 0,
+    })),
+    free: pools.free,
+    own: { units: own?.units ?? 0, consumed: own?.consumed ?? 0, remaining: own?.remaining ?? 0 },
+    protectedForOthers: others,
+    fromOwn: promise.own,
+    fromShared: promise.shared,
+    sharePercent: rule.sharePercent,
+    safetyStock: rule.safetyStock,
+    buffer: rule.buffer,
+    inFlight: inFlight * listing.pack,
+    inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
+    hideAtOrBelow: rule.hideAtOrBelow,
+    cap: rule.cap,
+    pack: listing.pack,
+  };
+}
+
+/** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
+function targetsOf(books: Books, item: ItemBook, now: Instant): TargetFact[] {
+  const pools = poolsFor(books, item);
+  const targets: TargetFact[] = [];
+  for (const listing of item.listings) {
+    const inputs = inputsFor(books, item, listing, pools, now);
+    if (inputs === null) continue;
+    const before = listing.target;
+    const after = { quantity: publish(inputs), ownSold: listing.ownSold, ownOpen: listing.ownOpen, inFlight: inputs.inFlight / listing.pack };
+    const isSame =
+      before !== null &&
+      before.quantity === after.quantity &&
+      before.ownSold === after.ownSold &&
+      before.ownOpen === after.ownOpen &&
+      before.inFlight === after.inFlight;
+    if (!isSame) targets.push({ listing: listing.id, sku: item.sku, version: (before?.version ?? 0) + 1, ...after, inputs });
+  }
+  return targets;
+}
+
+function nextReviewOf(item: ItemBook, now: Instant): Instant | null {
+  // Only when some left the list: else the next look would find the same lines waiting, for ever.
+  if (item.moreShorts && item.hasFilled) return now;
+  const moments = item.listings.flatMap((l) => (l.seenUntil !== null && l.seenUntil > now ? [l.seenUntil] : []));
+  return moments.length === 0 ? null : Math.min(...moments);
+}
+
+function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
+  return [...freeOf(books, item)].map(([location, free]) => ({ sku: item.sku, location, quantity: Math.max(0, -free) }));
+}
+
+function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Facts {
+  const touched = [...books.items.values()].filter((item) => item.touchedBy !== null).sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  const listings = touched.flatMap((item) => item.listings);
+  const changed = [...books.changedOrders].sort();
+  return {
+    stock: books.stock,
+    promises: books.promises,
+    orders: changed.flatMap((id) => books.orders.get(id) ?? []),
+    filledLines: [...books.filled.values()],
+    counted: books.counted,
+    deficits: touched.flatMap((item) => deficitsOf(books, item)),
+    listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({ listing: id, ownSold, ownOpen, seenSold, seenUntil })),
+    targets: touched.flatMap((item) => targetsOf(books, item, now)),
+    reviews: touched.map((item) => ({ sku: item.sku, nextReviewAt: nextReviewOf(item, now) })),
+    outcomes,
+  };
+}
+
+const parkedBy = (commandId: CommandId, error: unknown): Outcome => {
+  if (error instanceof CommandRefused) {
+    return { commandId, kind: 'parked', code: error.reasonCode, reason: error.message, field: error.field, fix: error.fix };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const fix = 'a defect of allot: report it with the output of allot parked show, then allot parked retry after an upgrade';
+  return { commandId, kind: 'parked', code: 'defect', reason: message, field: null, fix };
+};
+
+type Attempt = { readonly facts: Facts } | { readonly failed: Command; readonly error: unknown };
+
+/** Decides all but the parked; stops at a throw that may have left the books half written. */
+function attempt(state: State, commands: readonly Command[], now: Instant, parked: ReadonlyMap<CommandId, Outcome>): Attempt {
+  const books = openBooks(state);
+  const stoppedOrders = new Set<OrderId>();
+  const outcomes: Outcome[] = [];
+  for (const command of commands) {
+    const order = orderOf(command.body);
+    const before = parked.get(command.id);
+    if (before !== undefined || (order !== null && stoppedOrders.has(order))) {
+      if (order !== null) stoppedOrders.add(order);
+      const fix = `it follows by itself when the earlier one is retried`;
+      const reason = `an earlier command of order ${order} is parked`;
+      outcomes.push(before ?? { commandId: command.id, kind: 'parked', code: 'behind-parked', reason, field: null, fix });
+      continue;
+    }
+    try {
+      books.touched.clear();
+      outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
+      for (const item of books.touched) fillShorts(books, item, { ...command, occurredAt: now });
+    } catch (error) {
+      return { failed: command, error };
+    }
+  }
+  return { facts: factsOf(books, now, outcomes) };
+}
+
+/** `commands` in the order they were recorded; `state` must hold every order, listing and item they touch. */
+export function decide(state: State, commands: readonly Command[], now: Instant): Facts {
+  const parked = new Map<CommandId, Outcome>();
+  for (;;) {
+    const result = attempt(state, commands, now, parked);
+    if ('facts' in result) return result.facts;
+    parked.set(result.failed.id, parkedBy(result.failed.id, result.error));
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The words of the model as types. Plain data, no behaviour. The glossary is core/README.md.
+ * Quantities are whole numbers of base units of an item, unless a name says otherwise; instants are epoch milliseconds.
+ */
+
+export type Instant = number;
+export type Sku = string;
+export type LocationId = string;
+/** `connector:name`, for example `shopify:main`. */
+export type ChannelId = string;
+export type ProgramId = string;
+/** `channelId/orderRef`. */
+export type OrderId = string;
+export type ListingId = number;
+export type CommandId = number;
+
+/** Who says how much there is at a location. Exactly one each. */
+export type StockMaster = 'allot' | 'shopify' | '3pl' | 'erp';
+
+export const DISPOSITIONS = ['sellable', 'quarantine', 'damaged', 'rework', 'scrap'] as const;
+export type Disposition = (typeof DISPOSITIONS)[number];
+
+/**
+ * `sellable`: the platform lowers the number itself when it sells, and wants what may be sold (Shopify, Amazon, EDI 846).
+ * `onHandLessOwnOpen`: the platform subtracts its own open orders from the number it was given (Walmart, Faire).
+ */
+export type QuantityBasis = 'sellable' | 'onHandLessOwnOpen';
+
+export type ChannelMode = 'shadow' | 'live' | 'paused';
+
+export type DrawOrder = 'ownOnly' | 'ownThenShared' | 'sharedThenOwn';
+
+/** Program: a demand segment with its own rules. Lower `priority` is served first from new supply. */
+export type Program = {
+  readonly id: ProgramId;
+  readonly priority: number;
+  readonly drawOrder: DrawOrder;
+  /** Where its demand may be filled from, in order of preference. */
+  readonly locations: readonly LocationId[];
+};
+
+/** Units of an item that nobody but `program` may take. A `receipt` refill starts the protection anew with each receipt of the item. */
+export type PoolRule = {
+  readonly program: ProgramId;
+  /** An item, or `*` for every item without a rule of its own. */
+  readonly sku: Sku | '*';
+  readonly units: number;
+  readonly refill: 'never' | 'receipt';
+};
+
+/** What one channel may show of what its program could be promised. */
+export type ChannelRule = {
+  readonly channel: ChannelId;
+  readonly program: ProgramId;
+  readonly sku: Sku | '*';
+  /** Percent of the promise, 0 to 100, rounded down. */
+  readonly sharePercent: number;
+  /** Never promised to this channel, units. */
+  readonly safetyStock: number;
+  /** Kept back for sales still on their way, units. */
+  readonly buffer: number;
+  /** Shows 0 at or below this number; null never hides. */
+  readonly hideAtOrBelow: number | null;
+  readonly cap: number | null;
+};
+
+/** The whole policy that decisions are made under; `version` is stored on every decision. */
+export type Policy = {
+  readonly version: number;
+  readonly programs: readonly Program[];
+  readonly pools: readonly PoolRule[];
+  readonly channels: readonly ChannelRule[];
+  /** How long a read number that no order explains lowers what is shown, milliseconds. */
+  readonly inFlightMs: number;
+};
+
+/** Units of one order line promised from one place and one pool. */
+export type Allocation = {
+  readonly location: LocationId;
+  readonly program: ProgramId;
+  readonly pool: 'own' | 'shared';
+  readonly quantity: number;
+};
+
+/** Base units: listing units times the pack of the listing. */
+export type OrderLine = {
+  readonly lineRef: string;
+  readonly listing: ListingId | null;
+  readonly sku: Sku | null;
+  /** Base units in one listing unit. */
+  readonly pack: number;
+  readonly ordered: number;
+  readonly cancelled: number;
+  readonly returned: number;
+  /** As the platform reports it; the platform subtracts only what it does not know to be shipped. */
+  readonly reportedShipped: number;
+  /** As our ledger has it. */
+  readonly shipped: number;
+  readonly allocations: readonly Allocation[];
+  /** Accepted by the platform, wanted, and neither shipped nor allocated. */
+  readonly short: number;
+};
+
+export type Order = {
+  readonly id: OrderId;
+  readonly channel: ChannelId;
+  readonly program: ProgramId;
+  readonly placedAt: Instant;
+  readonly lines: readonly OrderLine[];
+};
+
+export type Listing = {
+  readonly id: ListingId;
+  readonly channel: ChannelId;
+  readonly listingRef: string;
+  readonly sku: Sku;
+  readonly pack: number;
+  /** Where this listing may sell from; empty means wherever its program may. */
+  readonly locations: readonly LocationId[];
+};

@@ -1,0 +1,106 @@
+/**
+ * Orders as states: what a connector hands over is a whole order with totals per line, never a transition.
+ *
+ * Guarantees: `joinOrder` is commutative, associative and idempotent, so duplicates, delays and disorder of one order's states
+ * end in one final state. `ordered` and `cancelled` follow the newest version; `shipped` and `returned` only grow, from any
+ * version, since goods that left do not come back by a message (a return is its own total).
+ */
+import type { Instant } from './model.ts';
+
+/** Totals of one line, in listing units (a 6-pack listing counts packs). cancelled <= ordered; shipped + cancelled may not exceed ordered. */
+export type OrderLineState = {
+  readonly lineRef: string;
+  /** The connector's opaque listing reference; null where the line names nothing that a listing could be (custom line, deleted product). */
+  readonly listingRef: string | null;
+  /** The seller's SKU as the platform printed it: a hint for people, never used to decide. */
+  readonly skuHint: string | null;
+  readonly ordered: number;
+  readonly cancelled: number;
+  readonly shipped: number;
+  readonly returned: number;
+  /** Written by `joinOrder` alone: the newest order version that named this line. */
+  readonly version?: number;
+};
+
+export type Obligation = { readonly kind: 'acknowledge' | 'accept' | 'ship'; readonly dueAt: Instant };
+
+export type OrderState = {
+  /** The platform's own order id, opaque, unique in the channel. */
+  readonly orderRef: string;
+  /** What a person at the platform calls it ("#1001", a PO number). */
+  readonly displayRef: string;
+  /** Grows with every change on the platform: its version, or its modified time in milliseconds. */
+  readonly version: number;
+  readonly placedAt: Instant;
+  readonly modifiedAt: Instant;
+  /** Orders that the marketplace fulfils from its own stock never touch ours. */
+  readonly fulfilledBy: 'seller' | 'marketplace';
+  readonly locationRef: string | null;
+  readonly obligations: readonly Obligation[];
+  readonly lines: readonly OrderLineState[];
+};
+
+/**
+ * What a line's totals mean for the books. A line that the newest state no longer names is wholly cancelled (platforms drop removed
+ * lines from later payloads), and what left can no longer be cancelled. Read off, never stored: a joined state keeps the raw
+ * totals, or the order of arrival would show in it.
+ */
+export function settleLine(order: OrderState, line: OrderLineState): OrderLineState {
+  const cancelled = versionOf(order, line) < order.version ? line.ordered : line.cancelled;
+  return { ...line, cancelled: Math.max(0, Math.min(cancelled, line.ordered - line.shipped)) };
+}
+
+const versionOf = (order: OrderState, line: OrderLineState): number => line.version ?? order.version;
+
+/** The greater text; any name before none. A line never moves to another listing: platforms give a changed item a new line. */
+const greaterName = (a: string | null, b: string | null): string | null => (a === null || (b !== null && b > a) ? b : a);
+
+type Versioned = OrderLineState & { readonly version: number };
+
+function joinLine(a: Versioned, b: Versioned): Versioned {
+  const isTie = a.version === b.version;
+  const newer = b.version > a.version ? b : a;
+  return {
+    lineRef: a.lineRef,
+    listingRef: greaterName(a.listingRef, b.listingRef),
+    skuHint: greaterName(a.skuHint, b.skuHint),
+    ordered: isTie ? Math.max(a.ordered, b.ordered) : newer.ordered,
+    cancelled: isTie ? Math.max(a.cancelled, b.cancelled) : newer.cancelled,
+    shipped: Math.max(a.shipped, b.shipped),
+    returned: Math.max(a.returned, b.returned),
+    version: newer.version,
+  };
+}
+
+/** All but the lines and the moments: the newer state's; of two with one version, the greater as text. */
+const headOf = ({ orderRef, displayRef, version, fulfilledBy, locationRef, obligations }: OrderState) => ({
+  orderRef,
+  displayRef,
+  version,
+  fulfilledBy,
+  locationRef,
+  obligations: obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
+});
+
+function joinHead(a: OrderState, b: OrderState): ReturnType<typeof headOf> {
+  const [x, y] = [headOf(a), headOf(b)];
+  if (x.version !== y.version) return x.version > y.version ? x : y;
+  return JSON.stringify(x) >= JSON.stringify(y) ? x : y;
+}
+
+/** The state after both have been seen, in one form: lines by reference, each with the version that last named it. */
+export function joinOrder(a: OrderState, b: OrderState): OrderState {
+  const lines = new Map<string, Versioned>();
+  for (const order of [a, b]) {
+    for (const line of order.lines) {
+      const versioned = { ...line, version: versionOf(order, line) };
+      lines.set(line.lineRef, joinLine(lines.get(line.lineRef) ?? versioned, versioned));
+    }
+  }
+  return {
+    ...joinHead(a, b),
+    placedAt: Math.min(a.placedAt, b.placedAt),
+    modifiedAt: Math.max(a.modifiedAt, b.modifiedAt),
+    lines: [...lines.values()].sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1)),
+  };
+}

@@ -1,0 +1,260 @@
+/**
+ * Orders as states, applied: the difference between what a line now says and what the books hold becomes ships, releases,
+ * allocations and returns.
+ *
+ * | a line's totals say           | the books do                                                   |
+ * | shipped grew                  | ship from its allocations; beyond them from its first place    |
+ * | open (ordered-cancelled-shipped) < allocated | release the difference                      |
+ * | open > allocated              | allocate; what is not there becomes `short` (I4)               |
+ * | returned grew                 | the goods enter quarantine                                     |
+ *
+ * Guarantees: applying a state twice changes nothing; a line is never dropped; a request to cancel frees nothing, only a total.
+ */
+import {
+  allocateUnits,
+  type Books,
+  type ItemBook,
+  lineKey,
+  mergeAllocations,
+  postMovement,
+  refKey,
+  takeUnits,
+  touch,
+} from './books.ts';
+import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
+import type { Allocation, Order, OrderLine } from './model.ts';
+import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
+import { CommandRefused } from './refusal.ts';
+import type { StoredOrder } from './state.ts';
+
+export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - line.cancelled - line.shipped);
+export const allocatedUnits = (line: OrderLine): number => line.allocations.reduce((sum, part) => sum + part.quantity, 0);
+
+const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
+
+/** Every total of every line is a whole number from 0; what a platform cannot mean is refused by field. */
+function checkTotals(order: OrderState): void {
+  const refs = new Set<string>();
+  order.lines.forEach((line, index) => {
+    if (refs.has(line.lineRef)) {
+      throw new CommandRefused('duplicate-line', `order ${order.displayRef} names line ${line.lineRef} twice`, {
+        field: `lines[${index}].lineRef`,
+        fix: 'a defect of the connector: line references are unique within an order; retry with allot parked retry after an upgrade',
+      });
+    }
+    refs.add(line.lineRef);
+    for (const total of TOTALS) {
+      const value = line[total];
+      if (Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000) continue;
+      throw new CommandRefused('impossible-quantity', `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${value}`, {
+        field: `lines[${index}].${total}`,
+        fix: 'correct the order on its platform; allot retries when a newer state arrives, or drop it with allot parked drop',
+      });
+    }
+  });
+}
+
+function newLine(books: Books, channel: string, state: OrderLineState, order: OrderState, index: number): OrderLine {
+  const listingId = state.listingRef === null ? undefined : books.listingByRef.get(refKey(channel, state.listingRef));
+  const known = listingId === undefined ? undefined : books.listings.get(listingId);
+  if (state.listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
+    throw new CommandRefused(
+      'unmapped-listing',
+      `order ${order.displayRef} on ${channel} names listing ${state.listingRef} (SKU ${state.skuHint ?? 'none'}), which is mapped to no item`,
+      {
+        field: `lines[${index}].listingRef`,
+        fix: `allot listings map ${channel} ${state.listingRef} SKU; all that waits for it is then retried by itself`,
+      },
+    );
+  }
+  return {
+    lineRef: state.lineRef,
+    listing: known?.listing.id ?? null,
+    sku: known?.listing.sku ?? null,
+    pack: known?.listing.pack ?? 1,
+    ordered: 0,
+    cancelled: 0,
+    returned: 0,
+    reportedShipped: 0,
+    shipped: 0,
+    allocations: [],
+    short: 0,
+  };
+}
+
+/** Own sales of the line's listing, in listing units, for the number its platform keeps itself. */
+function countOwnSales(books: Books, command: Command, before: OrderLine, after: OrderLine): void {
+  const known = after.listing === null ? undefined : books.listings.get(after.listing);
+  if (known === undefined) return;
+  const sold = (line: OrderLine) => (line.ordered - line.cancelled) / line.pack;
+  const open = (line: OrderLine) => Math.max(0, (line.ordered - line.cancelled - line.reportedShipped) / line.pack);
+  known.listing.ownSold += sold(after) - sold(before);
+  known.listing.ownOpen += open(after) - open(before);
+  touch(books, known.item, command.id);
+}
+
+function shipUnits(item: ItemBook, books: Books, command: Command, order: Order, line: OrderLine, units: number): OrderLine {
+  const owner = { orderId: order.id, lineRef: line.lineRef };
+  // Drawn first where nothing was: what a program ships comes out of its pool, whenever its order was heard of (I5).
+  const undrawn = Math.max(0, units - allocatedUnits(line));
+  const drawn = allocateUnits(item, books, command, { ...owner, program: order.program, wanted: undrawn });
+  const allocations = mergeAllocations([...line.allocations, ...drawn]);
+  const { taken, left } = takeUnits(item, books, command, { ...owner, kind: 'ship', units, allocations });
+  const beyond = units - taken.reduce((sum, part) => sum + part.quantity, 0);
+  const place = line.allocations[0]?.location ?? books.programs.get(order.program)?.locations[0];
+  const parts: readonly Pick<Allocation, 'location' | 'quantity'>[] =
+    beyond > 0 && place !== undefined ? [...taken, { location: place, quantity: beyond }] : taken;
+  for (const part of parts) {
+    postMovement(item, books, {
+      commandId: command.id,
+      location: part.location,
+      disposition: 'sellable',
+      delta: -part.quantity,
+      kind: 'ship',
+      occurredAt: command.occurredAt,
+    });
+  }
+  return { ...line, shipped: line.shipped + units, allocations: left };
+}
+
+/** Brings a line's allocations to what is open; the rest is short. */
+function settlePromise(item: ItemBook, books: Books, command: Command, order: Order, line: OrderLine): OrderLine {
+  const owner = { orderId: order.id, lineRef: line.lineRef };
+  const open = openUnits(line);
+  const have = allocatedUnits(line);
+  let allocations = line.allocations;
+  if (have > open) {
+    allocations = takeUnits(item, books, command, { ...owner, kind: 'release', units: have - open, allocations }).left;
+  } else if (have < open) {
+    const drawn = allocateUnits(item, books, command, { ...owner, program: order.program, wanted: open - have });
+    allocations = mergeAllocations([...allocations, ...drawn]);
+  }
+  const settled = { ...line, allocations };
+  const short = open - allocatedUnits(settled);
+  const key = lineKey(order.id, line.lineRef);
+  const after = { ...settled, short };
+  if (short > 0) item.shorts.set(key, { ...order, line: after });
+  else item.shorts.delete(key);
+  touch(books, item, command.id);
+  return after;
+}
+
+function returnUnits(item: ItemBook, books: Books, command: Command, order: Order, units: number): void {
+  const place = books.programs.get(order.program)?.locations[0];
+  if (units <= 0 || place === undefined) return;
+  postMovement(item, books, {
+    commandId: command.id,
+    location: place,
+    disposition: 'quarantine',
+    delta: units,
+    kind: 'return',
+    occurredAt: command.occurredAt,
+  });
+}
+
+function applyLine(books: Books, command: Command, order: Order, before: OrderLine, state: OrderLineState): OrderLine {
+  const reportedShipped = state.shipped * before.pack;
+  const totals: OrderLine = {
+    ...before,
+    ordered: state.ordered * before.pack,
+    cancelled: Math.min(state.cancelled, state.ordered) * before.pack,
+    returned: state.returned * before.pack,
+    reportedShipped,
+  };
+  countOwnSales(books, command, before, totals);
+  const item = before.sku === null ? undefined : books.items.get(before.sku);
+  if (item === undefined) return totals;
+  const newlyShipped = Math.max(0, reportedShipped - before.shipped);
+  const shipped = newlyShipped > 0 ? shipUnits(item, books, command, order, totals, newlyShipped) : totals;
+  returnUnits(item, books, command, order, totals.returned - before.returned);
+  return settlePromise(item, books, command, order, shipped);
+}
+
+/** `stored` may have come back from jsonb, which orders keys its own way: the join brings it into one form. */
+const sameState = (joined: OrderState, stored: OrderState): boolean =>
+  JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
+
+/** A marketplace's own order asks nothing of our stock; what we promised before it became one is released. */
+const notOurs = (before: OrderLine, state: OrderLineState): OrderLineState => ({
+  ...state,
+  ordered: 0,
+  cancelled: 0,
+  shipped: before.reportedShipped / before.pack,
+  returned: before.returned / before.pack,
+});
+
+/** Takes a state of an order in; false when it says nothing new. */
+export function applyOrderState(books: Books, command: Command, body: OrderStateCommand): boolean {
+  checkTotals(body.order);
+  const id = orderIdOf(body.channel, body.order.orderRef);
+  const stored = books.orders.get(id);
+  const joined = joinOrder(stored?.state ?? body.order, body.order);
+  if (stored !== undefined && sameState(joined, stored.state)) return false;
+  const program = stored?.program ?? books.programOf.get(body.channel);
+  if (program === undefined) {
+    throw new CommandRefused('unknown-channel', `channel ${body.channel} belongs to no program`, {
+      field: 'channel',
+      fix: `give ${body.channel} a program in the configuration file and restart`,
+    });
+  }
+  const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
+  const known = new Map(stored?.lines.map((line) => [line.lineRef, line]));
+  // All lines are resolved before the first is applied: a refused command must not have touched the books.
+  const pairs = joined.lines.map((state, index) => {
+    const before = books.filled.get(lineKey(id, state.lineRef))?.line ?? known.get(state.lineRef);
+    // A line may be named only by a later or an older state than the first that came.
+    const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
+    return { state, before: isNamed ? before : newLine(books, body.channel, state, joined, index) };
+  });
+  const isOurs = joined.fulfilledBy === 'seller';
+  const lines = pairs.map(({ before, state }) =>
+    applyLine(books, command, order, before, isOurs ? settleLine(joined, state) : notOurs(before, state)),
+  );
+  keepOrder(books, { ...order, lines, state: joined });
+  return true;
+}
+
+function keepOrder(books: Books, order: StoredOrder): void {
+  for (const line of order.lines) books.filled.delete(lineKey(order.id, line.lineRef));
+  books.orders.set(order.id, order);
+  books.changedOrders.add(order.id);
+}
+
+/** A person's or a warehouse's word that units left. */
+export function applyShip(books: Books, command: Command, body: ShipCommand): boolean {
+  const order = books.orders.get(body.orderId);
+  if (order === undefined) {
+    throw new CommandRefused('unknown-order', `order ${body.orderId} is not known`, {
+      field: 'orderId',
+      fix: 'write it as channel/order, for example shopify:main/gid://shopify/Order/1001',
+    });
+  }
+  const asked = new Map(body.lines?.map((line) => [line.lineRef, line.quantity]));
+  const currentOf = (line: OrderLine) => books.filled.get(lineKey(order.id, line.lineRef))?.line ?? line;
+  const plan = order.lines.map(currentOf).map((line) => ({
+    line,
+    units: body.lines === null ? allocatedUnits(line) : (asked.get(line.lineRef) ?? 0),
+  }));
+  for (const lineRef of asked.keys()) {
+    if (order.lines.some((line) => line.lineRef === lineRef)) continue;
+    throw new CommandRefused('unknown-line', `order ${body.orderId} has no line ${lineRef}`, {
+      field: 'lines',
+      fix: `its lines are ${order.lines.map((line) => line.lineRef).join(', ')}`,
+    });
+  }
+  for (const { line, units } of plan) {
+    if (Number.isSafeInteger(units) && units >= 0 && units <= openUnits(line)) continue;
+    throw new CommandRefused('ship-beyond-open', `line ${line.lineRef} has ${openUnits(line)} open units, not ${units}`, {
+      field: 'quantity',
+      fix: `ship at most ${openUnits(line)}`,
+    });
+  }
+  if (plan.every(({ units }) => units === 0)) return false;
+  const lines = plan.map(({ line, units }) => {
+    const item = line.sku === null ? undefined : books.items.get(line.sku);
+    if (item === undefined || units === 0) return line;
+    return settlePromise(item, books, command, order, shipUnits(item, books, command, order, line, units));
+  });
+  keepOrder(books, { ...order, lines });
+  return true;
+}

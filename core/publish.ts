@@ -1,0 +1,144 @@
+/**
+ * The published number of a listing: one versioned function, in DESIGN's order, every step a line of the explanation.
+ *
+ * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
+ * stored with each target, the sentences are rendered when somebody asks.
+ */
+import type { DrawOrder, Instant, LocationId, ProgramId } from './model.ts';
+
+/** Raise it when a step changes: a stored target is explained by the function that made it. */
+export const PUBLISH_VERSION = 1;
+
+export type PublishInputs = {
+  readonly publishVersion: number;
+  readonly policyVersion: number;
+  readonly program: ProgramId;
+  readonly drawOrder: DrawOrder;
+  /** Per place the program may use: sellable, allocated (to anybody) and held. */
+  readonly places: readonly {
+    readonly location: LocationId;
+    readonly sellable: number;
+    readonly allocated: number;
+    readonly held: number;
+  }[];
+  /** Free units of the item in all places, before anyone's protection. */
+  readonly free: number;
+  readonly own: { readonly units: number; readonly consumed: number; readonly remaining: number };
+  /** Units still protected for other programs. */
+  readonly protectedForOthers: number;
+  /** What the draw order lets this program take of its own and of the shared pool. */
+  readonly fromOwn: number;
+  readonly fromShared: number;
+  readonly sharePercent: number;
+  readonly safetyStock: number;
+  readonly buffer: number;
+  /** Base units. */
+  readonly inFlight: number;
+  readonly inFlightUntil: Instant | null;
+  readonly hideAtOrBelow: number | null;
+  readonly cap: number | null;
+  readonly pack: number;
+};
+
+export type Step = {
+  readonly id: StepId;
+  /** What this step did to the number; the last step's `result` is the published quantity. */
+  readonly change: number;
+  readonly result: number;
+  readonly says: string;
+};
+
+export type StepId =
+  | 'supply'
+  | 'committed'
+  | 'held'
+  | 'protected'
+  | 'drawOrder'
+  | 'share'
+  | 'safetyStock'
+  | 'buffer'
+  | 'inFlight'
+  | 'hideAtOrBelow'
+  | 'cap'
+  | 'pack'
+  | 'floor';
+
+export type Explanation = { readonly quantity: number; readonly unit: string; readonly steps: readonly Step[] };
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** The quantity alone, in listing units (packs): what the hot path computes. */
+export function publish(inputs: PublishInputs): number {
+  const promise = inputs.fromOwn + inputs.fromShared;
+  const shared = Math.floor((promise * inputs.sharePercent) / 100);
+  const kept = shared - inputs.safetyStock - inputs.buffer - inputs.inFlight;
+  const hidden = inputs.hideAtOrBelow !== null && kept <= inputs.hideAtOrBelow ? Math.min(kept, 0) : kept;
+  const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
+  return Math.max(0, Math.floor(capped / inputs.pack));
+}
+
+type Draft = { id: StepId; result: number; says: string };
+
+function promiseDrafts(inputs: PublishInputs): Draft[] {
+  const supply = sum(inputs.places.map((place) => place.sellable));
+  const committed = sum(inputs.places.map((place) => place.allocated));
+  const held = sum(inputs.places.map((place) => place.held));
+  const names = inputs.places.map((place) => `${place.location} ${place.sellable}`).join(', ');
+  const free = supply - committed - held;
+  const reachable = Math.max(0, free);
+  return [
+    { id: 'supply', result: supply, says: `sellable on hand where ${inputs.program} may draw (${names || 'no place'})` },
+    { id: 'committed', result: supply - committed, says: `${committed} allocated to open orders of every channel` },
+    { id: 'held', result: free, says: `${held} held` },
+    {
+      id: 'protected',
+      result: Math.min(reachable, Math.max(0, inputs.free - inputs.protectedForOthers)),
+      says: `${inputs.protectedForOthers} of ${inputs.free} free units are protected for other programs`,
+    },
+    {
+      id: 'drawOrder',
+      result: inputs.fromOwn + inputs.fromShared,
+      says:
+        `${inputs.fromOwn} from its own pool (${inputs.own.units} protected, ${inputs.own.consumed} drawn, ` +
+        `${inputs.own.remaining} left) and ${inputs.fromShared} shared, by ${inputs.drawOrder}`,
+    },
+  ];
+}
+
+function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
+  const share = Math.floor((promise * inputs.sharePercent) / 100);
+  const safety = share - inputs.safetyStock;
+  const buffer = safety - inputs.buffer;
+  const inFlight = buffer - inputs.inFlight;
+  const isHidden = inputs.hideAtOrBelow !== null && inFlight <= inputs.hideAtOrBelow;
+  const hidden = isHidden ? Math.min(inFlight, 0) : inFlight;
+  const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
+  const packs = Math.floor(capped / inputs.pack);
+  return [
+    { id: 'share', result: share, says: `${inputs.sharePercent} % of the promise, rounded down` },
+    { id: 'safetyStock', result: safety, says: `${inputs.safetyStock} safety stock, never promised` },
+    { id: 'buffer', result: buffer, says: `${inputs.buffer} buffer of the channel` },
+    { id: 'inFlight', result: inFlight, says: `${inputs.inFlight} sold there by its own number, their orders still on the way` },
+    {
+      id: 'hideAtOrBelow',
+      result: hidden,
+      says: inputs.hideAtOrBelow === null ? 'no hide rule' : `shows 0 at or below ${inputs.hideAtOrBelow}`,
+    },
+    { id: 'cap', result: capped, says: inputs.cap === null ? 'no cap' : `at most ${inputs.cap}` },
+    { id: 'pack', result: packs, says: `whole listing units of ${inputs.pack}, rounded down` },
+    { id: 'floor', result: Math.max(0, packs), says: 'never below 0' },
+  ];
+}
+
+/** The same number with a line per step: from any line's result the next follows by its own words. */
+export function explain(inputs: PublishInputs): Explanation {
+  const drafts = promiseDrafts(inputs);
+  const all = [...drafts, ...ruleDrafts(inputs, inputs.fromOwn + inputs.fromShared)];
+  let before = 0;
+  const steps = all.map((draft): Step => {
+    const step = { id: draft.id, change: draft.result - before, result: draft.result, says: draft.says };
+    before = draft.result;
+    return step;
+  });
+  return { quantity: before, unit: inputs.pack === 1 ? 'units' : `packs of ${inputs.pack}`, steps };
+}

@@ -1,0 +1,156 @@
+/**
+ * What `decide` reads and what it answers: plain data, loaded and written by db/ in one transaction.
+ */
+import type {
+  ChannelId,
+  CommandId,
+  Disposition,
+  Instant,
+  Listing,
+  ListingId,
+  LocationId,
+  Order,
+  OrderId,
+  OrderLine,
+  Policy,
+  ProgramId,
+  Sku,
+  StockMaster,
+} from './model.ts';
+import type { OrderState } from './order-state.ts';
+import type { PublishInputs } from './publish.ts';
+
+export type StockBalance = {
+  readonly location: LocationId;
+  readonly disposition: Disposition;
+  readonly quantity: number;
+  /** Moment of the last count; a movement from before it is absorbed. */
+  readonly countedAsOf: Instant | null;
+};
+
+export type PromiseBalance = {
+  readonly location: LocationId;
+  readonly program: ProgramId;
+  readonly pool: 'own' | 'shared';
+  readonly allocated: number;
+};
+
+export type Target = {
+  readonly version: number;
+  readonly quantity: number;
+  readonly ownSold: number;
+  readonly ownOpen: number;
+  readonly inFlight: number;
+};
+
+export type ListingState = Listing & {
+  /** Units (of the listing) sold on its own channel and not cancelled, over all time, as our orders tell. */
+  readonly ownSold: number;
+  /** Of these, not yet reported shipped. */
+  readonly ownOpen: number;
+  /** Units sold in all, as a read of the platform implied; null when orders explain every read. */
+  readonly seenSold: number | null;
+  readonly seenUntil: Instant | null;
+  readonly target: Target | null;
+};
+
+export type ItemState = {
+  readonly sku: Sku;
+  readonly balances: readonly StockBalance[];
+  readonly promises: readonly PromiseBalance[];
+  readonly held: readonly { readonly location: LocationId; readonly quantity: number }[];
+  /** Own-pool units drawn since the pool was last filled. */
+  readonly consumed: readonly { readonly program: ProgramId; readonly quantity: number }[];
+  readonly listings: readonly ListingState[];
+  /** Lines that wait for this item, whoever's; at most some hundreds, first served first. */
+  readonly shorts: readonly ShortLine[];
+  /** True when the database holds more of them. */
+  readonly moreShorts: boolean;
+  /** Ledger entries later than the earliest `asOf` among the batch's counts of this item; empty without counts. */
+  readonly recentEntries: readonly {
+    readonly location: LocationId;
+    readonly disposition: Disposition;
+    readonly delta: number;
+    readonly occurredAt: Instant;
+  }[];
+};
+
+export type ShortLine = Omit<Order, 'lines'> & { readonly line: OrderLine };
+
+export type StoredOrder = Order & { readonly state: OrderState };
+
+export type State = {
+  readonly policy: Policy;
+  readonly locations: readonly { readonly id: LocationId; readonly master: StockMaster; readonly sells: boolean }[];
+  readonly channels: readonly { readonly id: ChannelId; readonly program: ProgramId }[];
+  readonly items: readonly ItemState[];
+  readonly orders: readonly StoredOrder[];
+  /** Listing references of the batch's orders that resolve to nothing are absent here. */
+  readonly listingRefs: readonly { readonly channel: ChannelId; readonly listingRef: string; readonly listing: ListingId }[];
+};
+
+export type StockEntry = {
+  readonly commandId: CommandId;
+  readonly sku: Sku;
+  readonly location: LocationId;
+  readonly disposition: Disposition;
+  readonly delta: number;
+  readonly kind: 'receive' | 'adjust' | 'count' | 'transfer' | 'inspect' | 'ship' | 'return' | 'absorb';
+  readonly occurredAt: Instant;
+};
+
+export type PromiseEntry = {
+  readonly commandId: CommandId;
+  readonly sku: Sku;
+  readonly location: LocationId;
+  readonly program: ProgramId;
+  readonly pool: 'own' | 'shared';
+  readonly kind: 'allocate' | 'release' | 'ship' | 'refill';
+  /** Change of what is allocated. */
+  readonly delta: number;
+  /** Change of what the program has drawn from its own pool. */
+  readonly consumed: number;
+  readonly orderId: OrderId | null;
+  readonly lineRef: string | null;
+  readonly occurredAt: Instant;
+};
+
+export type TargetFact = Target & { readonly listing: ListingId; readonly sku: Sku; readonly inputs: PublishInputs };
+
+export type Outcome =
+  | { readonly commandId: CommandId; readonly kind: 'applied' | 'unchanged' }
+  | {
+      readonly commandId: CommandId;
+      readonly kind: 'parked';
+      readonly code: string;
+      readonly reason: string;
+      readonly field: string | null;
+      readonly fix: string;
+    };
+
+export type Facts = {
+  readonly stock: readonly StockEntry[];
+  readonly promises: readonly PromiseEntry[];
+  /** Whole orders as they stand after the batch. */
+  readonly orders: readonly StoredOrder[];
+  /** Lines of other orders that gained units. */
+  readonly filledLines: readonly { readonly orderId: OrderId; readonly line: OrderLine }[];
+  readonly counted: readonly {
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly disposition: Disposition;
+    readonly asOf: Instant;
+  }[];
+  /** Every touched place where more is promised than there is, and 0 where that ended. */
+  readonly deficits: readonly { readonly sku: Sku; readonly location: LocationId; readonly quantity: number }[];
+  readonly listings: readonly {
+    readonly listing: ListingId;
+    readonly ownSold: number;
+    readonly ownOpen: number;
+    readonly seenSold: number | null;
+    readonly seenUntil: Instant | null;
+  }[];
+  readonly targets: readonly TargetFact[];
+  readonly reviews: readonly { readonly sku: Sku; readonly nextReviewAt: Instant | null }[];
+  readonly outcomes: readonly Outcome[];
+};

@@ -1,0 +1,166 @@
+/**
+ * Commands on goods: receive, adjust, count, transfer, inspect, return.
+ *
+ * Guarantees: a person's command that would take more than there is, is refused with the number there is; a count writes one
+ * signed entry, `count - balance as of its moment`, so that movements after it stand.
+ */
+import { type Books, freeOf, type ItemBook, postMovement, postPromise, postStock, stockKey, touch } from './books.ts';
+import type {
+  AdjustCommand,
+  Command,
+  CountCommand,
+  InspectCommand,
+  ReceiveCommand,
+  ReturnCommand,
+  TransferCommand,
+} from './command.ts';
+import type { Disposition, LocationId, Sku } from './model.ts';
+import { poolRuleFor } from './pools.ts';
+import { CommandRefused } from './refusal.ts';
+
+export function itemFor(books: Books, sku: Sku): ItemBook {
+  const item = books.items.get(sku);
+  if (item !== undefined) return item;
+  throw new CommandRefused('unknown-sku', `SKU ${sku} is not an item of this brand`, {
+    field: 'sku',
+    fix: 'SKUs are case-sensitive; add it with allot import items FILE',
+  });
+}
+
+function checkPlace(books: Books, location: LocationId, field: string): void {
+  if (books.knownLocations.has(location)) return;
+  throw new CommandRefused('unknown-location', `location ${location} is not known`, {
+    field,
+    fix: `the known ones are ${[...books.knownLocations].join(', ') || 'none: add one to the configuration file'}`,
+  });
+}
+
+function checkQuantity(quantity: number, field: string, least: number): void {
+  if (Number.isSafeInteger(quantity) && quantity >= least && Math.abs(quantity) <= 1_000_000_000) return;
+  throw new CommandRefused('impossible-quantity', `${field} is ${quantity}`, {
+    field,
+    fix: `give a whole number from ${least} to 1,000,000,000`,
+  });
+}
+
+const onHandOf = (item: ItemBook, location: LocationId, disposition: Disposition): number =>
+  item.onHand.get(stockKey(location, disposition))?.quantity ?? 0;
+
+function checkThere(item: ItemBook, location: LocationId, disposition: Disposition, quantity: number): void {
+  const there = onHandOf(item, location, disposition);
+  if (quantity <= there) return;
+  throw new CommandRefused('not-there', `${item.sku} has ${there} ${disposition} at ${location}, not ${quantity}`, {
+    field: 'quantity',
+    fix: `give at most ${there}, or correct the stock first: allot count ${item.sku} N --location ${location}`,
+  });
+}
+
+/** A receipt starts each pool with refill `receipt` anew. */
+function refillPools(item: ItemBook, books: Books, command: Command, location: LocationId): void {
+  for (const program of books.policy.programs) {
+    const rule = poolRuleFor(books.policy, program.id, item.sku);
+    const drawn = item.consumed.get(program.id) ?? 0;
+    if (rule?.refill !== 'receipt' || drawn <= 0) continue;
+    postPromise(item, books, {
+      commandId: command.id,
+      location,
+      program: program.id,
+      pool: 'own',
+      kind: 'refill',
+      delta: 0,
+      consumed: -drawn,
+      orderId: null,
+      lineRef: null,
+      occurredAt: command.occurredAt,
+    });
+  }
+}
+
+export function applyReceive(books: Books, command: Command, body: ReceiveCommand): boolean {
+  const item = itemFor(books, body.sku);
+  checkPlace(books, body.location, 'location');
+  checkQuantity(body.quantity, 'quantity', 1);
+  const { location, disposition, quantity } = body;
+  postMovement(item, books, { commandId: command.id, location, disposition, delta: quantity, kind: 'receive', occurredAt: command.occurredAt });
+  if (disposition === 'sellable') refillPools(item, books, command, location);
+  return true;
+}
+
+export function applyAdjust(books: Books, command: Command, body: AdjustCommand): boolean {
+  const item = itemFor(books, body.sku);
+  checkPlace(books, body.location, 'location');
+  checkQuantity(body.delta, 'delta', -1_000_000_000);
+  if (body.delta < 0) checkThere(item, body.location, body.disposition, -body.delta);
+  const { location, disposition, delta } = body;
+  postMovement(item, books, { commandId: command.id, location, disposition, delta, kind: 'adjust', occurredAt: command.occurredAt });
+  return delta !== 0;
+}
+
+export function applyCount(books: Books, command: Command, body: CountCommand): boolean {
+  const item = itemFor(books, body.sku);
+  const { location, disposition, asOf } = body;
+  checkPlace(books, location, 'location');
+  checkQuantity(body.quantity, 'quantity', 0);
+  const balance = item.onHand.get(stockKey(location, disposition));
+  const last = balance?.countedAsOf ?? null;
+  if (last !== null && asOf <= last) {
+    throw new CommandRefused('older-count', `a count of ${item.sku} at ${location} as of ${new Date(last).toISOString()} is newer than this one`, {
+      field: 'asOf',
+      fix: 'count again and give the moment of the new count',
+    });
+  }
+  if (asOf > command.recordedAt + 60_000) {
+    throw new CommandRefused('count-in-the-future', `as-of ${new Date(asOf).toISOString()} has not come yet`, {
+      field: 'asOf',
+      fix: 'give the moment at which the goods were counted, with its time zone',
+    });
+  }
+  const later = item.recentEntries
+    .filter((entry) => entry.location === location && entry.disposition === disposition && entry.occurredAt > asOf)
+    .reduce((sum, entry) => sum + entry.delta, 0);
+  const delta = body.quantity - ((balance?.quantity ?? 0) - later);
+  postStock(item, books, { commandId: command.id, location, disposition, delta, kind: 'count', occurredAt: asOf });
+  const key = stockKey(location, disposition);
+  item.onHand.set(key, { location, disposition, quantity: onHandOf(item, location, disposition), countedAsOf: asOf });
+  books.counted.push({ sku: item.sku, location, disposition, asOf });
+  touch(books, item, command.id);
+  return true;
+}
+
+export function applyTransfer(books: Books, command: Command, body: TransferCommand): boolean {
+  const item = itemFor(books, body.sku);
+  checkPlace(books, body.from, 'from');
+  checkPlace(books, body.to, 'to');
+  checkQuantity(body.quantity, 'quantity', 1);
+  const free = freeOf(books, item).get(body.from) ?? onHandOf(item, body.from, 'sellable');
+  if (body.quantity > free) {
+    throw new CommandRefused('not-free', `${item.sku} has ${Math.max(0, free)} free units at ${body.from}, not ${body.quantity}`, {
+      field: 'quantity',
+      fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders there`,
+    });
+  }
+  const entry = { commandId: command.id, disposition: 'sellable' as const, kind: 'transfer' as const, occurredAt: command.occurredAt };
+  postMovement(item, books, { ...entry, location: body.from, delta: -body.quantity });
+  postMovement(item, books, { ...entry, location: body.to, delta: body.quantity });
+  return true;
+}
+
+export function applyInspect(books: Books, command: Command, body: InspectCommand): boolean {
+  const item = itemFor(books, body.sku);
+  checkPlace(books, body.location, 'location');
+  checkQuantity(body.quantity, 'quantity', 1);
+  checkThere(item, body.location, body.from, body.quantity);
+  const entry = { commandId: command.id, location: body.location, kind: 'inspect' as const, occurredAt: command.occurredAt };
+  postMovement(item, books, { ...entry, disposition: body.from, delta: -body.quantity });
+  postMovement(item, books, { ...entry, disposition: body.to, delta: body.quantity });
+  return true;
+}
+
+export function applyReturn(books: Books, command: Command, body: ReturnCommand): boolean {
+  const item = itemFor(books, body.sku);
+  checkPlace(books, body.location, 'location');
+  checkQuantity(body.quantity, 'quantity', 1);
+  const entry = { commandId: command.id, location: body.location, disposition: 'quarantine' as const, kind: 'return' as const };
+  postMovement(item, books, { ...entry, delta: body.quantity, occurredAt: command.occurredAt });
+  return true;
+}

@@ -1,0 +1,129 @@
+/**
+ * From a target to the number on the wire: quantity basis, what the platform should show by itself, sales in flight, compare.
+ *
+ * A platform with basis `sellable` lowers its own number when it sells, before we hear of it. Let S be the units it has sold in
+ * all. At an acknowledged write of q with S = b (`soldBaseline`) it shows `q - (S - b)`; so a read r tells `S = b + q - r`, and
+ * `S - ownSold` units are sold there whose orders we do not hold yet. A compare-and-set that succeeds proves the S it assumed.
+ *
+ * | situation                              | plan                                                              |
+ * | never acknowledged, nothing read       | read                                                              |
+ * | read shows unseen sales                | unexplained: store them (ObservedCommand), fetch orders, no write |
+ * | platform already shows the number      | acknowledged, without a write (its own order's decrement)         |
+ * | compare-and-set                        | write, comparing with what it must show; a stale compare -> read  |
+ * | no protection, lower                   | write at once                                                     |
+ * | no protection, higher                  | read, then write; then read again (verify)                        |
+ *
+ * Guarantees: an unseen order's decrement is never overwritten where the platform compares; an increase is never blind.
+ */
+import type { Instant, QuantityBasis } from './model.ts';
+
+export type WireTarget = {
+  readonly quantity: number;
+  readonly ownSold: number;
+  readonly ownOpen: number;
+  readonly inFlight: number;
+  readonly seenSold: number | null;
+  readonly seenUntil: Instant | null;
+};
+
+export type SyncState = {
+  /** Sellable quantity of the last acknowledged version; null before the first. */
+  readonly ackedQuantity: number | null;
+  readonly ackedWire: number | null;
+  readonly soldBaseline: number | null;
+};
+
+export type Protection = { readonly basis: QuantityBasis; readonly compares: boolean };
+
+/** A read taken after the target was loaded: only then do its unseen sales stand against that target's orders. */
+export type FreshRead = { readonly sellable: number; readonly shown: number };
+
+export type WirePlan =
+  | { readonly kind: 'read'; readonly why: string }
+  | { readonly kind: 'acknowledged'; readonly wireQuantity: number; readonly soldBaseline: number }
+  | { readonly kind: 'unexplained'; readonly seenSold: number }
+  | {
+      readonly kind: 'write';
+      readonly wireQuantity: number;
+      readonly compareWith: number | null;
+      readonly soldBaseline: number;
+      /** The read was not explained by any order in time: it is taken for a manual edit, and forgotten. */
+      readonly forgetSeen: boolean;
+    };
+
+/** The one place where the platform's basis is applied. */
+export const wireQuantity = (basis: QuantityBasis, target: WireTarget): number =>
+  basis === 'sellable' ? target.quantity : target.quantity + target.ownOpen;
+
+/** What a `sellable` platform should show now; null when it was never told. */
+export function expectedShown(target: WireTarget, sync: SyncState): number | null {
+  if (sync.ackedQuantity === null || sync.soldBaseline === null) return null;
+  return sync.ackedQuantity - (target.ownSold + target.inFlight - sync.soldBaseline);
+}
+
+/** Units the platform has sold in all, by a read of it. */
+export function soldByRead(target: WireTarget, sync: SyncState, read: FreshRead): number {
+  if (sync.ackedQuantity === null || sync.soldBaseline === null) return target.ownSold;
+  return sync.soldBaseline + sync.ackedQuantity - read.sellable;
+}
+
+function planOnHand(target: WireTarget, sync: SyncState, protection: Protection, read: FreshRead | null): WirePlan {
+  const wire = wireQuantity(protection.basis, target);
+  const shown = read?.shown ?? sync.ackedWire;
+  const soldBaseline = target.ownSold;
+  if (shown === null) return { kind: 'read', why: 'nothing is known of the platform yet' };
+  if (shown === wire) return { kind: 'acknowledged', wireQuantity: wire, soldBaseline };
+  if (read === null && wire > shown && !protection.compares) return { kind: 'read', why: 'an increase needs a fresh read' };
+  return { kind: 'write', wireQuantity: wire, compareWith: protection.compares ? shown : null, soldBaseline, forgetSeen: false };
+}
+
+function planWithRead(target: WireTarget, sync: SyncState, protection: Protection, read: FreshRead, now: Instant): WirePlan {
+  const soldBaseline = target.ownSold + target.inFlight;
+  const seenSold = soldByRead(target, sync, read);
+  const isExpired = target.seenSold !== null && target.seenUntil !== null && target.seenUntil <= now && seenSold <= target.seenSold;
+  if (seenSold > soldBaseline && !isExpired) return { kind: 'unexplained', seenSold };
+  if (read.sellable === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
+  const compareWith = protection.compares ? read.sellable : null;
+  return { kind: 'write', wireQuantity: target.quantity, compareWith, soldBaseline, forgetSeen: isExpired };
+}
+
+/** `read` is null when none was taken since the target was loaded. */
+export function planPush(
+  target: WireTarget,
+  sync: SyncState,
+  protection: Protection,
+  at: { readonly read: FreshRead | null; readonly now: Instant },
+): WirePlan {
+  if (protection.basis === 'onHandLessOwnOpen') return planOnHand(target, sync, protection, at.read);
+  if (at.read !== null) return planWithRead(target, sync, protection, at.read, at.now);
+  const expected = expectedShown(target, sync);
+  if (expected === null) return { kind: 'read', why: 'nothing is known of the platform yet' };
+  if (expected < 0) return { kind: 'read', why: 'it should show less than 0' };
+  const soldBaseline = target.ownSold + target.inFlight;
+  const write = { kind: 'write', wireQuantity: target.quantity, soldBaseline, forgetSeen: false } as const;
+  if (protection.compares) {
+    if (expected === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
+    return { ...write, compareWith: expected };
+  }
+  if (target.quantity < expected) return { ...write, compareWith: null };
+  return { kind: 'read', why: 'the platform has no write protection: an increase, or no change, needs a fresh read' };
+}
+
+/** Why a read differs from what should be shown, with nothing in flight. */
+export type DriftCause = 'missing' | 'untracked' | 'notBuyable' | 'lateOrder' | 'changedOnPlatform' | 'lostPush';
+
+export function classifyDrift(
+  target: WireTarget,
+  sync: SyncState,
+  protection: Protection,
+  observed: FreshRead & { readonly state: 'tracked' | 'untracked' | 'missing' | 'notBuyable' },
+): DriftCause | null {
+  if (observed.state !== 'tracked') return observed.state;
+  if (protection.basis === 'onHandLessOwnOpen') {
+    if (observed.shown === wireQuantity(protection.basis, target)) return null;
+    return sync.ackedWire === observed.shown ? 'lostPush' : 'changedOnPlatform';
+  }
+  if (observed.sellable === target.quantity) return null;
+  if (soldByRead(target, sync, observed) > target.ownSold + target.inFlight) return 'lateOrder';
+  return observed.sellable === sync.ackedQuantity ? 'lostPush' : 'changedOnPlatform';
+}
