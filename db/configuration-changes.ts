@@ -1,0 +1,89 @@
+/**
+ * What a wanted configuration changes in a stored one, and which items' numbers that may move. Pure.
+ * Guarantees that the order of entries, and of keys in JSON, is no change; an order that means something (a program's locations) is.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { ChannelId, LocationId, Sku, StockMaster } from '#core/model.ts';
+import type { ChannelRow, Configuration, LocationRow, PolicyBody, StoredConfiguration } from './configuration.ts';
+
+export type ConfigurationChanges = {
+  /** New ones, and those that differ. */
+  readonly locations: readonly LocationRow[];
+  readonly newMasters: readonly { readonly id: LocationId; readonly from: StockMaster; readonly to: StockMaster }[];
+  readonly channels: readonly ChannelRow[];
+  readonly channelsGone: readonly ChannelId[];
+  readonly isPolicyNew: boolean;
+};
+
+/** Items to decide anew: all, or those named and those with a listing on one of the channels. */
+export type PolicyReach = {
+  readonly isEverything: boolean;
+  readonly skus: readonly Sku[];
+  readonly channels: readonly ChannelId[];
+};
+
+const byteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+const poolKey = ({ program, sku }: PolicyBody['pools'][number]) => `${program}\n${sku}`;
+const ruleKey = ({ channel, sku }: PolicyBody['channels'][number]) => `${channel}\n${sku}`;
+
+/** Entries in the order of their keys: one policy has one form. */
+export function sortPolicy(policy: PolicyBody): PolicyBody {
+  return {
+    programs: [...policy.programs].sort((a, b) => byteOrder(a.id, b.id)),
+    pools: [...policy.pools].sort((a, b) => byteOrder(poolKey(a), poolKey(b))),
+    channels: [...policy.channels].sort((a, b) => byteOrder(ruleKey(a), ruleKey(b))),
+    inFlightMs: policy.inFlightMs,
+  };
+}
+
+export function findChanges(stored: StoredConfiguration, next: Configuration): ConfigurationChanges {
+  const locationOf = new Map(stored.locations.map((row) => [row.id, row]));
+  const channelOf = new Map(stored.channels.map((row) => [row.id, row]));
+  const wanted = new Set(next.channels.map(({ id }) => id));
+  const locations = next.locations
+    .map(({ id, master, sells }) => ({ id, master, sells }))
+    .filter((row) => !isDeepStrictEqual(row, locationOf.get(row.id)));
+  const channels = next.channels.map(({ id, connector, program }) => ({ id, connector, program }));
+  return {
+    locations,
+    newMasters: locations.flatMap(({ id, master: to }) => {
+      const from = locationOf.get(id)?.master;
+      return from === undefined || from === to ? [] : [{ id, from, to }];
+    }),
+    channels: channels.filter((row) => !isDeepStrictEqual({ ...row, configured: true }, channelOf.get(row.id))),
+    channelsGone: stored.channels.filter(({ id, configured }) => configured && !wanted.has(id)).map(({ id }) => id),
+    isPolicyNew: !isDeepStrictEqual(stored.policy, next.policy),
+  };
+}
+
+export const isNothing = (changes: ConfigurationChanges): boolean =>
+  !changes.isPolicyNew && changes.locations.length + changes.channels.length + changes.channelsGone.length === 0;
+
+/** Which numbers may move. Programs, places and pools for every item reach everything: they change what all others may draw. */
+export function reachOf(stored: StoredConfiguration, next: Configuration): PolicyReach {
+  const before = stored.policy;
+  const after = next.policy;
+  const pools = findDifferent(before?.pools ?? [], after.pools, poolKey);
+  const rules = findDifferent(before?.channels ?? [], after.channels, ruleKey);
+  const isEverything =
+    before === null ||
+    !isDeepStrictEqual(before.programs, after.programs) ||
+    before.inFlightMs !== after.inFlightMs ||
+    pools.some(({ sku }) => sku === '*') ||
+    findChanges(stored, next).locations.length > 0;
+  return {
+    isEverything,
+    skus: [...new Set([...pools, ...rules].map(({ sku }) => sku).filter((sku) => sku !== '*'))],
+    channels: [...new Set(rules.filter(({ sku }) => sku === '*').map(({ channel }) => channel))],
+  };
+}
+
+/** Entries that were added, taken away or changed. */
+function findDifferent<Entry>(before: readonly Entry[], after: readonly Entry[], keyOf: (entry: Entry) => string): Entry[] {
+  const old = new Map(before.map((entry) => [keyOf(entry), entry]));
+  const kept = new Set(after.map(keyOf));
+  return [
+    ...after.filter((entry) => !isDeepStrictEqual(entry, old.get(keyOf(entry)))),
+    ...before.filter((entry) => !kept.has(keyOf(entry))),
+  ];
+}

@@ -1,0 +1,202 @@
+/**
+ * Why a listing shows its number, now or at a past moment, and why an order line has what it has: read from what was stored with
+ * each decision, rendered on demand.
+ *
+ * Guarantees: the steps are recomputed from the stored inputs and end in the stored quantity; should show, sent and shows are three
+ * figures, and an unknown one is null.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import type { Allocation, ChannelId, ChannelMode, Instant, OrderId, Sku } from '#core/model.ts';
+import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
+import type { Queries } from './client.ts';
+
+export type ListingExplanation = {
+  readonly sku: Sku;
+  readonly channel: ChannelId;
+  readonly mode: ChannelMode;
+  readonly listing: { readonly id: number; readonly listingRef: string; readonly locationRef: string; readonly pack: number };
+  /** Should show; null with `why` where no number was decided. */
+  readonly quantity: number | null;
+  readonly unit: string | null;
+  readonly steps: Explanation['steps'];
+  readonly inputs: PublishInputs | null;
+  readonly targetVersion: number | null;
+  readonly decidedAt: Instant | null;
+  readonly why: string | null;
+  /** Sent: the newest that the platform acknowledged. Null for a past moment. */
+  readonly acknowledged: { readonly quantity: number; readonly version: number; readonly at: Instant } | null;
+  /** Shows: the last read of the platform. Null for a past moment. */
+  readonly observed: { readonly sellable: number; readonly shown: number; readonly state: string; readonly at: Instant } | null;
+  /** A write under way, or why none leaves. */
+  readonly inFlightVersion: number | null;
+  readonly blocked: { readonly until: Instant; readonly reason: string | null; readonly fix: string | null } | null;
+};
+
+type Row = {
+  id: number;
+  sku: string;
+  channel_id: string;
+  mode: ChannelMode;
+  listing_ref: string;
+  location_ref: string;
+  pack: number;
+  version: number | null;
+  quantity: number | null;
+  decided_at: number | null;
+  inputs: PublishInputs | null;
+  acked_version: number | null;
+  acked_quantity: number | null;
+  acked_at: number | null;
+  observed_sellable: number | null;
+  shown: number | null;
+  observed_state: string | null;
+  observed_at: number | null;
+  in_flight_version: number | null;
+  blocked_until: number | null;
+  blocked_reason: string | null;
+  blocked_fix: string | null;
+};
+
+export type ExplainChoice = {
+  readonly sku: Sku;
+  readonly channel?: ChannelId;
+  readonly listingRef?: string;
+  /** What was decided by this moment. */
+  readonly at?: Instant;
+};
+
+const LISTINGS_MAX = 200;
+
+/** One explanation per listing of the item, in order of channel; empty when it has none there. */
+export async function explainListings(db: Queries, choice: ExplainChoice): Promise<ListingExplanation[]> {
+  const chosen = sql`l.sku = ${choice.sku} and (${choice.channel ?? null}::text is null or l.channel_id = ${choice.channel ?? null})
+    and (${choice.listingRef ?? null}::text is null or l.listing_ref = ${choice.listingRef ?? null})`;
+  const rows = await (choice.at === undefined ? readNow(db, chosen) : readPast(db, chosen, choice.at));
+  return rows.map((row) => explanationOf(row, choice.at));
+}
+
+const readNow = (db: Queries, chosen: SQL): Promise<Row[]> =>
+  db.rows<Row>(sql`
+    select l.id, l.sku, l.channel_id, c.mode, l.listing_ref, l.location_ref, l.pack, t.version, t.quantity, t.decided_at, t.inputs,
+      t.acked_version, s.acked_quantity, s.acked_at, s.observed_sellable, s.shown, s.observed_state, s.observed_at,
+      (select i.version from push_attempt_item i where i.listing_id = l.id and i.outcome is null) as in_flight_version,
+      case when s.blocked_until > now() then s.blocked_until end as blocked_until, s.blocked_reason, s.blocked_fix
+    from listing l join channel c on c.id = l.channel_id left join target t on t.listing_id = l.id
+      left join listing_sync s on s.listing_id = l.id
+    where ${chosen} order by l.channel_id, l.pack, l.id limit ${LISTINGS_MAX}`);
+
+const readPast = (db: Queries, chosen: SQL, at: Instant): Promise<Row[]> =>
+  db.rows<Row>(sql`
+    select l.id, l.sku, l.channel_id, c.mode, l.listing_ref, l.location_ref, l.pack, t.version, t.quantity, t.decided_at, t.inputs,
+      null as acked_version, null as acked_quantity, null as acked_at, null as observed_sellable, null as shown, null as observed_state,
+      null as observed_at, null as in_flight_version, null as blocked_until, null as blocked_reason, null as blocked_fix
+    from listing l join channel c on c.id = l.channel_id
+      left join lateral (select * from target_entry e where e.listing_id = l.id and e.decided_at <= to_timestamp(${at} / 1000.0)
+        order by e.version desc limit 1) t on true
+    where ${chosen} order by l.channel_id, l.pack, l.id limit ${LISTINGS_MAX}`);
+
+function explanationOf(row: Row, at: Instant | undefined): ListingExplanation {
+  const explained = row.inputs === null ? null : explain(row.inputs);
+  return {
+    sku: row.sku,
+    channel: row.channel_id,
+    mode: row.mode,
+    listing: { id: row.id, listingRef: row.listing_ref, locationRef: row.location_ref, pack: row.pack },
+    quantity: explained === null ? null : row.quantity,
+    unit: explained?.unit ?? null,
+    steps: explained?.steps ?? [],
+    inputs: row.inputs,
+    targetVersion: explained === null ? null : row.version,
+    decidedAt: explained === null ? null : row.decided_at,
+    why: explained === null ? whyNone(row, at) : null,
+    acknowledged: acknowledgedOf(row),
+    observed: observedOf(row),
+    inFlightVersion: row.in_flight_version,
+    blocked: row.blocked_until === null ? null : { until: row.blocked_until, reason: row.blocked_reason, fix: row.blocked_fix },
+  };
+}
+
+const whyNone = (row: Row, at: Instant | undefined): string =>
+  at === undefined
+    ? `no number was decided yet: ${row.channel_id} has no rule in the policy, or the item was not decided since it was mapped`
+    : `no number was decided by ${new Date(at).toISOString()}`;
+
+const acknowledgedOf = (row: Row): ListingExplanation['acknowledged'] =>
+  row.acked_quantity === null || row.acked_at === null
+    ? null
+    : { quantity: row.acked_quantity, version: row.acked_version ?? 0, at: row.acked_at };
+
+const observedOf = (row: Row): ListingExplanation['observed'] =>
+  row.observed_at === null || row.observed_sellable === null
+    ? null
+    : { sellable: row.observed_sellable, shown: row.shown ?? row.observed_sellable, state: row.observed_state ?? 'tracked', at: row.observed_at };
+
+export type LineExplanation = {
+  readonly lineRef: string;
+  readonly sku: Sku | null;
+  readonly pack: number;
+  readonly ordered: number;
+  readonly cancelled: number;
+  readonly shipped: number;
+  readonly allocated: number;
+  readonly short: number;
+  readonly shortSince: Instant | null;
+  readonly allocations: readonly Allocation[];
+  /** What the item has now, over all places that sell. */
+  readonly sellableNow: number;
+  readonly allocatedNow: number;
+  readonly heldNow: number;
+};
+
+/** One change of what an order was promised, with its cause. */
+export type PromiseStep = {
+  readonly lineRef: string;
+  readonly kind: string;
+  readonly delta: number;
+  readonly location: string;
+  readonly program: string;
+  readonly pool: string;
+  readonly at: Instant;
+  readonly cause: string;
+  readonly actor: string;
+  readonly policyVersion: number;
+};
+
+export type OrderExplanation = {
+  readonly id: OrderId;
+  readonly channel: ChannelId;
+  readonly program: string;
+  readonly displayRef: string;
+  readonly placedAt: Instant;
+  readonly lines: readonly LineExplanation[];
+  readonly history: readonly PromiseStep[];
+};
+
+const HISTORY_MAX = 500;
+
+export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExplanation | null> {
+  const [order] = await db.rows<Omit<OrderExplanation, 'lines' | 'history'>>(sql`
+    select id, channel_id as channel, program, state->>'displayRef' as "displayRef", placed_at as "placedAt" from sales_order where id = ${id}`);
+  if (order === undefined) return null;
+  const [lines, history] = await Promise.all([
+    db.rows<LineExplanation>(sql`
+      select o.line_ref as "lineRef", o.sku, o.pack, o.ordered, o.cancelled, o.shipped, o.allocated, o.short, o.allocations,
+        s.opened_at as "shortSince", coalesce(b.sellable, 0)::int as "sellableNow", coalesce(p.allocated, 0)::int as "allocatedNow",
+        coalesce(h.held, 0)::int as "heldNow"
+      from order_line o
+      left join shortage s on s.key = 'line ' || o.order_id || ' ' || o.line_ref and s.closed_at is null
+      left join lateral (select sum(quantity) as sellable from stock_balance join location l on l.id = location
+        where sku = o.sku and disposition = 'sellable' and l.sells) b on true
+      left join lateral (select sum(allocated) as allocated from promise_balance join location l on l.id = location
+        where sku = o.sku and l.sells) p on true
+      left join lateral (select sum(quantity) as held from hold join location l on l.id = location
+        where sku = o.sku and state = 'held' and l.sells) h on true
+      where o.order_id = ${id} order by o.line_ref collate "C"`),
+    db.rows<PromiseStep>(sql`
+      select e.line_ref as "lineRef", e.kind, e.delta, e.location, e.program, e.pool, b.decided_at as at, c.kind as cause, c.actor,
+        b.policy_version as "policyVersion"
+      from promise_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
+      where e.sku in (select sku from order_line where order_id = ${id}) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
+  ]);
+  return { ...order, lines, history };
+}

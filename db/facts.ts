@@ -1,0 +1,233 @@
+/**
+ * Writes the facts of one batch: ledgers, balances, orders, targets, outcomes, bells, in a dozen set statements.
+ *
+ * Guarantees: balances change by exactly the sum of the entries written beside them (I2); the batch row names its commands in
+ * order with `now`, policy and core version, so that a replay needs nothing else.
+ */
+import { sql } from 'drizzle-orm';
+import type { Instant, OrderId, OrderLine } from '#core/model.ts';
+import type { Facts, StoredOrder } from '#core/state.ts';
+import { CORE_VERSION } from '#core/version.ts';
+import type { Queries } from './client.ts';
+import { ringBells } from './outbox.ts';
+import { parkCommands } from './parked.ts';
+
+export type BatchHeader = { readonly decidedAt: Instant; readonly policyVersion: number; readonly commandIds: readonly number[] };
+
+/** Answers the batch id. */
+export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts): Promise<number> {
+  const [batch] = await tx.rows<{ id: number }>(sql`
+    insert into batch (decided_at, policy_version, core_version, command_ids)
+    values (${iso(header.decidedAt)}::timestamptz, ${header.policyVersion}, ${CORE_VERSION},
+      (select coalesce(array_agg(v::bigint order by n), '{}') from json_array_elements_text(${JSON.stringify(header.commandIds)}::json)
+        with ordinality as t(v, n)))
+    returning id`);
+  if (batch === undefined) throw new Error('insert into batch answered no row');
+  await writeStock(tx, batch.id, facts);
+  await writePromises(tx, batch.id, facts);
+  await writeOrders(tx, batch.id, facts);
+  await writeShortages(tx, facts);
+  await writeTargets(tx, batch.id, header.decidedAt, facts);
+  await writeOutcomes(tx, batch.id, facts);
+  return batch.id;
+}
+
+const iso = (instant: Instant): string => new Date(instant).toISOString();
+const isoOrNull = (instant: Instant | null): string | null => (instant === null ? null : iso(instant));
+
+/** Adds up deltas per key, so that each balance row is written once. */
+function totals<T>(entries: readonly T[], keyOf: (entry: T) => string, add: (sum: T, entry: T) => T): T[] {
+  const byKey = new Map<string, T>();
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    const sum = byKey.get(key);
+    byKey.set(key, sum === undefined ? entry : add(sum, entry));
+  }
+  return [...byKey.values()];
+}
+
+async function writeStock(tx: Queries, batchId: number, facts: Facts): Promise<void> {
+  if (facts.stock.length > 0) {
+    const entries = facts.stock.map((entry) => ({ ...entry, occurredAt: iso(entry.occurredAt) }));
+    await tx.rows(sql`
+      insert into stock_entry (batch_id, command_id, sku, location, disposition, kind, delta, occurred_at)
+      select ${batchId}, "commandId", sku, location, disposition, kind, delta, "occurredAt"
+      from json_to_recordset(${JSON.stringify(entries)}::json) as r("commandId" bigint, sku text, location text,
+        disposition text, kind text, delta int, "occurredAt" timestamptz)`);
+    const sums = totals(
+      facts.stock.map(({ sku, location, disposition, delta }) => ({ sku, location, disposition, delta })),
+      (entry) => `${entry.sku} ${entry.location} ${entry.disposition}`,
+      (sum, entry) => ({ ...sum, delta: sum.delta + entry.delta }),
+    );
+    await tx.rows(sql`
+      merge into stock_balance b using (select * from json_to_recordset(${JSON.stringify(sums)}::json)
+        as r(sku text, location text, disposition text, delta int)) r
+      on b.sku = r.sku and b.location = r.location and b.disposition = r.disposition
+      when matched then update set quantity = b.quantity + r.delta
+      when not matched then insert (sku, location, disposition, quantity) values (r.sku, r.location, r.disposition, r.delta)`);
+  }
+  if (facts.counted.length === 0) return;
+  const counted = totals(
+    facts.counted,
+    (count) => `${count.sku} ${count.location} ${count.disposition}`,
+    (last, count) => (count.asOf > last.asOf ? count : last),
+  ).map((count) => ({ ...count, asOf: iso(count.asOf) }));
+  await tx.rows(sql`
+    merge into stock_balance b using (select * from json_to_recordset(${JSON.stringify(counted)}::json)
+      as r(sku text, location text, disposition text, "asOf" timestamptz)) r
+    on b.sku = r.sku and b.location = r.location and b.disposition = r.disposition
+    when matched then update set counted_as_of = r."asOf"
+    when not matched then insert (sku, location, disposition, quantity, counted_as_of)
+      values (r.sku, r.location, r.disposition, 0, r."asOf")`);
+}
+
+async function writePromises(tx: Queries, batchId: number, facts: Facts): Promise<void> {
+  if (facts.promises.length === 0) return;
+  const entries = facts.promises.map((entry) => ({ ...entry, occurredAt: iso(entry.occurredAt) }));
+  await tx.rows(sql`
+    insert into promise_entry (batch_id, command_id, sku, location, program, pool, kind, delta, consumed, order_id, line_ref, occurred_at)
+    select ${batchId}, "commandId", sku, location, program, pool, kind, delta, consumed, "orderId", "lineRef", "occurredAt"
+    from json_to_recordset(${JSON.stringify(entries)}::json) as r("commandId" bigint, sku text, location text, program text,
+      pool text, kind text, delta int, consumed int, "orderId" text, "lineRef" text, "occurredAt" timestamptz)`);
+  const places = totals(
+    facts.promises.map(({ sku, location, program, pool, delta }) => ({ sku, location, program, pool, delta })),
+    (entry) => `${entry.sku} ${entry.location} ${entry.program} ${entry.pool}`,
+    (sum, entry) => ({ ...sum, delta: sum.delta + entry.delta }),
+  );
+  await tx.rows(sql`
+    merge into promise_balance b using (select * from json_to_recordset(${JSON.stringify(places)}::json)
+      as r(sku text, location text, program text, pool text, delta int)) r
+    on b.sku = r.sku and b.location = r.location and b.program = r.program and b.pool = r.pool
+    when matched then update set allocated = b.allocated + r.delta
+    when not matched then insert values (r.sku, r.location, r.program, r.pool, r.delta)`);
+  const drawn = totals(
+    facts.promises.filter((entry) => entry.consumed !== 0).map(({ sku, program, consumed }) => ({ sku, program, consumed })),
+    (entry) => `${entry.sku} ${entry.program}`,
+    (sum, entry) => ({ ...sum, consumed: sum.consumed + entry.consumed }),
+  );
+  if (drawn.length === 0) return;
+  await tx.rows(sql`
+    merge into pool_balance b using (select * from json_to_recordset(${JSON.stringify(drawn)}::json)
+      as r(sku text, program text, consumed int)) r on b.sku = r.sku and b.program = r.program
+    when matched then update set consumed = b.consumed + r.consumed
+    when not matched then insert values (r.sku, r.program, r.consumed)`);
+}
+
+const lineRow = (orderId: OrderId, line: OrderLine) => ({
+  ...line,
+  orderId,
+  allocated: line.allocations.reduce((sum, part) => sum + part.quantity, 0),
+});
+
+const orderRow = ({ id, channel, program, placedAt, state }: StoredOrder) => ({ id, channel, program, placedAt: iso(placedAt), state });
+
+async function writeOrders(tx: Queries, batchId: number, facts: Facts): Promise<void> {
+  if (facts.orders.length > 0) {
+    await tx.rows(sql`
+      insert into sales_order (id, channel_id, program, placed_at, state, first_batch_id, batch_id)
+      select id, channel, program, "placedAt", state, ${batchId}, ${batchId}
+      from json_to_recordset(${JSON.stringify(facts.orders.map(orderRow))}::json)
+        as r(id text, channel text, program text, "placedAt" timestamptz, state jsonb)
+      on conflict (id) do update set state = excluded.state, batch_id = excluded.batch_id, placed_at = excluded.placed_at`);
+  }
+  const lines = [
+    ...facts.orders.flatMap((order) => order.lines.map((line) => lineRow(order.id, line))),
+    ...facts.filledLines.map(({ orderId, line }) => lineRow(orderId, line)),
+  ];
+  if (lines.length === 0) return;
+  await tx.rows(sql`
+    insert into order_line (order_id, line_ref, listing_id, sku, pack, ordered, cancelled, returned, reported_shipped, shipped,
+      allocated, short, allocations)
+    select "orderId", "lineRef", listing, sku, pack, ordered, cancelled, returned, "reportedShipped", shipped, allocated, short, allocations
+    from json_to_recordset(${JSON.stringify(lines)}::json) as r("orderId" text, "lineRef" text, listing bigint, sku text, pack int,
+      ordered int, cancelled int, returned int, "reportedShipped" int, shipped int, allocated int, short int, allocations jsonb)
+    on conflict (order_id, line_ref) do update set listing_id = excluded.listing_id, sku = excluded.sku, pack = excluded.pack,
+      ordered = excluded.ordered, cancelled = excluded.cancelled, returned = excluded.returned,
+      reported_shipped = excluded.reported_shipped, shipped = excluded.shipped, allocated = excluded.allocated,
+      short = excluded.short, allocations = excluded.allocations`);
+}
+
+type ShortageRow = { key: string; sku: string; location: string | null; orderId: string | null; lineRef: string | null; quantity: number };
+
+function shortagesOf(facts: Facts): ShortageRow[] {
+  const lines = [
+    ...facts.orders.flatMap((order) => order.lines.map((line) => ({ orderId: order.id, line }))),
+    ...facts.filledLines,
+  ];
+  return [
+    ...lines.flatMap(({ orderId, line }) =>
+      line.sku === null
+        ? []
+        : [{ key: `line ${orderId} ${line.lineRef}`, sku: line.sku, location: null, orderId, lineRef: line.lineRef, quantity: line.short }],
+    ),
+    ...facts.deficits.map(({ sku, location, quantity }) => ({
+      key: `place ${location} ${sku}`,
+      sku,
+      location,
+      orderId: null,
+      lineRef: null,
+      quantity,
+    })),
+  ];
+}
+
+/** Opens, changes and closes the explicit shortage rows; a place or line that never was short leaves none. */
+async function writeShortages(tx: Queries, facts: Facts): Promise<void> {
+  const rows = shortagesOf(facts);
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    merge into shortage s using (select * from json_to_recordset(${JSON.stringify(rows)}::json)
+      as r(key text, sku text, location text, "orderId" text, "lineRef" text, quantity int)) r on s.key = r.key
+    when matched and s.quantity <> r.quantity then update set quantity = r.quantity, changed_at = now(),
+      closed_at = case when r.quantity = 0 then now() end,
+      opened_at = case when s.quantity = 0 then now() else s.opened_at end
+    when not matched and r.quantity > 0 then insert (key, sku, location, order_id, line_ref, quantity)
+      values (r.key, r.sku, r.location, r."orderId", r."lineRef", r.quantity)`);
+}
+
+async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, facts: Facts): Promise<void> {
+  if (facts.reviews.length > 0) {
+    const reviews = facts.reviews.map(({ sku, nextReviewAt }) => ({ sku, at: isoOrNull(nextReviewAt) }));
+    await tx.rows(sql`
+      update item i set next_review_at = r.at from json_to_recordset(${JSON.stringify(reviews)}::json) as r(sku text, at timestamptz)
+      where i.sku = r.sku and i.next_review_at is distinct from r.at`);
+  }
+  if (facts.listings.length === 0) return;
+  const targets = new Map(facts.targets.map((target) => [target.listing, target]));
+  const rows = facts.listings.map((listing) => ({
+    ...listing,
+    seenUntil: isoOrNull(listing.seenUntil),
+    ...(targets.get(listing.listing) ?? {}),
+  }));
+  await tx.rows(sql`
+    insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, seen_sold, seen_until, batch_id, decided_at, inputs)
+    select listing, coalesce(version, 0), coalesce(quantity, 0), "ownSold", "ownOpen", coalesce("inFlight", 0), "seenSold", "seenUntil",
+      ${batchId}, ${iso(decidedAt)}::timestamptz, inputs
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r(listing bigint, version int, quantity int, "ownSold" int, "ownOpen" int,
+      "inFlight" int, "seenSold" int, "seenUntil" timestamptz, inputs jsonb)
+    on conflict (listing_id) do update set own_sold = excluded.own_sold, own_open = excluded.own_open,
+      seen_sold = excluded.seen_sold, seen_until = excluded.seen_until,
+      version = greatest(target.version, excluded.version),
+      quantity = case when excluded.version > target.version then excluded.quantity else target.quantity end,
+      in_flight = case when excluded.version > target.version then excluded.in_flight else target.in_flight end,
+      batch_id = case when excluded.version > target.version then excluded.batch_id else target.batch_id end,
+      decided_at = case when excluded.version > target.version then excluded.decided_at else target.decided_at end,
+      inputs = case when excluded.version > target.version then excluded.inputs else target.inputs end`);
+  if (facts.targets.length === 0) return;
+  await tx.rows(sql`
+    insert into target_entry (listing_id, version, quantity, own_sold, own_open, in_flight, batch_id, decided_at, inputs)
+    select listing, version, quantity, "ownSold", "ownOpen", "inFlight", ${batchId}, ${iso(decidedAt)}::timestamptz, inputs
+    from json_to_recordset(${JSON.stringify(facts.targets)}::json) as r(listing bigint, version int, quantity int, "ownSold" int,
+      "ownOpen" int, "inFlight" int, inputs jsonb)`);
+  const channels = await tx.rows<{ channel_id: string }>(sql`
+    select distinct l.channel_id from listing l
+    join json_to_recordset(${JSON.stringify(facts.targets.map(({ listing }) => ({ listing })))}::json) as r(listing bigint) on r.listing = l.id`);
+  await ringBells(tx, channels.map(({ channel_id }) => ({ topic: 'push', key: channel_id })));
+}
+
+async function writeOutcomes(tx: Queries, batchId: number, facts: Facts): Promise<void> {
+  await tx.rows(sql`
+    update command c set state = r.kind, batch_id = ${batchId}
+    from json_to_recordset(${JSON.stringify(facts.outcomes)}::json) as r("commandId" bigint, kind text) where c.id = r."commandId"`);
+  await parkCommands(tx, facts.outcomes.flatMap((outcome) => (outcome.kind === 'parked' ? [outcome] : [])));
+}

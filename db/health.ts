@@ -1,0 +1,58 @@
+/** A channel's own state of health, shared by all processes: rate limits, last error, cursors of its feeds, presence of workers. */
+import { sql } from 'drizzle-orm';
+import type { Instant } from '#core/model.ts';
+import type { Queries } from './client.ts';
+
+export type ChannelHealth = { readonly mode: 'shadow' | 'live' | 'paused'; readonly throttledUntil: Instant | null };
+
+export async function channelHealth(db: Queries, channelId: string): Promise<ChannelHealth | undefined> {
+  const [row] = await db.rows<ChannelHealth>(sql`
+    select c.mode, h.throttled_until as "throttledUntil" from channel c left join channel_health h on h.channel_id = c.id
+    where c.id = ${channelId}`);
+  return row;
+}
+
+export async function noteThrottled(db: Queries, channelId: string, until: Instant, operation: string): Promise<void> {
+  await db.rows(sql`
+    insert into channel_health (channel_id, throttled_until, throttled_operation)
+    values (${channelId}, to_timestamp(${until} / 1000.0), ${operation})
+    on conflict (channel_id) do update set throttled_until = excluded.throttled_until, throttled_operation = excluded.throttled_operation`);
+}
+
+export async function noteError(db: Queries, channelId: string, message: string): Promise<void> {
+  await db.rows(sql`
+    insert into channel_health (channel_id, last_error, last_error_at) values (${channelId}, ${message.slice(0, 500)}, now())
+    on conflict (channel_id) do update set last_error = excluded.last_error, last_error_at = excluded.last_error_at`);
+}
+
+export async function noteOk(db: Queries, channelId: string): Promise<void> {
+  await db.rows(sql`
+    insert into channel_health (channel_id, last_ok_at) values (${channelId}, now())
+    on conflict (channel_id) do update set last_ok_at = now(), last_error = null`);
+}
+
+export async function noteReconciled(db: Queries, channelId: string): Promise<void> {
+  await db.rows(sql`
+    insert into channel_health (channel_id, reconciled_at) values (${channelId}, now())
+    on conflict (channel_id) do update set reconciled_at = now()`);
+}
+
+export async function readCursor(db: Queries, channelId: string, feed: string): Promise<string | null> {
+  const [row] = await db.rows<{ cursor: string | null }>(sql`
+    select cursor from channel_cursor where channel_id = ${channelId} and feed = ${feed}`);
+  return row?.cursor ?? null;
+}
+
+export async function writeCursor(db: Queries, channelId: string, feed: string, cursor: string | null): Promise<void> {
+  await db.rows(sql`
+    insert into channel_cursor (channel_id, feed, cursor) values (${channelId}, ${feed}, ${cursor})
+    on conflict (channel_id, feed) do update set cursor = excluded.cursor, advanced_at = now()`);
+}
+
+/** Says that this process lives and in which roles; forgets those that have been silent for an hour. */
+export async function beat(db: Queries, id: string, roles: readonly string[]): Promise<void> {
+  await db.rows(sql`
+    insert into worker (id, roles) values (${id}, (select array_agg(v) from json_array_elements_text(${JSON.stringify(roles)}::json) as t(v)))
+    on conflict (id) do update set seen_at = now()`);
+  await db.rows(sql`delete from worker where seen_at < now() - interval '1 hour'`);
+}

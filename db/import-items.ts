@@ -1,0 +1,129 @@
+/**
+ * Items and their identifiers from a file, judged row by row and written in a few set statements.
+ *
+ * Guarantees: an empty cell changes nothing (absent is not empty); an identifier belongs to one item; new items let go what was
+ * parked because they were unknown, in the same transaction.
+ */
+import { sql } from 'drizzle-orm';
+import { writeAudit } from './audit.ts';
+import type { Queries } from './client.ts';
+import {
+  type Change,
+  changeOf,
+  compare,
+  type ImportOptions,
+  type ImportReport,
+  type Judged,
+  judge,
+  makeReport,
+  skip,
+  splitRepeats,
+} from './import-report.ts';
+import { list } from './list.ts';
+import { retryWaiting } from './parked.ts';
+import { recordset } from './recordset.ts';
+import { lockResources, RESOURCE } from './state.ts';
+
+export type ItemRow = {
+  readonly line: number;
+  readonly sku: string;
+  readonly title: string | null;
+  readonly lifecycle: 'active' | 'retired' | null;
+  /** For each kind that the file fills in: all its values for this item (`barcode`, `asin`). */
+  readonly identifiers: readonly { readonly kind: string; readonly values: readonly string[] }[];
+};
+
+type Stored = { readonly sku: string; readonly title: string; readonly lifecycle: string };
+type Identifier = { readonly kind: string; readonly value: string; readonly sku: string };
+
+type Known = {
+  readonly items: ReadonlyMap<string, Stored>;
+  readonly ofItem: ReadonlyMap<string, readonly Identifier[]>;
+  /** Key: kind and value. */
+  readonly owners: ReadonlyMap<string, string>;
+};
+
+export async function importItems(tx: Queries, rows: readonly ItemRow[], options: ImportOptions): Promise<ImportReport> {
+  const { first, repeats } = splitRepeats(rows, (row) => row.sku);
+  await lockResources(tx, RESOURCE.item, first.map((row) => row.sku));
+  const known = await readKnown(tx, first);
+  const claims = new Map<string, string>();
+  const judged = first.map((row) => judgeItem(row, known, claims));
+  const taken = new Set(judged.flatMap((row) => (row.verdict === 'skipped' ? [] : [row.line])));
+  const accepted = first.filter((row) => taken.has(row.line));
+  await writeItems(tx, accepted);
+  await writeIdentifiers(tx, accepted);
+  const added = judged.flatMap((row) => (row.verdict === 'create' ? [`item ${row.key}`] : []));
+  const retried = added.length === 0 ? 0 : await retryWaiting(tx, added, options.actor);
+  const report = makeReport([...judged, ...repeats], { retried });
+  await writeAudit(tx, [{ actor: options.actor, action: 'import items', subject: `${rows.length} rows`, detail: report.counts }]);
+  return report;
+}
+
+const identifierKey = (kind: string, value: string): string => `${kind} ${value}`;
+
+async function readKnown(tx: Queries, rows: readonly ItemRow[]): Promise<Known> {
+  const skus = list(rows.map((row) => row.sku));
+  const named = rows.flatMap((row) => row.identifiers.flatMap(({ kind, values }) => values.map((value) => ({ kind, value }))));
+  const [items, identifiers] = await Promise.all([
+    tx.rows<Stored>(sql`select sku, title, lifecycle from item where sku = any(${skus})`),
+    tx.rows<Identifier>(sql`
+      select kind, value, sku from item_identifier where sku = any(${skus})
+      union select i.kind, i.value, i.sku from item_identifier i
+      join ${recordset(named, { kind: 'text', value: 'text' }, 'r')} on i.kind = r.kind and i.value = r.value
+      order by kind, value`),
+  ]);
+  return {
+    items: new Map(items.map((item) => [item.sku, item])),
+    ofItem: Map.groupBy(identifiers, (identifier) => identifier.sku),
+    owners: new Map(identifiers.map(({ kind, value, sku }) => [identifierKey(kind, value), sku])),
+  };
+}
+
+/** `claims` remembers which line took an identifier, so that two items of one file cannot share it. */
+function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>): Judged {
+  const changes: Change[] = [];
+  for (const { kind, values } of row.identifiers) {
+    for (const value of values) {
+      const owner = claims.get(identifierKey(kind, value)) ?? known.owners.get(identifierKey(kind, value));
+      if (owner === undefined || owner === row.sku) continue;
+      return skip(row.line, row.sku, `${kind} ${value} belongs to SKU ${owner}`, `take it off ${owner} first, or correct the ${kind} column`);
+    }
+    const before = (known.ofItem.get(row.sku) ?? []).filter((one) => one.kind === kind).map((one) => one.value);
+    changes.push(...changeOf(kind, before.toSorted().join('|') || null, values.toSorted().join('|')));
+  }
+  for (const { kind, values } of row.identifiers) for (const value of values) claims.set(identifierKey(kind, value), row.sku);
+  const stored = known.items.get(row.sku);
+  if (stored === undefined) return judge(row.line, row.sku, 'create');
+  return compare(row.line, row.sku, [
+    ...changeOf('title', stored.title, row.title),
+    ...changeOf('lifecycle', stored.lifecycle, row.lifecycle),
+    ...changes,
+  ]);
+}
+
+async function writeItems(tx: Queries, rows: readonly ItemRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    merge into item i using (select * from ${recordset(rows, { sku: 'text', title: 'text', lifecycle: 'text' }, 'r')}) r on i.sku = r.sku
+    when matched and (r.title is not null and r.title <> i.title or r.lifecycle is not null and r.lifecycle <> i.lifecycle) then
+      update set title = coalesce(r.title, i.title), lifecycle = coalesce(r.lifecycle, i.lifecycle)
+    when not matched then insert (sku, title, lifecycle) values (r.sku, coalesce(r.title, ''), coalesce(r.lifecycle, 'active'))`);
+}
+
+/** What the file says of a kind is all of that kind: a value it no longer names goes. */
+async function writeIdentifiers(tx: Queries, rows: readonly ItemRow[]): Promise<void> {
+  const kinds = rows.flatMap((row) => row.identifiers.map(({ kind }) => ({ sku: row.sku, kind })));
+  if (kinds.length === 0) return;
+  const values = rows.flatMap((row) =>
+    row.identifiers.flatMap(({ kind, values: all }) => all.map((value) => ({ sku: row.sku, kind, value }))),
+  );
+  const wanted = recordset(values, { sku: 'text', kind: 'text', value: 'text' }, 'v');
+  await tx.rows(sql`
+    delete from item_identifier i using ${recordset(kinds, { sku: 'text', kind: 'text' }, 'k')}
+    where i.sku = k.sku and i.kind = k.kind
+      and not exists (select 1 from ${wanted} where v.sku = i.sku and v.kind = i.kind and v.value = i.value)`);
+  await tx.rows(sql`
+    insert into item_identifier (kind, value, sku) select kind, value, sku from ${wanted} order by kind, value
+    on conflict (kind, value) do nothing`);
+}

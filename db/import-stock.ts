@@ -1,0 +1,115 @@
+/**
+ * Counts from a file: each row becomes one count command, which the core then decides by the count rule.
+ *
+ * Guarantees: a place that the file does not name is left alone (absent is not zero); a row that says what the books say already
+ * writes nothing, so that a second run is all Unchanged; a count older than the last one is skipped, not applied.
+ */
+import { sql } from 'drizzle-orm';
+import type { Disposition, Instant } from '#core/model.ts';
+import { writeAudit } from './audit.ts';
+import type { Queries } from './client.ts';
+import { addCommands, type NewCommand } from './commands.ts';
+import {
+  changeOf,
+  type ImportOptions,
+  type ImportReport,
+  type Judged,
+  judge,
+  makeReport,
+  skip,
+  splitRepeats,
+} from './import-report.ts';
+import { recordset } from './recordset.ts';
+
+export type StockRow = {
+  readonly line: number;
+  readonly sku: string;
+  readonly location: string;
+  readonly disposition: Disposition;
+  readonly quantity: number;
+  /** Moment of the count; null: now. */
+  readonly asOf: Instant | null;
+};
+
+/** A count that is dated later than this after now is a wrong clock or a wrong zone (core/stock.ts refuses it too). */
+const CLOCK_SKEW_MS = 60_000;
+
+type Books = {
+  readonly line: number;
+  readonly hasItem: boolean;
+  readonly hasLocation: boolean;
+  /** What the books said at the moment of the count; null where nothing was ever booked. */
+  readonly quantity: number | null;
+  readonly countedAsOf: Instant | null;
+};
+
+const keyOf = (row: StockRow): string => `${row.sku} ${row.location} ${row.disposition}`;
+
+export async function importStock(tx: Queries, rows: readonly StockRow[], options: ImportOptions): Promise<ImportReport> {
+  const { first, repeats } = splitRepeats(rows, keyOf);
+  const books = new Map((await readBooks(tx, first, options.now)).map((one) => [one.line, one]));
+  const locations = (await tx.rows<{ id: string }>(sql`select id from location order by id`)).map((row) => row.id);
+  const judged = first.map((row) => judgeCount(row, books.get(row.line), locations, options.now));
+  const verdictOf = new Map(judged.map((one) => [one.line, one.verdict]));
+  const counts = first.filter((row) => verdictOf.get(row.line) === 'create' || verdictOf.get(row.line) === 'update');
+  const commandIds = await addCommands(tx, counts.map((row) => countOf(row, options)));
+  const report = makeReport([...judged, ...repeats], { commandIds });
+  await writeAudit(tx, [{ actor: options.actor, action: 'import stock', subject: `${rows.length} rows`, detail: report.counts }]);
+  return report;
+}
+
+function countOf(row: StockRow, options: ImportOptions): NewCommand {
+  const asOf = row.asOf ?? options.now;
+  const { sku, location, disposition, quantity } = row;
+  return {
+    body: { kind: 'count', sku, location, disposition, quantity, asOf },
+    actor: options.actor,
+    occurredAt: asOf,
+    channelId: null,
+    inboxId: null,
+  };
+}
+
+async function readBooks(tx: Queries, rows: readonly StockRow[], now: Instant): Promise<Books[]> {
+  const asked = rows.map((row) => ({ ...row, asOf: row.asOf ?? now }));
+  const columns = { line: 'int4', sku: 'text', location: 'text', disposition: 'text', asOf: 'timestamptz' } as const;
+  return tx.rows<Books>(sql`
+    select r.line, i.sku is not null as "hasItem", p.id is not null as "hasLocation", b.counted_as_of as "countedAsOf",
+      b.quantity - coalesce((select sum(e.delta) from stock_entry e where e.sku = r.sku and e.location = r.location
+        and e.disposition = r.disposition and e.occurred_at > r."asOf"), 0)::int as quantity
+    from ${recordset(asked, columns, 'r')} left join item i on i.sku = r.sku left join location p on p.id = r.location
+      left join stock_balance b on b.sku = r.sku and b.location = r.location and b.disposition = r.disposition`);
+}
+
+const iso = (instant: Instant): string => new Date(instant).toISOString();
+
+function refuse(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged | null {
+  const refused = (reason: string, fix: string) => skip(row.line, keyOf(row), reason, fix);
+  if (books?.hasItem !== true) {
+    return refused(`SKU ${row.sku} is not an item`, 'SKUs are case-sensitive; add it first: allot import items FILE');
+  }
+  if (!books.hasLocation) {
+    return refused(`location ${row.location} is not known`, `the known ones are ${locations.join(', ') || 'none: add one to the configuration file'}`);
+  }
+  if (row.asOf === null) return null;
+  if (row.asOf > now + CLOCK_SKEW_MS) {
+    return refused(`as_of ${iso(row.asOf)} has not come yet`, 'give the moment of counting, with its time zone');
+  }
+  const last = books.countedAsOf;
+  if (last !== null && (row.asOf < last || (row.asOf === last && books.quantity !== row.quantity))) {
+    return refused(`it was counted as of ${iso(last)} already, with ${books.quantity} at the moment of this row`, 'count again and give the moment of the new count');
+  }
+  return null;
+}
+
+function judgeCount(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged {
+  const refused = refuse(row, books, locations, now);
+  if (refused !== null || books === undefined) return refused ?? skip(row.line, keyOf(row), 'it could not be looked up', 'import the file again');
+  if (books.quantity === null) return judge(row.line, keyOf(row), 'create');
+  const isNewMoment = row.asOf !== null && row.asOf !== books.countedAsOf;
+  const changes = changeOf('qty', books.quantity, row.quantity);
+  if (changes.length > 0) return judge(row.line, keyOf(row), 'update', changes);
+  if (!isNewMoment || row.asOf === null) return judge(row.line, keyOf(row), 'unchanged');
+  const from = books.countedAsOf === null ? null : iso(books.countedAsOf);
+  return judge(row.line, keyOf(row), 'update', changeOf('as_of', from, iso(row.asOf)));
+}

@@ -1,0 +1,107 @@
+/**
+ * The inbox: what was received, before anything is made of it.
+ *
+ * | state   | meaning                                                 | next            |
+ * | pending | stored, answered 2xx, not looked at                     | taken, parked   |
+ * | taken   | its commands are written (same transaction)             | final           |
+ * | parked  | it could not be understood; see parked                  | pending, dropped |
+ *
+ * Guarantees I3 and I7: `insertInbox` returns after the commit; the same (channel, key) is stored once for ever.
+ */
+import { sql } from 'drizzle-orm';
+import type { Instant } from '#core/model.ts';
+import type { Database, Queries } from './client.ts';
+import { list } from './list.ts';
+import { ringBells } from './outbox.ts';
+import { type SealingKey, seal, unseal } from './seal.ts';
+
+/** Raw payloads hold personal data: kept this long, for replay and for disputes, then purged with their partition. */
+export const RAW_KEPT_DAYS = 14;
+
+export type Received = {
+  readonly channelId: string;
+  readonly key: string;
+  readonly topic: string;
+  readonly source: 'webhook' | 'poll' | 'file' | 'operator';
+  readonly rawBody: Uint8Array;
+};
+
+/** Stores what is new and answers how many were. */
+export async function insertInbox(db: Database, entries: readonly Received[], key: SealingKey): Promise<number> {
+  if (entries.length === 0) return 0;
+  const rows = entries.map((entry) => ({
+    channel: entry.channelId,
+    key: entry.key,
+    topic: entry.topic,
+    source: entry.source,
+    sealed: seal(key, entry.rawBody).toString('base64'),
+  }));
+  return db.transaction(async (tx) => {
+    const [stored] = await tx.rows<{ n: number }>(sql`
+      with r as materialized (
+        select distinct on (channel, key) * from json_to_recordset(${JSON.stringify(rows)}::json)
+          as r(channel text, key text, topic text, source text, sealed text) order by channel, key),
+      fresh as (
+        insert into inbox_key (channel_id, key, topic, source) select channel, key, topic, source from r order by channel, key
+        on conflict do nothing returning inbox_id, channel_id, key),
+      raw as (
+        insert into inbox_raw (inbox_id, key_id, sealed, purge_on)
+        select f.inbox_id, ${key.id}, decode(r.sealed, 'base64'), current_date + ${RAW_KEPT_DAYS}::int
+        from fresh f join r on r.channel = f.channel_id and r.key = f.key)
+      select count(*)::int as n from fresh`);
+    const count = stored?.n ?? 0;
+    if (count > 0) await ringBells(tx, [{ topic: 'intake', key: '' }]);
+    return count;
+  });
+}
+
+export type PendingInput = {
+  readonly inboxId: number;
+  readonly channelId: string;
+  readonly topic: string;
+  readonly receivedAt: Instant;
+  /** Null when the payload is gone (purged) or cannot be opened; `fault` then says why. */
+  readonly rawBody: Buffer | null;
+  readonly fault: string | null;
+};
+
+type PendingRow = { inbox_id: number; channel_id: string; topic: string; received_at: number; key_id: string | null; sealed: Buffer | null };
+
+function open(keys: readonly SealingKey[], row: PendingRow): PendingInput {
+  const base = { inboxId: row.inbox_id, channelId: row.channel_id, topic: row.topic, receivedAt: row.received_at };
+  if (row.sealed === null || row.key_id === null) return { ...base, rawBody: null, fault: 'its raw payload has been purged' };
+  try {
+    return { ...base, rawBody: unseal(keys, row.key_id, row.sealed), fault: null };
+  } catch (error) {
+    return { ...base, rawBody: null, fault: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Up to `max` pending entries, oldest first, with their payloads opened. Not locked: `holdPending` decides whose they are. */
+export async function readPending(db: Queries, max: number, keys: readonly SealingKey[]): Promise<PendingInput[]> {
+  const rows = await db.rows<PendingRow>(sql`
+    with p as (
+      select inbox_id, channel_id, topic, received_at from inbox_key
+      where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true) order by inbox_id limit ${max})
+    select p.*, w.key_id, w.sealed from p left join inbox_raw w on w.inbox_id = p.inbox_id order by p.inbox_id`);
+  return rows.map((row) => open(keys, row));
+}
+
+/** Locks those that are still pending and answers them: another worker may have been faster. */
+export async function holdPending(tx: Queries, inboxIds: readonly number[]): Promise<ReadonlySet<number>> {
+  const rows = await tx.rows<{ inbox_id: number }>(sql`
+    select inbox_id from inbox_key where inbox_id = any(${list(inboxIds)}::bigint[]) and state = 'pending'
+    order by inbox_id for update skip locked`);
+  return new Set(rows.map((row) => row.inbox_id));
+}
+
+export async function markTaken(tx: Queries, inboxIds: readonly number[]): Promise<void> {
+  await tx.rows(sql`update inbox_key set state = 'taken' where inbox_id = any(${list(inboxIds)}::bigint[])`);
+}
+
+/** Leaves entries pending until their platform may answer again. */
+export async function retryLater(tx: Queries, inboxIds: readonly number[], at: Instant): Promise<void> {
+  if (inboxIds.length === 0) return;
+  await tx.rows(sql`
+    update inbox_key set retry_at = to_timestamp(${at} / 1000.0) where inbox_id = any(${list(inboxIds)}::bigint[])`);
+}

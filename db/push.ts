@@ -1,0 +1,203 @@
+/**
+ * What push reads and writes of listings: which are behind, what was acknowledged, observed, put off. Attempts are attempts.ts.
+ */
+import { sql } from 'drizzle-orm';
+import type { Instant } from '#core/model.ts';
+import type { SyncState, WireTarget } from '#core/wire.ts';
+import type { Queries } from './client.ts';
+import { list } from './list.ts';
+
+/** Opaque to all but the connector. */
+export type ListingRefs = { readonly listingRef: string; readonly locationRef: string; readonly data: Readonly<Record<string, string>> };
+
+export type PushCandidate = {
+  readonly listingId: number;
+  readonly sku: string;
+  readonly key: ListingRefs;
+  readonly version: number;
+  readonly target: WireTarget;
+  readonly sync: SyncState;
+  readonly failures: number;
+  /** A read was asked for: by a stale compare, an unknown outcome, or reconcile. */
+  readonly needsRead: boolean;
+};
+
+type CandidateRow = {
+  id: number;
+  sku: string;
+  listing_ref: string;
+  location_ref: string;
+  data: Record<string, string>;
+  version: number;
+  quantity: number;
+  own_sold: number;
+  own_open: number;
+  in_flight: number;
+  seen_sold: number | null;
+  seen_until: number | null;
+  acked_quantity: number | null;
+  acked_wire: number | null;
+  sold_baseline: number | null;
+  failures: number | null;
+  needs_read: boolean;
+};
+
+const candidateOf = (row: CandidateRow): PushCandidate => ({
+  listingId: row.id,
+  sku: row.sku,
+  key: { listingRef: row.listing_ref, locationRef: row.location_ref, data: row.data },
+  version: row.version,
+  target: {
+    quantity: row.quantity,
+    ownSold: row.own_sold,
+    ownOpen: row.own_open,
+    inFlight: row.in_flight,
+    seenSold: row.seen_sold,
+    seenUntil: row.seen_until,
+  },
+  sync: { ackedQuantity: row.acked_quantity, ackedWire: row.acked_wire, soldBaseline: row.sold_baseline },
+  failures: row.failures ?? 0,
+  needsRead: row.needs_read,
+});
+
+/** Listings of a live channel whose target is ahead of what was acknowledged, or that are due for a look; lowering first. */
+export async function dueListings(db: Queries, channelId: string, now: Instant, max: number): Promise<PushCandidate[]> {
+  const rows = await db.rows<CandidateRow>(sql`
+    with due as (
+      select t.listing_id from target t where t.version > t.acked_version
+      union select s.listing_id from listing_sync s where s.read_due_at <= to_timestamp(${now} / 1000.0))
+    select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
+      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures,
+      coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read
+    from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
+      join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+    where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and t.version > 0
+      and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
+      and not exists (select 1 from push_attempt_item i where i.listing_id = l.id and i.outcome is null)
+    order by (t.quantity < coalesce(s.acked_quantity, 0)) desc, t.decided_at, l.id limit ${max}`);
+  return rows.map(candidateOf);
+}
+
+/** One listing's push state, for reconcile: the same shape, whether due or not. */
+export async function listingsByRef(
+  db: Queries,
+  channelId: string,
+  refs: readonly { listingRef: string; locationRef: string }[],
+): Promise<PushCandidate[]> {
+  const rows = await db.rows<CandidateRow>(sql`
+    select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
+      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures, false as needs_read
+    from json_to_recordset(${JSON.stringify(refs)}::json) as r("listingRef" text, "locationRef" text)
+    join listing l on l.channel_id = ${channelId} and l.listing_ref = r."listingRef" and l.location_ref = r."locationRef"
+    join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+    where l.sku is not null and t.version > 0`);
+  return rows.map(candidateOf);
+}
+
+export type Acknowledged = {
+  readonly listingId: number;
+  readonly version: number;
+  readonly quantity: number;
+  readonly wireQuantity: number;
+  readonly soldBaseline: number;
+  /** When to look again; null where the acknowledgement is proof enough. */
+  readonly readDueAt: Instant | null;
+};
+
+const iso = (instant: Instant | null): string | null => (instant === null ? null : new Date(instant).toISOString());
+
+/** The platform shows these: by its own answer, by a read, or by its own order's decrement. */
+export async function acknowledge(tx: Queries, rows: readonly Acknowledged[]): Promise<void> {
+  if (rows.length === 0) return;
+  const text = JSON.stringify(rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt) })));
+  await tx.rows(sql`
+    insert into listing_sync (listing_id, acked_quantity, acked_wire, sold_baseline, acked_at, read_due_at)
+    select "listingId", quantity, "wireQuantity", "soldBaseline", clock_timestamp(), "readDueAt"
+    from json_to_recordset(${text}::json) as r("listingId" bigint, quantity int, "wireQuantity" int, "soldBaseline" int, "readDueAt" timestamptz)
+    order by "listingId"
+    on conflict (listing_id) do update set acked_quantity = excluded.acked_quantity, acked_wire = excluded.acked_wire,
+      sold_baseline = excluded.sold_baseline, acked_at = excluded.acked_at, read_due_at = excluded.read_due_at,
+      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0`);
+  await tx.rows(sql`
+    update target t set acked_version = greatest(t.acked_version, r.version)
+    from json_to_recordset(${text}::json) as r("listingId" bigint, version int) where t.listing_id = r."listingId"`);
+  await tx.rows(sql`
+    insert into push_ack (listing_id, version) select "listingId", version
+    from json_to_recordset(${text}::json) as r("listingId" bigint, version int)`);
+}
+
+export type Observed = {
+  readonly listingId: number;
+  readonly sellable: number;
+  readonly shown: number;
+  readonly state: string;
+  readonly asOf: Instant;
+};
+
+/** What reads of the platform showed. */
+export async function saveObserved(tx: Queries, rows: readonly Observed[]): Promise<void> {
+  if (rows.length === 0) return;
+  const text = JSON.stringify(rows.map((row) => ({ ...row, asOf: iso(row.asOf) })));
+  await tx.rows(sql`
+    insert into listing_sync (listing_id, shown, observed_sellable, observed_state, observed_at)
+    select distinct on ("listingId") "listingId", shown, sellable, state, "asOf"
+    from json_to_recordset(${text}::json) as r("listingId" bigint, sellable int, shown int, state text, "asOf" timestamptz)
+    order by "listingId", "asOf" desc
+    on conflict (listing_id) do update set shown = excluded.shown, observed_sellable = excluded.observed_sellable,
+      observed_state = excluded.observed_state, observed_at = excluded.observed_at`);
+}
+
+export type Delay = {
+  readonly listingId: number;
+  /** Look at the platform from this moment on, before anything is written. */
+  readonly readDueAt: Instant | null;
+  readonly blockedUntil: Instant | null;
+  readonly reason: string | null;
+  readonly fix: string | null;
+  /** Waits at random up to this many seconds, doubled with each failure, a minute at most; beside `blockedUntil`. */
+  readonly backOffS: number | null;
+};
+
+/** Puts listings off: a look is due, or a refusal waits for its time; counts as a failure. */
+export async function delayListings(tx: Queries, rows: readonly Delay[]): Promise<void> {
+  if (rows.length === 0) return;
+  const text = JSON.stringify(rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt), blockedUntil: iso(row.blockedUntil) })));
+  await tx.rows(sql`
+    insert into listing_sync (listing_id, read_due_at, blocked_until, blocked_reason, blocked_fix, failures)
+    select r."listingId", r."readDueAt",
+      coalesce(r."blockedUntil", clock_timestamp() + make_interval(secs =>
+        random() * least(60, r."backOffS" * power(2, least(coalesce(s.failures, 0), 10))))), r.reason, r.fix, 1
+    from json_to_recordset(${text}::json) as r("listingId" bigint, "readDueAt" timestamptz, "blockedUntil" timestamptz,
+      reason text, fix text, "backOffS" float8)
+    left join listing_sync s on s.listing_id = r."listingId" order by r."listingId"
+    on conflict (listing_id) do update set read_due_at = coalesce(excluded.read_due_at, listing_sync.read_due_at),
+      blocked_until = excluded.blocked_until, blocked_reason = excluded.blocked_reason, blocked_fix = excluded.blocked_fix,
+      failures = listing_sync.failures + 1`);
+}
+
+/** Makes these due for a look now, without counting a failure: what reconcile and a webhook about a level ask for. */
+export async function askForReads(tx: Queries, listingIds: readonly number[], at: Instant): Promise<void> {
+  if (listingIds.length === 0) return;
+  await tx.rows(sql`
+    insert into listing_sync (listing_id, read_due_at) select id, ${iso(at)}::timestamptz from unnest(${list(listingIds)}::bigint[]) as u(id)
+    order by id
+    on conflict (listing_id) do update set read_due_at = least(listing_sync.read_due_at, excluded.read_due_at)`);
+}
+
+/** Is there input, received or normalised, that no decision has seen yet? */
+export async function hasUndecidedInput(tx: Queries): Promise<boolean> {
+  const [row] = await tx.rows<{ found: boolean }>(sql`
+    select exists (select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
+      or exists (select 1 from command where state = 'pending') as found`);
+  return row?.found ?? false;
+}
+
+/** Of these listings, those whose platform cannot be expected to show the target yet: behind, being written, or put off. */
+export async function listingsInFlight(db: Queries, listingIds: readonly number[]): Promise<ReadonlySet<number>> {
+  const rows = await db.rows<{ id: number }>(sql`
+    select t.listing_id as id from target t left join listing_sync s on s.listing_id = t.listing_id
+    where t.listing_id = any(${list(listingIds)}::bigint[]) and (t.version > t.acked_version
+      or s.blocked_until > clock_timestamp() or s.acked_at > clock_timestamp() - interval '2 seconds'
+      or exists (select 1 from push_attempt_item i where i.listing_id = t.listing_id and i.outcome is null))`);
+  return new Set(rows.map(({ id }) => id));
+}

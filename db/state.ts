@@ -1,0 +1,256 @@
+/**
+ * Loads what a batch of commands touches, under its locks, with set queries only.
+ *
+ * Guarantees: locks are taken in (kind, id) order, orders before items; every row a decision uses is read after the lock that
+ * guards it; the policy version is held by a share lock until the batch commits.
+ */
+import { sql } from 'drizzle-orm';
+import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
+import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/model.ts';
+import type { OrderState } from '#core/order-state.ts';
+import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
+import type { Queries } from './client.ts';
+import { list } from './list.ts';
+
+export const RESOURCE = { order: 1, item: 2, listing: 3 } as const;
+
+/** Enough to fill whatever one batch frees; the item is reviewed again at once when there are more. */
+const SHORTS_PER_ITEM_MAX = 300;
+
+/** Locks rows of `resource`, making the missing ones; ids in byte order, so that no two batches wait for each other in a ring. */
+export async function lockResources(tx: Queries, kind: number, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  const sorted = [...new Set(ids)].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  await tx.rows(sql`
+    insert into resource (kind, id)
+    select ${kind}::smallint, id from unnest(${list(sorted)}) as t(id) order by id collate "C"
+    on conflict do nothing`);
+  await tx.rows(sql`
+    select 1 from resource where kind = ${kind} and id = any(${list(sorted)}) order by kind, id for update`);
+}
+
+type Touched = { readonly orders: string[]; readonly refs: { channel: string; ref: string }[]; readonly listings: number[] };
+
+function touchedBy(bodies: readonly CommandBody[]): Touched {
+  const orders = new Set<string>();
+  const refs = new Map<string, { channel: string; ref: string }>();
+  const listings = new Set<number>();
+  for (const body of bodies) {
+    const order = orderOf(body);
+    if (order !== null) orders.add(order);
+    if (body.kind === 'observed') listings.add(body.listing);
+    if (body.kind !== 'order-state') continue;
+    for (const { listingRef } of body.order.lines) {
+      if (listingRef !== null) refs.set(`${body.channel} ${listingRef}`, { channel: body.channel, ref: listingRef });
+    }
+  }
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings] };
+}
+
+async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
+  const rows = await tx.rows<{ sku: string }>(sql`
+    select l.sku from listing l join json_to_recordset(${JSON.stringify(touched.refs)}::json) as r(channel text, ref text)
+      on l.channel_id = r.channel and l.listing_ref = r.ref where l.sku is not null
+    union select sku from listing where id = any(${list(touched.listings)}::bigint[]) and sku is not null
+    union select sku from order_line where order_id = any(${list(touched.orders)}) and sku is not null`);
+  return rows.map((row) => row.sku);
+}
+
+/** Locks the commands' orders, then their items, and loads the state they are decided on. */
+export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Promise<State> {
+  const bodies = commands.map((command) => command.body);
+  const touched = touchedBy(bodies);
+  await lockResources(tx, RESOURCE.order, touched.orders);
+  const named = bodies.flatMap((body) => skuOf(body) ?? []);
+  const skus = [...new Set([...named, ...(await skusBehind(tx, touched))])];
+  await lockResources(tx, RESOURCE.item, skus);
+  return load(tx, { ...touched, skus, countedFrom: earliestCount(bodies) });
+}
+
+function earliestCount(bodies: readonly CommandBody[]): Instant | null {
+  const moments = bodies.flatMap((body) => (body.kind === 'count' ? [body.asOf] : []));
+  return moments.length === 0 ? null : Math.min(...moments);
+}
+
+async function load(
+  tx: Queries,
+  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+): Promise<State> {
+  const policy = await loadPolicy(tx);
+  const [locations, channels, orders, listingRefs, items] = await Promise.all([
+    tx.rows<{ id: string; master: StockMaster; sells: boolean }>(sql`select id, master, sells from location order by id`),
+    tx.rows<{ id: string; program: string }>(sql`select id, program from channel order by id`),
+    loadOrders(tx, at.orders),
+    tx.rows<{ channel: string; listingRef: string; listing: number }>(sql`
+      select distinct on (l.channel_id, l.listing_ref) l.channel_id as channel, l.listing_ref as "listingRef", l.id as listing
+      from listing l join json_to_recordset(${JSON.stringify(at.refs)}::json) as r(channel text, ref text)
+        on l.channel_id = r.channel and l.listing_ref = r.ref
+      where l.sku = any(${list(at.skus)})
+      order by l.channel_id, l.listing_ref, l.id`),
+    loadItems(tx, at.skus, policy, at.countedFrom),
+  ]);
+  return { policy, locations, channels, orders, listingRefs, items };
+}
+
+/** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
+export async function loadPolicy(tx: Queries): Promise<Policy> {
+  const [row] = await tx.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
+    select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
+  if (row === undefined) throw new Error('no policy is applied yet: start the daemon once with a configuration file, or run allot config apply');
+  return { ...row.body, version: row.version };
+}
+
+export type LineRow = {
+  order_id: string;
+  line_ref: string;
+  listing_id: number | null;
+  sku: string | null;
+  pack: number;
+  ordered: number;
+  cancelled: number;
+  returned: number;
+  reported_shipped: number;
+  shipped: number;
+  short: number;
+  allocations: Allocation[];
+};
+
+export const lineOf = (row: LineRow): OrderLine => ({
+  lineRef: row.line_ref,
+  listing: row.listing_id,
+  sku: row.sku,
+  pack: row.pack,
+  ordered: row.ordered,
+  cancelled: row.cancelled,
+  returned: row.returned,
+  reportedShipped: row.reported_shipped,
+  shipped: row.shipped,
+  allocations: row.allocations,
+  short: row.short,
+});
+
+async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOrder[]> {
+  if (ids.length === 0) return [];
+  const [orders, lines] = await Promise.all([
+    tx.rows<{ id: string; channel_id: string; program: string; placed_at: number; state: OrderState }>(sql`
+      select id, channel_id, program, placed_at, state from sales_order where id = any(${list(ids)}) order by id`),
+    tx.rows<LineRow>(sql`select * from order_line where order_id = any(${list(ids)}) order by order_id, line_ref collate "C"`),
+  ]);
+  const byOrder = Map.groupBy(lines, (line) => line.order_id);
+  return orders.map((row) => ({
+    id: row.id,
+    channel: row.channel_id,
+    program: row.program,
+    placedAt: row.placed_at,
+    state: row.state,
+    lines: (byOrder.get(row.id) ?? []).map(lineOf),
+  }));
+}
+
+type ListingRow = {
+  id: number;
+  channel_id: string;
+  listing_ref: string;
+  sku: string;
+  pack: number;
+  locations: string[];
+  version: number | null;
+  quantity: number;
+  own_sold: number | null;
+  own_open: number | null;
+  in_flight: number;
+  seen_sold: number | null;
+  seen_until: number | null;
+};
+
+const listingOf = (row: ListingRow): ListingState => ({
+  id: row.id,
+  channel: row.channel_id,
+  listingRef: row.listing_ref,
+  sku: row.sku,
+  pack: row.pack,
+  locations: row.locations,
+  ownSold: row.own_sold ?? 0,
+  ownOpen: row.own_open ?? 0,
+  seenSold: row.seen_sold,
+  seenUntil: row.seen_until,
+  target:
+    row.version === null
+      ? null
+      : {
+          version: row.version,
+          quantity: row.quantity,
+          ownSold: row.own_sold ?? 0,
+          ownOpen: row.own_open ?? 0,
+          inFlight: row.in_flight,
+        },
+});
+
+type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number };
+
+async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy): Promise<Map<string, ShortLine[]>> {
+  const priorities = JSON.stringify(policy.programs.map(({ id, priority }) => ({ id, priority })));
+  const rows = await tx.rows<ShortRow>(sql`
+    select s.* from unnest(${list(skus)}) as i(sku)
+    cross join lateral (
+      select l.*, o.channel_id, o.program, o.placed_at
+      from order_line l join sales_order o on o.id = l.order_id
+      left join json_to_recordset(${priorities}::json) as p(id text, priority int) on p.id = o.program
+      where l.sku = i.sku and l.short > 0
+      order by p.priority nulls last, o.placed_at, l.order_id, l.line_ref
+      limit ${SHORTS_PER_ITEM_MAX + 1}) s`);
+  const shorts = rows.map((row) => ({
+    id: row.order_id,
+    channel: row.channel_id,
+    program: row.program,
+    placedAt: row.placed_at,
+    line: lineOf(row),
+  }));
+  return Map.groupBy(shorts, (short) => short.line.sku ?? '');
+}
+
+/** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
+async function loadItems(tx: Queries, skus: readonly string[], policy: Policy, countedFrom: Instant | null): Promise<ItemState[]> {
+  if (skus.length === 0) return [];
+  const wanted = list(skus);
+  const [items, balances, promises, consumed, held, listings, shorts, recent] = await Promise.all([
+    tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${wanted}) order by sku collate "C"`),
+    tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
+      select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
+      where sku = any(${wanted}) order by sku, location, disposition`),
+    tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
+      select sku, location, program, pool, allocated from promise_balance where sku = any(${wanted}) and allocated <> 0
+      order by sku, location, program, pool`),
+    tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
+      select sku, program, consumed as quantity from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
+      select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
+      group by sku, location order by sku, location`),
+    tx.rows<ListingRow>(sql`
+      select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
+        t.in_flight, t.seen_sold, t.seen_until
+      from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
+    loadShorts(tx, skus, policy),
+    countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
+  ]);
+  const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
+  const [balanceOf, promiseOf, consumedOf, heldOf, listingsOf, recentOf] = [
+    of(balances), of(promises), of(consumed), of(held), of(listings), of(recent),
+  ];
+  return items.map(({ sku }) => ({
+    sku,
+    balances: balanceOf.get(sku) ?? [],
+    promises: promiseOf.get(sku) ?? [],
+    held: heldOf.get(sku) ?? [],
+    consumed: consumedOf.get(sku) ?? [],
+    listings: (listingsOf.get(sku) ?? []).map(listingOf),
+    shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
+    moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,
+    recentEntries: recentOf.get(sku) ?? [],
+  }));
+}
+
+const loadRecent = (tx: Queries, skus: readonly string[], countedFrom: Instant) =>
+  tx.rows<{ sku: string } & ItemState['recentEntries'][number]>(sql`
+    select sku, location, disposition, delta, occurred_at as "occurredAt" from stock_entry
+    where sku = any(${list(skus)}) and occurred_at > to_timestamp(${countedFrom} / 1000.0) order by id`);

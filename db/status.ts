@@ -1,0 +1,163 @@
+/**
+ * How things stand, for `allot status` and for the demo's table: bounded queries alone, cheap enough to be asked every second.
+ *
+ * Guarantees: counts stop at COUNT_MAX (shown as "10,000+"), since counting a long queue is what makes it longer; what is not known
+ * is null, never 0.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import type { ChannelId, ChannelMode, Instant, Sku } from '#core/model.ts';
+import type { Queries } from './client.ts';
+import { list } from './list.ts';
+
+export const COUNT_MAX = 10_000;
+
+export type ChannelStatus = {
+  readonly id: ChannelId;
+  readonly connector: string;
+  readonly program: string;
+  readonly mode: ChannelMode;
+  readonly modeChangedAt: Instant;
+  readonly modeChangedBy: string;
+  readonly configured: boolean;
+  /** The last good answer of the platform, the last whole reading of it, and the last step of its order feed. */
+  readonly lastOkAt: Instant | null;
+  readonly reconciledAt: Instant | null;
+  readonly polledAt: Instant | null;
+  readonly lastError: string | null;
+  readonly lastErrorAt: Instant | null;
+  readonly throttledUntil: Instant | null;
+  readonly listings: number;
+  readonly unmapped: number;
+  /** Targets that the platform has not acknowledged, and since when the oldest one waits. */
+  readonly behind: number;
+  readonly behindSince: Instant | null;
+  readonly blocked: number;
+  readonly openAttempts: number;
+};
+
+export type Queue = { readonly count: number; readonly oldestAt: Instant | null };
+
+export type Status = {
+  readonly at: Instant;
+  readonly policyVersion: number | null;
+  readonly channels: readonly ChannelStatus[];
+  readonly inbox: Queue;
+  readonly commands: Queue;
+  readonly bells: Queue;
+  readonly parked: readonly { readonly channel: ChannelId | null; readonly code: string; readonly count: number; readonly oldestAt: Instant }[];
+  readonly alerts: readonly {
+    readonly severity: string;
+    readonly code: string;
+    readonly title: string;
+    readonly nextStep: string;
+    readonly firstSeenAt: Instant;
+    readonly count: number;
+  }[];
+  readonly shortages: { readonly count: number; readonly units: number; readonly oldestAt: Instant | null };
+  readonly workers: readonly { readonly id: string; readonly roles: readonly string[]; readonly seenAt: Instant }[];
+};
+
+const ALERTS_MAX = 20;
+const WORKER_SILENT = sql`interval '1 minute'`;
+
+export async function readStatus(db: Queries, now: Instant): Promise<Status> {
+  const [channels, inbox, commands, bells, parked, alerts, shortages, workers, policy] = await Promise.all([
+    readChannels(db),
+    readQueue(db, sql`select received_at as at from inbox_key where state = 'pending' order by inbox_id`),
+    readQueue(db, sql`select recorded_at as at from command where state = 'pending' order by id`),
+    readQueue(db, sql`select recorded_at as at from outbox order by id`),
+    db.rows<Status['parked'][number]>(sql`
+      select channel_id as channel, code, count(*)::int as count, min(parked_at) as "oldestAt"
+      from (select * from parked where state = 'parked' order by id limit ${COUNT_MAX}) p group by 1, 2 order by 3 desc, 2, 1`),
+    db.rows<Status['alerts'][number]>(sql`
+      select severity, code, title, next_step as "nextStep", first_seen_at as "firstSeenAt", count from alert where state <> 'closed'
+      order by array_position(array['critical', 'error', 'warning', 'info'], severity), first_seen_at limit ${ALERTS_MAX}`),
+    db.rows<Status['shortages']>(sql`
+      select count(*)::int as count, coalesce(sum(quantity), 0)::int8 as units, min(opened_at) as "oldestAt"
+      from (select quantity, opened_at from shortage where closed_at is null limit ${COUNT_MAX}) s`),
+    db.rows<Status['workers'][number]>(sql`
+      select id, roles, seen_at as "seenAt" from worker where seen_at > now() - ${WORKER_SILENT} order by id`),
+    db.rows<{ version: number }>(sql`select version from policy_current`),
+  ]);
+  const none = { count: 0, units: 0, oldestAt: null };
+  const policyVersion = policy[0]?.version ?? null;
+  return { at: now, policyVersion, channels, inbox, commands, bells, parked, alerts, shortages: shortages[0] ?? none, workers };
+}
+
+/** `ordered` gives the moments of a queue, oldest first. */
+async function readQueue(db: Queries, ordered: SQL): Promise<Queue> {
+  const [queue] = await db.rows<Queue>(sql`
+    select count(*)::int as count, min(at) as "oldestAt" from (${ordered} limit ${COUNT_MAX}) q`);
+  return queue ?? { count: 0, oldestAt: null };
+}
+
+/** One channel's figures are one aggregate each over its listings: no row is read twice. */
+const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
+  db.rows<ChannelStatus>(sql`
+    select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
+      h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt",
+      h.last_error as "lastError", h.last_error_at as "lastErrorAt",
+      case when h.throttled_until > now() then h.throttled_until end as "throttledUntil",
+      coalesce(l.listings, 0) as listings, coalesce(l.unmapped, 0) as unmapped, coalesce(l.behind, 0) as behind,
+      l.behind_since as "behindSince", coalesce(l.blocked, 0) as blocked, coalesce(a.open, 0) as "openAttempts"
+    from channel c
+    left join channel_health h on h.channel_id = c.id
+    left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
+    left join (
+      select l.channel_id, count(*)::int as listings, (count(*) filter (where l.sku is null))::int as unmapped,
+        (count(*) filter (where l.sku is not null and t.version > t.acked_version))::int as behind,
+        min(t.decided_at) filter (where l.sku is not null and t.version > t.acked_version) as behind_since,
+        (count(*) filter (where s.blocked_until > now()))::int as blocked
+      from listing l left join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id group by l.channel_id) l
+      on l.channel_id = c.id
+    left join (select channel_id, count(*)::int as open from push_attempt where state <> 'done' group by channel_id) a on a.channel_id = c.id
+    order by c.id`);
+
+/** Should show, sent, shows; null: never decided, never acknowledged, never read. */
+export type ListingFigures = {
+  readonly shouldShow: number | null;
+  readonly sent: number | null;
+  readonly shows: number | null;
+};
+
+export type SkuFigures = {
+  readonly sku: Sku;
+  readonly onHand: number;
+  readonly allocated: number;
+  readonly held: number;
+  /** Available to promise now: sellable where we sell from, less allocated and held; never below 0. */
+  readonly atp: number;
+  readonly short: number;
+  /** Sums over the channel's listings of this item, each counted in its own units. */
+  readonly channels: Readonly<Record<ChannelId, ListingFigures>>;
+};
+
+/** The table of the demo and of `allot status --skus`: the items named, or the first `limit` in order of SKU. */
+export async function readSkuTable(
+  db: Queries,
+  choice: { readonly skus?: readonly Sku[]; readonly limit?: number },
+): Promise<SkuFigures[]> {
+  const chosen =
+    choice.skus === undefined
+      ? sql`select sku from item order by sku collate "C" limit ${choice.limit ?? 50}`
+      : sql`select sku from item where sku = any(${list(choice.skus)}) order by sku collate "C"`;
+  return db.rows<SkuFigures>(sql`
+    select i.sku, coalesce(b.on_hand, 0)::int as "onHand", coalesce(p.allocated, 0)::int as allocated, coalesce(h.held, 0)::int as held,
+      greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0) - coalesce(h.at_sellers, 0))::int as atp,
+      coalesce(o.short, 0)::int as short, coalesce(c.channels, '{}') as channels
+    from (${chosen}) i
+    left join lateral (select sum(quantity) as on_hand, sum(quantity) filter (where disposition = 'sellable' and l.sells) as sellable
+      from stock_balance s join location l on l.id = s.location where s.sku = i.sku) b on true
+    left join lateral (select sum(allocated) as allocated, sum(allocated) filter (where l.sells) as at_sellers
+      from promise_balance s join location l on l.id = s.location where s.sku = i.sku) p on true
+    left join lateral (select sum(quantity) as held, sum(quantity) filter (where l.sells) as at_sellers
+      from hold s join location l on l.id = s.location where s.sku = i.sku and s.state = 'held') h on true
+    left join lateral (select sum(short) as short from order_line where sku = i.sku and short > 0) o on true
+    left join lateral (
+      select jsonb_object_agg(channel_id, jsonb_build_object('shouldShow', should, 'sent', sent, 'shows', shows)) as channels
+      from (select l.channel_id, sum(t.quantity) filter (where t.version > 0) as should, sum(s.acked_quantity) as sent,
+          sum(s.observed_sellable) filter (where s.observed_state = 'tracked') as shows
+        from listing l left join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+        where l.sku = i.sku group by l.channel_id) f) c on true
+    order by i.sku collate "C"`);
+}

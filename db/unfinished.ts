@@ -1,0 +1,62 @@
+/**
+ * Finds all unfinished work from the tables alone: what the sweep rings for when Redis was wiped, a process was killed or a bell
+ * was lost. Every topic that carries work has its question here.
+ */
+import { sql } from 'drizzle-orm';
+import type { Instant } from '#core/model.ts';
+import { addCommands } from './commands.ts';
+import type { Database, Queries } from './client.ts';
+import type { BellRow } from './outbox.ts';
+
+export type Intervals = { readonly pollMs: number; readonly reconcileMs: number };
+
+/** Bells for all that waits now. */
+export async function findUnfinished(db: Queries, now: Instant, intervals: Intervals): Promise<BellRow[]> {
+  const at = sql`to_timestamp(${now} / 1000.0)`;
+  return db.rows<BellRow>(sql`
+    select 'intake' as topic, '' as key where exists (
+      select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
+    union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
+    union all select distinct 'push', c.id from channel c join listing l on l.channel_id = c.id join target t on t.listing_id = l.id
+      left join listing_sync s on s.listing_id = l.id
+      where c.mode = 'live' and c.configured and l.sku is not null and (t.version > t.acked_version or s.read_due_at <= ${at})
+        and coalesce(s.blocked_until <= ${at}, true)
+    union select distinct 'push', channel_id from push_attempt where state = 'open' and lease_until < clock_timestamp()
+    union all select distinct 'collect', channel_id from push_attempt where state = 'ticket' and collect_at <= clock_timestamp()
+    union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
+      where c.configured and (k.advanced_at is null or k.advanced_at <= ${at} - make_interval(secs => ${intervals.pollMs / 1000}::float8))
+    union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id
+      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${at} - make_interval(secs => ${intervals.reconcileMs / 1000}::float8))`);
+}
+
+/** Writes a Review command for each item whose moment has come; bounded, the rest follows at the next sweep. Answers how many. */
+export async function reviewDue(db: Database, now: Instant, max: number): Promise<number> {
+  return db.transaction(async (tx) => {
+    const due = await tx.rows<{ sku: string }>(sql`
+      update item set next_review_at = null where sku in (
+        select sku from item where next_review_at <= to_timestamp(${now} / 1000.0) order by next_review_at limit ${max} for update skip locked)
+      returning sku`);
+    const commands = due.map(({ sku }) => ({
+      body: { kind: 'review' as const, sku },
+      actor: 'sweep',
+      occurredAt: now,
+      channelId: null,
+      inboxId: null,
+    }));
+    await addCommands(tx, commands);
+    return due.length;
+  });
+}
+
+/** Holds past their expiry stop counting, and their items are decided again. */
+export async function expireHolds(db: Queries, now: Instant): Promise<void> {
+  await db.rows(sql`
+    with expired as (
+      update hold set state = 'expired' where state = 'held' and expires_at <= to_timestamp(${now} / 1000.0) returning sku)
+    update item set next_review_at = to_timestamp(${now} / 1000.0) where sku in (select sku from expired)`);
+}
+
+/** Old rows that nothing needs: acknowledgements and decided reviews. Raw payloads go with their partition (db/partitions.ts). */
+export async function purgeOld(db: Queries): Promise<void> {
+  await db.rows(sql`delete from push_ack where acked_at < now() - interval '7 days'`);
+}

@@ -1,0 +1,203 @@
+/**
+ * Random brands and random commands for the properties: two items, two places, three programs with a channel each, packs of one
+ * and of three, and commands of every kind, some of them late, twice told or impossible.
+ *
+ * Numbers are small on purpose: scarcity, ties and rounding are where the bugs are.
+ */
+import * as fc from 'fast-check';
+import type { Command, CommandBody } from '#core/command.ts';
+import type { DrawOrder, Policy, Program } from '#core/model.ts';
+import type { OrderLineState } from '#core/order-state.ts';
+import type { State } from '#core/state.ts';
+import { channelRule, command, item, listing, MINUTE_MS, NOW, orderState, policy, pool, program, stateOf } from './factory.ts';
+
+/** Runs per property; `PROPERTY_RUNS=100000` proves harder. */
+export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
+
+export const SKUS = ['TEA', 'CUP'] as const;
+export const PLACES = ['north', 'south'] as const;
+const CHANNELS = ['shop:main', 'market:eu', 'drop:x'] as const;
+const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
+const LISTINGS = SKUS.flatMap((sku, s) =>
+  CHANNELS.map((channel, c) => listing(s * 3 + c + 1, { sku, channel, pack: c === 1 ? 3 : 1 })),
+);
+
+const drawOrder = fc.constantFrom<DrawOrder>('ownOnly', 'ownThenShared', 'sharedThenOwn');
+const places = fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse());
+const programArb = (id: string): fc.Arbitrary<Program> =>
+  fc
+    .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places })
+    .map((over) => program(id, over));
+
+const poolArb = (id: string) =>
+  fc.record({ units: fc.integer({ min: 0, max: 8 }), refill: fc.constantFrom('never' as const, 'receipt' as const) }).map((over) => pool(id, over.units, over));
+
+const ruleArb = (index: number) =>
+  fc
+    .record({
+      sharePercent: fc.constantFrom(100, 100, 90, 50, 33),
+      buffer: fc.integer({ min: 0, max: 2 }),
+      safetyStock: fc.integer({ min: 0, max: 1 }),
+      hideAtOrBelow: fc.constantFrom(null, 0, 2),
+      cap: fc.constantFrom(null, 3, 20),
+    })
+    .map((over) => channelRule(CHANNELS[index] ?? '', PROGRAMS[index] ?? '', over));
+
+export const policyArb: fc.Arbitrary<Policy> = fc
+  .record({
+    programs: fc.tuple(...PROGRAMS.map(programArb)),
+    pools: fc.tuple(...PROGRAMS.map(poolArb)),
+    channels: fc.tuple(...CHANNELS.map((_, index) => ruleArb(index))),
+  })
+  .map((over) => policy(over));
+
+/** A brand with nothing on hand: stock comes by commands, so that every balance has its entries. */
+export const emptyBrand = (rules: Policy): State =>
+  stateOf({
+    policy: rules,
+    items: SKUS.map((sku) => item(sku, {}, { listings: LISTINGS.filter((each) => each.sku === sku) })),
+  });
+
+export const brandArb: fc.Arbitrary<State> = policyArb.map(emptyBrand);
+
+const quantity = fc.integer({ min: 1, max: 6 });
+const sku = fc.constantFrom<string>(...SKUS);
+const location = fc.constantFrom<string>(...PLACES);
+const disposition = fc.constantFrom('sellable' as const, 'sellable' as const, 'quarantine' as const, 'damaged' as const);
+const total = fc.integer({ min: 0, max: 5 });
+
+/** Line `n` of an order always names the same listing, as on every platform; sometimes a payload leaves the name out. */
+const linesArb = (orderIndex: number): fc.Arbitrary<OrderLineState[]> =>
+  fc
+    .uniqueArray(
+      fc.record({ line: fc.integer({ min: 1, max: 3 }), ordered: total, cancelled: total, shipped: fc.constantFrom(0, 0, 1, 3), returned: fc.constantFrom(0, 0, 0, 1) }),
+      { minLength: 1, maxLength: 3, selector: (each) => each.line },
+    )
+    .map((lines) =>
+      lines.map(({ line, ordered, cancelled, shipped, returned }) => ({
+        lineRef: `${line}`,
+        // Lines 1 and 3 are of one item: an order may ask twice for the same goods.
+        listingRef: `ref-${(line === 2 ? 3 : 0) + (orderIndex % 3) + 1}`,
+        skuHint: null,
+        ordered,
+        cancelled: Math.min(cancelled, ordered),
+        shipped: Math.min(shipped, ordered - Math.min(cancelled, ordered)),
+        returned,
+      })),
+    );
+
+export const orderStateArb = (orderIndex: number) =>
+  fc
+    .record({
+      version: fc.integer({ min: 1, max: 4 }),
+      lines: linesArb(orderIndex),
+      placedAt: fc.integer({ min: NOW, max: NOW + 3 }),
+    })
+    .map(({ lines, ...over }) => orderState(`o${orderIndex}`, lines, {
+        ...over,
+        modifiedAt: NOW + over.version,
+        fulfilledBy: orderIndex === 5 ? 'marketplace' : 'seller',
+      }));
+
+export const channelOfOrder = (orderIndex: number): string => CHANNELS[orderIndex % 3] ?? '';
+
+export const orderBody: fc.Arbitrary<CommandBody> = fc
+  .integer({ min: 0, max: 5 })
+  .chain((index) =>
+    orderStateArb(index).map((order) => ({ kind: 'order-state' as const, channel: channelOfOrder(index), order })),
+  );
+
+const shipBody: fc.Arbitrary<CommandBody> = fc.record({
+  kind: fc.constant('ship' as const),
+  orderId: fc.integer({ min: 0, max: 5 }).map((index) => `${channelOfOrder(index)}/o${index}`),
+  lines: fc.constantFrom(null, [{ lineRef: '1', quantity: 1 }]),
+});
+
+export const receiveBody = fc.record({ kind: fc.constant('receive' as const), sku, location, quantity, disposition });
+
+const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  { weight: 3, arbitrary: receiveBody },
+  fc.record({
+    kind: fc.constant('adjust' as const),
+    sku,
+    location,
+    disposition,
+    delta: fc.integer({ min: -4, max: 4 }),
+    reason: fc.constant('test'),
+  }),
+  fc.record({
+    kind: fc.constant('count' as const),
+    sku,
+    location,
+    disposition,
+    quantity: fc.integer({ min: 0, max: 8 }),
+    asOf: fc.integer({ min: -5, max: 40 }).map((minutes) => NOW + minutes * MINUTE_MS),
+  }),
+  fc.record({ kind: fc.constant('transfer' as const), sku, from: location, to: location, quantity }),
+  fc.record({ kind: fc.constant('inspect' as const), sku, location, from: disposition, to: disposition, quantity }),
+  fc.record({ kind: fc.constant('return' as const), sku, location, quantity }),
+);
+
+const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({ kind: fc.constant('review' as const), sku }),
+  fc.record({
+    kind: fc.constant('observed' as const),
+    listing: fc.integer({ min: 1, max: 6 }),
+    seenSold: fc.option(total),
+    until: fc.constantFrom(NOW + MINUTE_MS, NOW + 90 * MINUTE_MS),
+  }),
+);
+
+/** Commands that nobody can take: each is parked, whatever the books say. */
+export const badBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  receiveBody.map((body) => ({ ...body, sku: 'no-such-sku' })),
+  receiveBody.map((body) => ({ ...body, quantity: 1.5 })),
+  fc.constant<CommandBody>({ kind: 'transfer', sku: 'TEA', from: 'north', to: 'nowhere', quantity: 1 }),
+  fc.integer({ min: 0, max: 5 }).chain((index) =>
+    orderStateArb(index).map((order) => ({
+      kind: 'order-state' as const,
+      channel: channelOfOrder(index),
+      order: {
+        ...order,
+        fulfilledBy: 'seller' as const,
+        version: 9,
+        lines: [...order.lines, { lineRef: '9', listingRef: 'nobody', skuHint: null, ordered: 1, cancelled: 0, shipped: 0, returned: 0 }],
+      },
+    })),
+  ),
+);
+
+export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  { weight: 6, arbitrary: orderBody },
+  { weight: 4, arbitrary: goodsBody },
+  { weight: 1, arbitrary: shipBody },
+  { weight: 1, arbitrary: otherBody },
+);
+
+/** Commands in the order recorded, a minute apart; some tell of a moment long before. */
+export const commandsOf = (
+  body: fc.Arbitrary<CommandBody>,
+  constraints: fc.ArrayConstraints = { minLength: 1, maxLength: 14 },
+): fc.Arbitrary<Command[]> =>
+  fc.array(fc.tuple(body, fc.constantFrom(0, 0, 0, 20)), constraints).map((rows) =>
+    rows.map(([each, lateMinutes], index) => {
+      const recordedAt = NOW + index * MINUTE_MS;
+      return command(index + 1, each, { recordedAt, occurredAt: recordedAt - lateMinutes * MINUTE_MS });
+    }),
+  );
+
+/** Enough to start with that the first orders find something. */
+export const opening: readonly CommandBody[] = SKUS.flatMap((each) =>
+  PLACES.map((place) => ({ kind: 'receive' as const, sku: each, location: place, disposition: 'sellable' as const, quantity: 6 })),
+);
+
+/** Cuts a list at random into one run after another. */
+export function splitAt<T>(list: readonly T[], cuts: readonly boolean[]): T[][] {
+  const parts: T[][] = [];
+  list.forEach((each, index) => {
+    const last = parts.at(-1);
+    if (last === undefined || cuts[index % cuts.length] === true) parts.push([each]);
+    else last.push(each);
+  });
+  return parts;
+}

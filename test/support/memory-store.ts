@@ -1,0 +1,148 @@
+/**
+ * The in-memory twin of db/: `loadFor` reads what a batch touches as db/state.ts does, `applyFacts` writes as db/facts.ts does.
+ *
+ * Guarantees: balances change by the sum of the entries and by nothing else, so a decision that disagrees with its own entries
+ * is seen; `recentEntries` of the kept state is the whole stock ledger. Also the oracle of replay: facts alone rebuild the state.
+ */
+import { type Command, orderOf, skuOf } from '#core/command.ts';
+import type { decide as Decide } from '#core/decide.ts';
+import type { Instant, OrderId, OrderLine, Sku } from '#core/model.ts';
+import type { Facts, ItemState, ShortLine, State, StoredOrder } from '#core/state.ts';
+
+function addTo<T>(rows: readonly T[], isRow: (row: T) => boolean, change: (row: T) => T, fresh: T): T[] {
+  return rows.some(isRow) ? rows.map((row) => (isRow(row) ? change(row) : row)) : [...rows, change(fresh)];
+}
+
+function applyStock(item: ItemState, facts: Facts): ItemState {
+  let balances = item.balances;
+  const entries = facts.stock.filter((entry) => entry.sku === item.sku);
+  for (const { location, disposition, delta } of entries) {
+    balances = addTo(
+      balances,
+      (row) => row.location === location && row.disposition === disposition,
+      (row) => ({ ...row, quantity: row.quantity + delta }),
+      { location, disposition, quantity: 0, countedAsOf: null },
+    );
+  }
+  for (const { sku, location, disposition, asOf } of facts.counted) {
+    if (sku !== item.sku) continue;
+    balances = addTo(
+      balances,
+      (row) => row.location === location && row.disposition === disposition,
+      (row) => ({ ...row, countedAsOf: Math.max(asOf, row.countedAsOf ?? asOf) }),
+      { location, disposition, quantity: 0, countedAsOf: null },
+    );
+  }
+  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({ location, disposition, delta, occurredAt }));
+  return { ...item, balances, recentEntries: [...item.recentEntries, ...kept] };
+}
+
+function applyPromises(item: ItemState, facts: Facts): ItemState {
+  let { promises, consumed } = item;
+  for (const entry of facts.promises) {
+    if (entry.sku !== item.sku) continue;
+    const { location, program, pool } = entry;
+    promises = addTo(
+      promises,
+      (row) => row.location === location && row.program === program && row.pool === pool,
+      (row) => ({ ...row, allocated: row.allocated + entry.delta }),
+      { location, program, pool, allocated: 0 },
+    );
+    if (entry.consumed === 0) continue;
+    consumed = addTo(
+      consumed,
+      (row) => row.program === program,
+      (row) => ({ ...row, quantity: row.quantity + entry.consumed }),
+      { program, quantity: 0 },
+    );
+  }
+  return { ...item, promises, consumed };
+}
+
+function applyListings(item: ItemState, facts: Facts): ItemState {
+  const listings = item.listings.map((listing) => {
+    const sales = facts.listings.find((row) => row.listing === listing.id);
+    const target = facts.targets.find((row) => row.listing === listing.id);
+    if (sales === undefined) return listing;
+    const { ownSold, ownOpen, seenSold, seenUntil } = sales;
+    const moved = { ...listing, ownSold, ownOpen, seenSold, seenUntil };
+    if (target === undefined) return moved;
+    const { version, quantity, inFlight } = target;
+    return { ...moved, target: { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight } };
+  });
+  return { ...item, listings };
+}
+
+function applyOrders(orders: readonly StoredOrder[], facts: Facts): StoredOrder[] {
+  const byId = new Map(orders.map((order) => [order.id, order]));
+  for (const order of facts.orders) byId.set(order.id, order);
+  for (const { orderId, line } of facts.filledLines) {
+    const order = byId.get(orderId);
+    if (order === undefined) throw new Error(`a filled line names order ${orderId}, which is not stored`);
+    byId.set(orderId, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? line : l)) });
+  }
+  return [...byId.values()];
+}
+
+const shortsOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
+  orders.flatMap(({ id, channel, program, placedAt, lines }) =>
+    lines.flatMap((line) => (line.sku === sku && line.short > 0 ? [{ id, channel, program, placedAt, line }] : [])),
+  );
+
+export function applyFacts(state: State, facts: Facts): State {
+  const orders = applyOrders(state.orders, facts);
+  const items = state.items.map((before) => {
+    const item = applyListings(applyPromises(applyStock(before, facts), facts), facts);
+    return { ...item, shorts: shortsOf(orders, item.sku) };
+  });
+  return { ...state, items, orders };
+}
+
+/** What db/state.ts would load for these commands: their orders, the items behind them, and nothing else. */
+export function loadFor(state: State, commands: readonly Command[]): State {
+  const orderIds = new Set<OrderId>();
+  const skus = new Set<Sku>();
+  const skuOfListing = new Map(state.items.flatMap((item) => item.listings.map((l) => [l.id, item.sku] as const)));
+  const refs = new Map(state.listingRefs.map((ref) => [`${ref.channel} ${ref.listingRef}`, ref.listing]));
+  const addListing = (id: number | undefined): void => {
+    const sku = id === undefined ? undefined : skuOfListing.get(id);
+    if (sku !== undefined) skus.add(sku);
+  };
+  for (const { body } of commands) {
+    const order = orderOf(body);
+    if (order !== null) orderIds.add(order);
+    const sku = skuOf(body);
+    if (sku !== null) skus.add(sku);
+    if (body.kind === 'observed') addListing(body.listing);
+    if (body.kind !== 'order-state') continue;
+    for (const line of body.order.lines) addListing(refs.get(`${body.channel} ${line.listingRef}`));
+  }
+  const orders = state.orders.filter((order) => orderIds.has(order.id));
+  for (const order of orders) for (const line of order.lines) if (line.sku !== null) skus.add(line.sku);
+  const hasCount = commands.some(({ body }) => body.kind === 'count');
+  const items = state.items
+    .filter((item) => skus.has(item.sku))
+    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }));
+  return { ...state, orders, items };
+}
+
+export type Batch = { readonly commands: readonly Command[]; readonly now: Instant };
+
+/** Decides one batch on what it touches and stores the facts. */
+export function take(decide: typeof Decide, state: State, batch: Batch): { readonly state: State; readonly facts: Facts } {
+  const facts = decide(loadFor(state, batch.commands), batch.commands, batch.now);
+  return { state: applyFacts(state, facts), facts };
+}
+
+export const takeAll = (decide: typeof Decide, state: State, batches: readonly Batch[]): State =>
+  batches.reduce((before, batch) => take(decide, before, batch).state, state);
+
+export const allocatedOf = (line: OrderLine): number => line.allocations.reduce((sum, part) => sum + part.quantity, 0);
+
+/** Freezes a value and all it holds, so that a change of it throws. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return value;
+}
