@@ -1,0 +1,80 @@
+/**
+ * Channels against the connectors that there are: settings through the connector's own schema, secrets from the environment.
+ * Guarantees that all unknown connectors, unfit settings and missing secrets are told at once. Opens no connection.
+ */
+import type { Connector } from '#connectors/connector.ts';
+import { Credential } from '#core/errors.ts';
+import type { ChannelId } from '#core/model.ts';
+import type { Config } from './config.ts';
+import type { ConfigFile, ConfiguredChannel } from './config-file.ts';
+import { ConfigError, checkAgainst, sayProblems } from './config-problems.ts';
+import { suggest } from './did-you-mean.ts';
+import { secretVariable } from './secret-names.ts';
+import type { YamlProblem } from './yaml-source.ts';
+
+export type ValidChannel = {
+  readonly id: ChannelId;
+  readonly connector: Connector;
+  readonly program: string;
+  /** What the connector's schema made of them. */
+  readonly settings: unknown;
+  /** For ConnectorContext: throws Credential with the variable that is missing. */
+  readonly secret: (name: string) => string;
+};
+
+export function validateChannels(config: Config, connectors: ReadonlyMap<string, Connector>): readonly ValidChannel[] {
+  const { file } = config;
+  if (file === null) return [];
+  const checked = file.channels.map((channel, index) => checkChannel(file, { channel, index }, connectors));
+  const problems = sayProblems(file.source, checked.flatMap((one) => one.problems));
+  const secrets = checked.flatMap(({ channel, connector }) => (connector === undefined ? [] : findMissing(config, channel, connector)));
+  if (problems.length + secrets.length > 0) throw new ConfigError([...problems, ...secrets]);
+  return checked.flatMap(({ channel, connector, settings }) =>
+    connector === undefined ? [] : [{ ...channel, connector, settings, secret: (name: string) => requireSecret(config, channel.id, name) }],
+  );
+}
+
+type Checked = {
+  readonly channel: ConfiguredChannel;
+  readonly connector: Connector | undefined;
+  readonly settings: unknown;
+  readonly problems: readonly YamlProblem[];
+};
+
+function checkChannel(
+  { source }: ConfigFile,
+  { channel, index }: { readonly channel: ConfiguredChannel; readonly index: number },
+  connectors: ReadonlyMap<string, Connector>,
+): Checked {
+  const connector = connectors.get(channel.connector);
+  if (connector === undefined) {
+    const path = ['channels', index, 'id'];
+    const says = `no connector is called "${channel.connector}". ${suggest(channel.connector, [...connectors.keys()])} A private one is loaded with ALLOT_CONNECTORS.`;
+    return { channel, connector, settings: undefined, problems: [{ offset: source.offsetOf(path, 'value'), path, says }] };
+  }
+  const options = { prefix: ['channels', index, 'settings'], hidesText: true };
+  const { value, problems } = checkAgainst(source, connector.settings, channel.settings, options);
+  return { channel, connector, settings: value, problems };
+}
+
+function findMissing(config: Config, channel: ConfiguredChannel, connector: Connector): string[] {
+  return connector.secrets.flatMap((name) => {
+    try {
+      return config.findSecret(channel.id, name) === undefined ? [sayMissing(channel.id, name)] : [];
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems;
+      throw error;
+    }
+  });
+}
+
+function sayMissing(channel: ChannelId, name: string): string {
+  const variable = secretVariable(channel, name);
+  return `${variable}: is missing, and the channel ${channel} needs it. Set it, or ${variable}_FILE to a file that holds it.`;
+}
+
+function requireSecret(config: Config, channel: ChannelId, name: string): string {
+  const value = config.findSecret(channel, name);
+  if (value === undefined) throw new Credential(sayMissing(channel, name));
+  return value;
+}

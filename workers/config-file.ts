@@ -1,0 +1,183 @@
+/**
+ * The configuration file (YAML): what stands where, which programs and channels there are, and the policy they make.
+ *
+ * Guarantees that every mistake of the file is told at once as `file:line:col path: what is wrong. How to mend it`, references
+ * and doubles too, even while other parts do not fit. Knows no connector: a channel's settings are checked in config-channels.ts.
+ */
+import type { ChannelId, ChannelRule, Policy, StockMaster } from '#core/model.ts';
+import type { PolicyBody } from '#db/configuration.ts';
+import { checkAgainst, sayProblems } from './config-problems.ts';
+import { type ChannelEntry, type ConfigBody, configSchema } from './config-schema.ts';
+import { suggest } from './did-you-mean.ts';
+import { parseDuration } from './durations.ts';
+import { secretPrefix } from './secret-names.ts';
+import { readYaml, type YamlPath, type YamlProblem, type YamlSource } from './yaml-source.ts';
+
+export type ConfiguredLocation = { readonly id: string; readonly master: StockMaster; readonly sells: boolean };
+
+export type ConfiguredChannel = {
+  readonly id: ChannelId;
+  /** The word before the colon. */
+  readonly connector: string;
+  readonly program: string;
+  /** As written; its connector's schema has the last word. */
+  readonly settings: unknown;
+};
+
+export type ConfigFile = {
+  /** As shown in messages. */
+  readonly name: string;
+  readonly source: YamlSource;
+  readonly locations: readonly ConfiguredLocation[];
+  /** In the order of the file: the index is part of their path. */
+  readonly channels: readonly ConfiguredChannel[];
+  readonly policy: PolicyBody;
+  readonly http: { readonly host: string; readonly port: number };
+  readonly intervals: { readonly pollMs: number; readonly reconcileMs: number; readonly sweepMs: number };
+};
+
+export type ConfigFileResult =
+  | { readonly file: ConfigFile; readonly problems: readonly [] }
+  | { readonly file: null; readonly problems: readonly string[] };
+
+export function readConfigFile(text: string, name: string): ConfigFileResult {
+  const source = readYaml(text, name);
+  if (source.data === undefined) return { file: null, problems: sayProblems(source, source.problems) };
+  const { value, problems } = checkAgainst(source, configSchema, source.data);
+  const all = [...source.problems, ...problems, ...findBrokenReferences(source)];
+  if (value === undefined || all.length > 0) return { file: null, problems: sayProblems(source, all) };
+  return { file: build(source, name, value), problems: [] };
+}
+
+function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
+  const { poll, reconcile, sweep, inFlight } = body.intervals;
+  return {
+    name,
+    source,
+    locations: body.locations,
+    channels: body.channels.map(({ id, program, settings }) => ({ id, connector: connectorOf(id), program, settings })),
+    policy: {
+      programs: body.programs,
+      pools: body.pools,
+      channels: body.channels.flatMap(rulesOf),
+      inFlightMs: toMs(inFlight),
+    },
+    http: body.http,
+    intervals: { pollMs: toMs(poll), reconcileMs: toMs(reconcile), sweepMs: toMs(sweep) },
+  };
+}
+
+export const connectorOf = (channel: ChannelId): string => channel.slice(0, channel.indexOf(':'));
+
+/** The schema has refused what is no duration. */
+const toMs = (text: string): Policy['inFlightMs'] => parseDuration(text) ?? 0;
+
+/** One rule for all items, then one per item that differs, whole: what it does not name it takes from the channel. */
+function rulesOf(channel: ChannelEntry): ChannelRule[] {
+  const base: ChannelRule = {
+    channel: channel.id,
+    program: channel.program,
+    sku: '*',
+    sharePercent: channel.share,
+    safetyStock: channel.safetyStock,
+    buffer: channel.buffer,
+    hideAtOrBelow: channel.hideAtOrBelow,
+    cap: channel.cap,
+  };
+  const own = Object.entries(channel.items).map(([sku, item]) => ({
+    ...base,
+    sku,
+    sharePercent: item.share ?? base.sharePercent,
+    safetyStock: item.safetyStock ?? base.safetyStock,
+    buffer: item.buffer ?? base.buffer,
+    // null says "no limit" for this item, so only a missing key falls back.
+    hideAtOrBelow: item.hideAtOrBelow === undefined ? base.hideAtOrBelow : item.hideAtOrBelow,
+    cap: item.cap === undefined ? base.cap : item.cap,
+  }));
+  return [base, ...own];
+}
+
+// ---- what one entry says of another -------------------------------------------------------------------------------------------
+// Read from the raw data, tolerantly: a wrong type elsewhere must not hide a broken reference.
+
+type Entry = { readonly path: YamlPath; readonly fields: Readonly<Record<string, unknown>> };
+
+function entriesOf(data: unknown, section: string): Entry[] {
+  const list = isBlock(data) ? data[section] : undefined;
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((fields: unknown, index) => (isBlock(fields) ? [{ path: [section, index], fields }] : []));
+}
+
+const isBlock = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const textsOf = (entries: readonly Entry[], field: string): string[] =>
+  entries.map(({ fields }) => fields[field]).filter((value) => typeof value === 'string');
+
+function findBrokenReferences(source: YamlSource): YamlProblem[] {
+  const [locations, programs, pools, channels] = ['locations', 'programs', 'pools', 'channels'].map((section) =>
+    entriesOf(source.data, section),
+  ) as [Entry[], Entry[], Entry[], Entry[]];
+  const locationIds = textsOf(locations, 'id');
+  const programIds = textsOf(programs, 'id');
+  const problem = (path: YamlPath, says: string) => ({ offset: source.offsetOf(path, 'value'), path, says });
+  const unknownPrograms = [...pools, ...channels].flatMap(({ path, fields: { program } }) =>
+    typeof program !== 'string' || programIds.includes(program)
+      ? []
+      : [problem([...path, 'program'], `no program is called "${program}". ${suggest(program, programIds)}`)],
+  );
+  const unknownLocations = programs.flatMap(({ path, fields }) => {
+    const wanted: unknown[] = Array.isArray(fields.locations) ? fields.locations : [];
+    return wanted.flatMap((id, index) =>
+      typeof id !== 'string' || locationIds.includes(id)
+        ? []
+        : [problem([...path, 'locations', index], `no location is called "${id}". ${suggest(id, locationIds)}`)],
+    );
+  });
+  const doubles = [
+    ...findDoubles(locations, ({ id }) => id).map(({ again, first }) =>
+      problem([...again.path, 'id'], sayLocationTwice(first, again)),
+    ),
+    ...findDoubles(programs, ({ id }) => id).map(({ again }) => problem([...again.path, 'id'], sayTwice('program', again))),
+    ...findDoubles(channels, ({ id }) => id).map(({ again }) => problem([...again.path, 'id'], sayTwice('channel', again))),
+    ...findDoubles(pools, poolKeyOf).map(({ again }) =>
+      problem(again.path, 'this program has a pool of this SKU already. Keep one of them.'),
+    ),
+  ];
+  return [...unknownPrograms, ...unknownLocations, ...doubles, ...findSharedSecrets(source, channels)];
+}
+
+const poolKeyOf = ({ program, sku }: Entry['fields']): unknown =>
+  typeof program === 'string' ? JSON.stringify([program, sku ?? '*']) : undefined;
+
+function findDoubles(entries: readonly Entry[], keyOf: (fields: Entry['fields']) => unknown) {
+  const firsts = new Map<string, Entry>();
+  return entries.flatMap((again) => {
+    const key = keyOf(again.fields);
+    if (typeof key !== 'string') return [];
+    const first = firsts.get(key);
+    if (first !== undefined) return [{ first, again }];
+    firsts.set(key, again);
+    return [];
+  });
+}
+
+const sayTwice = (what: string, { fields }: Entry): string =>
+  `the ${what} "${String(fields.id)}" is defined twice. Keep one, or give it another id.`;
+
+function sayLocationTwice(first: Entry, again: Entry): string {
+  const masters = [first.fields.master, again.fields.master].map(String);
+  if (masters[0] === masters[1]) return sayTwice('location', again);
+  return `the location "${String(again.fields.id)}" has two stock masters, ${masters.join(' and ')}. Exactly one may say how much there is: keep one.`;
+}
+
+/** `shopify:us-a` and `shopify:us_a` would read the same variables. */
+function findSharedSecrets(source: YamlSource, channels: readonly Entry[]): YamlProblem[] {
+  const prefixOf = ({ id }: Entry['fields']) => (typeof id === 'string' ? secretPrefix(id) : undefined);
+  return findDoubles(channels, prefixOf).flatMap(({ first, again }) => {
+    if (first.fields.id === again.fields.id) return [];
+    const path = [...again.path, 'id'];
+    const says = `would read the same secrets (${prefixOf(again.fields)}_...) as "${String(first.fields.id)}". Give it an id that differs in letters or digits.`;
+    return [{ offset: source.offsetOf(path, 'value'), path, says }];
+  });
+}

@@ -1,0 +1,51 @@
+/** What every worker is handed by the composition root (main.ts). No worker opens anything itself. */
+import type { Capabilities, ChannelConnection } from '#connectors/connector.ts';
+import type { ChannelId, Instant } from '#core/model.ts';
+import type { Protection } from '#core/wire.ts';
+import type { Database } from '#db/client.ts';
+import type { SealingKey } from '#db/seal.ts';
+import type { Bell } from './queues.ts';
+
+export type OpenChannel = {
+  readonly id: ChannelId;
+  readonly capabilities: Capabilities;
+  readonly connection: ChannelConnection;
+};
+
+export type Log = {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+};
+
+/** Counters the workers raise; metrics.ts makes Prometheus series of them. */
+export type Tally = {
+  pushed(channel: ChannelId, outcome: string, items: number, durationMs: number): void;
+  drifted(channel: ChannelId, cause: string, listings: number): void;
+};
+
+export type WorkerContext = {
+  readonly db: Database;
+  readonly channels: ReadonlyMap<ChannelId, OpenChannel>;
+  readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
+  /** Names this process on leases. */
+  readonly owner: string;
+  /** ALLOT_READ_ONLY: nothing is written to any platform, whatever the modes say. */
+  readonly readOnly: boolean;
+  /** How long a read that no order explains lowers what is shown. */
+  readonly inFlightMs: number;
+  readonly publicUrl: string | null;
+  readonly now: () => Instant;
+  readonly log: Log;
+  readonly tally: Tally;
+  /** Rings from the outbox without waiting for the relay's next turn. */
+  readonly wakeRelay: () => void;
+  /** Rings once, after a while. Lost with the process: the sweep then finds the work. */
+  readonly ringLater: (bell: Bell, delayMs: number) => void;
+};
+
+export const protectionOf = (channel: OpenChannel): Protection => ({
+  basis: channel.capabilities.quantityBasis,
+  compares: channel.capabilities.writeProtection.includes('compareAndSet'),
+});

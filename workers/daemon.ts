@@ -1,0 +1,98 @@
+/**
+ * The running daemon: the chosen workers on one database and one queue, started in order and stopped in order.
+ *
+ * Start: relay -> handlers -> http -> sweep (which rings for all that an earlier life left unfinished).
+ * Stop:  http takes nothing new -> sweep and relay end -> running handlers finish (20 s, then their signal aborts) -> lines close.
+ */
+import { decidePending } from './allocate.ts';
+import type { Role } from './config.ts';
+import type { WorkerContext } from './context.ts';
+import { pollChannel, takeInbox } from './intake.ts';
+import { pushChannel } from './push.ts';
+import type { Bell, Queues } from './queues.ts';
+import { reconcileChannel } from './reconcile.ts';
+import { type Relay, startRelay } from './relay.ts';
+import { collectChannel } from './settle.ts';
+import { startSweep } from './sweep.ts';
+
+export type Timing = { readonly pollMs: number; readonly reconcileMs: number; readonly sweepMs: number };
+
+export type Daemon = { stop(): Promise<void> };
+
+const DRAIN_MS = 20_000;
+/** Channels wait for their platforms, not for the processor. */
+const CHANNELS_AT_ONCE = 8;
+
+type Parts = {
+  readonly context: Omit<WorkerContext, 'wakeRelay' | 'ringLater'>;
+  readonly queues: Queues;
+  readonly roles: ReadonlySet<Role>;
+  readonly timing: Timing;
+  /** Starts the http side, when this process has it; ends with `drain`, then `close`. */
+  readonly startHttp: ((wakeRelay: () => void) => Promise<{ drain(): Promise<void> | void; close(): Promise<void> }>) | null;
+};
+
+function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>): void {
+  if (roles.has('intake')) {
+    queues.work('intake', (_bell, signal) => takeInbox(context, signal));
+    queues.work('poll', ({ key }, signal) => pollChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+  }
+  if (roles.has('allocate')) {
+    queues.work('allocate', async (_bell, signal) => {
+      const { decided } = await decidePending(context.db, { now: context.now, signal });
+      if (decided > 0) context.wakeRelay();
+    });
+  }
+  if (roles.has('push')) {
+    queues.work('push', ({ key }, signal) => pushChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+    queues.work('collect', ({ key }, signal) => collectChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+  }
+  if (roles.has('reconcile')) {
+    queues.work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+  }
+}
+
+/** A bell per (topic, key) at a time: rung for the earliest moment that anybody asked for. */
+function laterBells(queues: Queues, onError: (error: unknown) => void) {
+  const timers = new Map<string, { at: number; timer: NodeJS.Timeout }>();
+  const ringLater = (bell: Bell, delayMs: number): void => {
+    const key = `${bell.topic} ${bell.key}`;
+    const at = performance.now() + delayMs;
+    const before = timers.get(key);
+    if (before !== undefined && before.at <= at) return;
+    clearTimeout(before?.timer);
+    const timer = setTimeout(() => {
+      timers.delete(key);
+      queues.ring([bell]).catch(onError);
+    }, delayMs);
+    timers.set(key, { at, timer });
+  };
+  const clear = () => {
+    for (const { timer } of timers.values()) clearTimeout(timer);
+    timers.clear();
+  };
+  return { ringLater, clear };
+}
+
+export async function startDaemon({ context: given, queues, roles, timing, startHttp }: Parts): Promise<Daemon> {
+  const { log } = given;
+  const later = laterBells(queues, (error) => log.warn({ error: String(error) }, 'a delayed bell was lost; the sweep rings again'));
+  // Every process relays: what it commits is rung at once, and no process depends on another for its bells.
+  const relay: Relay = startRelay(given.db, queues, log);
+  const context: WorkerContext = { ...given, wakeRelay: relay.wake, ringLater: later.ringLater };
+  takeBells(context, queues, roles);
+  const http = startHttp === null ? null : await startHttp(relay.wake);
+  const sweep = roles.has('sweep') ? startSweep(context, queues, { ...timing, roles: [...roles] }) : null;
+  return {
+    async stop() {
+      await http?.drain();
+      later.clear();
+      await sweep?.stop();
+      await relay.stop();
+      await queues.close({ deadlineMs: DRAIN_MS });
+      later.clear();
+      await http?.close();
+      for (const channel of context.channels.values()) await channel.connection.close();
+    },
+  };
+}

@@ -1,0 +1,141 @@
+/**
+ * Intake: makes commands of what lies in the inbox, and fetches what webhooks missed.
+ *
+ * inbox (pending) -> connector.parse -> orders: commands; refs: read whole, then commands; levels: listings to look at
+ * poll -> connector.fetchOrdersSince -> inbox, under the order's own version as key
+ *
+ * Guarantees: an entry is marked taken in the transaction that writes its commands (I3, I7); what cannot be understood is parked
+ * with its field and fix; a platform that does not answer leaves its entries pending, and only its own.
+ */
+import type { Parsed } from '#connectors/connector.ts';
+import type { CommandBody } from '#core/command.ts';
+import { Fault, Rejected } from '#core/errors.ts';
+import type { OrderState } from '#core/order-state.ts';
+import { addCommands, type NewCommand } from '#db/commands.ts';
+import { readCursor, writeCursor } from '#db/health.ts';
+import type { Queries } from '#db/client.ts';
+import { holdPending, insertInbox, markTaken, type PendingInput, readPending, retryLater } from '#db/inbox.ts';
+import { type InboxRefusal, parkInbox } from '#db/parked.ts';
+import { askForReads, listingsByRef } from '#db/push.ts';
+import type { OpenChannel, WorkerContext } from './context.ts';
+import { withChannel } from './with-channel.ts';
+
+const TAKE_MAX = 200;
+const RETRY_AFTER_MS = 2000;
+/** Topic of inbox entries that are OrderState as JSON already: what a poll read, and what the command line placed. */
+export const ORDER_STATE_TOPIC = 'allot/order-state';
+
+type Taken = { readonly input: PendingInput; readonly orders: readonly OrderState[]; readonly reads: Parsed['listingsToRead'] };
+type Result = Taken | { readonly refusal: InboxRefusal } | { readonly later: PendingInput };
+
+
+const refusalOf = (input: PendingInput, error: Rejected): Result => ({
+  refusal: {
+    inboxId: input.inboxId,
+    code: 'unreadable-input',
+    reason: error.message + (error.value === undefined ? '' : ` (found: ${error.value})`),
+    field: error.field ?? null,
+    fix: error.fix ?? 'correct it at its source; allot takes the next version, or drop this one with allot parked drop',
+  },
+});
+
+async function parseOne(channel: OpenChannel, input: PendingInput, rawBody: Buffer, signal: AbortSignal): Promise<Taken> {
+  if (input.topic === ORDER_STATE_TOPIC) return { input, orders: [JSON.parse(rawBody.toString('utf8')) as OrderState], reads: [] };
+  const parsed = await channel.connection.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt });
+  const hydrated: OrderState[] = [];
+  for (const ref of parsed.refs) hydrated.push(await channel.connection.hydrate(ref, signal));
+  return { input, orders: [...parsed.orders, ...hydrated], reads: parsed.listingsToRead };
+}
+
+async function take(context: WorkerContext, input: PendingInput, signal: AbortSignal): Promise<Result> {
+  const channel = context.channels.get(input.channelId);
+  const refuse = (code: string, reason: string, fix: string): Result => ({
+    refusal: { inboxId: input.inboxId, code, reason, field: null, fix },
+  });
+  if (channel === undefined) {
+    return refuse('unknown-channel', `channel ${input.channelId} is not configured`, 'put it back into the configuration file, restart, then allot parked retry');
+  }
+  if (input.rawBody === null) return refuse('payload-gone', input.fault ?? 'no payload', 'nothing to retry: drop it with a reason');
+  try {
+    return await parseOne(channel, input, input.rawBody, signal);
+  } catch (error) {
+    if (error instanceof Rejected) return refusalOf(input, error);
+    if (error instanceof Fault && error.code !== 'defect') {
+      context.log.warn({ channel: input.channelId, inbox: input.inboxId, error: error.message }, 'input waits for its platform');
+      return { later: input };
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    return refuse('defect', reason, 'a defect of allot: report it, then allot parked retry after an upgrade');
+  }
+}
+
+const commandsOf = ({ input, orders }: Taken): NewCommand[] =>
+  orders.map((order) => ({
+    body: { kind: 'order-state', channel: input.channelId, order } satisfies CommandBody,
+    actor: input.channelId,
+    occurredAt: Math.min(order.modifiedAt, input.receivedAt),
+    channelId: input.channelId,
+    inboxId: input.inboxId,
+  }));
+
+/** Handler of the `intake` bell: until nothing is pending, or only what waits for its platform. */
+export async function takeInbox(context: WorkerContext, signal: AbortSignal): Promise<void> {
+  for (let found = TAKE_MAX; found === TAKE_MAX && !signal.aborted; ) {
+    const inputs = await readPending(context.db, TAKE_MAX, context.sealingKeys);
+    found = inputs.length;
+    // Parsed before the transaction: a platform that is asked for a whole order must not hold locks while it thinks.
+    const results: Result[] = [];
+    for (const input of inputs) results.push(await take(context, input, signal));
+    if (found > 0) await context.db.transaction((tx) => keepResults(context, tx, results));
+    if (found > 0) context.wakeRelay();
+  }
+}
+
+function inputOf(result: Result): number {
+  if ('refusal' in result) return result.refusal.inboxId;
+  return 'later' in result ? result.later.inboxId : result.input.inboxId;
+}
+
+async function keepResults(context: WorkerContext, tx: Queries, results: readonly Result[]): Promise<void> {
+  const ours = await holdPending(tx, results.map(inputOf));
+  const held = results.filter((result) => ours.has(inputOf(result)));
+  const taken = held.flatMap((result) => ('input' in result ? [result] : []));
+  await addCommands(tx, taken.flatMap(commandsOf));
+  await markTaken(tx, taken.map(({ input }) => input.inboxId));
+  await parkInbox(tx, held.flatMap((result) => ('refusal' in result ? [result.refusal] : [])));
+  const later = held.flatMap((result) => ('later' in result ? [result.later.inboxId] : []));
+  await retryLater(tx, later, context.now() + RETRY_AFTER_MS);
+  for (const [channelId, group] of Map.groupBy(taken, ({ input }) => input.channelId)) {
+    const listings = await listingsByRef(tx, channelId, group.flatMap(({ reads }) => reads));
+    await askForReads(tx, listings.map(({ listingId }) => listingId), context.now());
+  }
+}
+
+/** Handler of the `poll` bell: pages from the cursor until complete; the cursor moves only after its page is in the inbox. */
+export async function pollChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
+  const channel = context.channels.get(channelId);
+  if (channel === undefined || !channel.capabilities.orderPolling) return;
+  await withChannel(context, channel, 'poll', async () => {
+    for (let isComplete = false; !isComplete && !signal.aborted; ) {
+      const cursor = await readCursor(context.db, channelId, 'orders');
+      const page = await channel.connection.fetchOrdersSince(cursor, signal);
+      await storePolled(context, channelId, page.orders);
+      await writeCursor(context.db, channelId, 'orders', page.cursor);
+      isComplete = page.complete;
+    }
+  });
+}
+
+/** Orders read whole enter by the same inbox, keyed by their version: reading the same state again stores nothing. */
+export async function storePolled(context: WorkerContext, channelId: string, orders: readonly OrderState[]): Promise<number> {
+  const entries = orders.map((order) => ({
+    channelId,
+    key: `order ${order.orderRef} ${order.version}`,
+    topic: ORDER_STATE_TOPIC,
+    source: 'poll' as const,
+    rawBody: Buffer.from(JSON.stringify(order)),
+  }));
+  const stored = await insertInbox(context.db, entries, context.sealingKeys[0]);
+  if (stored > 0) context.wakeRelay();
+  return stored;
+}

@@ -1,0 +1,192 @@
+/**
+ * The composition root: reads the configuration, opens database, queue and channels, starts the workers, and ends the process.
+ *
+ * Exit codes: 0 stopped as asked; 1 a fault, or forced by a second signal; 2 configuration is missing or wrong; 4 the database or
+ * the queue cannot be reached. The only place that ends the process.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { loadConnectors } from '#connectors/registry.ts';
+import { type Database, DatabaseUnreachable, openDatabase } from '#db/client.ts';
+import { applyConfiguration } from '#db/configuration.ts';
+import { startEmbedded } from '#db/embedded.ts';
+import { insertInbox } from '#db/inbox.ts';
+import { migrate, SchemaTooNew, schemaStatus } from '#db/migrate.ts';
+import { ensurePartitions } from '#db/partitions.ts';
+import { openChannels } from './channels.ts';
+import { systemClock } from './clock.ts';
+import { type Config, nothingConfigured, readConfig } from './config.ts';
+import { validateChannels } from './config-channels.ts';
+import type { ConfigFile } from './config-file.ts';
+import { ConfigError } from './config-problems.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { startHttp } from './http.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { createMetrics } from './metrics.ts';
+import { EvictingRedis, openQueues, type Queues, RedisUnreachable } from './queues.ts';
+import { loadSealingKeys } from './seal-key.ts';
+
+const EXIT = { stopped: 0, failed: 1, configuration: 2, unreachable: 4 } as const;
+/** Each worker runs few statements at a time; http stores in two writers. */
+const CONNECTIONS_MAX = 16;
+
+type Stack = { readonly stop: () => Promise<void> };
+
+/** Migrations run at start in embedded mode only: where others share the database, a person says when. */
+async function prepareSchema(db: Database, isEmbedded: boolean, log: Logger): Promise<void> {
+  if (isEmbedded) await migrate(db, { log: (line) => log.info({}, line) });
+  const status = await schemaStatus(db);
+  if (status.newerThanCode) {
+    throw new SchemaTooNew(`The database has schema ${status.current}, this allot knows ${status.available}. Run the newer allot, or restore a backup from before its upgrade.`);
+  }
+  if (status.pending.length > 0) {
+    throw new ConfigError([`The database lacks ${status.pending.length} migration(s), the first is ${status.pending[0]}. Run: npx allot migrate`]);
+  }
+  await ensurePartitions(db, systemClock());
+}
+
+async function openStore(config: Config, log: Logger): Promise<{ db: Database; url: string; close: () => Promise<void> }> {
+  const embedded = config.databaseUrl === null ? await startEmbedded({ home: config.home, log: (line) => log.info({}, line) }) : null;
+  const url = embedded?.url ?? config.databaseUrl ?? '';
+  const db = openDatabase(url, { max: CONNECTIONS_MAX, applicationName: 'allot daemon' });
+  await prepareSchema(db, embedded !== null, log);
+  return {
+    db,
+    url,
+    close: async () => {
+      await db.close();
+      await embedded?.stop();
+    },
+  };
+}
+
+async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (error: Error) => void): Promise<Stack> {
+  const connectors = await loadConnectors({ extraPaths: config.connectorPaths });
+  const valid = validateChannels(config, connectors);
+  const sealingKeys = await loadSealingKeys(config);
+  const [first, ...rest] = sealingKeys;
+  if (first === undefined) throw new ConfigError(['ALLOT_SEAL_KEY: is missing']);
+  const store = await openStore(config, log);
+  const { db } = store;
+  await applyConfiguration(db, {
+    locations: file.locations,
+    channels: valid.map(({ id, connector, program }) => ({ id, connector: connector.name, program })),
+    policy: file.policy,
+    author: 'configuration',
+    reason: `start with ${file.name}`,
+  });
+  const queues = await openQueues({
+    ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
+    databaseUrl: store.url,
+    log,
+    onDeath,
+  });
+  const channels = openChannels(valid, { now: systemClock, log });
+  const metrics = createMetrics({ db, queues });
+  let isDraining = false;
+  const daemon: Daemon = await startDaemon({
+    context: {
+      db,
+      channels,
+      sealingKeys: [first, ...rest],
+      owner: `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`,
+      readOnly: config.isReadOnly,
+      inFlightMs: file.policy.inFlightMs,
+      publicUrl: config.publicUrl,
+      now: systemClock,
+      log,
+      tally: metrics.tally,
+    },
+    queues,
+    roles: new Set(config.roles),
+    timing: file.intervals,
+    startHttp: config.roles.includes('http')
+      ? async (wakeRelay) =>
+          startHttp({
+            ...config.http,
+            connections: new Map([...channels].map(([id, channel]) => [id, channel.connection])),
+            store: async (entries) => {
+              const stored = await insertInbox(db, entries, first);
+              if (stored > 0) wakeRelay();
+              return stored;
+            },
+            ready: () => readiness(db, queues, isDraining),
+            metrics,
+            log,
+            now: systemClock,
+          })
+      : null,
+  });
+  return {
+    stop: async () => {
+      isDraining = true;
+      await daemon.stop();
+      await store.close();
+    },
+  };
+}
+
+async function readiness(db: Database, queues: Queues, isDraining: boolean): Promise<{ ok: boolean; reasons: string[] }> {
+  const reasons: string[] = isDraining ? ['the daemon is stopping'] : [];
+  try {
+    const { pending, newerThanCode } = await schemaStatus(db);
+    if (pending.length > 0 || newerThanCode) reasons.push('the database schema does not fit this allot: run npx allot migrate');
+  } catch (error) {
+    reasons.push(`database: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  try {
+    await queues.depths();
+  } catch (error) {
+    reasons.push(`queue: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return { ok: reasons.length === 0, reasons };
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError || error instanceof SchemaTooNew || error instanceof EvictingRedis) return EXIT.configuration;
+  if (error instanceof DatabaseUnreachable || error instanceof RedisUnreachable) return EXIT.unreachable;
+  return EXIT.failed;
+}
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** Ends in order at the first signal, at once at the second. */
+function endOnSignals(log: Logger, stack: Promise<Stack>): void {
+  let isEnding = false;
+  const end = async (signal: NodeJS.Signals) => {
+    if (isEnding) process.exit(EXIT.failed);
+    isEnding = true;
+    log.info({ signal }, 'stopping: running work is finished first; a second signal ends at once');
+    try {
+      await (await stack).stop();
+      process.exit(EXIT.stopped);
+    } catch (error) {
+      log.error({ error: error instanceof Error ? error.message : String(error) }, 'could not stop in order');
+      process.exit(EXIT.failed);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal));
+}
+
+async function main(): Promise<void> {
+  try {
+    const config = readConfig();
+    if (config.file === null) {
+      say(nothingConfigured);
+      process.exit(EXIT.configuration);
+    }
+    const log = createLogger(config.logLevel);
+    const stack = start(config, config.file, log, (error) => {
+      log.error({ error: error.message }, 'the queue is dead; ending, so that a supervisor starts anew');
+      process.exit(EXIT.failed);
+    });
+    endOnSignals(log, stack);
+    await stack;
+    log.info({ roles: config.roles.join(','), channels: config.file.channels.length }, 'allot runs');
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    process.exit(exitCodeOf(error));
+  }
+}
+
+await main();

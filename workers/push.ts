@@ -1,0 +1,211 @@
+/**
+ * Push: brings one channel's listings to their newest targets, in rounds, until nothing is due.
+ *
+ * A round: wait until no input is undecided -> load what is due -> plan (core/wire.ts) -> look at the platform where the plan asks
+ * -> acknowledge what it shows already -> open attempts for the newest versions -> send -> settle outcomes.
+ *
+ * Guarantees: nothing is written unless the channel is live and allot is not read-only; a number is sent only when no
+ * undecided input lies before it (bounded patience, so that a stuck intake cannot silence a decrease); attempts left by a dead
+ * owner are read, never repeated blindly.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Observation } from '#connectors/connector.ts';
+import { assert } from '#core/errors.ts';
+import { planPush, type WirePlan } from '#core/wire.ts';
+import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
+import { addCommands, type NewCommand } from '#db/commands.ts';
+import { channelHealth } from '#db/health.ts';
+import { type Acknowledged, acknowledge, delayListings, dueListings, hasUndecidedInput, type PushCandidate, saveObserved } from '#db/push.ts';
+import { ringBells } from '#db/outbox.ts';
+import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
+import { pause } from './pause.ts';
+import { sendAttempt, settleUnknown } from './settle.ts';
+import { withChannel } from './with-channel.ts';
+
+const DUE_MAX = 1000;
+const LEASE_MS = 30_000;
+/** Rounds that wait for undecided input before a number goes out all the same. */
+const PATIENT_ROUNDS = 20;
+const UNDECIDED_WAIT_MS = 10;
+const UNBUYABLE_WAIT_MS = 10 * 60_000;
+
+type Planned = { readonly candidate: PushCandidate; readonly plan: WirePlan };
+type Write = { readonly candidate: PushCandidate; readonly plan: Extract<WirePlan, { kind: 'write' }> };
+
+/** Runs rounds until nothing is due; handler of the `push` bell. */
+export async function pushChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
+  const channel = context.channels.get(channelId);
+  if (channel === undefined || context.readOnly) return;
+  await withChannel(context, channel, 'push', () => pushRounds(context, channel, signal));
+}
+
+async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
+  const channelId = channel.id;
+  await resolveExpired(context, channel);
+  for (let round = 0; !signal.aborted; round += 1) {
+    const health = await channelHealth(context.db, channelId);
+    if (health?.mode !== 'live') return;
+    const waitMs = (health.throttledUntil ?? 0) - context.now();
+    if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
+    const isPatient = round % (PATIENT_ROUNDS + 1) < PATIENT_ROUNDS;
+    if (isPatient && (await hasUndecidedInput(context.db))) {
+      await pause(UNDECIDED_WAIT_MS, signal);
+      continue;
+    }
+    const due = await dueListings(context.db, channelId, context.now(), DUE_MAX);
+    if (due.length === 0) return;
+    await pushRound(context, channel, { due, isPatient, signal });
+  }
+}
+
+/** A worker died between storing the bytes and hearing the answer: what the platform has is unknown until it is read. */
+async function resolveExpired(context: WorkerContext, channel: OpenChannel): Promise<void> {
+  const expired = await context.db.transaction((tx) => takeExpired(tx, channel.id, context.owner, LEASE_MS));
+  for (const attempt of expired) await settleUnknown(context, channel, attempt, 'its worker died before the answer');
+}
+
+type Round = { readonly due: readonly PushCandidate[]; readonly isPatient: boolean; readonly signal: AbortSignal };
+
+async function pushRound(context: WorkerContext, channel: OpenChannel, round: Round): Promise<void> {
+  const protection = protectionOf(channel);
+  const now = context.now();
+  const first = round.due.map((candidate): Planned => ({
+    candidate,
+    plan: candidate.needsRead ? { kind: 'read', why: 'asked for' } : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
+  }));
+  const toRead = first.filter(({ plan }) => plan.kind === 'read').map(({ candidate }) => candidate);
+  const read = await readAndPlan(context, channel, toRead, round.signal);
+  const planned = [...first.filter(({ plan }) => plan.kind !== 'read'), ...read];
+  await keepPlans(context, channel, planned);
+  const writes = planned.flatMap(({ candidate, plan }) => (plan.kind === 'write' ? [{ candidate, plan }] : []));
+  const isLowering = ({ candidate, plan }: Write) => plan.wireQuantity < (plan.compareWith ?? candidate.sync.ackedWire ?? 0);
+  const lanes = channel.capabilities.lanes;
+  const [fastest, widest] = [lanes[0], lanes.at(-1)];
+  if (fastest === undefined || widest === undefined) return;
+  const turns = [
+    { lane: fastest, writes: writes.filter(isLowering) },
+    { lane: widest, writes: writes.filter((write) => !isLowering(write)) },
+  ];
+  for (const { lane, writes: part } of turns) {
+    for (let from = 0; from < part.length; from += lane.maxItems) {
+      const isSent = await sendChunk(context, channel, lane.id, part.slice(from, from + lane.maxItems), round);
+      if (!isSent) return;
+    }
+  }
+}
+
+/** Looks at the platform, keeps what it shows, and plans again with it. */
+async function readAndPlan(
+  context: WorkerContext,
+  channel: OpenChannel,
+  candidates: readonly PushCandidate[],
+  signal: AbortSignal,
+): Promise<Planned[]> {
+  if (candidates.length === 0) return [];
+  const observations = await channel.connection.observe(candidates.map((candidate) => candidate.key), signal);
+  const pairs = candidates.map((candidate, index) => {
+    const seen = observations[index];
+    assert(seen !== undefined, `${channel.id}: observe answered ${observations.length} of ${candidates.length} listings`);
+    return { candidate, seen };
+  });
+  await saveObserved(
+    context.db,
+    pairs.map(({ candidate, seen }) => ({ listingId: candidate.listingId, ...seen })),
+  );
+  await putOffUnbuyable(context, pairs);
+  const now = context.now();
+  return pairs
+    .filter(({ seen }) => seen.state === 'tracked')
+    .map(({ candidate, seen }) => ({ candidate, plan: planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now }) }));
+}
+
+/** Absent and untracked are not zero: nothing is written there until the platform shows the listing again. */
+async function putOffUnbuyable(context: WorkerContext, pairs: readonly { candidate: PushCandidate; seen: Observation }[]): Promise<void> {
+  const delays = pairs
+    .filter(({ seen }) => seen.state !== 'tracked')
+    .map(({ candidate, seen }) => ({
+      listingId: candidate.listingId,
+      readDueAt: context.now() + UNBUYABLE_WAIT_MS,
+      blockedUntil: context.now() + UNBUYABLE_WAIT_MS,
+      reason: `the platform says this listing is ${seen.state}`,
+      fix: 'mend the listing on the platform (stocked at the location, tracked, active); allot looks again by itself',
+      backOffS: null,
+    }));
+  await delayListings(context.db, delays);
+}
+
+const observedCommand = (context: WorkerContext, channelId: string, listing: number, seenSold: number | null): NewCommand => ({
+  body: { kind: 'observed', listing, seenSold, until: seenSold === null ? null : context.now() + context.inFlightMs },
+  actor: 'push',
+  occurredAt: context.now(),
+  channelId,
+  inboxId: null,
+});
+
+/** Writes down what needs no sending: what the platform shows already, and reads that no order explains. */
+async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: readonly Planned[]): Promise<void> {
+  const shown = planned.flatMap(({ candidate, plan }): Acknowledged[] =>
+    plan.kind === 'acknowledged'
+      ? [{ ...plan, listingId: candidate.listingId, version: candidate.version, quantity: candidate.target.quantity, readDueAt: null }]
+      : [],
+  );
+  const seen = planned.flatMap(({ candidate, plan }) => {
+    if (plan.kind === 'unexplained') return [observedCommand(context, channel.id, candidate.listingId, plan.seenSold)];
+    return plan.kind === 'write' && plan.forgetSeen ? [observedCommand(context, channel.id, candidate.listingId, null)] : [];
+  });
+  const unexplained = planned.flatMap(({ candidate, plan }) => (plan.kind === 'unexplained' ? [candidate.listingId] : []));
+  if (shown.length + seen.length === 0) return;
+  await context.db.transaction(async (tx) => {
+    await acknowledge(tx, shown);
+    await addCommands(tx, seen);
+    // The decision that follows makes a new version, which is due by itself; until then this listing waits.
+    await delayListings(
+      tx,
+      unexplained.map((listingId) => ({
+        listingId,
+        readDueAt: context.now() + 1000,
+        blockedUntil: context.now() + 50,
+        reason: 'units were sold there whose orders have not come yet',
+        fix: 'nothing: allot fetches the orders and decides again',
+        backOffS: null,
+      })),
+    );
+    if (unexplained.length > 0) await ringBells(tx, [{ topic: 'poll', key: channel.id }]);
+  });
+  context.wakeRelay();
+}
+
+/** False when the round must start again: input came in between, or another worker was faster. */
+async function sendChunk(
+  context: WorkerContext,
+  channel: OpenChannel,
+  laneId: string,
+  writes: readonly Write[],
+  round: Round,
+): Promise<boolean> {
+  const items: PlannedItem[] = writes.map(({ candidate, plan }) => ({
+    listingId: candidate.listingId,
+    version: candidate.version,
+    quantity: candidate.target.quantity,
+    wireQuantity: plan.wireQuantity,
+    compareWith: plan.compareWith,
+    soldBaseline: plan.soldBaseline,
+  }));
+  const keys = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate.key]));
+  const idempotencyKey = randomUUID();
+  const prepare = (stayed: readonly AttemptItem[]): string =>
+    channel.connection.prepare(
+      stayed.flatMap((item) => {
+        const listing = keys.get(item.listingId);
+        return listing === undefined ? [] : [{ listing, version: item.version, wireQuantity: item.wireQuantity, compareWith: item.compareWith }];
+      }),
+      idempotencyKey,
+    ).wire;
+  const attempt = await context.db.transaction(async (tx) => {
+    if (round.isPatient && (await hasUndecidedInput(tx))) return 'undecided' as const;
+    return openAttempt(tx, { channelId: channel.id, lane: laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey }, items, prepare);
+  });
+  if (attempt === 'undecided' || attempt === null) return false;
+  await sendAttempt(context, channel, attempt, round.signal);
+  return true;
+}

@@ -1,0 +1,117 @@
+/**
+ * Reconcile: looks at the platform itself and compares with what it should show; also discovers listings.
+ *
+ * scan (or observe page by page) -> keep what was seen -> classify what differs with nothing in flight -> ask push to look and mend
+ *
+ * Guarantees: reads only, in every mode (shadow too): mending goes the same way as every push, so that the mode and the compare
+ * still stand between; drift is an alert that closes when a whole scan finds the channel equal.
+ */
+import type { Observation } from '#connectors/connector.ts';
+import { classifyDrift } from '#core/wire.ts';
+import { closeAlert, raiseAlert } from '#db/alerts.ts';
+import { saveDiscovered } from '#db/catalogue.ts';
+import { channelHealth, noteReconciled } from '#db/health.ts';
+import { ringBells } from '#db/outbox.ts';
+import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/push.ts';
+import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
+import { withChannel } from './with-channel.ts';
+
+export type ReconcileReport = { scanned: number; unmapped: number; causes: Map<string, number> };
+
+/** Handler of the `reconcile` bell. */
+export async function reconcileChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
+  const channel = context.channels.get(channelId);
+  if (channel === undefined) return;
+  await withChannel(context, channel, 'reconcile', async () => {
+    await ensureSubscriptions(context, channel, signal);
+    if (channel.capabilities.discoverListings) await discover(context, channel, signal);
+    if (channel.capabilities.observable === 'read') await judge(context, channel, await scanChannel(context, channel, signal));
+    await noteReconciled(context.db, channelId);
+  });
+}
+
+/** A subscription is a write to the platform: only where the channel may be written to. */
+async function ensureSubscriptions(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
+  const health = await channelHealth(context.db, channel.id);
+  if (!channel.capabilities.subscriptions || context.publicUrl === null || context.readOnly || health?.mode !== 'live') return;
+  const callback = `${context.publicUrl}/webhooks/${encodeURIComponent(channel.id)}`;
+  const mended = await channel.connection.ensureSubscriptions(callback, signal);
+  if (mended.length === 0) return;
+  context.log.info({ channel: channel.id, mended: mended.length }, 'webhook subscriptions were made or mended');
+  // Whatever happened while a subscription was missing is fetched.
+  await ringBells(context.db, [{ topic: 'poll', key: channel.id }]);
+}
+
+async function discover(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof channel.connection.discoverListings>> = await channel.connection.discoverListings(cursor, signal);
+    await context.db.transaction((tx) => saveDiscovered(tx, channel.id, page.listings));
+    cursor = page.cursor;
+  } while (cursor !== null && !signal.aborted);
+}
+
+async function scanChannel(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<ReconcileReport> {
+  const report: ReconcileReport = { scanned: 0, unmapped: 0, causes: new Map() };
+  let cursor: string | null = null;
+  do {
+    const page: Awaited<ReturnType<typeof channel.connection.scan>> = await channel.connection.scan(cursor, signal);
+    await comparePage(context, channel, page.observations, report);
+    cursor = page.cursor;
+  } while (cursor !== null && !signal.aborted);
+  return report;
+}
+
+async function comparePage(
+  context: WorkerContext,
+  channel: OpenChannel,
+  observations: readonly Observation[],
+  report: ReconcileReport,
+): Promise<void> {
+  const known = await listingsByRef(context.db, channel.id, observations);
+  const byRef = new Map(known.map((listing) => [`${listing.key.listingRef} ${listing.key.locationRef}`, listing]));
+  const moving = await listingsInFlight(context.db, known.map((listing) => listing.listingId));
+  const toRead: number[] = [];
+  const seen = observations.flatMap((observation) => {
+    const listing = byRef.get(`${observation.listingRef} ${observation.locationRef}`);
+    report.scanned += 1;
+    if (listing === undefined) {
+      report.unmapped += 1;
+      return [];
+    }
+    const cause = moving.has(listing.listingId) ? null : classifyDrift(listing.target, listing.sync, protectionOf(channel), observation);
+    if (cause !== null) {
+      report.causes.set(cause, (report.causes.get(cause) ?? 0) + 1);
+      toRead.push(listing.listingId);
+    }
+    return [{ listingId: listing.listingId, ...observation }];
+  });
+  await context.db.transaction(async (tx) => {
+    await saveObserved(tx, seen);
+    await askForReads(tx, toRead, context.now());
+    if (toRead.length > 0) await ringBells(tx, [{ topic: 'push', key: channel.id }]);
+  });
+  if (toRead.length > 0) context.wakeRelay();
+}
+
+/** An order that is only late is not drift: it is fetched. In shadow a difference is expected: it is counted, not alerted. */
+async function judge(context: WorkerContext, channel: OpenChannel, report: ReconcileReport): Promise<void> {
+  const fingerprint = `drift ${channel.id}`;
+  for (const [cause, listings] of report.causes) context.tally.drifted(channel.id, cause, listings);
+  const drifting = [...report.causes].filter(([cause]) => cause !== 'lateOrder');
+  const count = drifting.reduce((sum, [, listings]) => sum + listings, 0);
+  if (count === 0) return closeAlert(context.db, fingerprint, `a scan of ${report.scanned} listings found every mapped one as it should be`);
+  const health = await channelHealth(context.db, channel.id);
+  if (health?.mode === 'shadow') return;
+  const isMending = health?.mode === 'live' && !context.readOnly;
+  await raiseAlert(context.db, {
+    fingerprint,
+    code: 'drift',
+    severity: 'warning',
+    title: `${channel.id}: ${count} listing(s) show another number than they should`,
+    channelId: channel.id,
+    touches: { listings: count },
+    cause: drifting.map(([cause, listings]) => `${cause} ${listings}`).join(', '),
+    nextStep: isMending ? 'nothing yet: allot is mending it; see allot status' : `allot channels live ${channel.id}`,
+  });
+}

@@ -1,0 +1,231 @@
+/**
+ * Settle: sends an attempt's bytes and writes what came of each item; asks for tickets.
+ *
+ * | outcome            | the listing                                                                |
+ * | applied, unchanged | acknowledged; read again after settling where the platform does not compare |
+ * | stale              | looked at, then planned anew                                               |
+ * | unknown            | looked at after settling: it may have been applied                         |
+ * | rejected           | put off, with an alert                                                     |
+ * | deferred           | put off until the platform's word                                          |
+ * | accepted           | waits for its ticket; no other write meanwhile                             |
+ * | notSent            | put off a little: nothing reached the platform                             |
+ */
+import type { PushOutcome } from '#connectors/connector.ts';
+import { Credential, Rejected, Throttled, Transient } from '#core/errors.ts';
+import type { Instant } from '#core/model.ts';
+import { raiseAlert } from '#db/alerts.ts';
+import { type Attempt, type AttemptItem, askLater, finishItems, holdFence, keepTicket, type OpenAttempt, takeTickets } from '#db/attempts.ts';
+import type { Queries } from '#db/client.ts';
+import { setMode } from '#db/configuration.ts';
+import { noteError, noteOk, noteThrottled } from '#db/health.ts';
+import { type Acknowledged, acknowledge, type Delay, delayListings } from '#db/push.ts';
+import type { OpenChannel, WorkerContext } from './context.ts';
+
+type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string };
+
+const COLLECT_AFTER_MS = 500;
+const LEASE_MS = 30_000;
+/** First waits, at random below; they double with each failure of the listing. */
+const STALE_BACK_OFF_S = 0.02;
+const NOT_SENT_BACK_OFF_S = 0.5;
+const REJECTED_WAIT_MS = 5 * 60_000;
+
+/** Sends and settles; never throws for what the platform did, only for what the database did. */
+export async function sendAttempt(
+  context: WorkerContext,
+  channel: OpenChannel,
+  attempt: Attempt & { readonly wire: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const startedAt = context.now();
+  const outcomes = await send(context, channel, attempt, signal);
+  await settle(context, channel, attempt, outcomes);
+  for (const [kind, group] of Map.groupBy(outcomes, (outcome) => outcome.kind)) {
+    context.tally.pushed(channel.id, kind, group.length, context.now() - startedAt);
+  }
+}
+
+async function send(
+  context: WorkerContext,
+  channel: OpenChannel,
+  attempt: Attempt & { readonly wire: string },
+  signal: AbortSignal,
+): Promise<readonly Settled[]> {
+  const all = (outcome: Settled) => attempt.items.map(() => outcome);
+  try {
+    const outcomes = await channel.connection.send({ wire: attempt.wire }, attempt.items.length, signal);
+    await noteOk(context.db, channel.id);
+    return attempt.items.map((_, index) => outcomes[index] ?? { kind: 'unknown', why: 'the connector gave no outcome' });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'push did not go through');
+    if (error instanceof Throttled) {
+      await noteThrottled(context.db, channel.id, error.retryAt, 'push');
+      return all({ kind: 'notSent', why });
+    }
+    await noteError(context.db, channel.id, why);
+    if (error instanceof Credential) {
+      await pauseForCredential(context, channel, why);
+      return all({ kind: 'notSent', why });
+    }
+    if (error instanceof Transient) return all({ kind: 'notSent', why });
+    if (error instanceof Rejected) return all({ kind: 'rejected', reason: why, fix: error.fix ?? 'see the reason' });
+    // Uncertain, and whatever a connector throws against its contract: the bytes may have arrived.
+    return all({ kind: 'unknown', why });
+  }
+}
+
+/** A revoked credential stops the whole channel at once, with one alert; its input goes on. */
+export async function pauseForCredential(context: WorkerContext, channel: OpenChannel, why: string): Promise<void> {
+  await setMode(context.db, [channel.id], 'paused', 'allot');
+  await raiseAlert(context.db, {
+    fingerprint: `credential-refused ${channel.id}`,
+    code: 'credential-refused',
+    severity: 'critical',
+    title: `${channel.id}: the platform refuses our credential; the channel is paused`,
+    channelId: channel.id,
+    touches: {},
+    cause: why,
+    nextStep: `renew the channel's secret, restart, then: allot channels live ${channel.id}`,
+  });
+}
+
+type Settling = { readonly id: number; readonly fence: number; readonly items: readonly AttemptItem[] };
+
+type Sorted = { acknowledged: Acknowledged[]; delays: Delay[]; ticket: { ticket: string } | null };
+
+function sort(context: WorkerContext, channel: OpenChannel, items: readonly AttemptItem[], outcomes: readonly Settled[]): Sorted {
+  const now = context.now();
+  const { writeProtection, observable, settleMs } = channel.capabilities;
+  const isProven = writeProtection.includes('compareAndSet') || observable !== 'read';
+  const sorted: Sorted = { acknowledged: [], delays: [], ticket: null };
+  const delay = (item: AttemptItem, rest: Partial<Delay>) =>
+    sorted.delays.push({ listingId: item.listingId, readDueAt: null, blockedUntil: null, reason: null, fix: null, backOffS: null, ...rest });
+  items.forEach((item, index) => {
+    const outcome = outcomes[index] ?? { kind: 'unknown', why: 'no outcome' };
+    switch (outcome.kind) {
+      case 'applied':
+      case 'unchanged':
+        sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs });
+        break;
+      case 'stale':
+        delay(item, { readDueAt: now, backOffS: STALE_BACK_OFF_S, reason: 'the platform shows another number than we compared with' });
+        break;
+      case 'unknown':
+        delay(item, { readDueAt: now + settleMs, blockedUntil: now + settleMs, reason: outcome.why, fix: 'nothing: allot reads the platform' });
+        break;
+      case 'rejected':
+        delay(item, { blockedUntil: now + REJECTED_WAIT_MS, reason: outcome.reason, fix: outcome.fix });
+        break;
+      case 'deferred':
+        delay(item, { blockedUntil: outcome.until, reason: outcome.why });
+        break;
+      case 'notSent':
+        delay(item, { backOffS: NOT_SENT_BACK_OFF_S, reason: outcome.why });
+        break;
+      case 'accepted':
+        sorted.ticket = { ticket: outcome.ticket };
+        break;
+      default:
+        outcome satisfies never;
+    }
+  });
+  return sorted;
+}
+
+const detailOf = (outcome: Settled): string | null => {
+  if (outcome.kind === 'rejected') return outcome.reason;
+  if (outcome.kind === 'unknown' || outcome.kind === 'deferred' || outcome.kind === 'notSent') return outcome.why;
+  return null;
+};
+
+/** Writes the outcomes under the attempt's fence; a lost fence means that somebody else reads the platform for these items. */
+async function settle(context: WorkerContext, channel: OpenChannel, attempt: Settling, outcomes: readonly Settled[]): Promise<void> {
+  const sorted = sort(context, channel, attempt.items, outcomes);
+  const finished = attempt.items.flatMap((item, index) => {
+    const outcome = outcomes[index];
+    if (outcome === undefined || outcome.kind === 'accepted') return [];
+    return [{ position: item.position, outcome: outcome.kind, detail: detailOf(outcome)?.slice(0, 500) ?? null }];
+  });
+  await context.db.transaction(async (tx) => {
+    if (!(await holdFence(tx, attempt.id, attempt.fence))) return;
+    await acknowledge(tx, sorted.acknowledged);
+    await delayListings(tx, sorted.delays);
+    await finishItems(tx, attempt.id, finished);
+    if (sorted.ticket !== null) await keepTicket(tx, attempt.id, sorted.ticket.ticket, context.now() + COLLECT_AFTER_MS);
+    await alertRejected(tx, channel, attempt.items, outcomes);
+  });
+  if (sorted.ticket !== null) context.ringLater({ topic: 'collect', key: channel.id }, COLLECT_AFTER_MS);
+  ringForDelays(context, channel, sorted.delays);
+}
+
+function ringForDelays(context: WorkerContext, channel: OpenChannel, delays: readonly Delay[]): void {
+  const waits = delays.map((delay) =>
+    delay.backOffS === null ? Math.max(delay.blockedUntil ?? 0, delay.readDueAt ?? 0) - context.now() : delay.backOffS * 1000,
+  );
+  if (waits.length > 0) context.ringLater({ topic: 'push', key: channel.id }, Math.max(1, Math.min(...waits)));
+}
+
+async function alertRejected(
+  tx: Queries,
+  channel: OpenChannel,
+  items: readonly AttemptItem[],
+  outcomes: readonly Settled[],
+): Promise<void> {
+  const reasons = new Map<string, { fix: string; listings: number[] }>();
+  outcomes.forEach((outcome, index) => {
+    const listingId = items[index]?.listingId;
+    if (outcome.kind !== 'rejected' || listingId === undefined) return;
+    const group = reasons.get(outcome.reason) ?? { fix: outcome.fix, listings: [] };
+    group.listings.push(listingId);
+    reasons.set(outcome.reason, group);
+  });
+  for (const [reason, group] of reasons) {
+    await raiseAlert(tx, {
+      fingerprint: `push-rejected ${channel.id} ${reason.slice(0, 120)}`,
+      code: 'push-rejected',
+      severity: 'error',
+      title: `${channel.id}: the platform refuses ${group.listings.length} listing(s)`,
+      channelId: channel.id,
+      touches: { listings: group.listings.length },
+      cause: reason,
+      nextStep: group.fix,
+    });
+  }
+}
+
+export const settleUnknown = (context: WorkerContext, channel: OpenChannel, attempt: Settling, why: string): Promise<void> =>
+  settle(context, channel, attempt, attempt.items.map(() => ({ kind: 'unknown', why })));
+
+const TICKET_LOST_MS = 15 * 60_000;
+
+/** Asks the platform what became of the tickets that are due; handler of the `collect` bell. */
+export async function collectChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
+  const channel = context.channels.get(channelId);
+  if (channel === undefined) return;
+  const tickets = await context.db.transaction((tx) => takeTickets(tx, channelId, context.owner, LEASE_MS));
+  for (const attempt of tickets) await collectOne(context, channel, attempt, signal);
+}
+
+async function collectOne(context: WorkerContext, channel: OpenChannel, attempt: OpenAttempt, signal: AbortSignal): Promise<void> {
+  const again = async (delayMs: number): Promise<void> => {
+    const at: Instant = context.now() + delayMs;
+    await askLater(context.db, attempt.id, at);
+    context.ringLater({ topic: 'collect', key: channel.id }, delayMs);
+  };
+  if (context.now() - attempt.createdAt > TICKET_LOST_MS) {
+    return settleUnknown(context, channel, attempt, 'its ticket never came to an end');
+  }
+  try {
+    const result = await channel.connection.collect(attempt.ticket ?? '', attempt.itemCount, signal);
+    if (!result.done) return await again(COLLECT_AFTER_MS);
+    const outcomes = attempt.items.map((item): Settled => result.outcomes[item.wireIndex] ?? { kind: 'unknown', why: 'the result does not name it' });
+    await settle(context, channel, attempt, outcomes);
+    context.ringLater({ topic: 'push', key: channel.id }, 0);
+  } catch (error) {
+    if (error instanceof Rejected) return settleUnknown(context, channel, attempt, `its ticket is lost: ${error.message}`);
+    const why = error instanceof Error ? error.message : String(error);
+    context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'ticket could not be asked for');
+    await again(error instanceof Throttled ? Math.max(1, error.retryAt - context.now()) : 5 * COLLECT_AFTER_MS);
+  }
+}

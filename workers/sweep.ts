@@ -1,0 +1,72 @@
+/**
+ * The sweep: finds all unfinished work from Postgres alone and rings for it. What was lost with Redis, a killed process or a
+ * dropped bell is found here; time that moves numbers without an event (reviews, holds) too.
+ *
+ * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
+ */
+import { beat } from '#db/health.ts';
+import { dropExpired, ensurePartitions } from '#db/partitions.ts';
+import { expireHolds, findUnfinished, type Intervals, purgeOld, reviewDue } from '#db/unfinished.ts';
+import { RAW_KEPT_DAYS } from '#db/inbox.ts';
+import type { WorkerContext } from './context.ts';
+import type { Bell, Queues } from './queues.ts';
+
+const REVIEWS_MAX = 2000;
+const DAY_MS = 86_400_000;
+const HOUSEKEEPING_MS = 3_600_000;
+
+/** One look at everything. */
+export async function sweepOnce(context: WorkerContext, queues: Pick<Queues, 'ring'>, intervals: Intervals): Promise<void> {
+  await expireHolds(context.db, context.now());
+  await reviewDue(context.db, context.now(), REVIEWS_MAX);
+  const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
+  const bells = found.filter(({ topic, key }) => {
+    if (topic === 'intake' || topic === 'allocate') return true;
+    const channel = context.channels.get(key);
+    return channel !== undefined && (topic !== 'poll' || channel.capabilities.orderPolling);
+  });
+  await queues.ring(bells);
+}
+
+async function keepHouse(context: WorkerContext): Promise<void> {
+  await ensurePartitions(context.db, context.now());
+  await dropExpired(context.db, 'inbox_raw', new Date(context.now() - RAW_KEPT_DAYS * DAY_MS).toISOString().slice(0, 10));
+  await purgeOld(context.db);
+}
+
+export type Sweep = { stop(): Promise<void> };
+
+export function startSweep(
+  context: WorkerContext,
+  queues: Pick<Queues, 'ring'>,
+  at: Intervals & { readonly sweepMs: number; readonly roles: readonly string[] },
+): Sweep {
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let keptHouseAt = Number.NEGATIVE_INFINITY;
+  let running = Promise.resolve();
+  const turn = async () => {
+    try {
+      await beat(context.db, context.owner, at.roles);
+      await sweepOnce(context, queues, at);
+      if (context.now() - keptHouseAt > HOUSEKEEPING_MS) {
+        await keepHouse(context);
+        keptHouseAt = context.now();
+      }
+    } catch (error) {
+      context.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'the sweep will look again at its next turn');
+    }
+    if (!isStopped) timer = setTimeout(start, at.sweepMs);
+  };
+  const start = () => {
+    running = turn();
+  };
+  start();
+  return {
+    async stop() {
+      isStopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
