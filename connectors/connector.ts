@@ -1,0 +1,194 @@
+/**
+ * The connector interface: everything allot knows of a platform passes through here.
+ *
+ * A connector is one folder. It translates; it never decides, never keeps stock, never retries on its own (the workers do, by the
+ * fault classes of core/errors.ts), never reads the environment, never touches the database. It is opened once per channel.
+ * "your first connector" is connectors/README.md; the conformance kit proves every line of this file.
+ */
+import type { Instant, QuantityBasis } from '#core/model.ts';
+import type { OrderState } from '#core/order-state.ts';
+import type { z } from 'zod';
+
+/** What a platform can do. Declared, never inferred: the conformance kit skips a case only for what is declared absent here. */
+export type Capabilities = {
+  readonly quantityBasis: QuantityBasis;
+  /** What proves a push: a read of the platform, the platform's acknowledgement, or nothing. */
+  readonly observable: 'read' | 'acknowledged' | 'none';
+  readonly writeProtection: readonly ('none' | 'compareAndSet' | 'sequence' | 'idempotencyKey')[];
+  /** One bad item refuses: itself, the whole batch, or nothing is said at all (every item is then unknown until read). */
+  readonly batch: 'perItem' | 'allOrNothing' | 'blind';
+  /** In order of speed, fastest first; lowering and zero take the first one. */
+  readonly lanes: readonly Lane[];
+  readonly webhooks: boolean;
+  readonly orderPolling: boolean;
+  /** fetchOrdersSince re-reads this much before its cursor, because platforms index late. */
+  readonly pollOverlapMs: number;
+  readonly openOrders: boolean;
+  readonly discoverListings: boolean;
+  readonly discoverLocations: boolean;
+  readonly subscriptions: boolean;
+  readonly answersOrders: boolean;
+  /** How long after a write a read may still show the old number. */
+  readonly settleMs: number;
+};
+
+export type Lane = {
+  readonly id: string;
+  readonly maxItems: number;
+  /** The platform answers with a ticket; the truth per item comes from `collect`. */
+  readonly async: boolean;
+};
+
+/** One listing at one platform location; opaque to all but its connector. `data` is what the connector stored at discovery. */
+export type ListingKey = {
+  readonly listingRef: string;
+  readonly locationRef: string;
+  readonly data: Readonly<Record<string, string>>;
+};
+
+export type InboundRequest = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly rawBody: Uint8Array;
+  readonly now: Instant;
+};
+
+/** `dedupeKey` names the event, the same on every redelivery. Below `signed`, an event is only a bell: its content is not believed. */
+export type Verdict =
+  | {
+      readonly ok: true;
+      readonly assurance: 'signed' | 'sharedSecret' | 'none';
+      readonly dedupeKey: string;
+      readonly topic: string;
+      /** Answer to give instead of an empty 200 (a challenge). */
+      readonly response?: { readonly status: number; readonly body: string; readonly contentType: string };
+    }
+  | { readonly ok: false; readonly reason: string };
+
+/** What was received, as it lies in the inbox. */
+export type Inbound = { readonly topic: string; readonly rawBody: Uint8Array; readonly receivedAt: Instant };
+
+/** A document in the platform's words, in ours. `refs` are order references to be read whole through `hydrate`. Throws Rejected. */
+export type Parsed = {
+  readonly orders: readonly OrderState[];
+  readonly refs: readonly string[];
+  /** What to do without an order: read these listings again (a level changed), or nothing. */
+  readonly listingsToRead: readonly { readonly listingRef: string; readonly locationRef: string }[];
+};
+
+export type OrderPage = {
+  /** Each order with the bytes it came from, so that the inbox keeps what was received. */
+  readonly orders: readonly OrderState[];
+  /** Opaque; null only before the first call. */
+  readonly cursor: string;
+  /** False when more pages follow at once. */
+  readonly complete: boolean;
+  /** The platform keeps no orders from before this moment; null when it keeps all. */
+  readonly reachesBackTo: Instant | null;
+};
+
+/** `sellable` is what a buyer may buy now; `shown` the raw number on the platform; `reserved` what the platform holds for its open orders. */
+export type Observation = {
+  readonly listingRef: string;
+  readonly locationRef: string;
+  readonly state: 'tracked' | 'untracked' | 'missing' | 'notBuyable';
+  readonly sellable: number;
+  readonly shown: number;
+  readonly reserved: number | null;
+  readonly asOf: Instant;
+};
+
+export type ScanPage = { readonly observations: readonly Observation[]; readonly cursor: string | null };
+
+export type DiscoveredListing = ListingKey & {
+  readonly sku: string | null;
+  readonly title: string;
+  readonly state: Observation['state'];
+  readonly barcode: string | null;
+};
+
+export type DiscoveredLocation = { readonly locationRef: string; readonly name: string; readonly active: boolean };
+
+/** `wireQuantity` is already in the platform's basis. `compareWith` is the number the platform must still show, null to skip the compare. */
+export type PushItem = {
+  readonly listing: ListingKey;
+  readonly version: number;
+  readonly wireQuantity: number;
+  readonly compareWith: number | null;
+};
+
+export type PushOutcome =
+  | { readonly kind: 'applied'; readonly shownAfter: number | null }
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'stale'; readonly shown: number | null }
+  | { readonly kind: 'rejected'; readonly reason: string; readonly fix: string }
+  | { readonly kind: 'unknown'; readonly why: string }
+  | { readonly kind: 'accepted'; readonly ticket: string }
+  | { readonly kind: 'deferred'; readonly until: Instant; readonly why: string };
+
+/** The exact bytes to send; stored before they are sent, so that a repeat after a crash is byte-equal. */
+export type PreparedPush = { readonly wire: string };
+
+export type CollectResult = {
+  /** False: the platform is still at work; ask again later. */
+  readonly done: boolean;
+  /** In the order of the pushed items; null for an item the result does not name (it must be read). */
+  readonly outcomes: readonly (PushOutcome | null)[];
+};
+
+/**
+ * One channel's line to its platform. Every call obeys `signal` and a deadline of its own and throws the faults of core/errors.ts:
+ * Transient and Throttled (nothing was applied), Uncertain (may have been), Rejected, Credential.
+ */
+export type ChannelConnection = {
+  verify(request: InboundRequest): Promise<Verdict>;
+  parse(inbound: Inbound): Promise<Parsed>;
+  hydrate(orderRef: string, signal: AbortSignal): Promise<OrderState>;
+  fetchOrdersSince(cursor: string | null, signal: AbortSignal): Promise<OrderPage>;
+  fetchOpenOrders(signal: AbortSignal): AsyncIterable<readonly OrderState[]>;
+  /** One observation per key, in the order asked; what does not exist comes back as `missing`, never as 0. */
+  observe(keys: readonly ListingKey[], signal: AbortSignal): Promise<readonly Observation[]>;
+  scan(cursor: string | null, signal: AbortSignal): Promise<ScanPage>;
+  discoverListings(
+    cursor: string | null,
+    signal: AbortSignal,
+  ): Promise<{ readonly listings: readonly DiscoveredListing[]; readonly cursor: string | null }>;
+  discoverLocations(signal: AbortSignal): Promise<readonly DiscoveredLocation[]>;
+  /** Pure. `idempotencyKey` is unique per attempt and stored with it. */
+  prepare(items: readonly PushItem[], idempotencyKey: string): PreparedPush;
+  /** Sends the prepared bytes as they are; one outcome per item, in order. Never retries. */
+  send(prepared: PreparedPush, itemCount: number, signal: AbortSignal): Promise<readonly PushOutcome[]>;
+  collect(ticket: string, itemCount: number, signal: AbortSignal): Promise<CollectResult>;
+  /** Idempotent; answers what it had to create or mend. */
+  ensureSubscriptions(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
+  close(): Promise<void>;
+};
+
+export type ConnectorLog = {
+  info(fields: Readonly<Record<string, string | number | boolean>>, message: string): void;
+  warn(fields: Readonly<Record<string, string | number | boolean>>, message: string): void;
+};
+
+/** What a connector is given. `secret` reads a named secret and throws Credential with the name that is missing. */
+export type ConnectorContext = {
+  readonly channelId: string;
+  readonly secret: (name: string) => string;
+  readonly now: () => Instant;
+  /** The only way out to the network: deadline, response size cap, error mapping (connectors/http.ts). */
+  readonly fetch: typeof fetch;
+  readonly log: ConnectorLog;
+};
+
+export type Connector = {
+  /** The word before the colon in channel ids: `shopify` in `shopify:main`. */
+  readonly name: string;
+  readonly capabilities: Capabilities | ((settings: unknown) => Capabilities);
+  /** The channel's settings in the configuration file, strict. */
+  readonly settings: z.ZodType;
+  /** Names of the secrets it will ask for, relative to the channel (`WEBHOOK_SECRET`): checked at start, all missing ones told at once. */
+  readonly secrets: readonly string[];
+  /** Hosts (`api.example.com`, with a port where there is one) that the channel may call: `context.fetch` goes nowhere else. */
+  hosts(settings: unknown): readonly string[];
+  open(settings: unknown, context: ConnectorContext): ChannelConnection;
+};

@@ -1,0 +1,17 @@
+/** The functions that the laws are about, as values: planted.test.ts hands the same laws a broken one. */
+import { decide } from '#core/decide.ts';
+import { joinOrder } from '#core/order-state.ts';
+import { cutInProportion } from '#core/pools.ts';
+import { explain, publish } from '#core/publish.ts';
+import { planPush } from '#core/wire.ts';
+
+export type Core = {
+  readonly decide: typeof decide;
+  readonly joinOrder: typeof joinOrder;
+  readonly cutInProportion: typeof cutInProportion;
+  readonly publish: typeof publish;
+  readonly explain: typeof explain;
+  readonly planPush: typeof planPush;
+};
+
+export const CORE: Core = { decide, joinOrder, cutInProportion, publish, explain, planPush };

@@ -1,0 +1,109 @@
+/** Laws of `decide` as a function: deterministic, harmless to its input, indifferent to how commands are cut into batches, parking alone. */
+import * as fc from 'fast-check';
+import { expect } from 'vitest';
+import { type Command, orderOf } from '#core/command.ts';
+import type { Facts, State } from '#core/state.ts';
+import { anyBody, badBody, brandArb, commandsOf, opening, splitAt } from '../support/arbitraries.ts';
+import { command, NOW } from '../support/factory.ts';
+import { applyFacts, deepFreeze, loadFor, take, takeAll } from '../support/memory-store.ts';
+import type { Core } from './core-under-test.ts';
+
+const LATER = NOW + 60 * 60_000;
+
+const opened = (core: Core, brand: State): State =>
+  take(core.decide, brand, { commands: opening.map((body, index) => command(1000 + index, body)), now: NOW }).state;
+
+/** Same input, byte-equal output; and the input is as it was. */
+export const isDeterministic = (core: Core) =>
+  fc.property(brandArb, commandsOf(anyBody), commandsOf(anyBody), (brand, before, commands) => {
+    const state = deepFreeze(takeAll(core.decide, opened(core, brand), [{ commands: before, now: LATER }]));
+    deepFreeze(commands);
+    const text = JSON.stringify(state);
+    const first = JSON.stringify(core.decide(state, commands, LATER));
+    expect(JSON.stringify(core.decide(JSON.parse(text), JSON.parse(JSON.stringify(commands)), LATER))).toBe(first);
+    expect(JSON.stringify(state)).toBe(text);
+  });
+
+/** What must not depend on batching: everything that is stored but the order of entries and the number of versions. */
+function essence(state: State): unknown {
+  const byKey = <T>(rows: readonly T[], keyOf: (row: T) => string): T[] =>
+    [...rows].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  return {
+    orders: byKey(state.orders, (order) => order.id),
+    items: state.items.map((item) => ({
+      sku: item.sku,
+      balances: byKey(item.balances.filter((row) => row.quantity !== 0 || row.countedAsOf !== null), (row) => `${row.location} ${row.disposition}`),
+      promises: byKey(item.promises.filter((row) => row.allocated !== 0), (row) => `${row.location} ${row.program} ${row.pool}`),
+      consumed: byKey(item.consumed.filter((row) => row.quantity !== 0), (row) => row.program),
+      listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
+    })),
+  };
+}
+
+export const batchingChangesNothing = (core: Core) =>
+  fc.property(
+    brandArb,
+    commandsOf(fc.oneof({ weight: 12, arbitrary: anyBody }, { weight: 1, arbitrary: badBody })),
+    fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
+    (brand, commands, cuts) => {
+      const state = opened(core, brand);
+      // An order behind a parked one is parked with it inside a batch; across batches the database sees to that.
+      const parked = new Set(
+        core.decide(loadFor(state, commands), commands, LATER).outcomes.flatMap((o) => (o.kind === 'parked' ? [o.commandId] : [])),
+      );
+      const taken = commands.filter((each) => !parked.has(each.id));
+      const many = splitAt(taken, cuts).map((part) => ({ commands: part, now: LATER }));
+      expect(essence(takeAll(core.decide, state, many))).toEqual(
+        essence(takeAll(core.decide, state, [{ commands: taken, now: LATER }])),
+      );
+    },
+  );
+
+const withoutOutcomes = ({ outcomes: _, ...rest }: Facts): unknown => rest;
+
+/** The batch without its parked commands gives the same facts; what is parked is the refused and what follows it of its order. */
+export const parkedLeavesNoTrace = (core: Core) =>
+  fc.property(
+    brandArb,
+    commandsOf(fc.oneof({ weight: 4, arbitrary: anyBody }, { weight: 1, arbitrary: badBody })),
+    (brand, commands) => {
+      const state = opened(core, brand);
+      const facts = core.decide(state, commands, LATER);
+      const parked = new Map(facts.outcomes.flatMap((o) => (o.kind === 'parked' ? [[o.commandId, o] as const] : [])));
+      const rest = commands.filter((each) => !parked.has(each.id));
+      expect(withoutOutcomes(core.decide(state, rest, LATER))).toEqual(withoutOutcomes(facts));
+      expect(facts.outcomes.map((outcome) => outcome.commandId)).toEqual(commands.map((each) => each.id));
+      expectParkedTogether(commands, parked);
+    },
+  );
+
+function expectParkedTogether(
+  commands: readonly Command[],
+  parked: ReadonlyMap<number, { readonly code: string; readonly reason: string }>,
+): void {
+  const stopped = new Set<string>();
+  for (const each of commands) {
+    const order = orderOf(each.body);
+    const outcome = parked.get(each.id);
+    expect(outcome?.code, outcome?.reason).not.toBe('defect');
+    if (order !== null && stopped.has(order)) expect(outcome?.code).toBe('behind-parked');
+    else expect(outcome?.code ?? '').not.toBe('behind-parked');
+    if (order !== null && outcome !== undefined) stopped.add(order);
+  }
+}
+
+/** Facts alone rebuild the state: decided again from the start, the stored commands give the stored state. */
+export const factsReplay = (core: Core) =>
+  fc.property(brandArb, commandsOf(anyBody), fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }), (brand, commands, cuts) => {
+    const batches = splitAt(commands, cuts).map((part) => ({ commands: part, now: LATER }));
+    const start = opened(core, brand);
+    const written: Facts[] = [];
+    let live = start;
+    for (const batch of batches) {
+      const step = take(core.decide, live, batch);
+      live = step.state;
+      written.push(JSON.parse(JSON.stringify(step.facts)));
+    }
+    expect(written.reduce(applyFacts, start)).toEqual(live);
+    expect(takeAll(core.decide, start, batches)).toEqual(live);
+  });
