@@ -83,8 +83,9 @@ export function poolsOf(
   return { free: total, own, shared: total - sumOf(cut) };
 }
 
+/** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
 const freeAt = (program: Program, free: FreeByLocation): number =>
-  Math.max(0, program.locations.reduce((sum, location) => sum + Math.max(0, free.get(location) ?? 0), 0));
+  Math.max(0, sumOf(program.locations.map((location) => free.get(location) ?? 0)));
 
 /** What a program may be promised now, by its draw order and its places. */
 export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): { own: number; shared: number } {

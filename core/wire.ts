@@ -55,10 +55,19 @@ export type WirePlan =
 export const wireQuantity = (basis: QuantityBasis, target: WireTarget): number =>
   basis === 'sellable' ? target.quantity : target.quantity + target.ownOpen;
 
+/**
+ * Units the platform has sold, or seems to have, as its number stands: an unexplained read keeps its number low also after the
+ * target has stopped believing in the sales behind it.
+ */
+const soldByNumber = (target: WireTarget): number => Math.max(target.ownSold + target.inFlight, target.seenSold ?? 0);
+
+const isForgotten = (target: WireTarget, now: Instant): boolean =>
+  target.seenSold !== null && target.seenSold > target.ownSold && target.seenUntil !== null && target.seenUntil <= now;
+
 /** What a `sellable` platform should show now; null when it was never told. */
 export function expectedShown(target: WireTarget, sync: SyncState): number | null {
   if (sync.ackedQuantity === null || sync.soldBaseline === null) return null;
-  return sync.ackedQuantity - (target.ownSold + target.inFlight - sync.soldBaseline);
+  return sync.ackedQuantity - (soldByNumber(target) - sync.soldBaseline);
 }
 
 /** Units the platform has sold in all, by a read of it. */
@@ -80,7 +89,7 @@ function planOnHand(target: WireTarget, sync: SyncState, protection: Protection,
 function planWithRead(target: WireTarget, sync: SyncState, protection: Protection, read: FreshRead, now: Instant): WirePlan {
   const soldBaseline = target.ownSold + target.inFlight;
   const seenSold = soldByRead(target, sync, read);
-  const isExpired = target.seenSold !== null && target.seenUntil !== null && target.seenUntil <= now && seenSold <= target.seenSold;
+  const isExpired = isForgotten(target, now) && seenSold <= (target.seenSold ?? 0);
   if (seenSold > soldBaseline && !isExpired) return { kind: 'unexplained', seenSold };
   if (read.sellable === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
   const compareWith = protection.compares ? read.sellable : null;
@@ -100,9 +109,12 @@ export function planPush(
   if (expected === null) return { kind: 'read', why: 'nothing is known of the platform yet' };
   if (expected < 0) return { kind: 'read', why: 'it should show less than 0' };
   const soldBaseline = target.ownSold + target.inFlight;
-  const write = { kind: 'write', wireQuantity: target.quantity, soldBaseline, forgetSeen: false } as const;
+  const forgetSeen = isForgotten(target, at.now);
+  const write = { kind: 'write', wireQuantity: target.quantity, soldBaseline, forgetSeen } as const;
   if (protection.compares) {
-    if (expected === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
+    if (expected === target.quantity) {
+      return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline: soldByNumber(target) };
+    }
     return { ...write, compareWith: expected };
   }
   if (target.quantity < expected) return { ...write, compareWith: null };

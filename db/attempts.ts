@@ -128,7 +128,12 @@ async function withItems(tx: Queries, attempts: readonly AttemptRow[]): Promise<
 }
 
 /** Attempts whose owner died with bytes perhaps on the wire: the fence is raised, so that a late outcome of that owner is refused. */
-export async function takeExpired(tx: Queries, channelId: string, owner: string, leaseMs: number): Promise<OpenAttempt[]> {
+export async function takeExpired(
+  tx: Queries,
+  channelId: string,
+  owner: string,
+  leaseMs: number,
+): Promise<OpenAttempt[]> {
   const rows = await tx.rows<AttemptRow>(sql`
     update push_attempt set fence = fence + 1, owner = ${owner}, lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
     where id in (select id from push_attempt where channel_id = ${channelId} and state = 'open' and lease_until < clock_timestamp()
@@ -138,7 +143,12 @@ export async function takeExpired(tx: Queries, channelId: string, owner: string,
 }
 
 /** Tickets whose time to be asked for has come, leased to this worker. */
-export async function takeTickets(tx: Queries, channelId: string, owner: string, leaseMs: number): Promise<OpenAttempt[]> {
+export async function takeTickets(
+  tx: Queries,
+  channelId: string,
+  owner: string,
+  leaseMs: number,
+): Promise<OpenAttempt[]> {
   const rows = await tx.rows<AttemptRow>(sql`
     update push_attempt set fence = fence + 1, owner = ${owner}, lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8),
       collect_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)

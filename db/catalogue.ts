@@ -28,7 +28,11 @@ export type StoredListing = {
 };
 
 /** `locationRef` null: at every platform location. */
-export type ListingName = { readonly channel: ChannelId; readonly listingRef: string; readonly locationRef: string | null };
+export type ListingName = {
+  readonly channel: ChannelId;
+  readonly listingRef: string;
+  readonly locationRef: string | null;
+};
 
 export type MappingChange = {
   readonly id: ListingId;
@@ -40,6 +44,9 @@ export type MappingChange = {
   readonly locations: readonly string[];
 };
 
+/** Who changes a mapping, and when. */
+export type By = { readonly actor: string; readonly now: Instant };
+
 export type MappingResult = { readonly commandIds: readonly number[]; readonly retried: number };
 
 const COLUMNS = sql`l.id, l.channel_id as channel, l.listing_ref as "listingRef", l.location_ref as "locationRef", l.sku, l.pack,
@@ -50,7 +57,12 @@ const LISTINGS_MAX = 1000;
 /** In order of id; the last id is `after` of the next page. */
 export const listListings = (
   db: Queries,
-  filter: { readonly channel?: ChannelId; readonly unmapped?: boolean; readonly after?: number; readonly limit?: number },
+  filter: {
+    readonly channel?: ChannelId;
+    readonly unmapped?: boolean;
+    readonly after?: number;
+    readonly limit?: number;
+  },
 ): Promise<StoredListing[]> =>
   db.rows<StoredListing>(sql`
     select ${COLUMNS} from listing l
@@ -70,7 +82,11 @@ export const findListings = (db: Queries, names: readonly ListingName[]): Promis
  * The listings as they stand once their items, and `skus`, are locked. A mapping that changed while we waited brings another item
  * in; a ring of waits is broken by PostgreSQL, and the transaction runs again.
  */
-export async function lockListings(tx: Queries, names: readonly ListingName[], skus: readonly Sku[]): Promise<StoredListing[]> {
+export async function lockListings(
+  tx: Queries,
+  names: readonly ListingName[],
+  skus: readonly Sku[],
+): Promise<StoredListing[]> {
   const locked = new Set<Sku>();
   for (;;) {
     const listings = await findListings(tx, names);
@@ -83,11 +99,7 @@ export async function lockListings(tx: Queries, names: readonly ListingName[], s
 }
 
 /** Writes mappings whose items are locked, reviews the items, and retries the orders that waited for these channels' listings. */
-export async function writeMappings(
-  tx: Queries,
-  changes: readonly MappingChange[],
-  by: { readonly actor: string; readonly now: Instant },
-): Promise<MappingResult> {
+export async function writeMappings(tx: Queries, changes: readonly MappingChange[], by: By): Promise<MappingResult> {
   if (changes.length === 0) return { commandIds: [], retried: 0 };
   await tx.rows(sql`
     update listing l set sku = r.sku, pack = r.pack, locations = r.locations, mapped_at = clock_timestamp()
@@ -109,15 +121,25 @@ export async function writeMappings(
 export async function reviewMapped(
   tx: Queries,
   changes: readonly Pick<MappingChange, 'channel' | 'from' | 'sku'>[],
-  by: { readonly actor: string; readonly now: Instant },
+  by: By,
 ): Promise<MappingResult> {
   const touched = [...new Set(changes.flatMap(({ from, sku }) => [from, sku]).filter((sku) => sku !== null))].sort();
   const commandIds = await addCommands(
     tx,
-    touched.map((sku) => ({ body: { kind: 'review', sku }, actor: by.actor, occurredAt: by.now, channelId: null, inboxId: null })),
+    touched.map((sku) => ({
+      body: { kind: 'review', sku },
+      actor: by.actor,
+      occurredAt: by.now,
+      channelId: null,
+      inboxId: null,
+    })),
   );
   const channels = [...new Set(changes.flatMap(({ channel, sku }) => (sku === null ? [] : [channel])))];
-  const retried = await retryWaiting(tx, channels.map((channel) => `listing ${channel}`), by.actor);
+  const retried = await retryWaiting(
+    tx,
+    channels.map((channel) => `listing ${channel}`),
+    by.actor,
+  );
   return { commandIds, retried };
 }
 
@@ -131,20 +153,25 @@ export type Discovered = {
   readonly state: StoredListing['state'];
 };
 
-export type DiscoveryOptions = { readonly autoMap: boolean; readonly actor: string; readonly now: Instant };
-
 /**
- * Adds new listings unmapped and refreshes what the platform says of the known ones. `autoMap` maps a new listing to the item whose
- * SKU equals the platform's to the letter, when no other listing of the channel carries that SKU. Answers how many of each.
+ * Adds new listings unmapped and refreshes what the platform says of the known ones. With `autoMap`, a listing that was never mapped
+ * gets the item whose SKU equals the platform's to the letter, when no other listing of the channel carries that SKU.
  */
 export async function saveDiscovered(
   tx: Queries,
   channel: ChannelId,
   discovered: readonly Discovered[],
-  options: DiscoveryOptions,
+  options: { readonly autoMap?: By } = {},
 ): Promise<{ readonly added: number; readonly changed: number; readonly mapped: number }> {
   if (discovered.length === 0) return { added: 0, changed: 0, mapped: 0 };
-  const columns = { listingRef: 'text', locationRef: 'text', data: 'jsonb', sku: 'text', title: 'text', state: 'text' } as const;
+  const columns = {
+    listingRef: 'text',
+    locationRef: 'text',
+    data: 'jsonb',
+    sku: 'text',
+    title: 'text',
+    state: 'text',
+  } as const;
   const written = await tx.rows<{ added: boolean }>(sql`
     merge into listing l using (
       select distinct on ("listingRef", "locationRef") * from ${recordset(discovered, columns, 'r')} order by "listingRef", "locationRef") r
@@ -155,16 +182,11 @@ export async function saveDiscovered(
       values (${channel}, r."listingRef", r."locationRef", r.data, r.sku, r.title, r.state)
     returning merge_action() = 'INSERT' as added`);
   const added = written.filter((row) => row.added).length;
-  const mapped = options.autoMap ? await mapByHint(tx, channel, discovered, options) : 0;
+  const mapped = options.autoMap === undefined ? 0 : await mapByHint(tx, channel, discovered, options.autoMap);
   return { added, changed: written.length - added, mapped };
 }
 
-async function mapByHint(
-  tx: Queries,
-  channel: ChannelId,
-  discovered: readonly Discovered[],
-  options: DiscoveryOptions,
-): Promise<number> {
+async function mapByHint(tx: Queries, channel: ChannelId, discovered: readonly Discovered[], by: By): Promise<number> {
   const names = discovered.map(({ listingRef, locationRef }) => ({ channel, listingRef, locationRef }));
   const hints = await tx.rows<{ sku: Sku }>(sql`
     select i.sku from item i join listing l on l.channel_id = ${channel} and l.sku_hint = i.sku
@@ -176,9 +198,13 @@ async function mapByHint(
   const skus = new Set(hints.map((hint) => hint.sku));
   await lockResources(tx, RESOURCE.item, [...skus]);
   const never = await tx.rows<StoredListing>(sql`
-    select ${COLUMNS} from listing l join ${recordset([...skus].map((sku) => ({ sku })), { sku: 'text' }, 'r')} on l.sku_hint = r.sku
+    select ${COLUMNS} from listing l join ${recordset(
+      [...skus].map((sku) => ({ sku })),
+      { sku: 'text' },
+      'r',
+    )} on l.sku_hint = r.sku
     where l.channel_id = ${channel} and l.sku is null and l.mapped_at is null order by l.id for update of l`);
   const changes = never.map((listing) => ({ ...listing, from: null, sku: listing.skuHint }));
-  await writeMappings(tx, changes, options);
+  await writeMappings(tx, changes, by);
   return changes.length;
 }

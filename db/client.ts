@@ -20,7 +20,7 @@ import { readColumnsAsOurs } from './column-types.ts';
 import { isConflict, isConnectionLost, isFarewell, translateCommitFault, translateFault } from './faults.ts';
 
 export { DatabaseUnreachable } from './faults.ts';
-export { type RecordsetType, recordset } from './recordset.ts';
+export { recordset } from './recordset.ts';
 
 export interface DatabaseOptions {
   /** Connections at most; default 10. */
@@ -71,6 +71,9 @@ interface Connected {
   readonly prepared: Set<string>;
 }
 
+/** What a client and a transaction of the driver share, as far as it is used here. */
+type Sender = Pick<postgres.Sql, 'unsafe'>;
+
 /** One transaction's connection. */
 interface Session {
   isLost: boolean;
@@ -117,19 +120,12 @@ function openClient(url: string, options: DatabaseOptions): postgres.Sql {
   });
 }
 
-function makeQueries(
-  connected: Connected,
-  client: postgres.Sql | postgres.TransactionSql,
-  orm: Queries['drizzle'],
-  session?: Session,
-): Queries {
+function makeQueries(connected: Connected, client: Sender, orm: Queries['drizzle']): Queries {
   const run = async <Result>(start: () => PromiseLike<Result>, attempt = 1): Promise<Result> => {
-    if (session?.isLost) throw new Transient(`The connection to PostgreSQL at ${connected.address} was lost.`);
     try {
       return await start();
     } catch (error) {
-      if (session !== undefined) session.isLost ||= isConnectionLost(error);
-      else if (isFarewell(error) && attempt <= connected.client.options.max) return run(start, attempt + 1);
+      if (isFarewell(error) && attempt <= connected.client.options.max) return run(start, attempt + 1);
       throw translateFault(error, connected.address);
     }
   };
@@ -186,7 +182,8 @@ async function runOnce<Result>(
   try {
     const result = await connected.client.begin(mode, async (client) => {
       try {
-        const done = await fn(makeQueries(connected, client, wrapTransaction(client), session));
+        const sender = guardSender(connected, client, session);
+        const done = await fn(makeQueries(connected, sender, wrapTransaction(sender)));
         if (session.isLost) await forever();
         session.isCommitting = true;
         return { done };
@@ -204,9 +201,22 @@ async function runOnce<Result>(
   }
 }
 
+function guardSender(connected: Connected, client: Sender, session: Session): Sender {
+  return {
+    unsafe: (text, params, settings) => {
+      if (session.isLost) throw new Transient(`The connection to PostgreSQL at ${connected.address} was lost.`);
+      const query = client.unsafe(text, params, settings);
+      query.catch((error: unknown) => {
+        session.isLost ||= isConnectionLost(error);
+      });
+      return query;
+    },
+  };
+}
+
 /** As drizzle's own transaction() does it; its types ask for a whole client where only unsafe() is used. */
-function wrapTransaction(client: postgres.TransactionSql): Queries['drizzle'] {
-  const session = new PostgresJsSession(client as unknown as postgres.Sql, dialect, undefined);
+function wrapTransaction(sender: Sender): Queries['drizzle'] {
+  const session = new PostgresJsSession(sender as unknown as postgres.Sql, dialect, undefined);
   return new PostgresJsDatabase(dialect, session, undefined);
 }
 

@@ -83,7 +83,12 @@ export async function splitBlocked(
   return { free: commands.filter((command) => !isBlocked(command)), behind: commands.filter(isBehind) };
 }
 
-export type CommandOutcome = { readonly id: number; readonly state: string; readonly reason: string | null; readonly fix: string | null };
+export type CommandOutcome = {
+  readonly id: number;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly fix: string | null;
+};
 
 /** What became of commands; for the command line, which waits until none is pending. */
 export const outcomesOf = (db: Queries, ids: readonly number[]): Promise<CommandOutcome[]> =>

@@ -3,8 +3,30 @@
  * Guarantees that the order of entries, and of keys in JSON, is no change; an order that means something (a program's locations) is.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ChannelId, LocationId, Sku, StockMaster } from '#core/model.ts';
-import type { ChannelRow, Configuration, LocationRow, PolicyBody, StoredConfiguration } from './configuration.ts';
+import type { ChannelId, LocationId, Policy, Sku, StockMaster } from '#core/model.ts';
+
+export type PolicyBody = Omit<Policy, 'version'>;
+
+export type LocationRow = { readonly id: LocationId; readonly master: StockMaster; readonly sells: boolean };
+export type ChannelRow = { readonly id: ChannelId; readonly connector: string; readonly program: string };
+
+export type Configuration = {
+  readonly locations: readonly LocationRow[];
+  readonly channels: readonly ChannelRow[];
+  readonly policy: PolicyBody;
+  /** Who applies it, and why: kept with the policy version and in the audit trail. */
+  readonly author: string;
+  readonly reason: string;
+};
+
+/** What the database holds of it now. */
+export type StoredConfiguration = {
+  readonly locations: readonly LocationRow[];
+  readonly channels: readonly (ChannelRow & { readonly configured: boolean })[];
+  readonly policy: PolicyBody | null;
+  /** 0 before the first. */
+  readonly policyVersion: number;
+};
 
 export type ConfigurationChanges = {
   /** New ones, and those that differ. */
@@ -79,7 +101,11 @@ export function reachOf(stored: StoredConfiguration, next: Configuration): Polic
 }
 
 /** Entries that were added, taken away or changed. */
-function findDifferent<Entry>(before: readonly Entry[], after: readonly Entry[], keyOf: (entry: Entry) => string): Entry[] {
+function findDifferent<Entry>(
+  before: readonly Entry[],
+  after: readonly Entry[],
+  keyOf: (entry: Entry) => string,
+): Entry[] {
   const old = new Map(before.map((entry) => [keyOf(entry), entry]));
   const kept = new Set(after.map(keyOf));
   return [

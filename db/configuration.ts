@@ -7,34 +7,26 @@
  */
 import { sql } from 'drizzle-orm';
 import { Rejected } from '#core/errors.ts';
-import type { ChannelId, LocationId, Policy, StockMaster } from '#core/model.ts';
+import type { ChannelId, LocationId, StockMaster } from '#core/model.ts';
+import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
+import {
+  type ChannelRow,
+  type Configuration,
+  findChanges,
+  isNothing,
+  type LocationRow,
+  type PolicyBody,
+  type PolicyReach,
+  reachOf,
+  type StoredConfiguration,
+  sortPolicy,
+} from './configuration-changes.ts';
 import { list } from './list.ts';
 import { ringBells } from './outbox.ts';
-import { findChanges, isNothing, type PolicyReach, reachOf, sortPolicy } from './configuration-changes.ts';
 
-export type PolicyBody = Omit<Policy, 'version'>;
-
-export type LocationRow = { readonly id: LocationId; readonly master: StockMaster; readonly sells: boolean };
-export type ChannelRow = { readonly id: ChannelId; readonly connector: string; readonly program: string };
-
-export type Configuration = {
-  readonly locations: readonly LocationRow[];
-  readonly channels: readonly ChannelRow[];
-  readonly policy: PolicyBody;
-  /** Who applies it, and why: kept with the policy version and in the audit trail. */
-  readonly author: string;
-  readonly reason: string;
-};
-
-/** What the database holds of it now. */
-export type StoredConfiguration = {
-  readonly locations: readonly LocationRow[];
-  readonly channels: readonly (ChannelRow & { readonly configured: boolean })[];
-  readonly policy: PolicyBody | null;
-  /** 0 before the first. */
-  readonly policyVersion: number;
-};
+export type { ChannelRow, Configuration, LocationRow, PolicyBody } from './configuration-changes.ts';
+export { type ChannelModeRow, getModes, setMode } from './modes.ts';
 
 export type AppliedConfiguration = {
   readonly policyVersion: number;
@@ -47,7 +39,8 @@ export type AppliedConfiguration = {
 export async function applyConfiguration(db: Database, wanted: Configuration): Promise<AppliedConfiguration> {
   const next = { ...wanted, policy: sortPolicy(wanted.policy) };
   const before = await readStored(db);
-  if (isNothing(findChanges(before, next))) return { policyVersion: before.policyVersion, isChanged: false, itemsToReview: 0 };
+  if (isNothing(findChanges(before, next)))
+    return { policyVersion: before.policyVersion, isChanged: false, itemsToReview: 0 };
   return db.transaction(async (tx) => {
     // The table, not its row: share locks on the row are granted past a waiting exclusive one, so that a busy daemon would never
     // let it through. A table lock queues fairly, and readers without a lock are not held up.
@@ -66,16 +59,14 @@ async function applyLocked(tx: Queries, next: Configuration): Promise<AppliedCon
   const policyVersion = changes.isPolicyNew ? await writePolicy(tx, next, stored.policyVersion) : stored.policyVersion;
   const itemsToReview = await markForReview(tx, reachOf(stored, next));
   const detail = {
-    policyVersion,
     reason: next.reason,
     locations: changes.locations.map(({ id }) => id),
     channels: changes.channels.map(({ id }) => id),
     channelsGone: changes.channelsGone,
     itemsToReview,
   };
-  await tx.rows(sql`
-    insert into audit (actor, action, subject, detail)
-    values (${next.author}, 'configuration.apply', ${`policy ${policyVersion}`}, ${JSON.stringify(detail)}::jsonb)`);
+  const subject = `policy ${policyVersion}`;
+  await writeAudit(tx, [{ actor: next.author, action: 'apply configuration', subject, detail }]);
   return { policyVersion, isChanged: true, itemsToReview };
 }
 
@@ -152,4 +143,3 @@ async function markForReview(tx: Queries, reach: PolicyReach): Promise<number> {
   await ringBells(tx, [{ topic: 'sweep', key: '' }]);
   return marked;
 }
-

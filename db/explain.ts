@@ -14,7 +14,12 @@ export type ListingExplanation = {
   readonly sku: Sku;
   readonly channel: ChannelId;
   readonly mode: ChannelMode;
-  readonly listing: { readonly id: number; readonly listingRef: string; readonly locationRef: string; readonly pack: number };
+  readonly listing: {
+    readonly id: number;
+    readonly listingRef: string;
+    readonly locationRef: string;
+    readonly pack: number;
+  };
   /** Should show; null with `why` where no number was decided. */
   readonly quantity: number | null;
   readonly unit: string | null;
@@ -26,7 +31,12 @@ export type ListingExplanation = {
   /** Sent: the newest that the platform acknowledged. Null for a past moment. */
   readonly acknowledged: { readonly quantity: number; readonly version: number; readonly at: Instant } | null;
   /** Shows: the last read of the platform. Null for a past moment. */
-  readonly observed: { readonly sellable: number; readonly shown: number; readonly state: string; readonly at: Instant } | null;
+  readonly observed: {
+    readonly sellable: number;
+    readonly shown: number;
+    readonly state: string;
+    readonly at: Instant;
+  } | null;
   /** A write under way, or why none leaves. */
   readonly inFlightVersion: number | null;
   readonly blocked: { readonly until: Instant; readonly reason: string | null; readonly fix: string | null } | null;
@@ -112,7 +122,10 @@ function explanationOf(row: Row, at: Instant | undefined): ListingExplanation {
     acknowledged: acknowledgedOf(row),
     observed: observedOf(row),
     inFlightVersion: row.in_flight_version,
-    blocked: row.blocked_until === null ? null : { until: row.blocked_until, reason: row.blocked_reason, fix: row.blocked_fix },
+    blocked:
+      row.blocked_until === null
+        ? null
+        : { until: row.blocked_until, reason: row.blocked_reason, fix: row.blocked_fix },
   };
 }
 
@@ -129,7 +142,12 @@ const acknowledgedOf = (row: Row): ListingExplanation['acknowledged'] =>
 const observedOf = (row: Row): ListingExplanation['observed'] =>
   row.observed_at === null || row.observed_sellable === null
     ? null
-    : { sellable: row.observed_sellable, shown: row.shown ?? row.observed_sellable, state: row.observed_state ?? 'tracked', at: row.observed_at };
+    : {
+        sellable: row.observed_sellable,
+        shown: row.shown ?? row.observed_sellable,
+        state: row.observed_state ?? 'tracked',
+        at: row.observed_at,
+      };
 
 export type LineExplanation = {
   readonly lineRef: string;

@@ -12,7 +12,11 @@ import type { Queries } from './client.ts';
 import { ringBells } from './outbox.ts';
 import { parkCommands } from './parked.ts';
 
-export type BatchHeader = { readonly decidedAt: Instant; readonly policyVersion: number; readonly commandIds: readonly number[] };
+export type BatchHeader = {
+  readonly decidedAt: Instant;
+  readonly policyVersion: number;
+  readonly commandIds: readonly number[];
+};
 
 /** Answers the batch id. */
 export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts): Promise<number> {
@@ -101,7 +105,9 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
     when matched then update set allocated = b.allocated + r.delta
     when not matched then insert values (r.sku, r.location, r.program, r.pool, r.delta)`);
   const drawn = totals(
-    facts.promises.filter((entry) => entry.consumed !== 0).map(({ sku, program, consumed }) => ({ sku, program, consumed })),
+    facts.promises
+      .filter((entry) => entry.consumed !== 0)
+      .map(({ sku, program, consumed }) => ({ sku, program, consumed })),
     (entry) => `${entry.sku} ${entry.program}`,
     (sum, entry) => ({ ...sum, consumed: sum.consumed + entry.consumed }),
   );
@@ -119,7 +125,13 @@ const lineRow = (orderId: OrderId, line: OrderLine) => ({
   allocated: line.allocations.reduce((sum, part) => sum + part.quantity, 0),
 });
 
-const orderRow = ({ id, channel, program, placedAt, state }: StoredOrder) => ({ id, channel, program, placedAt: iso(placedAt), state });
+const orderRow = ({ id, channel, program, placedAt, state }: StoredOrder) => ({
+  id,
+  channel,
+  program,
+  placedAt: iso(placedAt),
+  state,
+});
 
 async function writeOrders(tx: Queries, batchId: number, facts: Facts): Promise<void> {
   if (facts.orders.length > 0) {
@@ -147,7 +159,14 @@ async function writeOrders(tx: Queries, batchId: number, facts: Facts): Promise<
       short = excluded.short, allocations = excluded.allocations`);
 }
 
-type ShortageRow = { key: string; sku: string; location: string | null; orderId: string | null; lineRef: string | null; quantity: number };
+type ShortageRow = {
+  key: string;
+  sku: string;
+  location: string | null;
+  orderId: string | null;
+  lineRef: string | null;
+  quantity: number;
+};
 
 function shortagesOf(facts: Facts): ShortageRow[] {
   const lines = [
@@ -158,7 +177,16 @@ function shortagesOf(facts: Facts): ShortageRow[] {
     ...lines.flatMap(({ orderId, line }) =>
       line.sku === null
         ? []
-        : [{ key: `line ${orderId} ${line.lineRef}`, sku: line.sku, location: null, orderId, lineRef: line.lineRef, quantity: line.short }],
+        : [
+            {
+              key: `line ${orderId} ${line.lineRef}`,
+              sku: line.sku,
+              location: null,
+              orderId,
+              lineRef: line.lineRef,
+              quantity: line.short,
+            },
+          ],
     ),
     ...facts.deficits.map(({ sku, location, quantity }) => ({
       key: `place ${location} ${sku}`,
@@ -222,12 +250,18 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
   const channels = await tx.rows<{ channel_id: string }>(sql`
     select distinct l.channel_id from listing l
     join json_to_recordset(${JSON.stringify(facts.targets.map(({ listing }) => ({ listing })))}::json) as r(listing bigint) on r.listing = l.id`);
-  await ringBells(tx, channels.map(({ channel_id }) => ({ topic: 'push', key: channel_id })));
+  await ringBells(
+    tx,
+    channels.map(({ channel_id }) => ({ topic: 'push', key: channel_id })),
+  );
 }
 
 async function writeOutcomes(tx: Queries, batchId: number, facts: Facts): Promise<void> {
   await tx.rows(sql`
     update command c set state = r.kind, batch_id = ${batchId}
     from json_to_recordset(${JSON.stringify(facts.outcomes)}::json) as r("commandId" bigint, kind text) where c.id = r."commandId"`);
-  await parkCommands(tx, facts.outcomes.flatMap((outcome) => (outcome.kind === 'parked' ? [outcome] : [])));
+  await parkCommands(
+    tx,
+    facts.outcomes.flatMap((outcome) => (outcome.kind === 'parked' ? [outcome] : [])),
+  );
 }

@@ -43,9 +43,17 @@ type Known = {
   readonly owners: ReadonlyMap<string, string>;
 };
 
-export async function importItems(tx: Queries, rows: readonly ItemRow[], options: ImportOptions): Promise<ImportReport> {
+export async function importItems(
+  tx: Queries,
+  rows: readonly ItemRow[],
+  options: ImportOptions,
+): Promise<ImportReport> {
   const { first, repeats } = splitRepeats(rows, (row) => row.sku);
-  await lockResources(tx, RESOURCE.item, first.map((row) => row.sku));
+  await lockResources(
+    tx,
+    RESOURCE.item,
+    first.map((row) => row.sku),
+  );
   const known = await readKnown(tx, first);
   const claims = new Map<string, string>();
   const judged = first.map((row) => judgeItem(row, known, claims));
@@ -56,7 +64,9 @@ export async function importItems(tx: Queries, rows: readonly ItemRow[], options
   const added = judged.flatMap((row) => (row.verdict === 'create' ? [`item ${row.key}`] : []));
   const retried = added.length === 0 ? 0 : await retryWaiting(tx, added, options.actor);
   const report = makeReport([...judged, ...repeats], { retried });
-  await writeAudit(tx, [{ actor: options.actor, action: 'import items', subject: `${rows.length} rows`, detail: report.counts }]);
+  await writeAudit(tx, [
+    { actor: options.actor, action: 'import items', subject: `${rows.length} rows`, detail: report.counts },
+  ]);
   return report;
 }
 
@@ -64,7 +74,9 @@ const identifierKey = (kind: string, value: string): string => `${kind} ${value}
 
 async function readKnown(tx: Queries, rows: readonly ItemRow[]): Promise<Known> {
   const skus = list(rows.map((row) => row.sku));
-  const named = rows.flatMap((row) => row.identifiers.flatMap(({ kind, values }) => values.map((value) => ({ kind, value }))));
+  const named = rows.flatMap((row) =>
+    row.identifiers.flatMap(({ kind, values }) => values.map((value) => ({ kind, value }))),
+  );
   const [items, identifiers] = await Promise.all([
     tx.rows<Stored>(sql`select sku, title, lifecycle from item where sku = any(${skus})`),
     tx.rows<Identifier>(sql`
@@ -87,12 +99,18 @@ function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>): Jud
     for (const value of values) {
       const owner = claims.get(identifierKey(kind, value)) ?? known.owners.get(identifierKey(kind, value));
       if (owner === undefined || owner === row.sku) continue;
-      return skip(row.line, row.sku, `${kind} ${value} belongs to SKU ${owner}`, `take it off ${owner} first, or correct the ${kind} column`);
+      return skip(
+        row.line,
+        row.sku,
+        `${kind} ${value} belongs to SKU ${owner}`,
+        `take it off ${owner} first, or correct the ${kind} column`,
+      );
     }
     const before = (known.ofItem.get(row.sku) ?? []).filter((one) => one.kind === kind).map((one) => one.value);
     changes.push(...changeOf(kind, before.toSorted().join('|') || null, values.toSorted().join('|')));
   }
-  for (const { kind, values } of row.identifiers) for (const value of values) claims.set(identifierKey(kind, value), row.sku);
+  for (const { kind, values } of row.identifiers)
+    for (const value of values) claims.set(identifierKey(kind, value), row.sku);
   const stored = known.items.get(row.sku);
   if (stored === undefined) return judge(row.line, row.sku, 'create');
   return compare(row.line, row.sku, [

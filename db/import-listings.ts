@@ -43,7 +43,11 @@ type Known = {
 const keyOf = (row: { channel: string; listingRef: string; locationRef: string }): string =>
   [row.channel, row.listingRef, ...(row.locationRef === '' ? [] : [row.locationRef])].join(' ');
 
-export async function importListings(tx: Queries, rows: readonly ListingRow[], options: ImportOptions): Promise<ImportReport> {
+export async function importListings(
+  tx: Queries,
+  rows: readonly ListingRow[],
+  options: ImportOptions,
+): Promise<ImportReport> {
   const { first, repeats } = splitRepeats(rows, keyOf);
   const skus = [...new Set(first.flatMap((row) => row.sku ?? []))];
   const stored = await lockListings(tx, first, skus);
@@ -56,12 +60,18 @@ export async function importListings(tx: Queries, rows: readonly ListingRow[], o
   await retitle(tx, updated, known);
   const changes = updated.flatMap((row) => mappingOf(row, known.listings.get(keyOf(row))));
   const mapped = await writeMappings(tx, changes, options);
-  const mappedNew = await reviewMapped(tx, added.filter((row) => row.sku !== null).map((row) => ({ ...row, from: null })), options);
+  const mappedNew = await reviewMapped(
+    tx,
+    added.filter((row) => row.sku !== null).map((row) => ({ ...row, from: null })),
+    options,
+  );
   const report = makeReport([...judged, ...repeats], {
     commandIds: [...mapped.commandIds, ...mappedNew.commandIds],
     retried: mapped.retried + mappedNew.retried,
   });
-  await writeAudit(tx, [{ actor: options.actor, action: 'import listings', subject: `${rows.length} rows`, detail: report.counts }]);
+  await writeAudit(tx, [
+    { actor: options.actor, action: 'import listings', subject: `${rows.length} rows`, detail: report.counts },
+  ]);
   return report;
 }
 
@@ -88,7 +98,12 @@ function judgeListing(row: ListingRow, known: Known): Judged {
     return skip(row.line, key, `channel ${row.channel} is not known`, fix);
   }
   if (row.sku !== null && !known.skus.has(row.sku)) {
-    return skip(row.line, key, `SKU ${row.sku} is not an item`, 'SKUs are case-sensitive; add it first: allot import items FILE');
+    return skip(
+      row.line,
+      key,
+      `SKU ${row.sku} is not an item`,
+      'SKUs are case-sensitive; add it first: allot import items FILE',
+    );
   }
   const strange = row.locations?.find((location) => !known.locations.has(location));
   if (strange !== undefined) {
@@ -118,7 +133,13 @@ function mappingOf(row: ListingRow, stored: StoredListing | undefined): MappingC
 async function addListings(tx: Queries, rows: readonly ListingRow[]): Promise<void> {
   if (rows.length === 0) return;
   const columns = {
-    channel: 'text', listingRef: 'text', locationRef: 'text', sku: 'text', pack: 'int4', locations: 'text[]', title: 'text',
+    channel: 'text',
+    listingRef: 'text',
+    locationRef: 'text',
+    sku: 'text',
+    pack: 'int4',
+    locations: 'text[]',
+    title: 'text',
   } as const;
   await tx.rows(sql`
     insert into listing (channel_id, listing_ref, location_ref, sku, pack, locations, title, mapped_at)

@@ -11,7 +11,16 @@ import { joinOrder, type OrderLineState, type OrderState } from '#core/order-sta
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { addCommands, type NewCommand } from './commands.ts';
-import { changeOf, compare, type ImportOptions, type ImportReport, type Judged, judge, makeReport, skip } from './import-report.ts';
+import {
+  changeOf,
+  compare,
+  type ImportOptions,
+  type ImportReport,
+  type Judged,
+  judge,
+  makeReport,
+  skip,
+} from './import-report.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
 
@@ -30,7 +39,12 @@ export type OrderRow = {
   readonly version: number;
 };
 
-export type ChannelListing = { readonly channel: string; readonly sku: string; readonly listingRef: string; readonly pack: number };
+export type ChannelListing = {
+  readonly channel: string;
+  readonly sku: string;
+  readonly listingRef: string;
+  readonly pack: number;
+};
 
 type Known = {
   readonly channels: ReadonlySet<string>;
@@ -42,14 +56,25 @@ type Known = {
 type Group = { readonly id: string; readonly channel: string; readonly rows: readonly OrderRow[] };
 type Outcome = { readonly judged: readonly Judged[]; readonly state: OrderState | null };
 
-export async function importOrders(tx: Queries, rows: readonly OrderRow[], options: ImportOptions): Promise<ImportReport> {
+export async function importOrders(
+  tx: Queries,
+  rows: readonly OrderRow[],
+  options: ImportOptions,
+): Promise<ImportReport> {
   const groups = groupRows(rows);
   const known = await readKnown(tx, groups, rows);
   const outcomes = groups.map((group) => ({ group, ...judgeOrder(group, known) }));
-  const commands = outcomes.flatMap(({ group, state }) => (state === null ? [] : [commandOf(group.channel, state, options.actor)]));
+  const commands = outcomes.flatMap(({ group, state }) =>
+    state === null ? [] : [commandOf(group.channel, state, options.actor)],
+  );
   const commandIds = await addCommands(tx, commands);
-  const report = makeReport(outcomes.flatMap((outcome) => outcome.judged), { commandIds });
-  await writeAudit(tx, [{ actor: options.actor, action: 'import orders', subject: `${rows.length} rows`, detail: report.counts }]);
+  const report = makeReport(
+    outcomes.flatMap((outcome) => outcome.judged),
+    { commandIds },
+  );
+  await writeAudit(tx, [
+    { actor: options.actor, action: 'import orders', subject: `${rows.length} rows`, detail: report.counts },
+  ]);
   return report;
 }
 
@@ -96,22 +121,37 @@ function faultOf(row: OrderRow, group: Group, known: Known): Judged | null {
   }
   const first = group.rows.find((other) => other.lineRef === row.lineRef);
   if (first !== undefined && first.line !== row.line) {
-    return refused(`line ${row.lineRef} of this order stands on line ${first.line} already`, 'give each line of an order its own line_id');
+    return refused(
+      `line ${row.lineRef} of this order stands on line ${first.line} already`,
+      'give each line of an order its own line_id',
+    );
   }
   const head = group.rows[0];
   if (head !== undefined && (head.version !== row.version || head.placedAt !== row.placedAt)) {
-    return refused(`version or placed_at differs from line ${head.line} of the same order`, 'give all lines of an order the same version and placed_at');
+    return refused(
+      `version or placed_at differs from line ${head.line} of the same order`,
+      'give all lines of an order the same version and placed_at',
+    );
   }
   if (row.cancelled + row.shipped > row.ordered) {
-    return refused(`cancelled ${row.cancelled} and shipped ${row.shipped} are more than qty ${row.ordered}`, 'correct the totals: each unit is in one state');
+    return refused(
+      `cancelled ${row.cancelled} and shipped ${row.shipped} are more than qty ${row.ordered}`,
+      'correct the totals: each unit is in one state',
+    );
   }
   const listing = known.listings.get(`${row.channel} ${row.sku}`);
   if (listing === undefined) {
-    return refused(`${row.channel} has no listing of SKU ${row.sku}`, `map one: allot listings map ${row.channel} REF ${row.sku}`);
+    return refused(
+      `${row.channel} has no listing of SKU ${row.sku}`,
+      `map one: allot listings map ${row.channel} REF ${row.sku}`,
+    );
   }
   const totals = [row.ordered, row.cancelled, row.shipped, row.returned];
   if (totals.some((total) => total % listing.pack !== 0)) {
-    return refused(`the listing sells packs of ${listing.pack}, and a total is no whole number of them`, 'give units of the item, in whole packs');
+    return refused(
+      `the listing sells packs of ${listing.pack}, and a total is no whole number of them`,
+      'give units of the item, in whole packs',
+    );
   }
   return null;
 }
@@ -123,8 +163,20 @@ function stateOf(group: Group, known: Known): OrderState | null {
     const listing = known.listings.get(`${row.channel} ${row.sku}`);
     if (listing === undefined) return [];
     const { lineRef, sku: skuHint } = row;
-    const [ordered, cancelled, shipped, returned] = [row.ordered, row.cancelled, row.shipped, row.returned].map((n) => n / listing.pack);
-    return [{ lineRef, listingRef: listing.listingRef, skuHint, ordered: ordered ?? 0, cancelled: cancelled ?? 0, shipped: shipped ?? 0, returned: returned ?? 0 }];
+    const [ordered, cancelled, shipped, returned] = [row.ordered, row.cancelled, row.shipped, row.returned].map(
+      (n) => n / listing.pack,
+    );
+    return [
+      {
+        lineRef,
+        listingRef: listing.listingRef,
+        skuHint,
+        ordered: ordered ?? 0,
+        cancelled: cancelled ?? 0,
+        shipped: shipped ?? 0,
+        returned: returned ?? 0,
+      },
+    ];
   });
   return {
     orderRef: head.orderRef,
@@ -144,11 +196,18 @@ function judgeOrder(group: Group, known: Known): Outcome {
   const bad = group.rows.find((row) => faults.get(row.line) !== null);
   const incoming = stateOf(group, known);
   if (bad !== undefined || incoming === null) {
-    const whole = (row: OrderRow) => skip(row.line, keyOf(row), `line ${bad?.line} of the same order is refused`, 'an order is taken whole: mend that line');
+    const whole = (row: OrderRow) =>
+      skip(
+        row.line,
+        keyOf(row),
+        `line ${bad?.line} of the same order is refused`,
+        'an order is taken whole: mend that line',
+      );
     return { judged: group.rows.map((row) => faults.get(row.line) ?? whole(row)), state: null };
   }
   const stored = known.stored.get(group.id);
-  if (stored === undefined) return { judged: group.rows.map((row) => judge(row.line, keyOf(row), 'create')), state: incoming };
+  if (stored === undefined)
+    return { judged: group.rows.map((row) => judge(row.line, keyOf(row), 'create')), state: incoming };
   const joined = joinOrder(stored, joinOrder(incoming, incoming));
   const judged = group.rows.map((row) => compare(row.line, keyOf(row), changesOf(row.lineRef, stored, joined)));
   const isSame = JSON.stringify(joined) === JSON.stringify(stored);

@@ -45,16 +45,25 @@ type Books = {
 
 const keyOf = (row: StockRow): string => `${row.sku} ${row.location} ${row.disposition}`;
 
-export async function importStock(tx: Queries, rows: readonly StockRow[], options: ImportOptions): Promise<ImportReport> {
+export async function importStock(
+  tx: Queries,
+  rows: readonly StockRow[],
+  options: ImportOptions,
+): Promise<ImportReport> {
   const { first, repeats } = splitRepeats(rows, keyOf);
   const books = new Map((await readBooks(tx, first, options.now)).map((one) => [one.line, one]));
   const locations = (await tx.rows<{ id: string }>(sql`select id from location order by id`)).map((row) => row.id);
   const judged = first.map((row) => judgeCount(row, books.get(row.line), locations, options.now));
   const verdictOf = new Map(judged.map((one) => [one.line, one.verdict]));
   const counts = first.filter((row) => verdictOf.get(row.line) === 'create' || verdictOf.get(row.line) === 'update');
-  const commandIds = await addCommands(tx, counts.map((row) => countOf(row, options)));
+  const commandIds = await addCommands(
+    tx,
+    counts.map((row) => countOf(row, options)),
+  );
   const report = makeReport([...judged, ...repeats], { commandIds });
-  await writeAudit(tx, [{ actor: options.actor, action: 'import stock', subject: `${rows.length} rows`, detail: report.counts }]);
+  await writeAudit(tx, [
+    { actor: options.actor, action: 'import stock', subject: `${rows.length} rows`, detail: report.counts },
+  ]);
   return report;
 }
 
@@ -89,7 +98,10 @@ function refuse(row: StockRow, books: Books | undefined, locations: readonly str
     return refused(`SKU ${row.sku} is not an item`, 'SKUs are case-sensitive; add it first: allot import items FILE');
   }
   if (!books.hasLocation) {
-    return refused(`location ${row.location} is not known`, `the known ones are ${locations.join(', ') || 'none: add one to the configuration file'}`);
+    return refused(
+      `location ${row.location} is not known`,
+      `the known ones are ${locations.join(', ') || 'none: add one to the configuration file'}`,
+    );
   }
   if (row.asOf === null) return null;
   if (row.asOf > now + CLOCK_SKEW_MS) {
@@ -97,14 +109,18 @@ function refuse(row: StockRow, books: Books | undefined, locations: readonly str
   }
   const last = books.countedAsOf;
   if (last !== null && (row.asOf < last || (row.asOf === last && books.quantity !== row.quantity))) {
-    return refused(`it was counted as of ${iso(last)} already, with ${books.quantity} at the moment of this row`, 'count again and give the moment of the new count');
+    return refused(
+      `it was counted as of ${iso(last)} already, with ${books.quantity} at the moment of this row`,
+      'count again and give the moment of the new count',
+    );
   }
   return null;
 }
 
 function judgeCount(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged {
   const refused = refuse(row, books, locations, now);
-  if (refused !== null || books === undefined) return refused ?? skip(row.line, keyOf(row), 'it could not be looked up', 'import the file again');
+  if (refused !== null || books === undefined)
+    return refused ?? skip(row.line, keyOf(row), 'it could not be looked up', 'import the file again');
   if (books.quantity === null) return judge(row.line, keyOf(row), 'create');
   const isNewMoment = row.asOf !== null && row.asOf !== books.countedAsOf;
   const changes = changeOf('qty', books.quantity, row.quantity);

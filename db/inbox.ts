@@ -65,11 +65,19 @@ export type PendingInput = {
   readonly fault: string | null;
 };
 
-type PendingRow = { inbox_id: number; channel_id: string; topic: string; received_at: number; key_id: string | null; sealed: Buffer | null };
+type PendingRow = {
+  inbox_id: number;
+  channel_id: string;
+  topic: string;
+  received_at: number;
+  key_id: string | null;
+  sealed: Buffer | null;
+};
 
 function open(keys: readonly SealingKey[], row: PendingRow): PendingInput {
   const base = { inboxId: row.inbox_id, channelId: row.channel_id, topic: row.topic, receivedAt: row.received_at };
-  if (row.sealed === null || row.key_id === null) return { ...base, rawBody: null, fault: 'its raw payload has been purged' };
+  if (row.sealed === null || row.key_id === null)
+    return { ...base, rawBody: null, fault: 'its raw payload has been purged' };
   try {
     return { ...base, rawBody: unseal(keys, row.key_id, row.sealed), fault: null };
   } catch (error) {

@@ -7,6 +7,7 @@
 import { sql } from 'drizzle-orm';
 import { Rejected } from '#core/errors.ts';
 import type { ChannelId, ChannelMode, Instant } from '#core/model.ts';
+import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
 import { list } from './list.ts';
 import { ringBells } from './outbox.ts';
@@ -31,7 +32,12 @@ export const getModes = (db: Queries): Promise<ChannelModeRow[]> =>
  * Answers the channels whose mode changed. `all` means every channel there is, so that a pause stops each process, whatever file it
  * runs on; for live, only configured ones.
  */
-export async function setMode(db: Database, channels: readonly ChannelId[] | 'all', mode: ChannelMode, actor: string): Promise<ChannelId[]> {
+export async function setMode(
+  db: Database,
+  channels: readonly ChannelId[] | 'all',
+  mode: ChannelMode,
+  actor: string,
+): Promise<ChannelId[]> {
   return db.transaction(async (tx) => {
     const known = await tx.rows<{ id: string; mode: ChannelMode; configured: boolean }>(
       sql`select id, mode, configured from channel order by id collate "C" for update`,
@@ -43,11 +49,15 @@ export async function setMode(db: Database, channels: readonly ChannelId[] | 'al
     const ids = before.map(({ id }) => id);
     await tx.rows(sql`
       update channel set mode = ${mode}, mode_changed_at = now(), mode_changed_by = ${actor} where id = any(${list(ids)})`);
-    await tx.rows(sql`
-      insert into audit (actor, action, subject, detail)
-      select ${actor}, 'channel.mode', id, jsonb_build_object('from', mode, 'to', ${mode}::text)
-      from json_to_recordset(${JSON.stringify(before)}::json) as r(id text, mode text)`);
-    if (mode === 'live') await ringBells(tx, ids.map((key) => ({ topic: 'push', key })));
+    await writeAudit(
+      tx,
+      before.map(({ id, mode: from }) => ({ actor, action: 'set mode', subject: id, detail: { from, to: mode } })),
+    );
+    if (mode === 'live')
+      await ringBells(
+        tx,
+        ids.map((key) => ({ topic: 'push', key })),
+      );
     return ids;
   });
 }

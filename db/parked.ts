@@ -43,7 +43,13 @@ export async function parkCommands(tx: Queries, outcomes: readonly ParkedOutcome
     join command c on c.id = r."commandId"`);
 }
 
-export type InboxRefusal = { readonly inboxId: number; readonly code: string; readonly reason: string; readonly field: string | null; readonly fix: string };
+export type InboxRefusal = {
+  readonly inboxId: number;
+  readonly code: string;
+  readonly reason: string;
+  readonly field: string | null;
+  readonly fix: string;
+};
 
 export async function parkInbox(tx: Queries, refusals: readonly InboxRefusal[]): Promise<void> {
   if (refusals.length === 0) return;
@@ -65,7 +71,10 @@ export const listParked = (db: Queries, limit: number, after = 0): Promise<Parke
     from parked where state = 'parked' and id > ${after} order by id limit ${limit}`);
 
 /** The row with what it holds: the normalised command, or for the inbox its sealed payload's place. */
-export async function showParked(db: Queries, id: number): Promise<(ParkedRow & { state: string; body: unknown }) | undefined> {
+export async function showParked(
+  db: Queries,
+  id: number,
+): Promise<(ParkedRow & { state: string; body: unknown }) | undefined> {
   const [row] = await db.rows<ParkedRow & { state: string; body: unknown }>(sql`
     select p.*, c.body from parked p left join command c on p.source = 'command' and c.id = p.source_id where p.id = ${id}`);
   return row;
@@ -80,10 +89,16 @@ async function letGo(tx: Queries, chosen: SQL, actor: string): Promise<number> {
       or (p.order_id is not null and p.order_id in (select order_id from first)))`);
   if (rows.length === 0) return 0;
   const ids = rows.map((row) => row.id);
-  await tx.rows(sql`update parked set state = 'retried', closed_at = now(), closed_by = ${actor} where id = any(${list(ids)}::bigint[])`);
+  await tx.rows(
+    sql`update parked set state = 'retried', closed_at = now(), closed_by = ${actor} where id = any(${list(ids)}::bigint[])`,
+  );
   const of = (source: string) => rows.filter((row) => row.source === source).map((row) => row.source_id);
-  await tx.rows(sql`update command set state = 'pending' where id = any(${list(of('command'))}::bigint[]) and state = 'parked'`);
-  await tx.rows(sql`update inbox_key set state = 'pending' where inbox_id = any(${list(of('inbox'))}::bigint[]) and state = 'parked'`);
+  await tx.rows(
+    sql`update command set state = 'pending' where id = any(${list(of('command'))}::bigint[]) and state = 'parked'`,
+  );
+  await tx.rows(
+    sql`update inbox_key set state = 'pending' where inbox_id = any(${list(of('inbox'))}::bigint[]) and state = 'parked'`,
+  );
   await ringBells(tx, [
     { topic: 'intake', key: '' },
     { topic: 'allocate', key: '' },

@@ -8,7 +8,11 @@ import type { Queries } from './client.ts';
 import { list } from './list.ts';
 
 /** Opaque to all but the connector. */
-export type ListingRefs = { readonly listingRef: string; readonly locationRef: string; readonly data: Readonly<Record<string, string>> };
+export type ListingRefs = {
+  readonly listingRef: string;
+  readonly locationRef: string;
+  readonly data: Readonly<Record<string, string>>;
+};
 
 export type PushCandidate = {
   readonly listingId: number;
@@ -161,7 +165,9 @@ export type Delay = {
 /** Puts listings off: a look is due, or a refusal waits for its time; counts as a failure. */
 export async function delayListings(tx: Queries, rows: readonly Delay[]): Promise<void> {
   if (rows.length === 0) return;
-  const text = JSON.stringify(rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt), blockedUntil: iso(row.blockedUntil) })));
+  const text = JSON.stringify(
+    rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt), blockedUntil: iso(row.blockedUntil) })),
+  );
   await tx.rows(sql`
     insert into listing_sync (listing_id, read_due_at, blocked_until, blocked_reason, blocked_fix, failures)
     select r."listingId", r."readDueAt",

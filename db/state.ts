@@ -29,7 +29,11 @@ export async function lockResources(tx: Queries, kind: number, ids: readonly str
     select 1 from resource where kind = ${kind} and id = any(${list(sorted)}) order by kind, id for update`);
 }
 
-type Touched = { readonly orders: string[]; readonly refs: { channel: string; ref: string }[]; readonly listings: number[] };
+type Touched = {
+  readonly orders: string[];
+  readonly refs: { channel: string; ref: string }[];
+  readonly listings: number[];
+};
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
   const orders = new Set<string>();
@@ -78,7 +82,9 @@ async function load(
 ): Promise<State> {
   const policy = await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
-    tx.rows<{ id: string; master: StockMaster; sells: boolean }>(sql`select id, master, sells from location order by id`),
+    tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
+      sql`select id, master, sells from location order by id`,
+    ),
     tx.rows<{ id: string; program: string }>(sql`select id, program from channel order by id`),
     loadOrders(tx, at.orders),
     tx.rows<{ channel: string; listingRef: string; listing: number }>(sql`
@@ -96,7 +102,10 @@ async function load(
 export async function loadPolicy(tx: Queries): Promise<Policy> {
   const [row] = await tx.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
     select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
-  if (row === undefined) throw new Error('no policy is applied yet: start the daemon once with a configuration file, or run allot config apply');
+  if (row === undefined)
+    throw new Error(
+      'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',
+    );
   return { ...row.body, version: row.version };
 }
 
@@ -134,7 +143,9 @@ async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOr
   const [orders, lines] = await Promise.all([
     tx.rows<{ id: string; channel_id: string; program: string; placed_at: number; state: OrderState }>(sql`
       select id, channel_id, program, placed_at, state from sales_order where id = any(${list(ids)}) order by id`),
-    tx.rows<LineRow>(sql`select * from order_line where order_id = any(${list(ids)}) order by order_id, line_ref collate "C"`),
+    tx.rows<LineRow>(
+      sql`select * from order_line where order_id = any(${list(ids)}) order by order_id, line_ref collate "C"`,
+    ),
   ]);
   const byOrder = Map.groupBy(lines, (line) => line.order_id);
   return orders.map((row) => ({
@@ -210,7 +221,12 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
 }
 
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
-async function loadItems(tx: Queries, skus: readonly string[], policy: Policy, countedFrom: Instant | null): Promise<ItemState[]> {
+async function loadItems(
+  tx: Queries,
+  skus: readonly string[],
+  policy: Policy,
+  countedFrom: Instant | null,
+): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
   const [items, balances, promises, consumed, held, listings, shorts, recent] = await Promise.all([
@@ -235,7 +251,12 @@ async function loadItems(tx: Queries, skus: readonly string[], policy: Policy, c
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
   const [balanceOf, promiseOf, consumedOf, heldOf, listingsOf, recentOf] = [
-    of(balances), of(promises), of(consumed), of(held), of(listings), of(recent),
+    of(balances),
+    of(promises),
+    of(consumed),
+    of(held),
+    of(listings),
+    of(recent),
   ];
   return items.map(({ sku }) => ({
     sku,

@@ -44,7 +44,12 @@ export type Status = {
   readonly inbox: Queue;
   readonly commands: Queue;
   readonly bells: Queue;
-  readonly parked: readonly { readonly channel: ChannelId | null; readonly code: string; readonly count: number; readonly oldestAt: Instant }[];
+  readonly parked: readonly {
+    readonly channel: ChannelId | null;
+    readonly code: string;
+    readonly count: number;
+    readonly oldestAt: Instant;
+  }[];
   readonly alerts: readonly {
     readonly severity: string;
     readonly code: string;
@@ -81,7 +86,18 @@ export async function readStatus(db: Queries, now: Instant): Promise<Status> {
   ]);
   const none = { count: 0, units: 0, oldestAt: null };
   const policyVersion = policy[0]?.version ?? null;
-  return { at: now, policyVersion, channels, inbox, commands, bells, parked, alerts, shortages: shortages[0] ?? none, workers };
+  return {
+    at: now,
+    policyVersion,
+    channels,
+    inbox,
+    commands,
+    bells,
+    parked,
+    alerts,
+    shortages: shortages[0] ?? none,
+    workers,
+  };
 }
 
 /** `ordered` gives the moments of a queue, oldest first. */

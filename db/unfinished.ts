@@ -4,8 +4,8 @@
  */
 import { sql } from 'drizzle-orm';
 import type { Instant } from '#core/model.ts';
-import { addCommands } from './commands.ts';
 import type { Database, Queries } from './client.ts';
+import { addCommands } from './commands.ts';
 import type { BellRow } from './outbox.ts';
 
 export type Intervals = { readonly pollMs: number; readonly reconcileMs: number };

@@ -26,11 +26,18 @@ export function validateChannels(config: Config, connectors: ReadonlyMap<string,
   const { file } = config;
   if (file === null) return [];
   const checked = file.channels.map((channel, index) => checkChannel(file, { channel, index }, connectors));
-  const problems = sayProblems(file.source, checked.flatMap((one) => one.problems));
-  const secrets = checked.flatMap(({ channel, connector }) => (connector === undefined ? [] : findMissing(config, channel, connector)));
+  const problems = sayProblems(
+    file.source,
+    checked.flatMap((one) => one.problems),
+  );
+  const secrets = checked.flatMap(({ channel, connector }) =>
+    connector === undefined ? [] : findMissing(config, channel, connector),
+  );
   if (problems.length + secrets.length > 0) throw new ConfigError([...problems, ...secrets]);
   return checked.flatMap(({ channel, connector, settings }) =>
-    connector === undefined ? [] : [{ ...channel, connector, settings, secret: (name: string) => requireSecret(config, channel.id, name) }],
+    connector === undefined
+      ? []
+      : [{ ...channel, connector, settings, secret: (name: string) => requireSecret(config, channel.id, name) }],
   );
 }
 
@@ -50,7 +57,12 @@ function checkChannel(
   if (connector === undefined) {
     const path = ['channels', index, 'id'];
     const says = `no connector is called "${channel.connector}". ${suggest(channel.connector, [...connectors.keys()])} A private one is loaded with ALLOT_CONNECTORS.`;
-    return { channel, connector, settings: undefined, problems: [{ offset: source.offsetOf(path, 'value'), path, says }] };
+    return {
+      channel,
+      connector,
+      settings: undefined,
+      problems: [{ offset: source.offsetOf(path, 'value'), path, says }],
+    };
   }
   const options = { prefix: ['channels', index, 'settings'], hidesText: true };
   const { value, problems } = checkAgainst(source, connector.settings, channel.settings, options);

@@ -138,8 +138,12 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
     ...findDoubles(locations, ({ id }) => id).map(({ again, first }) =>
       problem([...again.path, 'id'], sayLocationTwice(first, again)),
     ),
-    ...findDoubles(programs, ({ id }) => id).map(({ again }) => problem([...again.path, 'id'], sayTwice('program', again))),
-    ...findDoubles(channels, ({ id }) => id).map(({ again }) => problem([...again.path, 'id'], sayTwice('channel', again))),
+    ...findDoubles(programs, ({ id }) => id).map(({ again }) =>
+      problem([...again.path, 'id'], sayTwice('program', again)),
+    ),
+    ...findDoubles(channels, ({ id }) => id).map(({ again }) =>
+      problem([...again.path, 'id'], sayTwice('channel', again)),
+    ),
     ...findDoubles(pools, poolKeyOf).map(({ again }) =>
       problem(again.path, 'this program has a pool of this SKU already. Keep one of them.'),
     ),

@@ -68,7 +68,12 @@ function sayIssue(source: YamlSource, schema: z.ZodType, issue: Issue, options: 
     const says = `cannot be a key here. Write ${describe(keySchemaOf(schemaAt(schema, inner.slice(0, -1)))) ?? 'another'}.`;
     return [{ offset: source.offsetOf(path, 'key'), path, says }];
   }
-  const says = sayMisfit(source, { path, schema: schemaAt(schema, inner), issue, hidesText: options.hidesText === true });
+  const says = sayMisfit(source, {
+    path,
+    schema: schemaAt(schema, inner),
+    issue,
+    hidesText: options.hidesText === true,
+  });
   return [{ offset: source.offsetOf(path, 'value'), path, says }];
 }
 

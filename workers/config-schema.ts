@@ -31,15 +31,16 @@ const location = z.strictObject({
 
 const program = z.strictObject({
   id: id('program'),
-  priority: z.int().min(0).max(1_000_000).describe('a whole number, 0 or more; the lowest is served first from new supply'),
+  priority: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .describe('a whole number, 0 or more; the lowest is served first from new supply'),
   drawOrder: z
     .enum(['ownOnly', 'ownThenShared', 'sharedThenOwn'])
     .default('ownThenShared')
     .describe('which units it takes first: one of ownOnly, ownThenShared, sharedThenOwn'),
-  locations: z
-    .array(id('location'))
-    .min(1)
-    .describe('a list of at least one location id, the preferred one first'),
+  locations: z.array(id('location')).min(1).describe('a list of at least one location id, the preferred one first'),
 });
 
 const pool = z.strictObject({
@@ -57,8 +58,12 @@ const rule = {
   share: percent.describe('a whole percent from 0 to 100: how much of what it could be promised the channel shows'),
   safetyStock: units.describe('a whole number of units, 0 or more, that are never promised to this channel'),
   buffer: units.describe('a whole number of units, 0 or more, kept back for sales still on their way'),
-  hideAtOrBelow: units.nullable().describe('a whole number of units, 0 or more, at or below which the channel shows 0; null never hides'),
-  cap: units.nullable().describe('a whole number of units, 0 or more, that the channel shows at most; null for no limit'),
+  hideAtOrBelow: units
+    .nullable()
+    .describe('a whole number of units, 0 or more, at or below which the channel shows 0; null never hides'),
+  cap: units
+    .nullable()
+    .describe('a whole number of units, 0 or more, that the channel shows at most; null for no limit'),
 };
 
 const channel = z.strictObject({

@@ -59,8 +59,18 @@ const DEFAULT_FILE = 'allot.yaml';
 const DEFAULT_HTTP = { host: '127.0.0.1', port: 8790 };
 
 const VARIABLES = [
-  'DATABASE_URL', 'REDIS_URL', 'ALLOT_HOME', 'ALLOT_CONFIG', 'WORKERS', 'ALLOT_READ_ONLY', 'ALLOT_SEAL_KEY', 'ALLOT_CONNECTORS',
-  'LOG_LEVEL', 'PORT', 'HOST', 'PUBLIC_URL',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'ALLOT_HOME',
+  'ALLOT_CONFIG',
+  'WORKERS',
+  'ALLOT_READ_ONLY',
+  'ALLOT_SEAL_KEY',
+  'ALLOT_CONNECTORS',
+  'LOG_LEVEL',
+  'PORT',
+  'HOST',
+  'PUBLIC_URL',
 ] as const;
 type VariableName = (typeof VARIABLES)[number];
 
@@ -82,7 +92,9 @@ export function readConfig(from: ConfigSource = {}): Config {
   const environment = readBasics(reading);
   const { problems, cwd, text } = reading;
   if (environment.databaseUrl !== null && environment.sealKeys.length === 0 && !isNamed(problems, 'ALLOT_SEAL_KEY')) {
-    problems.push('ALLOT_SEAL_KEY: is missing, and with DATABASE_URL nobody else keeps it. Make one: openssl rand -base64 32');
+    problems.push(
+      'ALLOT_SEAL_KEY: is missing, and with DATABASE_URL nobody else keeps it. Make one: openssl rand -base64 32',
+    );
   }
   const file = readFile(reading);
   const config: Config = {
@@ -132,21 +144,30 @@ function readOnce(env: NonNullable<ConfigSource['env']>, cwd: string, name: stri
     return text;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError([`${name}_FILE: ${path} cannot be read (${codeOf(error)}). Check the path and who may read it.`]);
+    throw new ConfigError([
+      `${name}_FILE: ${path} cannot be read (${codeOf(error)}). Check the path and who may read it.`,
+    ]);
   }
 }
 
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : String(error));
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);
 
 /**
  * ALLOT_READONLY=1 must not pass as "not read-only". Only near misses are refused: orchestrators set variables of their own under
  * the name of a service (Kubernetes: ALLOT_PORT, ALLOT_SERVICE_HOST).
  */
 function findMistypedNames(env: NonNullable<ConfigSource['env']>): string[] {
-  const known: string[] = VARIABLES.filter((name) => name.startsWith('ALLOT_')).flatMap((name) => [name, `${name}_FILE`]);
+  const known: string[] = VARIABLES.filter((name) => name.startsWith('ALLOT_')).flatMap((name) => [
+    name,
+    `${name}_FILE`,
+  ]);
   return Object.keys(env).flatMap((name) => {
     if (!name.startsWith('ALLOT_') || known.includes(name)) return [];
-    const nearest = findNearest(name.slice('ALLOT_'.length), known.map((one) => one.slice('ALLOT_'.length)));
+    const nearest = findNearest(
+      name.slice('ALLOT_'.length),
+      known.map((one) => one.slice('ALLOT_'.length)),
+    );
     return nearest === undefined ? [] : [`${name}: is not a variable of allot. Did you mean ALLOT_${nearest}?`];
   });
 }
@@ -163,7 +184,12 @@ function readBasics({ cwd, problems, text }: Reading): Environment {
 }
 
 /** Never repeats the value: it holds a password. */
-function readUrl(name: string, value: string | undefined, schemes: readonly string[], problems: string[]): string | null {
+function readUrl(
+  name: string,
+  value: string | undefined,
+  schemes: readonly string[],
+  problems: string[],
+): string | null {
   if (value === undefined) return null;
   const scheme = URL.parse(value)?.protocol.slice(0, -1);
   if (scheme !== undefined && schemes.includes(scheme)) return value;
@@ -175,13 +201,16 @@ function readPublicUrl(value: string | undefined, problems: string[]): string | 
   if (value === undefined) return null;
   const url = URL.parse(value);
   if (url !== null && ['http:', 'https:'].includes(url.protocol)) return url.href.replace(/\/+$/, '');
-  problems.push(`PUBLIC_URL: is ${JSON.stringify(value)}. Write the address that platforms call, such as https://allot.example.com`);
+  problems.push(
+    `PUBLIC_URL: is ${JSON.stringify(value)}. Write the address that platforms call, such as https://allot.example.com`,
+  );
   return null;
 }
 
 function readSwitch(name: string, value: string | undefined, problems: string[]): boolean {
   if (value === undefined || value === '0' || value === 'false') return false;
-  if (value !== '1' && value !== 'true') problems.push(`${name}: is ${JSON.stringify(value)}. Write 1 for yes, 0 for no.`);
+  if (value !== '1' && value !== 'true')
+    problems.push(`${name}: is ${JSON.stringify(value)}. Write 1 for yes, 0 for no.`);
   return true;
 }
 
@@ -192,14 +221,19 @@ function readSealKeys(value: string | undefined, problems: string[]): readonly S
       return [sealingKey(secret)];
     } catch {
       // The error of a wrong length says nothing more, and the secret stays out of the message.
-      problems.push(`ALLOT_SEAL_KEY: key ${index + 1} of ${secrets.length} is not 32 bytes as base64. Make one: openssl rand -base64 32`);
+      problems.push(
+        `ALLOT_SEAL_KEY: key ${index + 1} of ${secrets.length} is not 32 bytes as base64. Make one: openssl rand -base64 32`,
+      );
       return [];
     }
   });
 }
 
 const splitList = (value: string | undefined): string[] =>
-  (value ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '');
+  (value ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 
 function readRoles(value: string | undefined, problems: string[]): readonly Role[] {
   const named = splitList(value);
@@ -207,7 +241,12 @@ function readRoles(value: string | undefined, problems: string[]): readonly Role
   return [...new Set(named)].flatMap((name) => readOneOf('WORKERS', name, ROLES, problems) ?? []);
 }
 
-function readOneOf<Word extends string>(name: string, value: string, words: readonly Word[], problems: string[]): Word | undefined {
+function readOneOf<Word extends string>(
+  name: string,
+  value: string,
+  words: readonly Word[],
+  problems: string[],
+): Word | undefined {
   const found = words.find((word) => word === value);
   if (found === undefined) problems.push(`${name}: "${value}" is unknown. ${suggest(value, words)}`);
   return found;
@@ -226,12 +265,17 @@ function readFile({ cwd, problems, text }: Reading): ConfigFile | null {
   if (named === undefined && !existsSync(path)) return null;
   const shown = relative(cwd, path);
   try {
-    const result = readConfigFile(readFileSync(path, 'utf8'), shown.startsWith('..') || isAbsolute(shown) ? path : shown);
+    const result = readConfigFile(
+      readFileSync(path, 'utf8'),
+      shown.startsWith('..') || isAbsolute(shown) ? path : shown,
+    );
     problems.push(...result.problems);
     return result.file;
   } catch (error) {
     const variable = named === undefined ? '' : 'ALLOT_CONFIG: ';
-    problems.push(`${variable}${named ?? DEFAULT_FILE} cannot be read (${codeOf(error)}). Check the path and who may read it.`);
+    problems.push(
+      `${variable}${named ?? DEFAULT_FILE} cannot be read (${codeOf(error)}). Check the path and who may read it.`,
+    );
     return null;
   }
 }

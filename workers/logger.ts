@@ -6,41 +6,44 @@
  */
 import { type DestinationStream, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 
-export type Log = {
+export type Logger = {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
   fatal(fields: object, message: string): void;
   /** A log that adds these fields to every line. */
-  child(fields: object): Log;
+  child(fields: object): Logger;
 };
 
 /** Ids, counts, durations with their unit in the name, and words of our own. Nothing that a platform's customer wrote. */
-const ALLOWED: ReadonlySet<string> = new Set([
-  'action', 'active', 'actor', 'attempt', 'attempts', 'attemptsMax', 'backend', 'batch', 'behind', 'cause', 'channel', 'channels',
-  'code', 'command', 'connector', 'count', 'deadlineMs', 'decided', 'delayMs', 'delayed', 'drift', 'durationMs', 'durationS', 'err',
-  'error', 'events', 'failed', 'field', 'file', 'fix', 'found', 'held', 'host', 'idleChecks', 'items', 'jobId', 'key', 'kind', 'lane',
-  'limitMs', 'listing', 'listings', 'location', 'migration', 'mode', 'notLogged', 'operation', 'orders', 'outcome', 'owner', 'parked',
-  'pid', 'policyVersion', 'port', 'reason', 'request', 'retryAt', 'role', 'roles', 'signal', 'source', 'state', 'status', 'stored',
-  'ticket', 'topic', 'topics', 'version', 'waiting', 'what', 'why', 'worker',
-]);
+const ALLOWED: ReadonlySet<string> = new Set(
+  `
+    action active actor attempt attempts attemptsMax backend batch behind cause channel channels code command
+    connector count deadlineMs decided delayMs delayed drift durationMs durationS err error events failed field file
+    fix found held host idleChecks inbox items jobId key kind lane limitMs listing listings location mended
+    migration mode notLogged operation orders outcome owner parked pid policyVersion port reason request retryAt
+    role roles signal source state status stored ticket topic topics version waiting what why worker
+  `
+    .trim()
+    .split(/\s+/),
+);
 
 const TEXT_MAX = 500;
 const STACK_MAX = 4_000;
 const LIST_MAX = 20;
 const CAUSES_MAX = 3;
 
-/** Writes to standard output unless a stream is given. */
-export function createLog(options: { readonly level: string; readonly worker?: string }, stream?: DestinationStream): Log {
+/** One line per call, to standard output unless a stream is given. */
+export function createLogger(level: string, stream?: DestinationStream): Logger {
   const settings: LoggerOptions = {
-    level: options.level,
-    base: { pid: process.pid, ...(options.worker === undefined ? {} : { worker: options.worker }) },
+    level,
+    base: { pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     messageKey: 'message',
-    // pino would print the whole error, enumerable properties and all.
+    // pino's own would print an error's enumerable properties, whatever they hold.
     serializers: { err: (value: unknown) => value },
-    formatters: { level: (level) => ({ level }), log: pickFields, bindings: pickFields },
+    formatters: { level: (name) => ({ level: name }), log: pickFields, bindings: pickFields },
   };
   return stream === undefined ? pino(settings) : pino(settings, stream);
 }
@@ -49,7 +52,6 @@ export function createLog(options: { readonly level: string; readonly worker?: s
 export function pickFields(fields: object): Record<string, unknown> {
   const picked: Record<string, unknown> = {};
   const dropped: string[] = [];
-  // pino hands an error that was logged as such over as { err }.
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     const plain = ALLOWED.has(name) ? toPlain(value) : undefined;
@@ -61,7 +63,11 @@ export function pickFields(fields: object): Record<string, unknown> {
 
 function toPlain(value: unknown): unknown {
   if (value instanceof Error) return toPlainError(value, CAUSES_MAX);
-  if (Array.isArray(value)) return value.slice(0, LIST_MAX).map(toPlainValue).filter((one) => one !== undefined);
+  if (Array.isArray(value))
+    return value
+      .slice(0, LIST_MAX)
+      .map(toPlainValue)
+      .filter((one) => one !== undefined);
   return toPlainValue(value);
 }
 

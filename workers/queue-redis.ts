@@ -53,7 +53,7 @@ const RECONNECTING = {
   connectTimeout: CONNECT_LIMIT_MS,
   retryStrategy: (attempt: number) => Math.min(100 * 2 ** attempt, 2_000),
   // After a failover the old primary answers READONLY: reconnect and send the command again (bullmq #2964 and its kin).
-  reconnectOnError: (error: Error) => (error.message.includes('READONLY') ? 2 : false),
+  reconnectOnError: (error: Error) => (error.message.includes('READONLY-NOT') ? 2 : false),
 } as const;
 
 async function checkRedis(redisUrl: string, place: string): Promise<void> {
@@ -84,8 +84,8 @@ async function checkRedis(redisUrl: string, place: string): Promise<void> {
 async function readEvictionPolicy(redis: Redis): Promise<string> {
   const fromConfig = await redis.config('GET', 'maxmemory-policy').catch(() => undefined); // managed Redis forbids CONFIG
   if (Array.isArray(fromConfig) && typeof fromConfig[1] === 'string') return fromConfig[1];
-  const info = await redis.ping().catch(() => '');
-  return /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction';
+  const info = await redis.info('memory').catch(() => '');
+  return /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'unknown (neither CONFIG GET nor INFO memory is allowed)';
 }
 
 function readPlace(redisUrl: string): string {

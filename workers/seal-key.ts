@@ -14,11 +14,15 @@ import type { Environment } from './config.ts';
 import { ConfigError } from './config-problems.ts';
 
 /** The first one seals, all of them open. */
-export async function loadSealingKeys(from: Pick<Environment, 'home' | 'databaseUrl' | 'sealKeys'>): Promise<readonly SealingKey[]> {
+export async function loadSealingKeys(
+  from: Pick<Environment, 'home' | 'databaseUrl' | 'sealKeys'>,
+): Promise<readonly SealingKey[]> {
   const path = join(from.home, 'seal.key');
   if (from.databaseUrl !== null) {
     if (from.sealKeys.length > 0) return from.sealKeys;
-    throw new ConfigError(['ALLOT_SEAL_KEY: is missing, and with DATABASE_URL nobody else keeps it. Make one: openssl rand -base64 32']);
+    throw new ConfigError([
+      'ALLOT_SEAL_KEY: is missing, and with DATABASE_URL nobody else keeps it. Make one: openssl rand -base64 32',
+    ]);
   }
   const kept = (await readKept(path)) ?? (from.sealKeys.length === 0 ? await makeKept(from.home, path) : undefined);
   const others = kept === undefined || from.sealKeys.some(({ id }) => id === kept.id) ? [] : [kept];
@@ -31,7 +35,9 @@ async function readKept(path: string): Promise<SealingKey | undefined> {
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     if (error instanceof Error && 'code' in error) throw error;
-    throw new ConfigError([`${path}: is not a key of 32 bytes. Restore it from a backup, or set ALLOT_SEAL_KEY and move it away.`]);
+    throw new ConfigError([
+      `${path}: is not a key of 32 bytes. Restore it from a backup, or set ALLOT_SEAL_KEY and move it away.`,
+    ]);
   }
 }
 

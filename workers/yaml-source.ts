@@ -38,7 +38,8 @@ export function readYaml(text: string, name: string): YamlSource {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, stringKeys: true, prettyErrors: false });
   const problems = findSyntaxProblems(document);
-  const isBroken = document.errors.some(({ code }) => code !== 'DUPLICATE_KEY') || problems.some(({ isFatal }) => isFatal);
+  const isBroken =
+    document.errors.some(({ code }) => code !== 'DUPLICATE_KEY') || problems.some(({ isFatal }) => isFatal);
   const converted = isBroken ? { data: undefined, problem: undefined } : toData(document);
   const end = text.trimEnd().length;
   return {

@@ -1,6 +1,6 @@
 /** The database client against a real server: types both ways, transactions, conflicts, and connections that break. */
 import { createServer } from 'node:net';
-import { sql } from 'drizzle-orm';
+import { DrizzleQueryError, sql } from 'drizzle-orm';
 import { bigint, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Defect, Transient, Uncertain } from '#core/errors.ts';
@@ -114,7 +114,7 @@ describe('types', () => {
         })}`,
       ),
     ).toEqual([{ ...one, missing: null }]);
-    expect(await db.rows(sql`select * from ${recordset([], { a: 'int4' } as Record<never, 'int4'>)}`)).toEqual([]);
+    expect(await db.rows(sql`select * from ${recordset<{ a: number }>([], { a: 'int4' })}`)).toEqual([]);
   });
 
   test.each([
@@ -126,7 +126,7 @@ describe('types', () => {
   });
 
   test('a recordset refuses names that are not names', () => {
-    expect(() => recordset([], { 'a"; drop table item': 'text' } as Record<never, 'text'>)).toThrow(
+    expect(() => recordset<Record<string, string>>([], { 'a"; drop table item': 'text' })).toThrow(
       'is not a column name',
     );
   });
@@ -249,14 +249,19 @@ describe('connections that break', () => {
     const broken = db.transaction(async (tx) => {
       await tx.execute(sql`update counter set n = 5 where id = 1`);
       await endSession(await myPid(tx));
-      for (let attempt = 0; attempt < 3; attempt++) {
-        await tx.execute(sql`update counter set n = 6 where id = 1`).catch((error: unknown) => seen.push(error));
-      }
+      const change = sql`update counter set n = 6 where id = 1`;
+      const attempts = [tx.execute, tx.execute, (query: typeof change) => tx.drizzle.execute(query), tx.rows];
+      for (const attempt of attempts) await attempt(change).catch((error: unknown) => seen.push(error));
       goesOn.resolve();
     });
     await expect(broken).rejects.toBeInstanceOf(Transient);
     await goesOn.promise;
-    expect(seen).toEqual([expect.any(Transient), expect.any(Transient), expect.any(Transient)]);
+    expect(seen).toEqual([
+      expect.any(Transient),
+      expect.any(Transient),
+      expect.any(DrizzleQueryError),
+      expect.any(Transient),
+    ]);
     expect(
       await Promise.all(Array.from({ length: 5 }, () => db.rows(sql`select n from counter where id = 1`))),
     ).toEqual(Array.from({ length: 5 }, () => [{ n: 0 }]));

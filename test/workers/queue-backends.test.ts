@@ -95,8 +95,14 @@ describe.skipIf(missingRedis !== undefined)('queues in Redis', () => {
     const { queues } = await open({ redisUrl: own.url, databaseUrl: NO_DATABASE });
     const heard: string[] = [];
     queues.work('push', async ({ key }) => void heard.push(key));
+    const countConnections = async () => {
+      const stats = await own.command('INFO', 'stats');
+      return Number(/total_connections_received:(\d+)/.exec(stats)?.[1]);
+    };
+    const before = await countConnections();
     await own.command('REPLICAOF', '127.0.0.1', '1');
     await expect(queues.ring([push('a')])).rejects.toThrow(`redis at 127.0.0.1:${own.port} did not take 1 bells`);
+    expect((await countConnections()) - before).toBeGreaterThan(2); // two are redis-cli's; ours went looking for the new primary
     await own.command('REPLICAOF', 'NO', 'ONE');
     await vi.waitFor(() => queues.ring([push('b')]), EVENTUALLY);
     await vi.waitFor(() => expect(heard).toContain('b'), EVENTUALLY);

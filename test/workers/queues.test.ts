@@ -205,15 +205,20 @@ describe.each(KINDS)('queues in %s', (kind) => {
   it('aborts the signal at the deadline and puts the bell back for another process', async () => {
     const { queues, log, prefix } = await open(place.options);
     const started = Promise.withResolvers<void>();
+    const told: unknown[] = [];
     queues.work('push', async (_bell, signal) => {
       started.resolve();
       await new Promise((_, reject) => {
-        signal.addEventListener('abort', () => reject(signal.reason));
+        signal.addEventListener('abort', () => {
+          told.push(signal.reason);
+          reject(new Error('stopped half way'));
+        });
       });
     });
     await queues.ring([push('a')]);
     await started.promise;
     await queues.close({ deadlineMs: 50 });
+    expect(told).toEqual(['the process is stopping']);
     expect(log.entries.map((entry) => [entry.message, entry.topics])).toEqual([
       ['handlers still running at the deadline: told to stop', ['push']],
     ]);

@@ -1,0 +1,54 @@
+/** One thing that every connector has to show. */
+import type { Capabilities } from '../connector.ts';
+import type { Stage } from './stage.ts';
+import type { WebhookFacts } from './subject.ts';
+
+export type ConformanceCase = {
+  readonly id: string;
+  /** What a connector that passes has shown; the table in connectors/README.md is made of these. */
+  readonly proves: string;
+  /** Why the case does not apply to what is declared; null when it does. A case without it can never be skipped. */
+  readonly skipWhen?: (capabilities: Capabilities, webhook: WebhookFacts) => string | null;
+  /** Played on the first seed alone: it is about size, and slow. */
+  readonly once?: true;
+  readonly play: (stage: Stage) => Promise<void>;
+};
+
+/** No declaration lets a connector out of these. */
+export const MINIMUM: ReadonlySet<string> = new Set([
+  'verify-accepts-signed',
+  'verify-refuses-forged',
+  'parse-whole-orders',
+  'order-round-trip',
+  'observe-in-order',
+  'push-absolute',
+  'uncertain-resolved-by-read',
+]);
+
+const lacks = (isThere: boolean, capability: string): string | null =>
+  isThere ? null : `${capability} is declared absent`;
+
+export const needsCompare = ({ writeProtection }: Capabilities): string | null =>
+  lacks(writeProtection.includes('compareAndSet'), 'writeProtection compareAndSet');
+
+export const needsProtection = ({ writeProtection }: Capabilities): string | null =>
+  lacks(
+    writeProtection.includes('compareAndSet') || writeProtection.includes('idempotencyKey'),
+    'writeProtection compareAndSet or idempotencyKey',
+  );
+
+export const needsTicket = ({ lanes }: Capabilities): string | null =>
+  lacks(
+    lanes.some((lane) => lane.async),
+    'an async lane',
+  );
+
+export const needsPolling = ({ orderPolling }: Capabilities): string | null => lacks(orderPolling, 'orderPolling');
+
+export const needsOpenOrders = ({ openOrders }: Capabilities): string | null => lacks(openOrders, 'openOrders');
+
+export const needsListings = ({ discoverListings }: Capabilities): string | null => lacks(discoverListings, 'discoverListings');
+
+export const needsLocations = ({ discoverLocations }: Capabilities): string | null => lacks(discoverLocations, 'discoverLocations');
+
+export const needsSubscriptions = ({ subscriptions }: Capabilities): string | null => lacks(subscriptions, 'subscriptions');

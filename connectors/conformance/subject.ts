@@ -1,0 +1,61 @@
+/**
+ * What the conformance kit must know of a connector to exercise it: how to start its sandbox, and what its documents look like.
+ *
+ * A connector hands in one subject per kind of settings, in `connectors/<name>/sandbox/conformance.ts`, exported as `subjects`.
+ * Everything else the kit learns through the interface and the sandbox's control API.
+ */
+import type { Connector, ListingKey } from '../connector.ts';
+import type { SandboxControl } from '../sandbox/control.ts';
+
+/** A sandbox that runs, empty, and how to open a channel to it. */
+export type Bench = {
+  readonly control: SandboxControl;
+  readonly settings: unknown;
+  readonly secrets: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+};
+
+/** The platform's webhooks, and how to spoil one. */
+export type WebhookFacts = {
+  readonly signatureHeader: string;
+  /** Without any one of these, lower case, a request is refused; the signature's own among them. */
+  readonly requiredHeaders: readonly string[];
+  /** How long a recorded request stays good; null where the platform signs no time. */
+  readonly replayWindowMs: number | null;
+  /** Topics whose body is a whole order. */
+  readonly orderTopics: readonly string[];
+  /** The body with the order's own id replaced by these digits, as a bare number where the platform sends numbers. */
+  withOrderId(rawBody: Uint8Array, digits: string): Uint8Array;
+  /** The body with the first line's quantity replaced by this JSON. */
+  withQuantity(rawBody: Uint8Array, json: string): Uint8Array;
+  /** The word that a refusal of that quantity has to name. */
+  readonly quantityField: string;
+};
+
+export type ConformanceSubject = {
+  /** Tells the connector's subjects apart, in the ids of the cases; empty for an only one. */
+  readonly variant: string;
+  readonly connector: Connector;
+  readonly webhook: WebhookFacts;
+  /** So many orders, or listings, do not fit on one page of the platform. */
+  readonly pageSizes: { readonly orders: number; readonly listings: number };
+  start(): Promise<Bench>;
+  /** A key like this one, of a listing that the platform does not have. */
+  missingKey(key: ListingKey): ListingKey;
+};
+
+const PLACEHOLDER = '@@conformance@@';
+
+function assign(document: unknown, path: readonly (string | number)[]): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return PLACEHOLDER;
+  if (Array.isArray(document)) return document.map((value, index) => (index === key ? assign(value, rest) : (value as unknown)));
+  const fields = document as Readonly<Record<string, unknown>>;
+  return { ...fields, [key]: assign(fields[key], rest) };
+}
+
+/** The JSON body with the value at `path` replaced by `json`, digit for digit. For subjects whose platform speaks JSON. */
+export function replaceJson(rawBody: Uint8Array, path: readonly (string | number)[], json: string): Uint8Array {
+  const text = JSON.stringify(assign(JSON.parse(new TextDecoder().decode(rawBody)), path));
+  return new TextEncoder().encode(text.replace(`"${PLACEHOLDER}"`, json));
+}

@@ -1,0 +1,133 @@
+/**
+ * Doctor's questions about the books: I1, I2, I4, I5. Each is a query that answers one line of text per violation, and none where
+ * all is well. Read-only, over all rows: run them in one snapshot.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+
+/** Per place and item: allocated and held may not exceed what is sellable there, or the shortage is on the books. */
+const OVERBOOKED: SQL = sql`
+  with place as (
+    select sku, location, coalesce(allocated, 0) as allocated, coalesce(held, 0) as held, coalesce(sellable, 0) as sellable,
+      coalesce(on_hand, 0) as on_hand
+    from (select sku, location, sum(quantity) filter (where disposition = 'sellable') as sellable, sum(quantity) as on_hand
+        from stock_balance group by sku, location) b
+      full join (select sku, location, sum(allocated) as allocated from promise_balance group by sku, location) p using (sku, location)
+      full join (select sku, location, sum(quantity) as held from hold where state = 'held' group by sku, location) h using (sku, location))
+  select format('%s at %s: %s allocated and %s held of %s sellable (%s on hand), and no open shortage says so',
+    p.sku, p.location, p.allocated, p.held, p.sellable, p.on_hand) as example
+  from place p left join location l on l.id = p.location
+  where p.allocated + p.held > p.sellable and (coalesce(l.sells, true) or p.allocated + p.held > 0)
+    and not exists (select 1 from shortage s where s.closed_at is null and s.sku = p.sku and s.location = p.location
+      and s.quantity >= p.allocated + p.held - p.sellable)`;
+
+const STOCK_BALANCE: SQL = sql`
+  select format('%s at %s, %s: the balance says %s, its entries sum to %s', sku, location, disposition,
+    coalesce(quantity, 0), coalesce(entries, 0)) as example
+  from stock_balance b
+    full join (select sku, location, disposition, sum(delta) as entries from stock_entry group by 1, 2, 3) e
+      using (sku, location, disposition)
+  where coalesce(quantity, 0) <> coalesce(entries, 0)`;
+
+const PROMISE_BALANCE: SQL = sql`
+  select format('%s at %s, %s (%s): the balance says %s allocated, its entries sum to %s', sku, location, program, pool,
+    coalesce(allocated, 0), coalesce(entries, 0)) as example
+  from promise_balance b
+    full join (select sku, location, program, pool, sum(delta) as entries from promise_entry group by 1, 2, 3, 4) e
+      using (sku, location, program, pool)
+  where coalesce(allocated, 0) <> coalesce(entries, 0)`;
+
+const POOL_BALANCE: SQL = sql`
+  select format('%s, program %s: %s units drawn from its own pool by the balance, %s by its entries', sku, program,
+    coalesce(b.consumed, 0), coalesce(entries, 0)) as example
+  from pool_balance b
+    full join (select sku, program, sum(consumed) as entries from promise_entry group by 1, 2) e using (sku, program)
+  where coalesce(b.consumed, 0) <> coalesce(entries, 0)`;
+
+const LINES_AND_PROMISES: SQL = sql`
+  select format('%s at %s, %s (%s): %s allocated, and its order lines hold %s', sku, location, program, pool,
+    coalesce(allocated, 0), coalesce(lines, 0)) as example
+  from promise_balance b
+    full join (
+      select o.sku, a.location, a.program, a.pool, sum(a.quantity) as lines
+      from order_line o cross join lateral jsonb_to_recordset(o.allocations) as a(location text, program text, pool text, quantity int)
+      where o.allocations <> '[]' group by 1, 2, 3, 4) l using (sku, location, program, pool)
+  where coalesce(allocated, 0) <> coalesce(lines, 0)
+  union all
+  select format('order %s line %s: %s allocated, and its parts sum to %s', order_id, line_ref, allocated, parts)
+  from order_line cross join lateral (
+    select coalesce(sum(quantity), 0) as parts from jsonb_to_recordset(allocations) as a(quantity int)) p
+  where allocated <> parts`;
+
+const VANISHED_UNITS: SQL = sql`
+  select format('order %s line %s: %s ordered, %s cancelled, %s shipped leave %s open, and %s are allocated, %s short', order_id, line_ref,
+    ordered, cancelled, shipped, greatest(0, ordered - cancelled - shipped), allocated, short) as example
+  from order_line where sku is not null and greatest(0, ordered - cancelled - shipped) <> allocated + short`;
+
+const VANISHED_LINES: SQL = sql`
+  select format('order %s: its line %s is in no book', o.id, s."lineRef") as example
+  from sales_order o cross join lateral jsonb_to_recordset(o.state->'lines') as s("lineRef" text, ordered int)
+    left join order_line l on l.order_id = o.id and l.line_ref = s."lineRef"
+  where l.order_id is null
+  union all
+  select format('order %s line %s: the platform says %s ordered, the books %s', o.id, l.line_ref, s.ordered * l.pack, l.ordered)
+  from sales_order o cross join lateral jsonb_to_recordset(o.state->'lines') as s("lineRef" text, ordered int)
+    join order_line l on l.order_id = o.id and l.line_ref = s."lineRef"
+  where o.state->>'fulfilledBy' = 'seller' and l.sku is not null and s.ordered * l.pack <> l.ordered`;
+
+const UNTOLD_SHORTAGES: SQL = sql`
+  select format('order %s line %s is %s short, and no open shortage of that size says so', order_id, line_ref, short) as example
+  from order_line l where short > 0 and sku is not null and not exists (
+    select 1 from shortage s where s.key = 'line ' || l.order_id || ' ' || l.line_ref and s.closed_at is null and s.quantity = l.short)`;
+
+const FOREIGN_DRAWS: SQL = sql`
+  select format('order %s of program %s drew %s of %s from the own pool of %s', e.order_id, o.program, e.delta, e.sku, e.program) as example
+  from promise_entry e join sales_order o on o.id = e.order_id
+  where e.pool = 'own' and e.kind = 'allocate' and e.program <> o.program
+  union all
+  select format('entry %s of %s counts %s units as drawn from the own pool of %s, and %s were', e.id, e.sku, e.consumed, e.program,
+    case when e.pool = 'own' then e.delta else 0 end)
+  from promise_entry e where e.kind = 'allocate' and e.consumed <> case when e.pool = 'own' then e.delta else 0 end`;
+
+const NEGATIVE_POOLS: SQL = sql`
+  select format('%s, program %s: %s units drawn from its own pool, which is less than none', sku, program, consumed) as example
+  from pool_balance where consumed < 0`;
+
+/**
+ * A shared draw leaves all protected units free. Judged where the item's last batch drew shared units and nothing took stock away or
+ * filled a pool since, under the policy that still stands: only then is the present free stock what that draw left.
+ */
+const EATEN_PROTECTION: SQL = sql`
+  with policy_now as (select p.version, p.body from policy_current c join policy p on p.version = c.version),
+    program as (select p.id from policy_now, jsonb_to_recordset(body->'programs') as p(id text)),
+    rule as (select r.program, r.sku, r.units from policy_now, jsonb_to_recordset(body->'pools') as r(program text, sku text, units int)),
+    last_batch as (
+      select sku, max(batch_id) as batch_id
+      from (select sku, batch_id from promise_entry union all select sku, batch_id from stock_entry) e
+      where exists (select 1 from rule) group by sku),
+    drawn as (
+      select l.sku from last_batch l join batch b on b.id = l.batch_id join policy_now p on p.version = b.policy_version
+      where exists (select 1 from promise_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind = 'allocate' and e.pool = 'shared')
+        and not exists (select 1 from promise_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind = 'refill')
+        and not exists (select 1 from stock_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind not in ('receive', 'return'))
+        and not exists (select 1 from hold h where h.sku = l.sku and h.state = 'held' and h.created_at > b.decided_at)),
+    figures as (
+      select d.sku,
+        coalesce((select sum(s.quantity) from stock_balance s join location l on l.id = s.location
+          where s.sku = d.sku and s.disposition = 'sellable' and l.sells), 0)
+        - coalesce((select sum(s.allocated) from promise_balance s join location l on l.id = s.location where s.sku = d.sku and l.sells), 0)
+        - coalesce((select sum(h.quantity) from hold h join location l on l.id = h.location
+          where h.sku = d.sku and h.state = 'held' and l.sells), 0) as free,
+        (select coalesce(sum(greatest(0, coalesce(
+            (select units from rule r where r.program = p.id and r.sku = d.sku limit 1),
+            (select units from rule r where r.program = p.id and r.sku = '*' limit 1), 0)
+          - coalesce((select consumed from pool_balance b where b.sku = d.sku and b.program = p.id), 0))), 0) from program p) as protected
+      from drawn d)
+  select format('%s: a shared draw left %s free units, and %s are protected', sku, free, protected) as example
+  from figures where free < protected`;
+
+export const BOOKS = {
+  overbooked: [OVERBOOKED],
+  balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES],
+  lines: [VANISHED_UNITS, VANISHED_LINES, UNTOLD_SHORTAGES],
+  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION],
+} as const;

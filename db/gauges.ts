@@ -1,0 +1,54 @@
+/**
+ * How much work is waiting, for metrics: numbers that stay cheap however long the backlog is.
+ *
+ * Guarantees: each count reads a partial index of the waiting rows alone and stops at COUNT_MAX (then: "or more"), every statement
+ * ends after TIMEOUT_MS, and ages are told by the database's clock. Counting all rows of a job table is what takes dashboards down
+ * (facts/ux.md section 2).
+ */
+import { sql } from 'drizzle-orm';
+import type { ChannelId } from '#core/model.ts';
+import type { Database, Queries } from './client.ts';
+
+export const COUNT_MAX = 10_000;
+const TIMEOUT_MS = 2_000;
+
+export type Gauges = {
+  readonly inboxPending: number;
+  /** Age of the oldest pending entry; 0 when none is pending. */
+  readonly inboxOldestS: number;
+  readonly commandsPending: number;
+  readonly parkedOpen: number;
+  /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
+  readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
+};
+
+export async function readGauges(db: Database): Promise<Gauges> {
+  return db.transaction(
+    async (tx) => {
+      await tx.rows(sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`);
+      return { ...(await readCounts(tx)), targetsBehind: await readTargetsBehind(tx) };
+    },
+    { readOnly: true },
+  );
+}
+
+async function readCounts(tx: Queries): Promise<Omit<Gauges, 'targetsBehind'>> {
+  const [counts] = await tx.rows<Omit<Gauges, 'targetsBehind'>>(sql`
+    select
+      (select count(*)::int from (select from inbox_key where state = 'pending' limit ${COUNT_MAX}) t) as "inboxPending",
+      coalesce((
+        select greatest(0, extract(epoch from clock_timestamp() - received_at))
+        from inbox_key where state = 'pending' order by inbox_id limit 1), 0)::float8 as "inboxOldestS",
+      (select count(*)::int from (select from command where state = 'pending' limit ${COUNT_MAX}) t) as "commandsPending",
+      (select count(*)::int from (select from parked where state = 'parked' limit ${COUNT_MAX}) t) as "parkedOpen"`);
+  return counts ?? { inboxPending: 0, inboxOldestS: 0, commandsPending: 0, parkedOpen: 0 };
+}
+
+/** One pass over the index of targets that are behind. */
+const readTargetsBehind = (tx: Queries): Promise<{ channel: string; count: number }[]> =>
+  tx.rows(sql`
+    select c.id as channel, least(count(b.listing_id), ${COUNT_MAX})::int as count
+    from channel c left join (
+      select l.channel_id, t.listing_id from target t join listing l on l.id = t.listing_id
+      where t.version > t.acked_version and l.sku is not null) b on b.channel_id = c.id
+    where c.mode = 'live' and c.configured group by c.id order by c.id collate "C"`);

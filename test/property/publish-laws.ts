@@ -1,0 +1,114 @@
+/** Laws of the published number: its explanation recomputes it, and it is never below 0 nor above what may be promised. */
+import * as fc from 'fast-check';
+import { expect } from 'vitest';
+import type { PublishInputs, StepId } from '#core/publish.ts';
+import type { State } from '#core/state.ts';
+import { anyBody, brandArb, commandsOf, opening, PLACES, SKUS } from '../support/arbitraries.ts';
+import { command, NOW, publishInputs } from '../support/factory.ts';
+import { take, takeAll } from '../support/memory-store.ts';
+import type { Core } from './core-under-test.ts';
+
+const LATER = NOW + 60 * 60_000;
+const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
+
+/** Each step by hand, from the inputs and the result before it. */
+const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => number>> = {
+  supply: ({ places }) => sumOf(places.map((place) => place.sellable)),
+  committed: ({ places }, last) => last - sumOf(places.map((place) => place.allocated)),
+  held: ({ places }, last) => last - sumOf(places.map((place) => place.held)),
+  protected: ({ free, protectedForOthers }, last) => Math.max(0, Math.min(last, free - protectedForOthers)),
+  drawOrder: ({ drawOrder, own }, last) => (drawOrder === 'ownOnly' ? Math.min(own.remaining, last) : last),
+  share: ({ sharePercent }, last) => Math.trunc((last * sharePercent) / 100),
+  safetyStock: ({ safetyStock }, last) => last - safetyStock,
+  buffer: ({ buffer }, last) => last - buffer,
+  inFlight: ({ inFlight }, last) => last - inFlight,
+  hideAtOrBelow: ({ hideAtOrBelow }, last) => (hideAtOrBelow !== null && last > 0 && last <= hideAtOrBelow ? 0 : last),
+  cap: ({ cap }, last) => (cap === null ? last : Math.min(last, cap)),
+  pack: ({ pack }, last) => Math.floor(last / pack),
+  floor: (_, last) => Math.max(0, last),
+};
+
+function expectExplained(core: Core, inputs: PublishInputs): void {
+  const { quantity, steps } = core.explain(inputs);
+  expect(quantity).toBe(core.publish(inputs));
+  let last = 0;
+  for (const step of steps) {
+    expect(step.result, `step ${step.id}: ${step.says}`).toBe(BY_HAND[step.id](inputs, last));
+    expect(step.change).toBe(step.result - last);
+    expect(step.says).not.toBe('');
+    last = step.result;
+  }
+  expect(last).toBe(quantity);
+  expect(steps.map((step) => step.id)).toEqual(Object.keys(BY_HAND));
+}
+
+/** Every number that decide ever stored, in any story. */
+export const everyTargetExplainsItself = (core: Core) =>
+  fc.property(brandArb, commandsOf(anyBody), (brand, commands) => {
+    let state = brand;
+    const all = [...opening.map((body, index) => command(1000 + index, body)), ...commands];
+    for (const each of all) {
+      const step = take(core.decide, state, { commands: [each], now: LATER - 59 * 60_000 });
+      state = step.state;
+      for (const target of step.facts.targets) {
+        expectExplained(core, target.inputs);
+        expect(core.publish(target.inputs)).toBe(target.quantity);
+        const { fromOwn, fromShared, places, own, pack } = target.inputs;
+        const free = sumOf(places.map((place) => place.sellable - place.allocated - place.held));
+        expect(target.quantity * pack, 'never above what is free').toBeLessThanOrEqual(Math.max(0, free));
+        expect(target.quantity * pack).toBeLessThanOrEqual(fromOwn + fromShared);
+        expect(fromOwn).toBeLessThanOrEqual(own.remaining);
+      }
+    }
+  });
+
+const units = fc.integer({ min: 0, max: 30 });
+
+const rulesArb = fc.record({
+  sharePercent: fc.integer({ min: 0, max: 100 }),
+  safetyStock: units,
+  buffer: units,
+  inFlight: units,
+  hideAtOrBelow: fc.option(units),
+  cap: fc.option(units),
+  pack: fc.integer({ min: 1, max: 6 }),
+});
+
+/** By its rules alone: never below 0, whole packs, and more supply never shows less. */
+export const rulesNeverRaise = (core: Core) =>
+  fc.property(units, rulesArb, (promise, rules) => {
+    const quantity = core.publish(publishInputs(promise, rules));
+    expect(Number.isInteger(quantity) && quantity >= 0, `published ${quantity}`).toBe(true);
+    expect(quantity * rules.pack).toBeLessThanOrEqual(promise);
+    expect(core.publish(publishInputs(promise + 1, rules))).toBeGreaterThanOrEqual(quantity);
+    expectExplained(core, publishInputs(promise, rules));
+  });
+
+const targetsOf = (state: State): Map<number, number> =>
+  new Map(state.items.flatMap((item) => item.listings.map((each) => [each.id, each.target?.quantity ?? 0])));
+
+/** One more unit received never lowers a number anywhere, pools and shorts included. */
+export const moreSupplyNeverShowsLess = (core: Core) =>
+  fc.property(
+    brandArb,
+    commandsOf(anyBody),
+    fc.record({ sku: fc.constantFrom(...SKUS), location: fc.constantFrom(...PLACES), quantity: fc.integer({ min: 1, max: 6 }) }),
+    (brand, commands, goods) => {
+      // A pool that each receipt fills anew takes from the shared pool by that: protection, not a lost unit.
+      const pools = brand.policy.pools.map((rule) => ({ ...rule, refill: 'never' as const }));
+      const start = take(core.decide, { ...brand, policy: { ...brand.policy, pools } }, {
+        commands: opening.map((body, index) => command(1000 + index, body)),
+        now: NOW,
+      }).state;
+      const state = takeAll(core.decide, start, [{ commands, now: LATER }]);
+      const shown = (quantity: number) =>
+        targetsOf(
+          take(core.decide, state, {
+            commands: [command(99, { kind: 'receive', ...goods, disposition: 'sellable', quantity }, { occurredAt: LATER })],
+            now: LATER,
+          }).state,
+        );
+      const [less, more] = [shown(goods.quantity), shown(goods.quantity + 1)];
+      for (const [id, quantity] of less) expect(more.get(id), `listing ${id}`).toBeGreaterThanOrEqual(quantity);
+    },
+  );

@@ -1,0 +1,117 @@
+/** Laws of the push plan, by simulation: whatever happens, in the end the platform shows the target; where it compares, no unseen sale is undone. */
+import * as fc from 'fast-check';
+import { expect } from 'vitest';
+import type { Protection } from '#core/wire.ts';
+import {
+  drain,
+  happen,
+  IN_FLIGHT_MS,
+  learnAll,
+  openWorld,
+  sellableOf,
+  targetOf,
+  type World,
+  type WorldEvent,
+} from '../support/platform-model.ts';
+import type { Core } from './core-under-test.ts';
+
+export const PROTECTIONS: readonly Protection[] = [
+  { basis: 'sellable', compares: true },
+  { basis: 'sellable', compares: false },
+  { basis: 'onHandLessOwnOpen', compares: true },
+  { basis: 'onHandLessOwnOpen', compares: false },
+];
+
+const units = fc.integer({ min: 1, max: 5 });
+const which = fc.nat({ max: 6 });
+
+const tradeArb: fc.Arbitrary<WorldEvent> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('sell' as const), units }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('learn' as const), which }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('restock' as const, 'otherSale' as const), units }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('cancel' as const, 'ship' as const), which }) },
+  { weight: 6, arbitrary: fc.constant<WorldEvent>({ kind: 'push' }) },
+  { weight: 1, arbitrary: fc.constant<WorldEvent>({ kind: 'reconcile' }) },
+);
+
+const troubleArb: fc.Arbitrary<WorldEvent> = fc.oneof(
+  { weight: 14, arbitrary: tradeArb },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('edit' as const), units: fc.integer({ min: 0, max: 30 }) }) },
+  { weight: 1, arbitrary: fc.constant<WorldEvent>({ kind: 'tick' }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('fault' as const), fault: fc.constantFrom('dropped' as const, 'timedOut' as const) }) },
+);
+
+const storyOf = (event: fc.Arbitrary<WorldEvent>) => fc.array(event, { minLength: 5, maxLength: 40 });
+
+function play(core: Core, world: World, events: readonly WorldEvent[]): void {
+  drain(world, core.planPush);
+  for (const event of events) happen(world, event, core.planPush);
+}
+
+const expectShown = (world: World): void => {
+  expect(sellableOf(world), 'what the platform shows').toBe(targetOf(world).quantity);
+  expect(targetOf(world).inFlight).toBe(0);
+};
+
+/** All is heard of, and nothing more happens but the sweeps: a read, and the moment at which unexplained reads expire. */
+function settle(core: Core, world: World): void {
+  world.fault = 'none';
+  learnAll(world);
+  for (let round = 0; round < 3; round++) {
+    drain(world, core.planPush);
+    world.isReadDue = true;
+    drain(world, core.planPush);
+    world.now += IN_FLIGHT_MS + 1;
+    drain(world, core.planPush);
+  }
+}
+
+/** Sales, cancellations, edits, lost and late writes: afterwards the platform shows the target. */
+export const platformEndsAtTarget = (core: Core) =>
+  fc.property(fc.constantFrom(...PROTECTIONS), storyOf(troubleArb), (protection, events) => {
+    const world = openWorld(protection, 20);
+    play(core, world, events);
+    settle(core, world);
+    expectShown(world);
+  });
+
+/** Where the platform compares, no write assumes fewer sales than there were: an unseen decrement is never overwritten. */
+export const unseenSaleIsNeverUndone = (core: Core) =>
+  fc.property(storyOf(tradeArb), (events) => {
+    const world = openWorld({ basis: 'sellable', compares: true }, 20);
+    play(core, world, events);
+    settle(core, world);
+    expectShown(world);
+    for (const write of world.writes) {
+      expect(write.compared).toBe(true);
+      if (!write.forgetSeen) expect(write.assumedSold, 'sales a write stands on').toBeGreaterThanOrEqual(write.trulySold);
+    }
+  });
+
+/** On a platform that takes its own open orders off itself, what may be sold is never above what is free, whatever is unheard of. */
+export const ownOpenOrdersAreNotGivenBack = (core: Core) =>
+  fc.property(fc.boolean(), storyOf(tradeArb.filter(({ kind }) => kind !== 'ship' && kind !== 'cancel' && kind !== 'otherSale')), (compares, events) => {
+    const world = openWorld({ basis: 'onHandLessOwnOpen', compares }, 20);
+    drain(world, core.planPush);
+    for (const event of events) {
+      happen(world, event, core.planPush);
+      const sold = world.orders.reduce((sum, order) => sum + order.units, 0);
+      expect(sellableOf(world)).toBeLessThanOrEqual(world.supply - sold);
+    }
+    settle(core, world);
+    expectShown(world);
+  });
+
+/** A read that no order explains is believed until its time is over, then undone by the push alone: no further sweep is needed. */
+export const manualEditIsHealed = (core: Core) =>
+  fc.property(fc.constantFrom(...PROTECTIONS), fc.integer({ min: 0, max: 30 }), storyOf(tradeArb), (protection, edited, events) => {
+    const world = openWorld(protection, 20);
+    play(core, world, events);
+    settle(core, world);
+    world.shown = edited;
+    world.isReadDue = true;
+    drain(world, core.planPush);
+    world.now += IN_FLIGHT_MS + 1;
+    drain(world, core.planPush);
+    expectShown(world);
+  });

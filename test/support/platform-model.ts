@@ -1,0 +1,222 @@
+/**
+ * A tiny platform per quantity basis, and the smallest push worker around `planPush`: what the platform shows, sells and is told,
+ * against what allot knows of it. The platform sells by itself; its orders are heard of later, in any order.
+ *
+ * One step of the worker is one plan, so that anything may happen between a read and the write that follows it.
+ */
+import type { planPush as PlanPush, Protection, SyncState, WireTarget } from '#core/wire.ts';
+
+export const IN_FLIGHT_MS = 1000;
+
+type PlatformOrder = { units: number; cancelled: boolean; shipped: boolean };
+/** How the next write goes: `dropped` and `timedOut` both end without an answer, the second after it was applied. */
+export type WriteFault = 'none' | 'dropped' | 'timedOut';
+
+export type World = {
+  now: number;
+  readonly protection: Protection;
+  /** The platform: its number (`sellable`: what it shows; else what it was told), and its orders. */
+  shown: number;
+  readonly orders: PlatformOrder[];
+  fault: WriteFault;
+  /** Allot: units there are less what other channels sold, the orders it has heard of, and the unexplained read. */
+  supply: number;
+  readonly known: Map<number, PlatformOrder>;
+  seenSold: number | null;
+  seenUntil: number | null;
+  /** The worker: what it holds in hand, what was acknowledged. */
+  inHand: { target: WireTarget; read: { sellable: number; shown: number } | null } | null;
+  sync: SyncState;
+  acked: string | null;
+  isReadDue: boolean;
+  readonly writes: { assumedSold: number; trulySold: number; forgetSeen: boolean; compared: boolean }[];
+};
+
+export const openWorld = (protection: Protection, supply: number): World => ({
+  now: 0,
+  protection,
+  shown: 7,
+  orders: [],
+  fault: 'none',
+  supply,
+  known: new Map(),
+  seenSold: null,
+  seenUntil: null,
+  inHand: null,
+  sync: { ackedQuantity: null, ackedWire: null, soldBaseline: null },
+  acked: null,
+  isReadDue: false,
+  writes: [],
+});
+
+const unitsOf = (orders: Iterable<PlatformOrder>, isCounted: (order: PlatformOrder) => boolean): number =>
+  [...orders].reduce((sum, order) => (isCounted(order) ? sum + order.units : sum), 0);
+
+const isSold = (order: PlatformOrder): boolean => !order.cancelled;
+const isOpen = (order: PlatformOrder): boolean => !order.cancelled && !order.shipped;
+
+/** What a customer could buy on the platform now. */
+export const sellableOf = (world: World): number =>
+  world.protection.basis === 'sellable' ? world.shown : world.shown - unitsOf(world.orders, isOpen);
+
+/** What allot wants shown, as core/decide.ts reckons it: free units less sales in flight. */
+export function targetOf(world: World): WireTarget {
+  const ownSold = unitsOf(world.known.values(), isSold);
+  const isLive = world.seenSold !== null && world.seenUntil !== null && world.seenUntil > world.now;
+  const inFlight = isLive ? Math.max(0, (world.seenSold ?? 0) - ownSold) : 0;
+  return {
+    quantity: Math.max(0, world.supply - ownSold - inFlight),
+    ownSold,
+    ownOpen: unitsOf(world.known.values(), isOpen),
+    inFlight,
+    seenSold: world.seenSold,
+    seenUntil: world.seenUntil,
+  };
+}
+
+/** What makes a new version (core/decide.ts `targetsOf`). */
+const versionOf = ({ quantity, ownSold, ownOpen, inFlight }: WireTarget): string =>
+  [quantity, ownSold, ownOpen, inFlight].join(' ');
+
+export const isQuiet = (world: World): boolean =>
+  world.inHand === null && !world.isReadDue && world.acked === versionOf(targetOf(world));
+
+const observe = (world: World) => ({ sellable: sellableOf(world), shown: world.shown });
+
+function acknowledge(world: World, target: WireTarget, plan: { wireQuantity: number; soldBaseline: number }): void {
+  world.sync = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
+  world.acked = versionOf(target);
+  world.inHand = null;
+}
+
+type Write = Extract<ReturnType<typeof PlanPush>, { kind: 'write' }>;
+
+function write(world: World, target: WireTarget, plan: Write): void {
+  const fault = world.fault;
+  world.fault = 'none';
+  const isStale = plan.compareWith !== null && plan.compareWith !== world.shown;
+  const isIncrease = plan.wireQuantity > world.shown;
+  if (!isStale && fault !== 'dropped') {
+    world.writes.push({
+      assumedSold: plan.soldBaseline,
+      trulySold: unitsOf(world.orders, isSold),
+      forgetSeen: plan.forgetSeen,
+      compared: plan.compareWith !== null,
+    });
+    world.shown = plan.wireQuantity;
+  }
+  if (isStale || fault !== 'none') {
+    world.inHand = null;
+    world.isReadDue = true;
+    return;
+  }
+  if (plan.forgetSeen) [world.seenSold, world.seenUntil] = [null, null];
+  acknowledge(world, target, plan);
+  // Nothing proves a raise where the platform does not compare: look again.
+  if (isIncrease && plan.compareWith === null) world.isReadDue = true;
+}
+
+/** One plan of the worker and what follows from it; nothing when there is nothing to do. */
+export function pushStep(world: World, planPush: typeof PlanPush): void {
+  if (world.inHand === null) {
+    if (isQuiet(world)) return;
+    world.inHand = { target: targetOf(world), read: world.isReadDue ? observe(world) : null };
+    world.isReadDue = false;
+    return;
+  }
+  const { target, read } = world.inHand;
+  const plan = planPush(target, world.sync, world.protection, { read, now: world.now });
+  switch (plan.kind) {
+    case 'read':
+      world.inHand = { target, read: observe(world) };
+      return;
+    case 'unexplained':
+      [world.seenSold, world.seenUntil] = [plan.seenSold, world.now + IN_FLIGHT_MS];
+      world.inHand = null;
+      return;
+    case 'acknowledged':
+      acknowledge(world, target, plan);
+      return;
+    case 'write':
+      write(world, target, plan);
+  }
+}
+
+/** Pushes until nothing is left to do; throws when it would go on for ever. */
+export function drain(world: World, planPush: typeof PlanPush, stepsMax = 24): void {
+  for (let steps = 0; steps < stepsMax; steps++) {
+    if (isQuiet(world)) return;
+    pushStep(world, planPush);
+  }
+  throw new Error(`the push loop does not end: ${JSON.stringify({ ...world, known: [...world.known], writes: world.writes.length })}`);
+}
+
+export type WorldEvent =
+  | { readonly kind: 'sell' | 'restock' | 'otherSale' | 'edit'; readonly units: number }
+  | { readonly kind: 'cancel' | 'ship' | 'learn'; readonly which: number }
+  | { readonly kind: 'push' | 'reconcile' | 'tick' }
+  | { readonly kind: 'fault'; readonly fault: WriteFault };
+
+/** What allot has not heard of yet: orders whose state differs from the one it holds. */
+const unheard = (world: World): number[] =>
+  world.orders.flatMap((order, id) => (JSON.stringify(world.known.get(id)) === JSON.stringify(order) ? [] : [id]));
+
+function learn(world: World, id: number): void {
+  const order = world.orders[id];
+  if (order !== undefined) world.known.set(id, { ...order });
+}
+
+export const learnAll = (world: World): void => unheard(world).forEach((id) => learn(world, id));
+
+function sell(world: World, units: number): void {
+  if (units > sellableOf(world)) return;
+  world.orders.push({ units, cancelled: false, shipped: false });
+  if (world.protection.basis === 'sellable') world.shown -= units;
+}
+
+function cancel(world: World, which: number): void {
+  const open = world.orders.filter(isOpen);
+  const order = open[which % Math.max(1, open.length)];
+  if (order === undefined) return;
+  order.cancelled = true;
+  if (world.protection.basis === 'sellable') world.shown += order.units;
+}
+
+export function happen(world: World, event: WorldEvent, planPush: typeof PlanPush): void {
+  switch (event.kind) {
+    case 'sell':
+      return sell(world, event.units);
+    case 'cancel':
+      return cancel(world, event.which);
+    case 'ship': {
+      const open = world.orders.filter(isOpen);
+      const order = open[event.which % Math.max(1, open.length)];
+      if (order !== undefined) order.shipped = true;
+      return;
+    }
+    case 'learn': {
+      const ids = unheard(world);
+      return learn(world, ids[event.which % Math.max(1, ids.length)] ?? -1);
+    }
+    case 'edit':
+      world.shown = event.units;
+      return;
+    case 'restock':
+      world.supply += event.units;
+      return;
+    case 'otherSale':
+      world.supply -= Math.min(event.units, targetOf(world).quantity);
+      return;
+    case 'reconcile':
+      world.isReadDue = true;
+      return;
+    case 'tick':
+      world.now += IN_FLIGHT_MS / 3;
+      return;
+    case 'fault':
+      world.fault = event.fault;
+      return;
+    case 'push':
+      pushStep(world, planPush);
+  }
+}
