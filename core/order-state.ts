@@ -62,33 +62,28 @@ function joinLine(a: Versioned, b: Versioned): Versioned {
   const newer = b.version > a.version ? b : a;
   return {
     lineRef: a.lineRef,
-    listingRef: greaterName(a.listingRef, b.listingRef),
-    skuHint: greaterName(a.skuHint, b.skuHint),
     ordered: isTie ? Math.max(a.ordered, b.ordered) : newer.ordered,
-    cancelled: isTie ? Math.max(a.cancelled, b.cancelled) : newer.cancelled,
     shipped: Math.max(a.shipped, b.shipped),
-    returned: Math.max(a.returned, b.returned),
+    skuHint: greaterName(a.skuHint, b.skuHint),
     version: newer.version,
+    returned: Math.max(a.returned, b.returned),
+    cancelled: isTie ? Math.max(a.cancelled, b.cancelled) : newer.cancelled,
+    listingRef: greaterName(a.listingRef, b.listingRef),
   };
 }
 
-/** All but the lines and the moments: the newer state's; of two with one version, the greater as text. */
-const headOf = ({ orderRef, displayRef, version, fulfilledBy, locationRef, obligations }: OrderState) => ({
-  orderRef,
-  displayRef,
-  version,
-  fulfilledBy,
-  locationRef,
-  obligations: obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
-});
-
-function joinHead(a: OrderState, b: OrderState): ReturnType<typeof headOf> {
-  const [x, y] = [headOf(a), headOf(b)];
-  if (x.version !== y.version) return x.version > y.version ? x : y;
-  return JSON.stringify(x) >= JSON.stringify(y) ? x : y;
+/** Whose word counts on all but lines and moments: the newer state's; of two with one version, the greater as text. */
+function newerHead(a: OrderState, b: OrderState): OrderState {
+  if (a.version !== b.version) return a.version > b.version ? a : b;
+  const textOf = ({ displayRef, fulfilledBy, locationRef, obligations }: OrderState): string =>
+    JSON.stringify([displayRef, fulfilledBy, locationRef, obligations.map(({ kind, dueAt }) => [kind, dueAt])]);
+  return textOf(a) >= textOf(b) ? a : b;
 }
 
-/** The state after both have been seen, in one form: lines by reference, each with the version that last named it. */
+/**
+ * The state after both have been seen, in one form: lines by reference, each with the version that last named it; keys as jsonb
+ * orders them (by length, then by name), so that a join which adds nothing equals the stored state as text.
+ */
 export function joinOrder(a: OrderState, b: OrderState): OrderState {
   const lines = new Map<string, Versioned>();
   for (const order of [a, b]) {
@@ -97,10 +92,16 @@ export function joinOrder(a: OrderState, b: OrderState): OrderState {
       lines.set(line.lineRef, joinLine(lines.get(line.lineRef) ?? versioned, versioned));
     }
   }
+  const { version, orderRef, displayRef, fulfilledBy, locationRef, obligations } = newerHead(a, b);
   return {
-    ...joinHead(a, b),
-    placedAt: Math.min(a.placedAt, b.placedAt),
-    modifiedAt: Math.max(a.modifiedAt, b.modifiedAt),
     lines: [...lines.values()].sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1)),
+    version,
+    orderRef,
+    placedAt: Math.min(a.placedAt, b.placedAt),
+    displayRef,
+    modifiedAt: Math.max(a.modifiedAt, b.modifiedAt),
+    fulfilledBy,
+    locationRef,
+    obligations: obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
   };
 }

@@ -170,7 +170,6 @@ function applyLine(books: Books, command: Command, order: Order, before: OrderLi
   return settlePromise(item, books, command, order, shipped);
 }
 
-/** `stored` may have come back from jsonb, which orders keys its own way: the join brings it into one form. */
 const sameState = (joined: OrderState, stored: OrderState): boolean =>
   JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
 

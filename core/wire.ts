@@ -76,6 +76,18 @@ export function soldByRead(target: WireTarget, sync: SyncState, read: FreshRead)
   return sync.soldBaseline + sync.ackedQuantity - read.sellable;
 }
 
+/**
+ * From what state to read the platform after a write whose answer never came: the state before it, or the state it would have made,
+ * whichever leaves less of the read unexplained; of two that leave as much, the one that shows less. Without this a lowering
+ * that did arrive looks like unseen sales, and holds as many units back again until `seenUntil`.
+ */
+export function syncAfterUnknown(target: WireTarget, sync: SyncState, sent: SyncState, read: FreshRead): SyncState {
+  const gapOf = (story: SyncState): number => soldByRead(target, story, read) - soldByNumber(target);
+  const [notApplied, applied] = [gapOf(sync), gapOf(sent)];
+  if (Math.abs(notApplied) !== Math.abs(applied)) return Math.abs(applied) < Math.abs(notApplied) ? sent : sync;
+  return applied > notApplied ? sent : sync;
+}
+
 function planOnHand(target: WireTarget, sync: SyncState, protection: Protection, read: FreshRead | null): WirePlan {
   const wire = wireQuantity(protection.basis, target);
   const shown = read?.shown ?? sync.ackedWire;

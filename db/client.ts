@@ -17,7 +17,14 @@ import { drizzle, PostgresJsDatabase, PostgresJsSession } from 'drizzle-orm/post
 import postgres from 'postgres';
 import { Transient } from '#core/errors.ts';
 import { readColumnsAsOurs } from './column-types.ts';
-import { isConflict, isConnectionLost, isFarewell, translateCommitFault, translateFault } from './faults.ts';
+import {
+  isConflict,
+  isConnectionLost,
+  isFarewell,
+  translateCommitFault,
+  translateFault,
+  translateThrown,
+} from './faults.ts';
 
 export { DatabaseUnreachable } from './faults.ts';
 export { recordset } from './recordset.ts';
@@ -46,7 +53,7 @@ export interface Queries {
   execute(query: SQL): Promise<number>;
   /** Several statements in one text, without parameters (migrations); their results are dropped. */
   script(text: string): Promise<void>;
-  /** Drizzle itself, for typed queries on single tables; its errors come wrapped in DrizzleQueryError. */
+  /** Drizzle itself, for typed queries on single tables. Its errors are DrizzleQueryError, whose message quotes all parameters. */
   readonly drizzle: Omit<PostgresJsDatabase, 'transaction'>;
 }
 
@@ -78,6 +85,8 @@ type Sender = Pick<postgres.Sql, 'unsafe'>;
 interface Session {
   isLost: boolean;
   isCommitting: boolean;
+  /** What the caller's function threw: its own affair, whatever the code. */
+  thrown?: unknown;
 }
 
 export const RETRIES_MAX = 5;
@@ -125,8 +134,9 @@ function makeQueries(connected: Connected, client: Sender, orm: Queries['drizzle
     try {
       return await start();
     } catch (error) {
-      if (isFarewell(error) && attempt <= connected.client.options.max) return run(start, attempt + 1);
-      throw translateFault(error, connected.address);
+      const fault = translateFault(error, connected.address);
+      if (isFarewell(fault) && attempt <= connected.client.options.max) return run(start, attempt + 1);
+      throw fault;
     }
   };
   const runOne = (query: SQL) => {
@@ -188,24 +198,25 @@ async function runOnce<Result>(
         session.isCommitting = true;
         return { done };
       } catch (error) {
-        if (session.isLost || isConnectionLost(error)) await forever();
+        if (session.isLost) await forever();
+        session.thrown = error;
         throw error;
       }
     });
     return result.done;
   } catch (error) {
     session.isLost ||= isConnectionLost(error);
-    throw session.isCommitting
-      ? translateCommitFault(error, connected.address)
-      : translateFault(error, connected.address);
+    if (error === session.thrown) throw translateThrown(error, connected.address);
+    if (session.isCommitting) throw translateCommitFault(error, connected.address);
+    throw translateFault(error, connected.address);
   }
 }
 
 function guardSender(connected: Connected, client: Sender, session: Session): Sender {
   return {
-    unsafe: (text, params, settings) => {
+    unsafe: <Rows extends unknown[]>(...sent: Parameters<Sender['unsafe']>) => {
       if (session.isLost) throw new Transient(`The connection to PostgreSQL at ${connected.address} was lost.`);
-      const query = client.unsafe(text, params, settings);
+      const query = client.unsafe<Rows>(...sent);
       query.catch((error: unknown) => {
         session.isLost ||= isConnectionLost(error);
       });

@@ -21,6 +21,9 @@ export type NewCommand = {
   readonly inboxId: number | null;
 };
 
+const refsOf = (body: CommandBody): readonly string[] =>
+  body.kind === 'order-state' ? [...new Set(body.order.lines.flatMap((line) => line.listingRef ?? []))] : [];
+
 /** Writes commands and rings allocate; answers their ids in the order given. */
 export async function addCommands(tx: Queries, commands: readonly NewCommand[]): Promise<number[]> {
   if (commands.length === 0) return [];
@@ -32,14 +35,15 @@ export async function addCommands(tx: Queries, commands: readonly NewCommand[]):
     order_id: orderOf(body),
     sku: skuOf(body),
     channel_id: channelId,
+    refs: refsOf(body),
     inbox_id: inboxId,
     occurred_at: new Date(occurredAt).toISOString(),
   }));
   const ids = await tx.rows<{ id: number }>(sql`
-    insert into command (kind, body, actor, order_id, sku, channel_id, inbox_id, occurred_at)
-    select kind, body, actor, order_id, sku, channel_id, inbox_id, occurred_at
+    insert into command (kind, body, actor, order_id, sku, channel_id, listing_refs, inbox_id, occurred_at)
+    select kind, body, actor, order_id, sku, channel_id, array(select json_array_elements_text(refs)), inbox_id, occurred_at
     from json_to_recordset(${JSON.stringify(rows)}::json) as r(n int, kind text, body jsonb, actor text, order_id text, sku text,
-      channel_id text, inbox_id bigint, occurred_at timestamptz) order by n
+      channel_id text, refs json, inbox_id bigint, occurred_at timestamptz) order by n
     returning id`);
   await ringBells(tx, [{ topic: 'allocate', key: '' }]);
   return ids.map(({ id }) => id);
@@ -96,6 +100,17 @@ export const outcomesOf = (db: Queries, ids: readonly number[]): Promise<Command
     select c.id, c.state, p.reason, p.fix from command c
     left join parked p on p.source = 'command' and p.source_id = c.id and p.state = 'parked'
     where c.id = any(${list(ids)}::bigint[]) order by c.id`);
+
+/** Items that commands not yet decided touch, as far as they can be told before deciding. */
+export async function undecidedSkus(tx: Queries): Promise<ReadonlySet<string>> {
+  const rows = await tx.rows<{ sku: string }>(sql`
+    with waiting as materialized (select sku, channel_id, order_id, listing_refs from command where state = 'pending')
+    select sku from waiting where sku is not null
+    union select l.sku from waiting w cross join unnest(w.listing_refs) as r(ref)
+      join listing l on l.channel_id = w.channel_id and l.listing_ref = r.ref where l.sku is not null
+    union select l.sku from waiting w join order_line l on l.order_id = w.order_id where l.sku is not null`);
+  return new Set(rows.map((row) => row.sku));
+}
 
 type ParkedOutcome = Extract<Outcome, { kind: 'parked' }>;
 

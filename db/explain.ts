@@ -7,6 +7,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Allocation, ChannelId, ChannelMode, Instant, OrderId, Sku } from '#core/model.ts';
+import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
 import type { Queries } from './client.ts';
 
@@ -217,4 +218,14 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
       where e.sku in (select sku from order_line where order_id = ${id}) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
   ]);
   return { ...order, lines, history };
+}
+
+/** An order as its channel told it; null when it is not known. */
+export async function readOrderState(
+  db: Queries,
+  id: OrderId,
+): Promise<{ readonly channel: ChannelId; readonly state: OrderState } | null> {
+  const [row] = await db.rows<{ channel: ChannelId; state: OrderState }>(sql`
+    select channel_id as channel, state from sales_order where id = ${id}`);
+  return row ?? null;
 }

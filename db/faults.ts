@@ -32,7 +32,7 @@ const CONFLICTS = ['40001', '40P01'];
 /** `address` is host:port. Faults pass unchanged. */
 export function translateFault(error: unknown, address: string): unknown {
   if (error instanceof Fault) return error;
-  const root = findRoot(error);
+  const root = unwrapDrizzle(error);
   const reason = REASONS[readCode(root)];
   if (reason !== undefined)
     return new DatabaseUnreachable(`No connection to PostgreSQL at ${address}. ${reason}`, root);
@@ -54,9 +54,14 @@ export function translateCommitFault(error: unknown, address: string): unknown {
   );
 }
 
+/** What a transaction's own function threw is its affair, whatever its code; only drizzle's wrapping comes off. */
+export function translateThrown(error: unknown, address: string): unknown {
+  return error instanceof DrizzleQueryError ? translateFault(error, address) : error;
+}
+
 /** Also when the error has been translated already. */
 export function isConnectionLost(error: unknown): boolean {
-  return hasCode(error instanceof Transient ? error.cause : findRoot(error), ...LOST);
+  return hasCode(error instanceof Transient ? error.cause : unwrapDrizzle(error), ...LOST);
 }
 
 /**
@@ -65,15 +70,15 @@ export function isConnectionLost(error: unknown): boolean {
  * may simply run again.
  */
 export function isFarewell(error: unknown): boolean {
-  return hasCode(error instanceof Transient ? error.cause : findRoot(error), ...FAREWELLS);
+  return error instanceof Transient && hasCode(error.cause, ...FAREWELLS);
 }
 
 export function isConflict(error: unknown): boolean {
-  return hasCode(findRoot(error), ...CONFLICTS);
+  return hasCode(unwrapDrizzle(error), ...CONFLICTS);
 }
 
 /** Drizzle wraps the driver's error in one whose message quotes all parameters; the driver's own is the one to show. */
-function findRoot(error: unknown): unknown {
+function unwrapDrizzle(error: unknown): unknown {
   return error instanceof DrizzleQueryError && error.cause !== undefined ? error.cause : error;
 }
 

@@ -56,3 +56,10 @@ export async function beat(db: Queries, id: string, roles: readonly string[]): P
     on conflict (id) do update set seen_at = now()`);
   await db.rows(sql`delete from worker where seen_at < now() - interval '1 hour'`);
 }
+
+/** The same for all processes on one database, different between databases. */
+export async function installationId(db: Queries): Promise<string> {
+  const [row] = await db.rows<{ id: string }>(sql`select id from installation`);
+  if (row === undefined) throw new Error('table installation is empty: the database was not migrated whole; run npx allot migrate');
+  return row.id;
+}

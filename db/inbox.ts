@@ -11,6 +11,7 @@
 import { sql } from 'drizzle-orm';
 import type { Instant } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
+import { addCommands, type NewCommand } from './commands.ts';
 import { list } from './list.ts';
 import { ringBells } from './outbox.ts';
 import { type SealingKey, seal, unseal } from './seal.ts';
@@ -23,36 +24,61 @@ export type Received = {
   readonly key: string;
   readonly topic: string;
   readonly source: 'webhook' | 'poll' | 'file' | 'operator';
+  readonly assurance: 'signed' | 'sharedSecret' | 'none';
   readonly rawBody: Uint8Array;
 };
 
-/** Stores what is new and answers how many were. */
-export async function insertInbox(db: Database, entries: readonly Received[], key: SealingKey): Promise<number> {
+/** The commands of an entry that could be read at once; null leaves it pending for intake. */
+export type ToCommands = (entry: Received, inboxId: number) => readonly NewCommand[] | null;
+
+type FreshRow = { inbox_id: number; channel_id: string; key: string };
+
+/** Stores what is new, with the commands of what could be read at once, in one transaction; answers how many were new. */
+export async function insertInbox(
+  db: Database,
+  entries: readonly Received[],
+  key: SealingKey,
+  toCommands: ToCommands = () => null,
+): Promise<number> {
   if (entries.length === 0) return 0;
-  const rows = entries.map((entry) => ({
+  const byKey = new Map(entries.map((entry) => [`${entry.channelId} ${entry.key}`, entry]));
+  const rows = [...byKey.values()].map((entry) => ({
     channel: entry.channelId,
     key: entry.key,
     topic: entry.topic,
     source: entry.source,
+    assurance: entry.assurance,
     sealed: seal(key, entry.rawBody).toString('base64'),
   }));
   return db.transaction(async (tx) => {
-    const [stored] = await tx.rows<{ n: number }>(sql`
+    const fresh = await tx.rows<FreshRow>(sql`
       with r as materialized (
-        select distinct on (channel, key) * from json_to_recordset(${JSON.stringify(rows)}::json)
-          as r(channel text, key text, topic text, source text, sealed text) order by channel, key),
+        select * from json_to_recordset(${JSON.stringify(rows)}::json)
+          as r(channel text, key text, topic text, source text, assurance text, sealed text) order by channel, key),
       fresh as (
-        insert into inbox_key (channel_id, key, topic, source) select channel, key, topic, source from r order by channel, key
+        insert into inbox_key (channel_id, key, topic, source, assurance) select channel, key, topic, source, assurance from r
         on conflict do nothing returning inbox_id, channel_id, key),
       raw as (
         insert into inbox_raw (inbox_id, key_id, sealed, purge_on)
         select f.inbox_id, ${key.id}, decode(r.sealed, 'base64'), current_date + ${RAW_KEPT_DAYS}::int
         from fresh f join r on r.channel = f.channel_id and r.key = f.key)
-      select count(*)::int as n from fresh`);
-    const count = stored?.n ?? 0;
-    if (count > 0) await ringBells(tx, [{ topic: 'intake', key: '' }]);
-    return count;
+      select inbox_id, channel_id, key from fresh order by inbox_id`);
+    await keepFresh(tx, fresh, (row) => {
+      const entry = byKey.get(`${row.channel_id} ${row.key}`);
+      return entry === undefined ? null : toCommands(entry, row.inbox_id);
+    });
+    return fresh.length;
   });
+}
+
+async function keepFresh(tx: Queries, fresh: readonly FreshRow[], commandsOf: (row: FreshRow) => readonly NewCommand[] | null): Promise<void> {
+  const read = fresh.flatMap((row) => {
+    const commands = commandsOf(row);
+    return commands === null ? [] : [{ inboxId: row.inbox_id, commands }];
+  });
+  await addCommands(tx, read.flatMap(({ commands }) => commands));
+  await markTaken(tx, read.map(({ inboxId }) => inboxId));
+  if (read.length < fresh.length) await ringBells(tx, [{ topic: 'intake', key: '' }]);
 }
 
 export type PendingInput = {
@@ -60,6 +86,7 @@ export type PendingInput = {
   readonly channelId: string;
   readonly topic: string;
   readonly receivedAt: Instant;
+  readonly assurance: Received['assurance'];
   /** Null when the payload is gone (purged) or cannot be opened; `fault` then says why. */
   readonly rawBody: Buffer | null;
   readonly fault: string | null;
@@ -70,12 +97,14 @@ type PendingRow = {
   channel_id: string;
   topic: string;
   received_at: number;
+  assurance: Received['assurance'];
   key_id: string | null;
   sealed: Buffer | null;
 };
 
 function open(keys: readonly SealingKey[], row: PendingRow): PendingInput {
-  const base = { inboxId: row.inbox_id, channelId: row.channel_id, topic: row.topic, receivedAt: row.received_at };
+  const { inbox_id: inboxId, channel_id: channelId, topic, received_at: receivedAt, assurance } = row;
+  const base = { inboxId, channelId, topic, receivedAt, assurance };
   if (row.sealed === null || row.key_id === null)
     return { ...base, rawBody: null, fault: 'its raw payload has been purged' };
   try {
@@ -89,7 +118,7 @@ function open(keys: readonly SealingKey[], row: PendingRow): PendingInput {
 export async function readPending(db: Queries, max: number, keys: readonly SealingKey[]): Promise<PendingInput[]> {
   const rows = await db.rows<PendingRow>(sql`
     with p as (
-      select inbox_id, channel_id, topic, received_at from inbox_key
+      select inbox_id, channel_id, topic, received_at, assurance from inbox_key
       where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true) order by inbox_id limit ${max})
     select p.*, w.key_id, w.sealed from p left join inbox_raw w on w.inbox_id = p.inbox_id order by p.inbox_id`);
   return rows.map((row) => open(keys, row));
@@ -104,6 +133,7 @@ export async function holdPending(tx: Queries, inboxIds: readonly number[]): Pro
 }
 
 export async function markTaken(tx: Queries, inboxIds: readonly number[]): Promise<void> {
+  if (inboxIds.length === 0) return;
   await tx.rows(sql`update inbox_key set state = 'taken' where inbox_id = any(${list(inboxIds)}::bigint[])`);
 }
 

@@ -190,11 +190,10 @@ export async function askForReads(tx: Queries, listingIds: readonly number[], at
     on conflict (listing_id) do update set read_due_at = least(listing_sync.read_due_at, excluded.read_due_at)`);
 }
 
-/** Is there input, received or normalised, that no decision has seen yet? */
-export async function hasUndecidedInput(tx: Queries): Promise<boolean> {
+/** Is there input that was received and not read yet? Which items it touches nobody knows. */
+export async function hasUnreadInput(tx: Queries): Promise<boolean> {
   const [row] = await tx.rows<{ found: boolean }>(sql`
-    select exists (select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
-      or exists (select 1 from command where state = 'pending') as found`);
+    select exists (select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true)) as found`);
   return row?.found ?? false;
 }
 

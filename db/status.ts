@@ -66,7 +66,7 @@ const ALERTS_MAX = 20;
 const WORKER_SILENT = sql`interval '1 minute'`;
 
 export async function readStatus(db: Queries, now: Instant): Promise<Status> {
-  const [channels, inbox, commands, bells, parked, alerts, shortages, workers, policy] = await Promise.all([
+  const [channels, inbox, commands, bells, parked, alerts, shortages, workers, policyVersion] = await Promise.all([
     readChannels(db),
     readQueue(db, sql`select received_at as at from inbox_key where state = 'pending' order by inbox_id`),
     readQueue(db, sql`select recorded_at as at from command where state = 'pending' order by id`),
@@ -82,10 +82,9 @@ export async function readStatus(db: Queries, now: Instant): Promise<Status> {
       from (select quantity, opened_at from shortage where closed_at is null limit ${COUNT_MAX}) s`),
     db.rows<Status['workers'][number]>(sql`
       select id, roles, seen_at as "seenAt" from worker where seen_at > now() - ${WORKER_SILENT} order by id`),
-    db.rows<{ version: number }>(sql`select version from policy_current`),
+    readPolicyVersion(db),
   ]);
   const none = { count: 0, units: 0, oldestAt: null };
-  const policyVersion = policy[0]?.version ?? null;
   return {
     at: now,
     policyVersion,
@@ -98,6 +97,12 @@ export async function readStatus(db: Queries, now: Instant): Promise<Status> {
     shortages: shortages[0] ?? none,
     workers,
   };
+}
+
+/** Null before the first policy is applied. */
+export async function readPolicyVersion(db: Queries): Promise<number | null> {
+  const [row] = await db.rows<{ version: number }>(sql`select version from policy_current`);
+  return row?.version ?? null;
 }
 
 /** `ordered` gives the moments of a queue, oldest first. */

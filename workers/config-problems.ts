@@ -108,17 +108,22 @@ const VALUE_SHOWN_MAX = 40;
 function sayValue(value: unknown, hidesText: boolean): string {
   if (value === null) return 'empty';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (typeof value === 'object') return 'a block of keys';
-  if (typeof value !== 'string') return `${value}`;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'string') return 'a block of keys';
   if (hidesText) return 'text that does not fit';
   return JSON.stringify(value.length > VALUE_SHOWN_MAX ? `${value.slice(0, VALUE_SHOWN_MAX)}...` : value);
 }
 
-/** The schema without what wraps it (optional, default, nullable, transform). */
+/** What a schema wraps (optional, default, nullable, transform), one layer at a time: each may have a description. */
+function peel(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return schema.unwrap();
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return schema.unwrap();
+  return schema instanceof z.ZodPipe ? schema.in : schema;
+}
+
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) return unwrap(schema.unwrap());
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) return unwrap(schema.unwrap());
-  return schema instanceof z.ZodPipe ? unwrap(schema.in) : schema;
+  const inner = peel(schema);
+  return inner === schema ? schema : unwrap(inner);
 }
 
 function schemaAt(schema: z.core.$ZodType, path: YamlPath): z.core.$ZodType | undefined {
@@ -148,7 +153,7 @@ function describe(schema: z.core.$ZodType | undefined): string | undefined {
   if (schema === undefined) return undefined;
   const own = schema instanceof z.ZodType ? schema.description : undefined;
   if (own !== undefined) return own;
-  const inner = unwrap(schema);
+  const inner = peel(schema);
   if (inner !== schema) return describe(inner);
   if (inner instanceof z.ZodString) return 'text';
   if (inner instanceof z.ZodNumber) return inner.isInt ? 'a whole number' : 'a number';

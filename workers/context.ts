@@ -39,6 +39,8 @@ export type WorkerContext = {
   readonly now: () => Instant;
   readonly log: Log;
   readonly tally: Tally;
+  /** Decides what is pending in this process, where it may, without waiting for our own bell; else wakes the relay. */
+  readonly decideSoon: () => void;
   /** Rings from the outbox without waiting for the relay's next turn. */
   readonly wakeRelay: () => void;
   /** Rings once, after a while. Lost with the process: the sweep then finds the work. */

@@ -24,12 +24,12 @@ const DRAIN_MS = 20_000;
 const CHANNELS_AT_ONCE = 8;
 
 type Parts = {
-  readonly context: Omit<WorkerContext, 'wakeRelay' | 'ringLater'>;
+  readonly context: Omit<WorkerContext, 'wakeRelay' | 'ringLater' | 'decideSoon'>;
   readonly queues: Queues;
   readonly roles: ReadonlySet<Role>;
   readonly timing: Timing;
   /** Starts the http side, when this process has it; ends with `drain`, then `close`. */
-  readonly startHttp: ((wakeRelay: () => void) => Promise<{ drain(): Promise<void> | void; close(): Promise<void> }>) | null;
+  readonly startHttp: ((context: WorkerContext) => Promise<{ drain(): void; close(): Promise<void> }>) | null;
 };
 
 function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>): void {
@@ -37,12 +37,7 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
     queues.work('intake', (_bell, signal) => takeInbox(context, signal));
     queues.work('poll', ({ key }, signal) => pollChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
-  if (roles.has('allocate')) {
-    queues.work('allocate', async (_bell, signal) => {
-      const { decided } = await decidePending(context.db, { now: context.now, signal });
-      if (decided > 0) context.wakeRelay();
-    });
-  }
+  if (roles.has('allocate')) queues.work('allocate', (_bell, signal) => decideAndWake(context, signal));
   if (roles.has('push')) {
     queues.work('push', ({ key }, signal) => pushChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
     queues.work('collect', ({ key }, signal) => collectChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
@@ -50,6 +45,33 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
   if (roles.has('reconcile')) {
     queues.work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
+}
+
+async function decideAndWake(context: Pick<WorkerContext, 'db' | 'now' | 'wakeRelay'>, signal?: AbortSignal): Promise<void> {
+  const { decided } = await decidePending(context.db, { now: context.now, ...(signal === undefined ? {} : { signal }) });
+  if (decided > 0) context.wakeRelay();
+}
+
+/** Runs `work` now, or once more after the run under way: whoever calls while it runs may have come too late for it. */
+function coalesce(work: () => Promise<void>, onError: (error: unknown) => void): { run(): void; idle(): Promise<void> } {
+  let running: Promise<void> | null = null;
+  let isWanted = false;
+  const loop = async () => {
+    while (isWanted) {
+      isWanted = false;
+      await work().catch(onError);
+    }
+    running = null;
+  };
+  return {
+    run() {
+      isWanted = true;
+      running ??= loop();
+    },
+    async idle() {
+      await running;
+    },
+  };
 }
 
 /** A bell per (topic, key) at a time: rung for the earliest moment that anybody asked for. */
@@ -79,19 +101,29 @@ export async function startDaemon({ context: given, queues, roles, timing, start
   const later = laterBells(queues, (error) => log.warn({ error: String(error) }, 'a delayed bell was lost; the sweep rings again'));
   // Every process relays: what it commits is rung at once, and no process depends on another for its bells.
   const relay: Relay = startRelay(given.db, queues, log);
-  const context: WorkerContext = { ...given, wakeRelay: relay.wake, ringLater: later.ringLater };
+  const decider = coalesce(
+    () => decideAndWake({ ...given, wakeRelay: relay.wake }),
+    (error) => log.warn({ error: String(error) }, 'deciding is left to the next bell'),
+  );
+  const decideSoon = () => {
+    if (roles.has('allocate')) decider.run();
+    // The bell is for other processes; this one does not wait for its own.
+    else relay.wake();
+  };
+  const context: WorkerContext = { ...given, wakeRelay: relay.wake, ringLater: later.ringLater, decideSoon };
   takeBells(context, queues, roles);
-  const http = startHttp === null ? null : await startHttp(relay.wake);
+  const http = startHttp === null ? null : await startHttp(context);
   const sweep = roles.has('sweep') ? startSweep(context, queues, { ...timing, roles: [...roles] }) : null;
   return {
     async stop() {
-      await http?.drain();
+      http?.drain();
       later.clear();
       await sweep?.stop();
       await relay.stop();
+      await http?.close();
       await queues.close({ deadlineMs: DRAIN_MS });
       later.clear();
-      await http?.close();
+      await decider.idle();
       for (const channel of context.channels.values()) await channel.connection.close();
     },
   };

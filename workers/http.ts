@@ -105,10 +105,18 @@ function openApp(isDraining: () => boolean): FastifyInstance {
     // Node looks for requests over their time every 30 s unless told otherwise.
     http: { headersTimeout: READ_TIMEOUT_MS, connectionsCheckingInterval: 500 },
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (_, __, reply: FastifyReply) => {
+      void reply.code(400).send({ error: 'not understood' });
+    },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => {
     done(null, body);
+  });
+  // A content type that is no content type would be refused with 415, though nobody here reads it. What the connector sees stays as
+  // it came (headersDistinct is made from the raw list).
+  app.addHook('onRequest', async ({ raw }) => {
+    if (raw.headers['content-type'] !== undefined) raw.headers['content-type'] = 'application/octet-stream';
   });
   // An answer that leaves while we close must not keep its connection, or closing waits for it to time out.
   app.addHook('onSend', async (_, reply) => {
@@ -135,33 +143,50 @@ const FIXES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'This machine has no such address: set HOST, or http.host in allot.yaml.',
 };
 
+type Answer = {
+  readonly outcome: WebhookOutcome;
+  readonly status: number;
+  readonly body: string;
+  readonly contentType: string;
+};
+
+const refuse = (outcome: WebhookOutcome, status: number, error: string): Answer => ({
+  outcome,
+  status,
+  body: JSON.stringify({ error }),
+  contentType: 'application/json; charset=utf-8',
+});
+
 async function takeWebhook(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const { channelId: channel } = request.params as { channelId: string };
-  const connection = door.connections.get(channel);
-  if (connection === undefined) {
-    // The name is a stranger's: as a label it would grow without end.
-    door.metrics.countWebhook('unknown', 'unknownChannel');
-    return reply.code(404).send({ error: 'no such channel' });
-  }
-  const answer = (outcome: WebhookOutcome, status: number, error: string) => {
-    door.metrics.countWebhook(channel, outcome);
-    return reply.code(status).send({ error });
-  };
+  const { channelId } = request.params as { channelId: string };
+  const connection = door.connections.get(channelId);
+  const answer =
+    connection === undefined
+      ? refuse('unknownChannel', 404, 'no such channel')
+      : await answerWebhook(door, { channelId, connection, inbound: readInbound(request, door.now()) });
+  // A stranger's name as a label would grow without end.
+  door.metrics.countWebhook(connection === undefined ? 'unknown' : channelId, answer.outcome);
+  return reply.code(answer.status).type(answer.contentType).send(answer.body);
+}
+
+type Arrival = {
+  readonly channelId: ChannelId;
+  readonly connection: Pick<ChannelConnection, 'verify'>;
+  readonly inbound: InboundRequest;
+};
+
+async function answerWebhook(door: Door, { channelId, connection, inbound }: Arrival): Promise<Answer> {
   try {
-    const inbound = readInbound(request, door.now());
     const verdict = await connection.verify(inbound);
     if (!verdict.ok) {
-      logRefusal(door, channel, verdict.reason);
-      return answer('refused', 401, 'not accepted');
+      logRefusal(door, channelId, verdict.reason);
+      return refuse('refused', 401, 'not accepted');
     }
-    await door.inbox.add(toReceived(channel, verdict, inbound.rawBody));
-    door.metrics.countWebhook(channel, 'stored');
-    if (verdict.response === undefined) return reply.code(200).send();
-    const { status, contentType, body } = verdict.response;
-    return reply.code(status).type(contentType).send(body);
+    await door.inbox.add(toReceived(channelId, verdict, inbound.rawBody));
+    return { outcome: 'stored', status: 200, body: '', contentType: 'text/plain', ...verdict.response };
   } catch (error) {
-    door.log.error({ channel, err: error }, 'webhook not stored: the platform has to send it again');
-    return answer('unavailable', 503, 'not stored, send it again');
+    door.log.error({ channel: channelId, err: error }, 'webhook not stored: the platform has to send it again');
+    return refuse('unavailable', 503, 'not stored, send it again');
   }
 }
 
@@ -183,6 +208,7 @@ function toReceived(channelId: ChannelId, verdict: Extract<Verdict, { ok: true }
     key: storableKey(verdict.dedupeKey),
     topic: storableTopic(verdict.topic),
     source: 'webhook',
+    assurance: verdict.assurance,
     rawBody,
   };
 }

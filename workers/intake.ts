@@ -1,6 +1,7 @@
 /**
  * Intake: makes commands of what lies in the inbox, and fetches what webhooks missed.
  *
+ * event -> stored; a signed one that holds whole orders becomes commands in the same transaction
  * inbox (pending) -> connector.parse -> orders: commands; refs: read whole, then commands; levels: listings to look at
  * poll -> connector.fetchOrdersSince -> inbox, under the order's own version as key
  *
@@ -10,11 +11,12 @@
 import type { Parsed } from '#connectors/connector.ts';
 import type { CommandBody } from '#core/command.ts';
 import { Fault, Rejected } from '#core/errors.ts';
+import type { Instant } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { addCommands, type NewCommand } from '#db/commands.ts';
 import { readCursor, writeCursor } from '#db/health.ts';
 import type { Queries } from '#db/client.ts';
-import { holdPending, insertInbox, markTaken, type PendingInput, readPending, retryLater } from '#db/inbox.ts';
+import { holdPending, insertInbox, markTaken, type PendingInput, type Received, readPending, retryLater } from '#db/inbox.ts';
 import { type InboxRefusal, parkInbox } from '#db/parked.ts';
 import { askForReads, listingsByRef } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
@@ -42,9 +44,12 @@ const refusalOf = (input: PendingInput, error: Rejected): Result => ({
 async function parseOne(channel: OpenChannel, input: PendingInput, rawBody: Buffer, signal: AbortSignal): Promise<Taken> {
   if (input.topic === ORDER_STATE_TOPIC) return { input, orders: [JSON.parse(rawBody.toString('utf8')) as OrderState], reads: [] };
   const parsed = await channel.connection.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt });
+  // Below signed, what the event says is not believed: its orders are read at the platform.
+  const isBelieved = input.assurance === 'signed';
+  const refs = isBelieved ? parsed.refs : [...parsed.refs, ...parsed.orders.map((order) => order.orderRef)];
   const hydrated: OrderState[] = [];
-  for (const ref of parsed.refs) hydrated.push(await channel.connection.hydrate(ref, signal));
-  return { input, orders: [...parsed.orders, ...hydrated], reads: parsed.listingsToRead };
+  for (const ref of refs) hydrated.push(await channel.connection.hydrate(ref, signal));
+  return { input, orders: isBelieved ? [...parsed.orders, ...hydrated] : hydrated, reads: parsed.listingsToRead };
 }
 
 async function take(context: WorkerContext, input: PendingInput, signal: AbortSignal): Promise<Result> {
@@ -69,14 +74,46 @@ async function take(context: WorkerContext, input: PendingInput, signal: AbortSi
   }
 }
 
-const commandsOf = ({ input, orders }: Taken): NewCommand[] =>
+type Origin = { readonly inboxId: number; readonly channelId: string; readonly receivedAt: Instant };
+
+const orderCommands = ({ inboxId, channelId, receivedAt }: Origin, orders: readonly OrderState[]): NewCommand[] =>
   orders.map((order) => ({
-    body: { kind: 'order-state', channel: input.channelId, order } satisfies CommandBody,
-    actor: input.channelId,
-    occurredAt: Math.min(order.modifiedAt, input.receivedAt),
-    channelId: input.channelId,
-    inboxId: input.inboxId,
+    body: { kind: 'order-state', channel: channelId, order } satisfies CommandBody,
+    actor: channelId,
+    occurredAt: Math.min(order.modifiedAt, receivedAt),
+    channelId,
+    inboxId,
   }));
+
+/** What an entry says, when it can be read without asking anybody: a signed event that holds whole orders and nothing else. */
+async function readAtOnce(context: WorkerContext, entry: Received): Promise<readonly OrderState[] | null> {
+  const channel = context.channels.get(entry.channelId);
+  if (channel === undefined || entry.assurance !== 'signed') return null;
+  try {
+    const parsed = await channel.connection.parse({ topic: entry.topic, rawBody: entry.rawBody, receivedAt: context.now() });
+    return parsed.refs.length + parsed.listingsToRead.length > 0 ? null : parsed.orders;
+  } catch (error) {
+    // Whatever is wrong with it, intake finds it again and parks it with its reason; here it must only be stored.
+    context.log.debug({ channel: entry.channelId, error: error instanceof Error ? error.message : String(error) }, 'left to intake');
+    return null;
+  }
+}
+
+/**
+ * Stores received events, and the commands of those that can be read at once in the same transaction: a number that is sent
+ * after this commit knows which items they touch. Resolves to how many were new.
+ */
+export async function receive(context: WorkerContext, entries: readonly Received[]): Promise<number> {
+  const read = new Map<Received, readonly OrderState[] | null>();
+  for (const entry of entries) read.set(entry, await readAtOnce(context, entry));
+  const receivedAt = context.now();
+  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], (entry, inboxId) => {
+    const orders = read.get(entry) ?? null;
+    return orders === null ? null : orderCommands({ inboxId, channelId: entry.channelId, receivedAt }, orders);
+  });
+  if (stored > 0) context.decideSoon();
+  return stored;
+}
 
 /** Handler of the `intake` bell: until nothing is pending, or only what waits for its platform. */
 export async function takeInbox(context: WorkerContext, signal: AbortSignal): Promise<void> {
@@ -87,7 +124,7 @@ export async function takeInbox(context: WorkerContext, signal: AbortSignal): Pr
     const results: Result[] = [];
     for (const input of inputs) results.push(await take(context, input, signal));
     if (found > 0) await context.db.transaction((tx) => keepResults(context, tx, results));
-    if (found > 0) context.wakeRelay();
+    if (found > 0) context.decideSoon();
   }
 }
 
@@ -100,7 +137,7 @@ async function keepResults(context: WorkerContext, tx: Queries, results: readonl
   const ours = await holdPending(tx, results.map(inputOf));
   const held = results.filter((result) => ours.has(inputOf(result)));
   const taken = held.flatMap((result) => ('input' in result ? [result] : []));
-  await addCommands(tx, taken.flatMap(commandsOf));
+  await addCommands(tx, taken.flatMap(({ input, orders }) => orderCommands(input, orders)));
   await markTaken(tx, taken.map(({ input }) => input.inboxId));
   await parkInbox(tx, held.flatMap((result) => ('refusal' in result ? [result.refusal] : [])));
   const later = held.flatMap((result) => ('later' in result ? [result.later.inboxId] : []));
@@ -128,14 +165,20 @@ export async function pollChannel(context: WorkerContext, channelId: string, sig
 
 /** Orders read whole enter by the same inbox, keyed by their version: reading the same state again stores nothing. */
 export async function storePolled(context: WorkerContext, channelId: string, orders: readonly OrderState[]): Promise<number> {
-  const entries = orders.map((order) => ({
+  const byKey = new Map(orders.map((order) => [`order ${order.orderRef} ${order.version}`, order]));
+  const entries = [...byKey].map(([key, order]): Received => ({
     channelId,
-    key: `order ${order.orderRef} ${order.version}`,
+    key,
     topic: ORDER_STATE_TOPIC,
-    source: 'poll' as const,
+    source: 'poll',
+    assurance: 'signed',
     rawBody: Buffer.from(JSON.stringify(order)),
   }));
-  const stored = await insertInbox(context.db, entries, context.sealingKeys[0]);
-  if (stored > 0) context.wakeRelay();
+  const receivedAt = context.now();
+  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], (entry, inboxId) => {
+    const order = byKey.get(entry.key);
+    return order === undefined ? null : orderCommands({ inboxId, channelId, receivedAt }, [order]);
+  });
+  if (stored > 0) context.decideSoon();
   return stored;
 }

@@ -3,6 +3,7 @@
  *
  * Guarantees that a field nobody has thought about is left out, its name alone told (`notLogged`): payloads, addresses and tokens
  * cannot slip in by a careless spread (I10). Values are plain and short; of an error only class, code, message and stack remain.
+ * There is no child(): pino does not run a child's fields through the formatter that picks.
  */
 import { type DestinationStream, type LoggerOptions, pino, stdTimeFunctions } from 'pino';
 
@@ -11,9 +12,6 @@ export type Logger = {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
-  fatal(fields: object, message: string): void;
-  /** A log that adds these fields to every line. */
-  child(fields: object): Logger;
 };
 
 /** Ids, counts, durations with their unit in the name, and words of our own. Nothing that a platform's customer wrote. */
@@ -43,13 +41,13 @@ export function createLogger(level: string, stream?: DestinationStream): Logger 
     messageKey: 'message',
     // pino's own would print an error's enumerable properties, whatever they hold.
     serializers: { err: (value: unknown) => value },
-    formatters: { level: (name) => ({ level: name }), log: pickFields, bindings: pickFields },
+    formatters: { level: (name) => ({ level: name }), log: pickFields },
   };
   return stream === undefined ? pino(settings) : pino(settings, stream);
 }
 
 /** What of these fields may be written. */
-export function pickFields(fields: object): Record<string, unknown> {
+function pickFields(fields: object): Record<string, unknown> {
   const picked: Record<string, unknown> = {};
   const dropped: string[] = [];
   for (const [name, value] of Object.entries(fields)) {

@@ -10,7 +10,7 @@ import { loadConnectors } from '#connectors/registry.ts';
 import { type Database, DatabaseUnreachable, openDatabase } from '#db/client.ts';
 import { applyConfiguration } from '#db/configuration.ts';
 import { startEmbedded } from '#db/embedded.ts';
-import { insertInbox } from '#db/inbox.ts';
+import { installationId } from '#db/health.ts';
 import { migrate, SchemaTooNew, schemaStatus } from '#db/migrate.ts';
 import { ensurePartitions } from '#db/partitions.ts';
 import { openChannels } from './channels.ts';
@@ -21,6 +21,7 @@ import type { ConfigFile } from './config-file.ts';
 import { ConfigError } from './config-problems.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { startHttp } from './http.ts';
+import { receive } from './intake.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createMetrics } from './metrics.ts';
 import { EvictingRedis, openQueues, type Queues, RedisUnreachable } from './queues.ts';
@@ -78,6 +79,7 @@ async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (er
   const queues = await openQueues({
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
     databaseUrl: store.url,
+    prefix: `allot-${(await installationId(db)).slice(0, 8)}`,
     log,
     onDeath,
   });
@@ -101,15 +103,11 @@ async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (er
     roles: new Set(config.roles),
     timing: file.intervals,
     startHttp: config.roles.includes('http')
-      ? async (wakeRelay) =>
+      ? async (context) =>
           startHttp({
             ...config.http,
             connections: new Map([...channels].map(([id, channel]) => [id, channel.connection])),
-            store: async (entries) => {
-              const stored = await insertInbox(db, entries, first);
-              if (stored > 0) wakeRelay();
-              return stored;
-            },
+            store: (entries) => receive(context, entries),
             ready: () => readiness(db, queues, isDraining),
             metrics,
             log,

@@ -1,11 +1,11 @@
 /**
  * Push: brings one channel's listings to their newest targets, in rounds, until nothing is due.
  *
- * A round: wait until no input is undecided -> load what is due -> plan (core/wire.ts) -> look at the platform where the plan asks
- * -> acknowledge what it shows already -> open attempts for the newest versions -> send -> settle outcomes.
+ * A round: load what is due -> plan (core/wire.ts) -> look at the platform where the plan asks -> acknowledge what it shows
+ * already -> open attempts for the newest versions whose items no undecided input touches -> send -> settle outcomes.
  *
  * Guarantees: nothing is written unless the channel is live and allot is not read-only; a number is sent only when no
- * undecided input lies before it (bounded patience, so that a stuck intake cannot silence a decrease); attempts left by a dead
+ * undecided input touches its item (bounded patience, so that a stuck intake cannot silence a decrease); attempts left by a dead
  * owner are read, never repeated blindly.
  */
 import { randomUUID } from 'node:crypto';
@@ -13,9 +13,10 @@ import type { Observation } from '#connectors/connector.ts';
 import { assert } from '#core/errors.ts';
 import { planPush, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
-import { addCommands, type NewCommand } from '#db/commands.ts';
+import type { Queries } from '#db/client.ts';
+import { addCommands, type NewCommand, undecidedSkus } from '#db/commands.ts';
 import { channelHealth } from '#db/health.ts';
-import { type Acknowledged, acknowledge, delayListings, dueListings, hasUndecidedInput, type PushCandidate, saveObserved } from '#db/push.ts';
+import { type Acknowledged, acknowledge, delayListings, dueListings, hasUnreadInput, type PushCandidate, saveObserved } from '#db/push.ts';
 import { ringBells } from '#db/outbox.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { pause } from './pause.ts';
@@ -24,9 +25,9 @@ import { withChannel } from './with-channel.ts';
 
 const DUE_MAX = 1000;
 const LEASE_MS = 30_000;
-/** Rounds that wait for undecided input before a number goes out all the same. */
-const PATIENT_ROUNDS = 20;
-const UNDECIDED_WAIT_MS = 10;
+/** A number waits so long for input that is not decided yet, then goes out all the same. */
+const PATIENCE_MS = 2000;
+const UNDECIDED_WAIT_MS = 5;
 const UNBUYABLE_WAIT_MS = 10 * 60_000;
 
 type Planned = { readonly candidate: PushCandidate; readonly plan: WirePlan };
@@ -42,19 +43,18 @@ export async function pushChannel(context: WorkerContext, channelId: string, sig
 async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   const channelId = channel.id;
   await resolveExpired(context, channel);
-  for (let round = 0; !signal.aborted; round += 1) {
+  let waitingSince = context.now();
+  while (!signal.aborted) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
     const waitMs = (health.throttledUntil ?? 0) - context.now();
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
-    const isPatient = round % (PATIENT_ROUNDS + 1) < PATIENT_ROUNDS;
-    if (isPatient && (await hasUndecidedInput(context.db))) {
-      await pause(UNDECIDED_WAIT_MS, signal);
-      continue;
-    }
     const due = await dueListings(context.db, channelId, context.now(), DUE_MAX);
     if (due.length === 0) return;
-    await pushRound(context, channel, { due, isPatient, signal });
+    const isPatient = context.now() - waitingSince < PATIENCE_MS;
+    const result = await pushRound(context, channel, { due, isPatient, signal });
+    if (!isPatient || result === 'done') waitingSince = context.now();
+    if (result === 'waits') await pause(UNDECIDED_WAIT_MS, signal);
   }
 }
 
@@ -66,7 +66,10 @@ async function resolveExpired(context: WorkerContext, channel: OpenChannel): Pro
 
 type Round = { readonly due: readonly PushCandidate[]; readonly isPatient: boolean; readonly signal: AbortSignal };
 
-async function pushRound(context: WorkerContext, channel: OpenChannel, round: Round): Promise<void> {
+/** `waits`: all that is left waits for a decision that is on its way. */
+type Progress = 'done' | 'waits';
+
+async function pushRound(context: WorkerContext, channel: OpenChannel, round: Round): Promise<Progress> {
   const protection = protectionOf(channel);
   const now = context.now();
   const first = round.due.map((candidate): Planned => ({
@@ -81,17 +84,18 @@ async function pushRound(context: WorkerContext, channel: OpenChannel, round: Ro
   const isLowering = ({ candidate, plan }: Write) => plan.wireQuantity < (plan.compareWith ?? candidate.sync.ackedWire ?? 0);
   const lanes = channel.capabilities.lanes;
   const [fastest, widest] = [lanes[0], lanes.at(-1)];
-  if (fastest === undefined || widest === undefined) return;
+  assert(fastest !== undefined && widest !== undefined, `${channel.id} declares no lane`);
   const turns = [
     { lane: fastest, writes: writes.filter(isLowering) },
     { lane: widest, writes: writes.filter((write) => !isLowering(write)) },
   ];
+  const sent = new Set<boolean>();
   for (const { lane, writes: part } of turns) {
     for (let from = 0; from < part.length; from += lane.maxItems) {
-      const isSent = await sendChunk(context, channel, lane.id, part.slice(from, from + lane.maxItems), round);
-      if (!isSent) return;
+      sent.add(await sendChunk(context, channel, lane.id, part.slice(from, from + lane.maxItems), round));
     }
   }
+  return writes.length > 0 && !sent.has(true) ? 'waits' : 'done';
 }
 
 /** Looks at the platform, keeps what it shows, and plans again with it. */
@@ -172,10 +176,10 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
     );
     if (unexplained.length > 0) await ringBells(tx, [{ topic: 'poll', key: channel.id }]);
   });
-  context.wakeRelay();
+  context.decideSoon();
 }
 
-/** False when the round must start again: input came in between, or another worker was faster. */
+/** False when nothing could be sent: input not decided yet touches every item, or another worker was faster. */
 async function sendChunk(
   context: WorkerContext,
   channel: OpenChannel,
@@ -183,29 +187,39 @@ async function sendChunk(
   writes: readonly Write[],
   round: Round,
 ): Promise<boolean> {
-  const items: PlannedItem[] = writes.map(({ candidate, plan }) => ({
-    listingId: candidate.listingId,
-    version: candidate.version,
-    quantity: candidate.target.quantity,
-    wireQuantity: plan.wireQuantity,
-    compareWith: plan.compareWith,
-    soldBaseline: plan.soldBaseline,
-  }));
-  const keys = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate.key]));
-  const idempotencyKey = randomUUID();
-  const prepare = (stayed: readonly AttemptItem[]): string =>
-    channel.connection.prepare(
-      stayed.flatMap((item) => {
-        const listing = keys.get(item.listingId);
-        return listing === undefined ? [] : [{ listing, version: item.version, wireQuantity: item.wireQuantity, compareWith: item.compareWith }];
-      }),
-      idempotencyKey,
-    ).wire;
   const attempt = await context.db.transaction(async (tx) => {
-    if (round.isPatient && (await hasUndecidedInput(tx))) return 'undecided' as const;
-    return openAttempt(tx, { channelId: channel.id, lane: laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey }, items, prepare);
+    const ready = round.isPatient ? await withoutUndecided(tx, writes) : writes;
+    if (ready.length === 0) return null;
+    const head = { channelId: channel.id, lane: laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey: randomUUID() };
+    return openAttempt(tx, head, ready.map(plannedItem), (stayed) => prepareItems(channel, writes, stayed, head.idempotencyKey));
   });
-  if (attempt === 'undecided' || attempt === null) return false;
+  if (attempt === null) return false;
   await sendAttempt(context, channel, attempt, round.signal);
   return true;
+}
+
+/** What input not decided yet cannot change: a number must never be too high for an order that was already here. */
+async function withoutUndecided(tx: Queries, writes: readonly Write[]): Promise<readonly Write[]> {
+  if (await hasUnreadInput(tx)) return [];
+  const undecided = await undecidedSkus(tx);
+  return writes.filter(({ candidate }) => !undecided.has(candidate.sku));
+}
+
+const plannedItem = ({ candidate, plan }: Write): PlannedItem => ({
+  listingId: candidate.listingId,
+  version: candidate.version,
+  quantity: candidate.target.quantity,
+  wireQuantity: plan.wireQuantity,
+  compareWith: plan.compareWith,
+  soldBaseline: plan.soldBaseline,
+});
+
+function prepareItems(channel: OpenChannel, writes: readonly Write[], stayed: readonly AttemptItem[], idempotencyKey: string): string {
+  const keys = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate.key]));
+  const items = stayed.map(({ listingId, version, wireQuantity, compareWith }) => {
+    const listing = keys.get(listingId);
+    assert(listing !== undefined, `attempt holds listing ${listingId}, which was not planned`);
+    return { listing, version, wireQuantity, compareWith };
+  });
+  return channel.connection.prepare(items, idempotencyKey).wire;
 }

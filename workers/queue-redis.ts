@@ -34,6 +34,12 @@ export class RedisUnreachable extends Error {
 export type RedisConnections = { readonly place: string; readonly producer: Redis; readonly consumer: Redis };
 
 const CONNECT_LIMIT_MS = 2_000;
+const RECONNECTING = {
+  connectTimeout: CONNECT_LIMIT_MS,
+  retryStrategy: (attempt: number) => Math.min(100 * 2 ** attempt, 2_000),
+  // After a failover the old primary answers READONLY: reconnect and send the command again (bullmq #2964 and its kin).
+  reconnectOnError: (error: Error) => (error.message.includes('READONLY') ? 2 : false),
+} as const;
 
 /**
  * Two connections: a producer must fail within about 2 s while Redis is down (the outbox keeps its row), a worker must wait for it to
@@ -48,13 +54,6 @@ export async function connectRedis(redisUrl: string, onError: (error: Error) => 
   consumer.on('error', onError);
   return { place, producer, consumer };
 }
-
-const RECONNECTING = {
-  connectTimeout: CONNECT_LIMIT_MS,
-  retryStrategy: (attempt: number) => Math.min(100 * 2 ** attempt, 2_000),
-  // After a failover the old primary answers READONLY: reconnect and send the command again (bullmq #2964 and its kin).
-  reconnectOnError: (error: Error) => (error.message.includes('READONLY-NOT') ? 2 : false),
-} as const;
 
 async function checkRedis(redisUrl: string, place: string): Promise<void> {
   const redis = new Redis(redisUrl, {
@@ -75,7 +74,7 @@ async function checkRedis(redisUrl: string, place: string): Promise<void> {
     if (error instanceof EvictingRedis) throw error;
     // No `cause`: ioredis errors carry the command with its arguments, which for AUTH is the password.
     const reason = lastError ?? (error instanceof Error ? error : new Error(String(error)));
-    throw new RedisUnreachable(place, reason.message);
+    throw new RedisUnreachable(place, reason.message.replace(/\.$/, ''));
   } finally {
     redis.disconnect();
   }

@@ -97,13 +97,18 @@ export async function openQueues(options: QueuesOptions): Promise<Queues> {
   const backend = await (redisUrl === undefined
     ? openPostgresBackend(databaseUrl, logError)
     : openRedisBackend(redisUrl, logError));
-  const queues = {} as Record<Topic, OpenQueue>;
-  for (const topic of TOPICS) {
-    const onError = (error: Error) => logError(topic, error);
-    queues[topic] = await backend.openQueue(`${prefix}-${topic}`, { retryDelayMs: timing.retryDelayMs, onError });
+  try {
+    const queues = {} as Record<Topic, OpenQueue>;
+    for (const topic of TOPICS) {
+      const onError = (error: Error) => logError(topic, error);
+      queues[topic] = await backend.openQueue(`${prefix}-${topic}`, { retryDelayMs: timing.retryDelayMs, onError });
+    }
+    const onDeath = options.onDeath ?? ((error) => log.error({ err: error }, 'a queue worker is dead'));
+    return new BellQueues({ backend, queues, prefix, timing, log, logError, onDeath });
+  } catch (error) {
+    await backend.close();
+    throw error;
   }
-  const onDeath = options.onDeath ?? ((error) => log.error({ err: error }, 'a queue worker is dead'));
-  return new BellQueues({ backend, queues, prefix, timing, log, logError, onDeath });
 }
 
 class BellQueues implements Queues {

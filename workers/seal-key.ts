@@ -6,9 +6,11 @@
  * ALLOT_SEAL_KEY was set. A kept key that is lost cannot be made again: payloads sealed with it stay closed until they are purged.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Defect } from '#core/errors.ts';
 import { locateCluster, makeHome } from '#db/cluster.ts';
+import { hasCode, readIfThere } from '#db/postmaster.ts';
 import { type SealingKey, sealingKey } from '#db/seal.ts';
 import type { Environment } from './config.ts';
 import { ConfigError } from './config-problems.ts';
@@ -30,11 +32,12 @@ export async function loadSealingKeys(
 }
 
 async function readKept(path: string): Promise<SealingKey | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
   try {
-    return sealingKey((await readFile(path, 'utf8')).trim());
+    return sealingKey(text.trim());
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    if (error instanceof Error && 'code' in error) throw error;
+    if (!(error instanceof Defect)) throw error;
     throw new ConfigError([
       `${path}: is not a key of 32 bytes. Restore it from a backup, or set ALLOT_SEAL_KEY and move it away.`,
     ]);
@@ -49,7 +52,7 @@ async function makeKept(home: string, path: string): Promise<SealingKey> {
     // A link fails where the name is taken: whoever is first wins, and nobody reads half a key.
     await link(draft, path);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (!hasCode(error, 'EEXIST')) throw error;
   } finally {
     await rm(draft, { force: true });
   }

@@ -23,7 +23,8 @@ import type { OpenChannel, WorkerContext } from './context.ts';
 
 type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string };
 
-const COLLECT_AFTER_MS = 500;
+const COLLECT_AFTER_MS = 100;
+const COLLECT_WAIT_MS_MAX = 10_000;
 const LEASE_MS = 30_000;
 /** First waits, at random below; they double with each failure of the listing. */
 const STALE_BACK_OFF_S = 0.02;
@@ -218,7 +219,8 @@ async function collectOne(context: WorkerContext, channel: OpenChannel, attempt:
   }
   try {
     const result = await channel.connection.collect(attempt.ticket ?? '', attempt.itemCount, signal);
-    if (!result.done) return await again(COLLECT_AFTER_MS);
+    // A ticket is asked for ever less often, the longer it takes.
+    if (!result.done) return await again(Math.min(COLLECT_WAIT_MS_MAX, Math.max(COLLECT_AFTER_MS, (context.now() - attempt.createdAt) / 2)));
     const outcomes = attempt.items.map((item): Settled => result.outcomes[item.wireIndex] ?? { kind: 'unknown', why: 'the result does not name it' });
     await settle(context, channel, attempt, outcomes);
     context.ringLater({ topic: 'push', key: channel.id }, 0);
@@ -226,6 +228,6 @@ async function collectOne(context: WorkerContext, channel: OpenChannel, attempt:
     if (error instanceof Rejected) return settleUnknown(context, channel, attempt, `its ticket is lost: ${error.message}`);
     const why = error instanceof Error ? error.message : String(error);
     context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'ticket could not be asked for');
-    await again(error instanceof Throttled ? Math.max(1, error.retryAt - context.now()) : 5 * COLLECT_AFTER_MS);
+    await again(error instanceof Throttled ? Math.max(1, error.retryAt - context.now()) : 20 * COLLECT_AFTER_MS);
   }
 }

@@ -42,9 +42,10 @@ export function readYaml(text: string, name: string): YamlSource {
     document.errors.some(({ code }) => code !== 'DUPLICATE_KEY') || problems.some(({ isFatal }) => isFatal);
   const converted = isBroken ? { data: undefined, problem: undefined } : toData(document);
   const end = text.trimEnd().length;
+  const all = converted.problem === undefined ? problems : [...problems, converted.problem];
   return {
     data: converted.data,
-    problems: converted.problem === undefined ? problems : [...problems, converted.problem],
+    problems: all.map((problem) => ({ ...problem, offset: Math.min(problem.offset, end) })),
     offsetOf: (path, at) => Math.min(offsetOf(document, path, at), end),
     textOf: (path) => {
       const node = document.getIn(path, true);
@@ -138,7 +139,7 @@ function resolved(document: YamlDocument, node: unknown): Node | undefined {
 }
 
 function keyNodeOf(document: YamlDocument, path: YamlPath): Node | undefined {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const parent: unknown = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   const block = resolved(document, parent);
   if (!isMap(block)) return undefined;
   const pair = block.items.find(({ key }) => isScalar(key) && key.value === path.at(-1));

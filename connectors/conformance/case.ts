@@ -11,6 +11,8 @@ export type ConformanceCase = {
   readonly skipWhen?: (capabilities: Capabilities, webhook: WebhookFacts) => string | null;
   /** Played on the first seed alone: it is about size, and slow. */
   readonly once?: true;
+  /** It looks at the whole process, so no other case may play at the same time. */
+  readonly alone?: true;
   readonly play: (stage: Stage) => Promise<void>;
 };
 
@@ -47,8 +49,11 @@ export const needsPolling = ({ orderPolling }: Capabilities): string | null => l
 
 export const needsOpenOrders = ({ openOrders }: Capabilities): string | null => lacks(openOrders, 'openOrders');
 
-export const needsListings = ({ discoverListings }: Capabilities): string | null => lacks(discoverListings, 'discoverListings');
+export const needsListings = ({ discoverListings }: Capabilities): string | null =>
+  lacks(discoverListings, 'discoverListings');
 
-export const needsLocations = ({ discoverLocations }: Capabilities): string | null => lacks(discoverLocations, 'discoverLocations');
+export const needsLocations = ({ discoverLocations }: Capabilities): string | null =>
+  lacks(discoverLocations, 'discoverLocations');
 
-export const needsSubscriptions = ({ subscriptions }: Capabilities): string | null => lacks(subscriptions, 'subscriptions');
+export const needsSubscriptions = ({ subscriptions }: Capabilities): string | null =>
+  lacks(subscriptions, 'subscriptions');

@@ -16,7 +16,8 @@ const FAULT_CODES: ReadonlySet<string> = new Set<FaultCode>([
   'defect',
 ]);
 
-const sayError = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+const sayError = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 
 /** The fault that `call` ends in; any of `codes` will do. Fails on an answer, and on an error that is no fault. */
 export async function expectFault(call: () => unknown, codes: readonly FaultCode[], when: string): Promise<Fault> {
@@ -24,7 +25,8 @@ export async function expectFault(call: () => unknown, codes: readonly FaultCode
   try {
     answer = await call();
   } catch (error) {
-    if (!isFault(error)) throw new AssertionError({ message: `${when}: expected a fault of core/errors.ts, got ${sayError(error)}` });
+    if (!isFault(error))
+      throw new AssertionError({ message: `${when}: expected a fault of core/errors.ts, got ${sayError(error)}` });
     ok(codes.includes(error.code), `${when}: expected ${codes.join(' or ')}, got ${error.code}: ${error.message}`);
     return error;
   }

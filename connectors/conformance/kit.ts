@@ -35,8 +35,15 @@ export type RunOptions = {
   readonly only?: readonly string[];
 };
 
-for (const { id, skipWhen } of CASES) assert(!MINIMUM.has(id) || skipWhen === undefined, `the minimum case ${id} can be skipped`);
-for (const id of MINIMUM) assert(CASES.some((one) => one.id === id), `the minimum case ${id} is gone`);
+for (const { id, skipWhen } of CASES)
+  assert(!MINIMUM.has(id) || skipWhen === undefined, `the minimum case ${id} can be skipped`);
+for (const id of MINIMUM)
+  assert(
+    CASES.some((one) => one.id === id),
+    `the minimum case ${id} is gone`,
+  );
+
+const SIDE_BY_SIDE = 6;
 
 const sayError = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -63,42 +70,53 @@ async function readCapabilities({ connector, start }: ConformanceSubject) {
   }
 }
 
-export async function run(subject: ConformanceSubject, { seeds, onCase, only }: RunOptions): Promise<ConformanceReport> {
-  const capabilities = await readCapabilities(subject);
-  const results: { id: string; result: CaseResult }[] = [];
-  for (const one of CASES) {
-    if (only !== undefined && !only.includes(one.id)) continue;
-    const id = subject.variant === '' ? one.id : `${subject.variant}/${one.id}`;
-    const why = one.skipWhen?.(capabilities, subject.webhook) ?? null;
-    const result: CaseResult = why === null ? await playSeeds(subject, one, seeds) : { kind: 'skipped', why };
-    results.push({ id, result });
-    onCase?.(id, result);
-  }
+/** `work` on each of `list`, so many side by side; what it gives, in the order of the list. Cases wait more than they compute. */
+async function mapSideBySide<T, R>(list: readonly T[], width: number, work: (value: T) => Promise<R>): Promise<R[]> {
+  const results = new Map<number, R>();
+  const queue = list.entries();
+  const takeNext = async (): Promise<void> => {
+    for (const [index, value] of queue) results.set(index, await work(value));
+  };
+  await Promise.all(Array.from({ length: width }, takeNext));
+  return list.flatMap((_, index) => results.get(index) ?? []);
+}
+
+type Played = { readonly id: string; readonly result: CaseResult };
+
+function createReport(connector: string, seeds: number, played: readonly Played[]): ConformanceReport {
   return {
-    connector: subject.connector.name,
-    cases: results.length,
-    passed: results.filter(({ result }) => result.kind === 'passed').length,
-    failed: results.filter(({ result }) => result.kind === 'failed').length,
-    skipped: results.flatMap(({ id, result }) => (result.kind === 'skipped' ? [{ id, why: result.why }] : [])),
-    failures: results.flatMap(({ id, result }) =>
+    connector,
+    cases: played.length,
+    passed: played.filter(({ result }) => result.kind === 'passed').length,
+    failed: played.filter(({ result }) => result.kind === 'failed').length,
+    skipped: played.flatMap(({ id, result }) => (result.kind === 'skipped' ? [{ id, why: result.why }] : [])),
+    failures: played.flatMap(({ id, result }) =>
       result.kind === 'failed' ? [{ id, seed: result.seed, message: result.message }] : [],
     ),
     seeds,
   };
 }
 
-/** Every subject of one connector, added up. */
-export async function runAll(subjects: readonly ConformanceSubject[], options: RunOptions): Promise<ConformanceReport> {
-  const reports: ConformanceReport[] = [];
-  for (const subject of subjects) reports.push(await run(subject, options));
-  const sum = (count: (report: ConformanceReport) => number): number => reports.reduce((total, report) => total + count(report), 0);
-  return {
-    connector: subjects[0]?.connector.name ?? '',
-    cases: sum((report) => report.cases),
-    passed: sum((report) => report.passed),
-    failed: sum((report) => report.failed),
-    skipped: reports.flatMap((report) => report.skipped),
-    failures: reports.flatMap((report) => report.failures),
-    seeds: options.seeds,
+async function playCases(subject: ConformanceSubject, { seeds, onCase, only }: RunOptions): Promise<Played[]> {
+  const capabilities = await readCapabilities(subject);
+  const chosen = CASES.filter(({ id }) => only?.includes(id) ?? true);
+  const play = async (one: ConformanceCase): Promise<Played> => {
+    const id = subject.variant === '' ? one.id : `${subject.variant}/${one.id}`;
+    const why = one.skipWhen?.(capabilities, subject.webhook) ?? null;
+    const result: CaseResult = why === null ? await playSeeds(subject, one, seeds) : { kind: 'skipped', why };
+    onCase?.(id, result);
+    return { id, result };
   };
+  const together = chosen.filter(({ alone }) => alone !== true);
+  const apart = chosen.filter(({ alone }) => alone === true);
+  return [...(await mapSideBySide(together, SIDE_BY_SIDE, play)), ...(await mapSideBySide(apart, 1, play))];
+}
+
+/** The subjects of one connector, their cases added up. */
+export async function run(subjects: readonly ConformanceSubject[], options: RunOptions): Promise<ConformanceReport> {
+  const [first] = subjects;
+  assert(first !== undefined, 'there is a subject to run');
+  const played: Played[] = [];
+  for (const subject of subjects) played.push(...(await playCases(subject, options)));
+  return createReport(first.connector.name, options.seeds, played);
 }

@@ -34,7 +34,8 @@ export async function openReceiver(): Promise<Receiver> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhooks`,
     requests,
-    waitFor: (count) => until(() => (requests.length >= count ? requests : null), `${count} webhooks, ${requests.length} came`),
+    waitFor: (count) =>
+      until(() => (requests.length >= count ? requests : null), `${count} webhooks, ${requests.length} came`),
     async close() {
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());

@@ -38,6 +38,7 @@ export type Stage = {
   readonly control: SandboxControl;
   readonly connection: ChannelConnection;
   readonly signal: AbortSignal;
+  readonly secrets: Readonly<Record<string, string>>;
   /** SKUs of the catalogue, all with 20 to 60 units at one location. */
   readonly skus: readonly string[];
   /** A whole number, both ends included. */
@@ -86,7 +87,10 @@ export async function discoverAll(connection: ChannelConnection, signal: AbortSi
   const found: DiscoveredListing[] = [];
   let cursor: string | null = null;
   do {
-    const page: Awaited<ReturnType<ChannelConnection['discoverListings']>> = await connection.discoverListings(cursor, signal);
+    const page: Awaited<ReturnType<ChannelConnection['discoverListings']>> = await connection.discoverListings(
+      cursor,
+      signal,
+    );
     found.push(...page.listings);
     cursor = page.cursor;
   } while (cursor !== null);
@@ -128,6 +132,7 @@ async function build(subject: ConformanceSubject, bench: Bench, seed: number, op
     seed,
     subject,
     control,
+    secrets: bench.secrets,
     skus,
     int,
     open,
@@ -181,7 +186,11 @@ function createReaders({ connection, control, signal }: Pick<Stage, 'connection'
 }
 
 /** Plays `act` on a fresh stage and clears it away. */
-export async function playOn(subject: ConformanceSubject, seed: number, act: (stage: Stage) => Promise<void>): Promise<void> {
+export async function playOn(
+  subject: ConformanceSubject,
+  seed: number,
+  act: (stage: Stage) => Promise<void>,
+): Promise<void> {
   const bench = await subject.start();
   const opened: ChannelConnection[] = [];
   const receivers: Receiver[] = [];

@@ -49,7 +49,8 @@ const PLACEHOLDER = '@@conformance@@';
 function assign(document: unknown, path: readonly (string | number)[]): unknown {
   const [key, ...rest] = path;
   if (key === undefined) return PLACEHOLDER;
-  if (Array.isArray(document)) return document.map((value, index) => (index === key ? assign(value, rest) : (value as unknown)));
+  if (Array.isArray(document))
+    return document.map((value, index) => (index === key ? assign(value, rest) : (value as unknown)));
   const fields = document as Readonly<Record<string, unknown>>;
   return { ...fields, [key]: assign(fields[key], rest) };
 }

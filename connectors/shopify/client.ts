@@ -10,7 +10,7 @@
 import '@shopify/shopify-api/adapters/node';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
-  type ApiVersion,
+  ApiVersion,
   GraphqlQueryError,
   HttpResponseError,
   HttpThrottlingError,
@@ -21,9 +21,9 @@ import {
 } from '@shopify/shopify-api';
 import { setAbstractFetchFunc } from '@shopify/shopify-api/runtime';
 import { z } from 'zod';
-import { Credential, Defect, Fault, Transient, Uncertain } from '#core/errors.ts';
+import { Credential, Defect, Uncertain } from '#core/errors.ts';
 import type { ConnectorContext } from '../connector.ts';
-import { openBudget } from './budget.ts';
+import { type Budget, openBudget } from './budget.ts';
 import { type Call, type Cost, type Failure, faultOf } from './faults.ts';
 import type { ShopifySettings } from './settings.ts';
 
@@ -47,7 +47,12 @@ export type ShopifyClient = {
 };
 
 /** The call that a fetch of the SDK belongs to; `thrown` keeps the error of which the SDK leaves only the message. */
-type Line = { readonly fetch: typeof fetch; readonly settings: ShopifySettings; readonly signal: AbortSignal; thrown: unknown };
+type Line = {
+  readonly fetch: typeof fetch;
+  readonly settings: ShopifySettings;
+  readonly signal: AbortSignal;
+  thrown: unknown;
+};
 
 const lines = new AsyncLocalStorage<Line>();
 
@@ -58,7 +63,10 @@ async function fetchOnLine(input: string | URL | globalThis.Request, init?: Requ
   const origin = `https://${line.settings.shop}`;
   if (url.origin !== origin) throw new Defect(`the Shopify SDK called ${url.origin} on the line of ${origin}`);
   try {
-    return await line.fetch(`${line.settings.endpoint ?? origin}${url.pathname}${url.search}`, { ...init, signal: line.signal });
+    return await line.fetch(`${line.settings.endpoint ?? origin}${url.pathname}${url.search}`, {
+      ...init,
+      signal: line.signal,
+    });
   } catch (error) {
     line.thrown = error;
     throw error;
@@ -94,31 +102,30 @@ function failureOf(error: unknown, thrown: unknown): Failure {
     const graphQLErrors = errors.map((each) => ({ message: each.message, code: each.extensions?.code ?? null }));
     return { ...nothing, status: 200, graphQLErrors, cost: costOf(body?.extensions) };
   }
-  if (error instanceof HttpThrottlingError) return { ...nothing, status: 429, retryAfterS: error.response.retryAfter ?? null };
-  if (error instanceof HttpResponseError) return { ...nothing, status: error.response.code };
+  if (error instanceof HttpThrottlingError)
+    return { ...nothing, status: 429, retryAfterS: error.response.retryAfter ?? null };
+  if (error instanceof HttpResponseError) return { ...nothing, status: Number(error.response.code) };
   return { ...nothing, thrown: thrown ?? error };
 }
 
 type TokenSource = {
-  token(): Promise<string>;
-  /** Shopify answered 401 to this token: says what that means. */
-  refused(fault: Fault): Fault;
-  accepted(): void;
+  readonly token: () => Promise<string>;
+  /** Shopify answered 401 to this token: the next call asks for a new one. */
+  readonly refused: () => void;
 };
 
 /** A static token, read anew at each call so that a changed secret is used at once. */
 const staticToken = (context: ConnectorContext): TokenSource => ({
   token: () => Promise.resolve(context.secret('ACCESS_TOKEN')),
-  refused: (fault) => fault,
-  accepted: () => undefined,
+  refused: () => undefined,
 });
 
-/** Sends; `refused` may say more of a 401 than its status does. */
+/** Sends; `refused` hears of a 401. */
 type Ask = <T>(call: Call, signal: AbortSignal, send: () => Promise<T>, refused?: TokenSource['refused']) => Promise<T>;
 
 /** Client credentials: a token for a day, fetched when needed by all callers together. */
 function grantedToken(shopify: Shopify, settings: ShopifySettings, context: ConnectorContext, ask: Ask): TokenSource {
-  let granted: { readonly token: string; readonly expiresAt: number; isProven: boolean } | null = null;
+  let granted: { readonly token: string; readonly expiresAt: number } | null = null;
   let fetching: Promise<string> | null = null;
 
   const fetchToken = async (): Promise<string> => {
@@ -130,28 +137,32 @@ function grantedToken(shopify: Shopify, settings: ShopifySettings, context: Conn
       throw new Credential(`${settings.shop} grants no access token: ${fix}`, error);
     });
     if (session.accessToken === undefined) throw new Credential(`${settings.shop} granted an empty access token`);
-    granted = { token: session.accessToken, expiresAt: session.expires?.getTime() ?? Number.POSITIVE_INFINITY, isProven: false };
+    granted = {
+      token: session.accessToken,
+      expiresAt: session.expires?.getTime() ?? Number.POSITIVE_INFINITY,
+    };
     return granted.token;
   };
 
   return {
     token() {
-      if (granted !== null && context.now() < granted.expiresAt - TOKEN_MARGIN_MS) return Promise.resolve(granted.token);
+      if (granted !== null && context.now() < granted.expiresAt - TOKEN_MARGIN_MS)
+        return Promise.resolve(granted.token);
       fetching ??= fetchToken().finally(() => {
         fetching = null;
       });
       return fetching;
     },
-    accepted() {
-      if (granted !== null) granted.isProven = true;
-    },
-    refused(fault) {
-      const wasProven = granted?.isProven === true;
+    refused() {
       granted = null;
-      return wasProven ? new Transient(`the token of ${settings.shop} ended early; the next call fetches a new one`, fault) : fault;
     },
   };
 }
+
+const API_VERSIONS: Readonly<Record<ShopifySettings['apiVersion'], ApiVersion>> = {
+  '2026-07': ApiVersion.July26,
+  '2026-10': ApiVersion.October26,
+};
 
 function openSdk(settings: ShopifySettings, context: ConnectorContext): Shopify {
   const isGranted = settings.auth === 'clientCredentials';
@@ -160,7 +171,7 @@ function openSdk(settings: ShopifySettings, context: ConnectorContext): Shopify 
     apiSecretKey: isGranted ? context.secret('CLIENT_SECRET') : 'static-token',
     // Asked for by the SDK and used by its OAuth pages alone, which we have none of.
     hostName: 'allot.invalid',
-    apiVersion: settings.apiVersion as ApiVersion,
+    apiVersion: API_VERSIONS[settings.apiVersion],
     isEmbeddedApp: false,
     logger: { level: LogSeverity.Warning, log: (_severity, message) => context.log.warn({}, message) },
   });
@@ -170,25 +181,24 @@ const operationOf = (document: string): string => /^(?:query|mutation) (\w+)/.ex
 
 /** Runs what the SDK sends on the caller's line and turns what it throws into a fault. */
 const askOn =
-  (settings: ShopifySettings, context: ConnectorContext, learn: (call: Call, cost: Cost | null) => void): Ask =>
+  (settings: ShopifySettings, context: ConnectorContext, budget: Budget): Ask =>
   async (call, signal, send, refused) => {
     const line: Line = { fetch: context.fetch, settings, signal, thrown: null };
     try {
       return await lines.run(line, send);
     } catch (error) {
-      if (error instanceof Fault) throw error;
       const failure = failureOf(error, line.thrown);
       const at = { ...call, now: context.now() };
-      learn(at, failure.cost);
-      const fault = faultOf(failure, at);
-      throw failure.status === 401 && refused !== undefined ? refused(fault) : fault;
+      budget.learn(at.operation, failure.cost, at.now);
+      if (failure.status === 401) refused?.();
+      throw faultOf(failure, at);
     }
   };
 
 export function openClient(settings: ShopifySettings, context: ConnectorContext): ShopifyClient {
   const shopify = openSdk(settings, context);
   const budget = openBudget();
-  const ask = askOn(settings, context, (call, cost) => budget.learn(call.operation, cost, call.now));
+  const ask = askOn(settings, context, budget);
   const tokens = settings.auth === 'token' ? staticToken(context) : grantedToken(shopify, settings, context, ask);
   const warned = new Set<string>();
 
@@ -197,7 +207,10 @@ export function openClient(settings: ShopifySettings, context: ConnectorContext)
     const served = String(headers['X-Shopify-Api-Version'] ?? settings.apiVersion);
     if (served === settings.apiVersion || warned.has(served)) return;
     warned.add(served);
-    context.log.warn({ asked: settings.apiVersion, served }, 'Shopify serves another API version than the one asked for');
+    context.log.warn(
+      { asked: settings.apiVersion, served },
+      'Shopify serves another API version than the one asked for',
+    );
   };
 
   async function call<T>(kind: Call['kind'], request: Request<T>, callerSignal: AbortSignal): Promise<T> {
@@ -214,7 +227,6 @@ export function openClient(settings: ShopifySettings, context: ConnectorContext)
     const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
     const send = () => client.request(request.document, { variables: { ...request.variables }, retries: 0, signal });
     const answer = await ask(known, signal, send, tokens.refused);
-    tokens.accepted();
     budget.learn(known.operation, costOf(answer.extensions), context.now());
     watchVersion(answer.headers ?? {});
     const parsed = request.answer.safeParse(answer.data);

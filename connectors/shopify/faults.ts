@@ -35,7 +35,12 @@ export type Failure = {
   readonly message: string;
 };
 
-export type Call = { readonly kind: 'read' | 'write'; readonly operation: string; readonly shop: string; readonly now: Instant };
+export type Call = {
+  readonly kind: 'read' | 'write';
+  readonly operation: string;
+  readonly shop: string;
+  readonly now: Instant;
+};
 
 /** Shopify's advised least wait. */
 const WAIT_MS_MIN = 1_000;
@@ -49,7 +54,14 @@ const CREDENTIAL_STATUSES: Readonly<Record<number, string>> = {
 };
 
 /** Errors of the network before a byte could have reached Shopify. */
-const NOTHING_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+const NOTHING_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
 
 /** When a bucket that holds too little will pay `requested`, at the earliest in a second. */
 export function payableAt(requested: number, available: number, restoreRate: number, now: Instant): Instant {
@@ -63,7 +75,10 @@ function throttled(failure: Failure, call: Call): Throttled {
     const { requestedQueryCost, throttleStatus } = failure.cost;
     const { currentlyAvailable, maximumAvailable, restoreRate } = throttleStatus;
     const retryAt = payableAt(requestedQueryCost, currentlyAvailable, restoreRate, call.now);
-    return new Throttled(`${what}: it costs ${requestedQueryCost}, ${currentlyAvailable} of ${maximumAvailable} points are left`, retryAt);
+    return new Throttled(
+      `${what}: it costs ${requestedQueryCost}, ${currentlyAvailable} of ${maximumAvailable} points are left`,
+      retryAt,
+    );
   }
   return new Throttled(what, call.now + Math.max(WAIT_MS_MIN, (failure.retryAfterS ?? 0) * 1_000));
 }
@@ -80,9 +95,12 @@ const codesOf = (thrown: unknown): readonly string[] => {
 function networkFault(failure: Failure, call: Call): Fault {
   const { thrown } = failure;
   const message = `${call.operation} at ${call.shop}: ${thrown instanceof Error ? thrown.message : failure.message}`;
-  if (call.kind === 'read') return thrown instanceof Fault && thrown.code !== 'uncertain' ? thrown : new Transient(message, thrown);
+  if (call.kind === 'read')
+    return thrown instanceof Fault && thrown.code !== 'uncertain' ? thrown : new Transient(message, thrown);
   if (thrown instanceof Fault) return thrown;
-  return codesOf(thrown).some((code) => NOTHING_SENT.has(code)) ? new Transient(message, thrown) : new Uncertain(message, thrown);
+  return codesOf(thrown).some((code) => NOTHING_SENT.has(code))
+    ? new Transient(message, thrown)
+    : new Uncertain(message, thrown);
 }
 
 function graphqlFault(failure: Failure, call: Call): Fault {
@@ -90,7 +108,9 @@ function graphqlFault(failure: Failure, call: Call): Fault {
   const messages = failure.graphQLErrors.map((error) => error.message).join('; ');
   if (codes.includes('THROTTLED')) return throttled(failure, call);
   if (codes.includes('ACCESS_DENIED') || codes.includes('SHOP_INACTIVE')) {
-    return new Credential(`${call.operation} at ${call.shop}: ${messages}; grant the app the scope it names and install it again`);
+    return new Credential(
+      `${call.operation} at ${call.shop}: ${messages}; grant the app the scope it names and install it again`,
+    );
   }
   if (codes.includes('INTERNAL_SERVER_ERROR') || codes.includes('TIMEOUT')) return unclear(call, messages);
   return new Defect(`${call.shop} refuses ${call.operation} as it is written: ${messages} (${codes.join(', ')})`);

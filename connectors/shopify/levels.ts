@@ -15,7 +15,7 @@ import type { ShopifyClient } from './client.ts';
 import { ITEMS_PER_READ, LEVELS, LEVELS_PER_PAGE, LOCATION_LEVELS, LOCATIONS } from './documents.ts';
 import { isGid } from './gid.ts';
 
-const pageInfo = z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() });
+const pageInfoSchema = z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() });
 
 const levelFields = {
   isActive: z.boolean(),
@@ -46,19 +46,27 @@ const itemSchema = z.object({
 
 const walkAnswer = z.object({
   location: z
-    .object({ inventoryLevels: z.object({ nodes: z.array(z.object({ ...levelFields, item: itemSchema })), pageInfo }) })
+    .object({
+      inventoryLevels: z.object({
+        nodes: z.array(z.object({ ...levelFields, item: itemSchema })),
+        pageInfo: pageInfoSchema,
+      }),
+    })
     .nullable(),
 });
 
 const locationSchema = z.object({ id: z.string(), name: z.string(), isActive: z.boolean() });
-const locationsAnswer = z.object({ locations: z.object({ nodes: z.array(locationSchema), pageInfo }) });
+const locationsAnswer = z.object({ locations: z.object({ nodes: z.array(locationSchema), pageInfo: pageInfoSchema }) });
 
-type Level = { readonly isActive: boolean; readonly quantities: readonly { readonly name: string; readonly quantity: number }[] };
+type Level = {
+  readonly isActive: boolean;
+  readonly quantities: readonly { readonly name: string; readonly quantity: number }[];
+};
 type Item = z.infer<typeof itemSchema>;
 
 /** The inventory item behind a listing. Throws Rejected for a key that discovery did not make. */
 export function inventoryItemOf(key: ListingKey): string {
-  const item = key.data['inventoryItemId'];
+  const item = key.data.inventoryItemId;
   if (item !== undefined && isGid('InventoryItem', item)) return item;
   throw new Rejected(`listing ${key.listingRef} has no inventory item`, {
     field: 'data.inventoryItemId',
@@ -69,12 +77,27 @@ export function inventoryItemOf(key: ListingKey): string {
 
 type Ref = { readonly listingRef: string; readonly locationRef: string };
 
-const absent = (ref: Ref, asOf: Instant): Observation => ({ ...ref, state: 'missing', sellable: 0, shown: 0, reserved: null, asOf });
+const absent = (ref: Ref, asOf: Instant): Observation => ({
+  ...ref,
+  state: 'missing',
+  sellable: 0,
+  shown: 0,
+  reserved: null,
+  asOf,
+});
 
 function observationOf(ref: Ref, level: Level, state: Observation['state'], asOf: Instant): Observation {
-  const quantityOf = (name: string): number | null => level.quantities.find((each) => each.name === name)?.quantity ?? null;
+  const quantityOf = (name: string): number | null =>
+    level.quantities.find((each) => each.name === name)?.quantity ?? null;
   const shown = quantityOf('available') ?? 0;
-  return { ...ref, state, sellable: state === 'tracked' ? Math.max(0, shown) : 0, shown, reserved: quantityOf('committed'), asOf };
+  return {
+    ...ref,
+    state,
+    sellable: state === 'tracked' ? Math.max(0, shown) : 0,
+    shown,
+    reserved: quantityOf('committed'),
+    asOf,
+  };
 }
 
 const stateOf = (isTracked: boolean, level: Level): Observation['state'] => {
@@ -97,8 +120,9 @@ async function observeAt(
     const ref = { listingRef: key.listingRef, locationRef };
     const item = items.get(inventoryItemOf(key));
     const level = item?.inventoryLevel;
-    if (item === undefined || level === null || level === undefined) return [key.listingRef, absent(ref, call.asOf)] as const;
-    const isTracked = item.tracked === true && key.data['requiresComponents'] !== 'true';
+    if (item === undefined || level === null || level === undefined)
+      return [key.listingRef, absent(ref, call.asOf)] as const;
+    const isTracked = item.tracked === true && key.data.requiresComponents !== 'true';
     return [key.listingRef, observationOf(ref, level, stateOf(isTracked, level), call.asOf)] as const;
   });
   return new Map(observed);
@@ -126,31 +150,48 @@ export async function observe(
   });
 }
 
-export async function discoverLocations(client: ShopifyClient, signal: AbortSignal): Promise<readonly DiscoveredLocation[]> {
+export async function discoverLocations(
+  client: ShopifyClient,
+  signal: AbortSignal,
+): Promise<readonly DiscoveredLocation[]> {
   const found: DiscoveredLocation[] = [];
   for (let after: string | null = null; ; ) {
-    const { locations } = await client.read({ document: LOCATIONS, variables: { after }, answer: locationsAnswer }, signal);
-    found.push(...locations.nodes.map(({ id, name, isActive }) => ({ locationRef: id, name, active: isActive })));
-    if (!locations.pageInfo.hasNextPage) return found;
-    after = locations.pageInfo.endCursor;
+    const page: z.infer<typeof locationsAnswer> = await client.read(
+      { document: LOCATIONS, variables: { after }, answer: locationsAnswer },
+      signal,
+    );
+    const { nodes, pageInfo } = page.locations;
+    found.push(...nodes.map(({ id, name, isActive }) => ({ locationRef: id, name, active: isActive })));
+    if (!pageInfo.hasNextPage) return found;
+    after = pageInfo.endCursor;
   }
 }
 
 /** A walk over all levels: the locations still to come, the first of them being walked from `after`. */
 const cursorSchema = z.strictObject({ locations: z.array(z.string()).min(1), after: z.string().nullable() });
 
-type Walked = { readonly ref: Ref; readonly item: Item; readonly variant: z.infer<typeof variantSchema>; readonly level: Level };
+type Walked = {
+  readonly ref: Ref;
+  readonly item: Item;
+  readonly variant: z.infer<typeof variantSchema>;
+  readonly level: Level;
+};
 
 function openCursor(cursor: string): z.infer<typeof cursorSchema> {
   try {
     return cursorSchema.parse(JSON.parse(cursor));
   } catch (error) {
-    throw new Rejected('the cursor of this walk is not one of ours', { field: 'cursor', value: cursor, fix: 'start the walk anew' }, error);
+    throw new Rejected(
+      'the cursor of this walk is not one of ours',
+      { field: 'cursor', value: cursor, fix: 'start the walk anew' },
+      error,
+    );
   }
 }
 
 async function walk(client: ShopifyClient, cursor: string | null, signal: AbortSignal) {
-  const active = async () => (await discoverLocations(client, signal)).filter((each) => each.active).map((each) => each.locationRef);
+  const active = async () =>
+    (await discoverLocations(client, signal)).filter((each) => each.active).map((each) => each.locationRef);
   const { locations, after } = cursor === null ? { locations: await active(), after: null } : openCursor(cursor);
   const [here, ...rest] = locations;
   if (here === undefined) return { levels: [], cursor: null };
@@ -158,9 +199,15 @@ async function walk(client: ShopifyClient, cursor: string | null, signal: AbortS
   const { location } = await client.read({ document: LOCATION_LEVELS, variables, answer: walkAnswer }, signal);
   const page = location?.inventoryLevels;
   const levels = (page?.nodes ?? []).flatMap(({ item, ...level }): Walked[] =>
-    (item.variants?.nodes ?? []).map((variant) => ({ ref: { listingRef: variant.id, locationRef: here }, item, variant, level })),
+    (item.variants?.nodes ?? []).map((variant) => ({
+      ref: { listingRef: variant.id, locationRef: here },
+      item,
+      variant,
+      level,
+    })),
   );
-  if (page?.pageInfo.hasNextPage === true) return { levels, cursor: JSON.stringify({ locations, after: page.pageInfo.endCursor }) };
+  if (page?.pageInfo.hasNextPage === true)
+    return { levels, cursor: JSON.stringify({ locations, after: page.pageInfo.endCursor }) };
   return { levels, cursor: rest.length === 0 ? null : JSON.stringify({ locations: rest, after: null }) };
 }
 
@@ -168,7 +215,12 @@ const walkedState = ({ item, variant, level }: Walked): Observation['state'] =>
   stateOf(item.tracked && !variant.requiresComponents, level);
 
 /** A page of all levels at the active locations. `now` is the moment before the read. */
-export async function scanLevels(client: ShopifyClient, cursor: string | null, now: Instant, signal: AbortSignal): Promise<ScanPage> {
+export async function scanLevels(
+  client: ShopifyClient,
+  cursor: string | null,
+  now: Instant,
+  signal: AbortSignal,
+): Promise<ScanPage> {
   const page = await walk(client, cursor, signal);
   const observations = page.levels.map((each) => observationOf(each.ref, each.level, walkedState(each), now));
   return { observations, cursor: page.cursor };

@@ -25,12 +25,21 @@ export type LineFacts = {
   readonly isOrderCancelled: boolean;
 };
 
-export type LineTotals = { readonly ordered: number; readonly cancelled: number; readonly shipped: number; readonly returned: number };
+export type LineTotals = {
+  readonly ordered: number;
+  readonly cancelled: number;
+  readonly shipped: number;
+  readonly returned: number;
+};
 
 /** `path` names the line in the document, `fields` Shopify's own words for the two totals that can contradict `ordered`. */
-export type LinePlace = { readonly path: string; readonly fields: { readonly current: string; readonly shipped: string } };
+export type LinePlace = {
+  readonly path: string;
+  readonly fields: { readonly current: string; readonly shipped: string };
+};
 
-const FIX = 'read the order in the Shopify admin; allot takes its next state by itself, or drop this one with allot parked drop';
+const FIX =
+  'read the order in the Shopify admin; allot takes its next state by itself, or drop this one with allot parked drop';
 
 function refuseAbove(limit: number, value: number, field: string): void {
   if (value <= limit) return;

@@ -12,7 +12,15 @@ import type { Instant } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ConnectorLog, OrderPage } from '../connector.ts';
 import type { ShopifyClient } from './client.ts';
-import { MOVED_LINES, MOVEMENTS_PER_READ, ORDER, ORDER_LINES, ORDER_MOVEMENTS, ORDERS, ORDERS_PER_PAGE } from './documents.ts';
+import {
+  MOVED_LINES,
+  MOVEMENTS_PER_READ,
+  ORDER,
+  ORDER_LINES,
+  ORDER_MOVEMENTS,
+  ORDERS,
+  ORDERS_PER_PAGE,
+} from './documents.ts';
 import { lineTotals } from './order-totals.ts';
 
 /** Shopify stops paging at 25,000 objects; a walk starts anew at its watermark before that. */
@@ -22,7 +30,7 @@ const DAY_MS = 86_400_000;
 
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
 const quantity = z.number().int().nonnegative();
-const pageInfo = z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() });
+const pageInfoSchema = z.object({ hasNextPage: z.boolean(), endCursor: z.string().nullable() });
 const thing = z.object({ id: z.string() });
 
 const lineSchema = z.object({
@@ -42,21 +50,27 @@ const orderSchema = z.object({
   cancelledAt: instant.nullable(),
   displayFulfillmentStatus: z.string(),
   retailLocation: thing.nullable(),
-  lineItems: z.object({ nodes: z.array(lineSchema), pageInfo }),
+  lineItems: z.object({ nodes: z.array(lineSchema), pageInfo: pageInfoSchema }),
 });
 
-const ordersAnswer = z.object({ orders: z.object({ nodes: z.array(orderSchema), pageInfo }) });
+const ordersAnswer = z.object({ orders: z.object({ nodes: z.array(orderSchema), pageInfo: pageInfoSchema }) });
 const orderAnswer = z.object({ order: orderSchema.nullable() });
-const linesAnswer = z.object({ order: z.object({ lineItems: z.object({ nodes: z.array(lineSchema), pageInfo }) }).nullable() });
+const linesAnswer = z.object({
+  order: z.object({ lineItems: z.object({ nodes: z.array(lineSchema), pageInfo: pageInfoSchema }) }).nullable(),
+});
 const movementsAnswer = z.object({
-  order: z.object({ fulfillments: z.array(z.object({ id: z.string(), status: z.string() })), refunds: z.array(thing) }).nullable(),
+  order: z
+    .object({ fulfillments: z.array(z.object({ id: z.string(), status: z.string() })), refunds: z.array(thing) })
+    .nullable(),
 });
 
 const movedLine = z.object({ quantity: quantity.nullable(), lineItem: thing, restockType: z.string().optional() });
-const movedLines = z.object({ nodes: z.array(movedLine), pageInfo });
+const movedLines = z.object({ nodes: z.array(movedLine), pageInfo: pageInfoSchema });
 const movedAnswer = z.object({
   nodes: z.array(
-    z.object({ id: z.string(), fulfillmentLineItems: movedLines.optional(), refundLineItems: movedLines.optional() }).nullable(),
+    z
+      .object({ id: z.string(), fulfillmentLineItems: movedLines.optional(), refundLineItems: movedLines.optional() })
+      .nullable(),
   ),
 });
 
@@ -154,7 +168,8 @@ async function wholeOrder(client: ShopifyClient, head: Head, signal: AbortSignal
     locationRef: head.retailLocation?.id ?? null,
     obligations: [],
     lines: lines.map((line, index) => {
-      const moved = movements === null ? undefined : (movements.get(line.id) ?? { shipped: 0, returned: 0, unclear: 0 });
+      const moved =
+        movements === null ? undefined : (movements.get(line.id) ?? { shipped: 0, returned: 0, unclear: 0 });
       const facts = {
         ordered: line.quantity,
         current: line.currentQuantity,
@@ -165,7 +180,7 @@ async function wholeOrder(client: ShopifyClient, head: Head, signal: AbortSignal
         isOrderCancelled: head.cancelledAt !== null,
       };
       const fields = { current: 'currentQuantity', shipped: 'fulfilled' };
-      const totals = lineTotals(facts, { path: `${head.id} lineItems[${index}]`, fields });
+      const totals = lineTotals(facts, { path: `${head.id} lineItems.${index}`, fields });
       return { lineRef: line.id, listingRef: line.variant?.id ?? null, skuHint: line.sku, ...totals };
     }),
   };
@@ -174,10 +189,14 @@ async function wholeOrder(client: ShopifyClient, head: Head, signal: AbortSignal
 export async function hydrateOrder(client: ShopifyClient, orderRef: string, signal: AbortSignal): Promise<OrderState> {
   const { order } = await client.read({ document: ORDER, variables: { id: orderRef }, answer: orderAnswer }, signal);
   if (order === null) throw gone(orderRef);
-  return await wholeOrder(client, order, signal);
+  return wholeOrder(client, order, signal);
 }
 
-type Page = { readonly states: readonly OrderState[]; readonly newest: Instant; readonly pageInfo: z.infer<typeof pageInfo> };
+type Page = {
+  readonly states: readonly OrderState[];
+  readonly newest: Instant;
+  readonly pageInfo: z.infer<typeof pageInfoSchema>;
+};
 
 /** An order that cannot be is told to the log and left out: it must not hold up the orders behind it. */
 async function readPage(line: OrderSource, query: string, after: string | null, signal: AbortSignal): Promise<Page> {
@@ -189,7 +208,10 @@ async function readPage(line: OrderSource, query: string, after: string | null, 
       states.push(await wholeOrder(line.client, head, signal));
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;
-      line.log.warn({ order: head.id, field: error.field ?? '', value: error.value ?? '' }, `left out of the poll: ${error.message}`);
+      line.log.warn(
+        { order: head.id, field: error.field ?? '', value: error.value ?? '' },
+        `left out of the poll: ${error.message}`,
+      );
     }
   }
   const newest = orders.nodes.reduce((latest, head) => Math.max(latest, head.updatedAt), 0);
@@ -210,7 +232,11 @@ function openCursor(cursor: string): z.infer<typeof cursorSchema> {
   try {
     return cursorSchema.parse(JSON.parse(cursor));
   } catch (error) {
-    throw new Rejected('the poll cursor is not one of ours', { field: 'cursor', value: cursor, fix: FIX_CURSOR }, error);
+    throw new Rejected(
+      'the poll cursor is not one of ours',
+      { field: 'cursor', value: cursor, fix: FIX_CURSOR },
+      error,
+    );
   }
 }
 
@@ -219,7 +245,12 @@ export type PollRules = { readonly overlapMs: number; readonly historyDays: numb
 /** Shopify lists 60 days of orders unless the app has read_all_orders. */
 const LISTED_DAYS = 60;
 
-export async function pollOrders(line: OrderSource, cursor: string | null, rules: PollRules, signal: AbortSignal): Promise<OrderPage> {
+export async function pollOrders(
+  line: OrderSource,
+  cursor: string | null,
+  rules: PollRules,
+  signal: AbortSignal,
+): Promise<OrderPage> {
   const start = rules.now - rules.historyDays * DAY_MS;
   const at = cursor === null ? { since: start, after: null, newest: start, walked: 0 } : openCursor(cursor);
   const query = `updated_at:>='${new Date(at.since).toISOString()}'`;
@@ -230,7 +261,12 @@ export async function pollOrders(line: OrderSource, cursor: string | null, rules
   const pageOn = { since: at.since, after: pageInfo.endCursor, newest, walked };
   const walkAnew = { since: newest, after: null, newest, walked: 0 };
   // The next poll re-reads the overlap, but never from before where this one began.
-  const rest = { since: Math.max(at.since, Math.min(newest, rules.now) - rules.overlapMs), after: null, newest, walked: 0 };
+  const rest = {
+    since: Math.max(at.since, Math.min(newest, rules.now) - rules.overlapMs),
+    after: null,
+    newest,
+    walked: 0,
+  };
   if (!pageInfo.hasNextPage) return { orders: states, cursor: JSON.stringify(rest), complete: true, reachesBackTo };
   const next = walked >= ORDERS_PER_WALK && newest > at.since ? walkAnew : pageOn;
   return { orders: states, cursor: JSON.stringify(next), complete: false, reachesBackTo };
@@ -240,7 +276,12 @@ const isOpen = (order: OrderState): boolean => order.lines.some((line) => line.o
 
 export async function* openOrders(line: OrderSource, signal: AbortSignal): AsyncGenerator<readonly OrderState[]> {
   for (let after: string | null = null; ; ) {
-    const { states, pageInfo } = await readPage(line, 'status:open AND NOT fulfillment_status:fulfilled', after, signal);
+    const { states, pageInfo } = await readPage(
+      line,
+      'status:open AND NOT fulfillment_status:fulfilled',
+      after,
+      signal,
+    );
     yield states.filter(isOpen);
     if (!pageInfo.hasNextPage) return;
     after = pageInfo.endCursor;

@@ -76,7 +76,9 @@ type UserError = Payload['userErrors'][number];
 
 /** A UUID (version 5 in form) over the attempt and what it says: other variables can never meet an old key. */
 function keyOf(idempotencyKey: string, input: unknown): string {
-  const hex = createHash('sha256').update(`${idempotencyKey}|${JSON.stringify(input)}`).digest('hex');
+  const hex = createHash('sha256')
+    .update(`${idempotencyKey}|${JSON.stringify(input)}`)
+    .digest('hex');
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 0x3) | 0x8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
@@ -87,7 +89,10 @@ const pairOf = (entry: { readonly inventoryItemId: string; readonly locationId: 
 function entryOf(item: PushItem): Entry {
   const { wireQuantity, compareWith, listing } = item;
   const isQuantity = Number.isSafeInteger(wireQuantity) && wireQuantity >= 0 && wireQuantity <= QUANTITY_MAX;
-  assert(isQuantity, `quantity ${wireQuantity} of listing ${listing.listingRef} is not a whole number from 0 to ${QUANTITY_MAX}`);
+  assert(
+    isQuantity,
+    `quantity ${wireQuantity} of listing ${listing.listingRef} is not a whole number from 0 to ${QUANTITY_MAX}`,
+  );
   return {
     inventoryItemId: inventoryItemOf(listing),
     locationId: listing.locationRef,
@@ -120,8 +125,10 @@ const UNKNOWN = new Set(['IDEMPOTENCY_CONCURRENT_REQUEST', 'IDEMPOTENCY_PREVIOUS
 /** What a person does about an entry that Shopify will never take. */
 const FIXES: Readonly<Record<string, string>> = {
   INVALID_INVENTORY_ITEM: 'the product is gone from the shop: unmap the listing, or map its successor (allot listings)',
-  INVALID_LOCATION: 'the location is gone or switched off in the shop: switch it on there, or take it out of this channel',
-  NON_MUTABLE_INVENTORY_ITEM: 'this is a bundle, its number comes from its components: map the components, unmap the bundle',
+  INVALID_LOCATION:
+    'the location is gone or switched off in the shop: switch it on there, or take it out of this channel',
+  NON_MUTABLE_INVENTORY_ITEM:
+    'this is a bundle, its number comes from its components: map the components, unmap the bundle',
   INVALID_QUANTITY_NEGATIVE: 'report it: allot never means to send a number below 0',
   INVALID_QUANTITY_TOO_HIGH: 'cap what this channel shows (cap) below 1,000,000,000',
   INVALID_QUANTITY_TOO_LOW: 'report it: allot never means to send a number below 0',
@@ -140,7 +147,9 @@ function outcomeOf(error: UserError): PushOutcome {
   if (UNKNOWN.has(code)) return { kind: 'unknown', why: `${code}: ${error.message}` };
   const fix = FIXES[code];
   if (fix !== undefined) return { kind: 'rejected', reason: `${code}: ${error.message}`, fix };
-  throw new Defect(`Shopify refuses the push as it is written: ${code} at ${error.field?.join('.') ?? 'input'}: ${error.message}`);
+  throw new Defect(
+    `Shopify refuses the push as it is written: ${code} at ${error.field?.join('.') ?? 'input'}: ${error.message}`,
+  );
 }
 
 function refusedOutcomes(errors: readonly UserError[], itemCount: number, now: Instant): readonly PushOutcome[] {

@@ -17,7 +17,10 @@ export const settingsSchema = z.strictObject({
   auth: z.enum(['token', 'clientCredentials']).default('token'),
   endpoint: z
     .string()
-    .refine((url) => LOOPBACK.test(url) || PROXY.test(url), 'write http://127.0.0.1:PORT or https://HOST, without a path')
+    .refine(
+      (url) => LOOPBACK.test(url) || PROXY.test(url),
+      'write http://127.0.0.1:PORT or https://HOST, without a path',
+    )
     .optional(),
   /** How far the poll re-reads before its cursor, seconds; Shopify indexes late (facts/shopify.md section 5). */
   pollOverlap: z.number().int().min(0).max(86_400).default(900),

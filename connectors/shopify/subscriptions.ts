@@ -86,11 +86,14 @@ export function planSubscriptions(existing: readonly Subscription[], callbackUrl
 async function listSubscriptions(client: ShopifyClient, signal: AbortSignal): Promise<readonly Subscription[]> {
   const found: Subscription[] = [];
   for (let after: string | null = null; ; ) {
-    const request = { document: SUBSCRIPTIONS, variables: { after }, answer: listAnswer };
-    const { webhookSubscriptions } = await client.read(request, signal);
-    found.push(...webhookSubscriptions.nodes);
-    if (!webhookSubscriptions.pageInfo.hasNextPage) return found;
-    after = webhookSubscriptions.pageInfo.endCursor;
+    const page: z.infer<typeof listAnswer> = await client.read(
+      { document: SUBSCRIPTIONS, variables: { after }, answer: listAnswer },
+      signal,
+    );
+    const { nodes, pageInfo } = page.webhookSubscriptions;
+    found.push(...nodes);
+    if (!pageInfo.hasNextPage) return found;
+    after = pageInfo.endCursor;
   }
 }
 
@@ -112,16 +115,23 @@ async function apply(client: ShopifyClient, change: Change, callbackUrl: string,
 }
 
 /** Answers what it changed, such as `create ORDERS_CREATE`. */
-export async function ensureSubscriptions(client: ShopifyClient, callbackUrl: string, signal: AbortSignal): Promise<readonly string[]> {
+export async function ensureSubscriptions(
+  client: ShopifyClient,
+  callbackUrl: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const changes = planSubscriptions(await listSubscriptions(client, signal), callbackUrl);
   for (const change of changes) {
     const errors = await apply(client, change, callbackUrl, signal);
     if (errors[0] === undefined) continue;
-    throw new Rejected(`Shopify refuses to ${change.kind} the subscription ${change.topic}: ${errors.map((e) => e.message).join('; ')}`, {
-      field: errors[0].field?.join('.') ?? 'uri',
-      value: callbackUrl,
-      fix: 'the public address must be https, reachable by Shopify, and no address of a private network',
-    });
+    throw new Rejected(
+      `Shopify refuses to ${change.kind} the subscription ${change.topic}: ${errors.map((e) => e.message).join('; ')}`,
+      {
+        field: errors[0].field?.join('.') ?? 'uri',
+        value: callbackUrl,
+        fix: 'the public address must be https, reachable by Shopify, and no address of a private network',
+      },
+    );
   }
   return changes.map(({ kind, topic }) => `${kind} ${topic}`);
 }

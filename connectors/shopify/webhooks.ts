@@ -10,10 +10,10 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { Rejected } from '#core/errors.ts';
 import type { OrderLineState, OrderState } from '#core/order-state.ts';
 import type { Inbound, InboundRequest, Parsed, Verdict } from '../connector.ts';
-import { anyId, gid, isGid, parseExact } from './gid.ts';
+import { parseJson, readShape } from '../json.ts';
+import { anyId, type GidType, gid, isGid } from './gid.ts';
 import { lineTotals } from './order-totals.ts';
 
 const HMAC_BYTES = 32;
@@ -23,7 +23,9 @@ function isSigned(rawBody: Uint8Array, signature: string, secrets: readonly stri
   const given = Buffer.from(signature, 'base64');
   if (given.length !== HMAC_BYTES) return false;
   // Every secret is tried: which one matched must not show in the time it takes.
-  const matches = secrets.map((secret) => timingSafeEqual(createHmac('sha256', secret).update(rawBody).digest(), given));
+  const matches = secrets.map((secret) =>
+    timingSafeEqual(createHmac('sha256', secret).update(rawBody).digest(), given),
+  );
   return matches.includes(true);
 }
 
@@ -42,7 +44,8 @@ export function verifyWebhook(request: InboundRequest, shop: string, secretText:
     return { ok: false, reason: 'the signature does not match the body under any WEBHOOK_SECRET' };
   }
   const domain = headerOf(request, 'x-shopify-shop-domain');
-  if (domain !== shop) return { ok: false, reason: `meant for shop ${domain ?? '(none named)'}, this channel is ${shop}` };
+  if (domain !== shop)
+    return { ok: false, reason: `meant for shop ${domain ?? '(none named)'}, this channel is ${shop}` };
   const topic = headerOf(request, 'x-shopify-topic');
   if (topic === undefined) return { ok: false, reason: 'no X-Shopify-Topic header' };
   const event = headerOf(request, 'x-shopify-event-id') ?? headerOf(request, 'x-shopify-webhook-id');
@@ -78,7 +81,9 @@ const orderSchema = z.object({
   refunds: z
     .array(
       z.object({
-        refund_line_items: z.array(z.object({ line_item_id: anyId, quantity, restock_type: z.string().nullish() })).nullish(),
+        refund_line_items: z
+          .array(z.object({ line_item_id: anyId, quantity, restock_type: z.string().nullish() }))
+          .nullish(),
       }),
     )
     .nullish(),
@@ -88,17 +93,27 @@ type Order = z.infer<typeof orderSchema>;
 type Line = z.infer<typeof lineSchema>;
 
 /** The sample ids of Shopify's payloads are rounded, their GIDs are not: the GID counts where there is one. */
-const gidOf = (type: 'Order' | 'LineItem', thing: { readonly id: string; readonly admin_graphql_api_id?: string | null | undefined }): string => {
+const gidOf = (
+  type: 'Order' | 'LineItem',
+  thing: { readonly id: string; readonly admin_graphql_api_id?: string | null | undefined },
+): string => {
   const given = thing.admin_graphql_api_id;
   return given !== null && given !== undefined && isGid(type, given) ? given : gid(type, thing.id);
 };
+
+const gidOrNull = (type: GidType, id: string | null | undefined): string | null =>
+  id === null || id === undefined ? null : gid(type, id);
 
 const sumBy = <T extends { readonly quantity: number }>(rows: readonly T[], isWanted: (row: T) => boolean): number =>
   rows.reduce((sum, row) => sum + (isWanted(row) ? row.quantity : 0), 0);
 
 function lineState(order: Order, line: Line, index: number): OrderLineState {
-  const fulfilled = (order.fulfillments ?? []).filter(({ status }) => status === 'success').flatMap((each) => each.line_items ?? []);
-  const refunded = (order.refunds ?? []).flatMap((each) => each.refund_line_items ?? []).filter((row) => row.line_item_id === line.id);
+  const fulfilled = (order.fulfillments ?? [])
+    .filter(({ status }) => status === 'success')
+    .flatMap((each) => each.line_items ?? []);
+  const refunded = (order.refunds ?? [])
+    .flatMap((each) => each.refund_line_items ?? [])
+    .filter((row) => row.line_item_id === line.id);
   const facts = {
     ordered: line.quantity,
     current: line.current_quantity ?? line.quantity,
@@ -108,12 +123,12 @@ function lineState(order: Order, line: Line, index: number): OrderLineState {
     unclear: sumBy(refunded, (row) => row.restock_type !== 'return' && row.restock_type !== 'cancel'),
     isOrderCancelled: order.cancelled_at !== null && order.cancelled_at !== undefined,
   };
-  const fields = { current: 'current_quantity', shipped: 'quantity (fulfilled)' };
+  const fields = { current: 'current_quantity', shipped: 'quantity fulfilled' };
   return {
     lineRef: gidOf('LineItem', line),
-    listingRef: line.variant_id === null || line.variant_id === undefined ? null : gid('ProductVariant', line.variant_id),
+    listingRef: gidOrNull('ProductVariant', line.variant_id),
     skuHint: line.sku ?? null,
-    ...lineTotals(facts, { path: `line_items[${index}]`, fields }),
+    ...lineTotals(facts, { path: `line_items.${index}`, fields }),
   };
 }
 
@@ -125,7 +140,7 @@ function orderState(order: Order): OrderState {
     placedAt: order.created_at,
     modifiedAt: order.updated_at,
     fulfilledBy: 'seller',
-    locationRef: order.location_id === null || order.location_id === undefined ? null : gid('Location', order.location_id),
+    locationRef: gidOrNull('Location', order.location_id),
     obligations: [],
     lines: order.line_items.map((line, index) => lineState(order, line, index)),
   };
@@ -135,34 +150,11 @@ const editSchema = z.object({ order_edit: z.object({ order_id: anyId }) });
 const refundSchema = z.object({ order_id: anyId });
 const levelSchema = z.object({ inventory_item_id: anyId, location_id: anyId });
 
-const pathOf = (path: readonly PropertyKey[]): string =>
-  path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('').replace(/^\./, '');
+const FIX =
+  'compare the payload (allot parked show) with the order in the Shopify admin; the next poll reads that order anew';
 
-function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, part) => (typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[part] : undefined),
-    document,
-  );
-}
-
-const FIX = 'compare the payload (allot parked show) with the order in the Shopify admin; the next poll reads that order anew';
-
-function read<T>(schema: z.ZodType<T>, inbound: Inbound): T {
-  let document: unknown;
-  try {
-    document = parseExact(new TextDecoder('utf-8', { fatal: true }).decode(inbound.rawBody));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Rejected(`the body of ${inbound.topic} is no JSON: ${why}`, { field: '(whole body)', fix: FIX }, error);
-  }
-  const parsed = schema.safeParse(document);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const path = issue?.path ?? [];
-  const field = path.length === 0 ? '(whole body)' : pathOf(path);
-  const value = JSON.stringify(valueAt(document, path)) ?? 'missing';
-  throw new Rejected(`${inbound.topic}: ${field} is ${value.slice(0, 80)}: ${issue?.message ?? 'not as expected'}`, { field, value, fix: FIX });
-}
+const read = <T>(schema: z.ZodType<T>, { topic, rawBody }: Inbound): T =>
+  readShape(schema, parseJson(rawBody, topic), { what: topic, fix: FIX });
 
 const NOTHING: Parsed = { orders: [], refs: [], listingsToRead: [] };
 
@@ -180,7 +172,10 @@ export function parseWebhook(inbound: Inbound): Parsed {
     case 'inventory_levels/update': {
       const level = read(levelSchema, inbound);
       const locationRef = gid('Location', level.location_id);
-      return { ...NOTHING, listingsToRead: [{ listingRef: gid('InventoryItem', level.inventory_item_id), locationRef }] };
+      return {
+        ...NOTHING,
+        listingsToRead: [{ listingRef: gid('InventoryItem', level.inventory_item_id), locationRef }],
+      };
     }
     default:
       return NOTHING;

@@ -2,6 +2,13 @@
 -- resource locks, next_review_at, the policy version on every decision, batches, inbox keys apart from sealed payloads, targets,
 -- push attempts with lease and fence, alerts, audit. db/README.md tells every table's owner.
 
+-- Who this database is: two brands may share one Redis, never each other's bells.
+create table installation (
+  only_row boolean primary key default true check (only_row),
+  id uuid not null default gen_random_uuid()
+);
+insert into installation default values;
+
 -- ---- catalogue ------------------------------------------------------------------------------------------------------------
 create table location (
   id text primary key,
@@ -85,6 +92,8 @@ create table inbox_key (
   key text not null,
   topic text not null,
   source text not null check (source in ('webhook', 'poll', 'file', 'operator')),
+  -- Below signed, the content is not believed: it is a bell, and the truth is read.
+  assurance text not null default 'signed' check (assurance in ('signed', 'sharedSecret', 'none')),
   received_at timestamptz not null default clock_timestamp(),
   state text not null default 'pending' check (state in ('pending', 'taken', 'parked', 'dropped')),
   -- Its platform did not answer: not before this moment.
@@ -122,6 +131,8 @@ create table command (
   order_id text collate "C",
   sku text collate "C",
   channel_id text,
+  -- Listings that an order names: which items it touches is known before it is decided.
+  listing_refs text[] not null default '{}',
   inbox_id bigint,
   occurred_at timestamptz not null,
   recorded_at timestamptz not null default clock_timestamp(),

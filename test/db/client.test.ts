@@ -178,6 +178,33 @@ describe('transactions', () => {
     expect(runs).toBe(3);
   });
 
+  test.each(['ECONNREFUSED', 'ECONNRESET', '57P01'])(
+    "an error of the caller's own with code %s passes as it is and rolls back",
+    async (code) => {
+      await db.execute(sql`update counter set n = 0`);
+      let runs = 0;
+      const foreign = Object.assign(new Error('another system'), { code });
+      await expect(
+        db.transaction(async (tx) => {
+          runs += 1;
+          await add(tx, 1);
+          throw foreign;
+        }),
+      ).rejects.toBe(foreign);
+      expect(runs).toBe(1);
+      expect(await read(1)).toBe(0);
+    },
+  );
+
+  test('a typed query that fails shows the error of PostgreSQL, not all its parameters', async () => {
+    const counter = pgTable('counter', { id: bigint({ mode: 'number' }), n: bigint({ mode: 'number' }) });
+    const error: unknown = await db
+      .transaction((tx) => tx.drizzle.insert(counter).values({ id: 1, n: 4711 }))
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: '23505' });
+    expect(String(error)).not.toContain('4711');
+  });
+
   test('conflicts are run again a bounded number of times, then thrown as they are', async () => {
     let runs = 0;
     const conflict = db.transaction(async (tx) => {
@@ -250,8 +277,13 @@ describe('connections that break', () => {
       await tx.execute(sql`update counter set n = 5 where id = 1`);
       await endSession(await myPid(tx));
       const change = sql`update counter set n = 6 where id = 1`;
-      const attempts = [tx.execute, tx.execute, (query: typeof change) => tx.drizzle.execute(query), tx.rows];
-      for (const attempt of attempts) await attempt(change).catch((error: unknown) => seen.push(error));
+      const attempts = [
+        () => tx.execute(change),
+        () => tx.execute(change),
+        async () => tx.drizzle.execute(change),
+        () => tx.rows(change),
+      ];
+      for (const attempt of attempts) await attempt().catch((error: unknown) => seen.push(error));
       goesOn.resolve();
     });
     await expect(broken).rejects.toBeInstanceOf(Transient);

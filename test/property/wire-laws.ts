@@ -41,7 +41,7 @@ const troubleArb: fc.Arbitrary<WorldEvent> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('fault' as const), fault: fc.constantFrom('dropped' as const, 'timedOut' as const) }) },
 );
 
-const storyOf = (event: fc.Arbitrary<WorldEvent>) => fc.array(event, { minLength: 5, maxLength: 40 });
+const storyOf = (event: fc.Arbitrary<WorldEvent>) => fc.array(event, { minLength: 10, maxLength: 60 });
 
 function play(core: Core, world: World, events: readonly WorldEvent[]): void {
   drain(world, core.planPush);
@@ -101,6 +101,24 @@ export const ownOpenOrdersAreNotGivenBack = (core: Core) =>
     settle(core, world);
     expectShown(world);
   });
+
+/** A write whose answer is lost is found out by reading: nothing is held back for it, and no time has to pass. */
+export const lostAnswerHoldsNothingBack = (core: Core) =>
+  fc.property(
+    fc.constantFrom(...PROTECTIONS),
+    fc.constantFrom('dropped' as const, 'timedOut' as const),
+    fc.record({ kind: fc.constantFrom('restock' as const, 'otherSale' as const), units }),
+    storyOf(tradeArb),
+    (protection, fault, change, events) => {
+      const world = openWorld(protection, 20);
+      play(core, world, events);
+      settle(core, world);
+      happen(world, change, core.planPush);
+      world.fault = fault;
+      drain(world, core.planPush);
+      expectShown(world);
+    },
+  );
 
 /** A read that no order explains is believed until its time is over, then undone by the push alone: no further sweep is needed. */
 export const manualEditIsHealed = (core: Core) =>

@@ -96,6 +96,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     log: silent,
     tally: { pushed: () => undefined, drifted: () => undefined },
     wakeRelay: () => undefined,
+    decideSoon: () => undefined,
     ringLater: (bell) => void rung.push(bell),
   };
   const round = async () => {

@@ -4,7 +4,7 @@
  *
  * One step of the worker is one plan, so that anything may happen between a read and the write that follows it.
  */
-import type { planPush as PlanPush, Protection, SyncState, WireTarget } from '#core/wire.ts';
+import { type planPush as PlanPush, type Protection, type SyncState, syncAfterUnknown, type WireTarget } from '#core/wire.ts';
 
 export const IN_FLIGHT_MS = 1000;
 
@@ -27,6 +27,8 @@ export type World = {
   /** The worker: what it holds in hand, what was acknowledged. */
   inHand: { target: WireTarget; read: { sellable: number; shown: number } | null } | null;
   sync: SyncState;
+  /** The state that a write without an answer would have made. */
+  unknown: SyncState | null;
   acked: string | null;
   isReadDue: boolean;
   readonly writes: { assumedSold: number; trulySold: number; forgetSeen: boolean; compared: boolean }[];
@@ -44,6 +46,7 @@ export const openWorld = (protection: Protection, supply: number): World => ({
   seenUntil: null,
   inHand: null,
   sync: { ackedQuantity: null, ackedWire: null, soldBaseline: null },
+  unknown: null,
   acked: null,
   isReadDue: false,
   writes: [],
@@ -106,6 +109,8 @@ function write(world: World, target: WireTarget, plan: Write): void {
     world.shown = plan.wireQuantity;
   }
   if (isStale || fault !== 'none') {
+    // A dead connection hides a stale answer too.
+    if (fault !== 'none') world.unknown = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     world.inHand = null;
     world.isReadDue = true;
     return;
@@ -125,6 +130,10 @@ export function pushStep(world: World, planPush: typeof PlanPush): void {
     return;
   }
   const { target, read } = world.inHand;
+  if (read !== null && world.unknown !== null) {
+    world.sync = syncAfterUnknown(target, world.sync, world.unknown, read);
+    world.unknown = null;
+  }
   const plan = planPush(target, world.sync, world.protection, { read, now: world.now });
   switch (plan.kind) {
     case 'read':
@@ -166,7 +175,9 @@ function learn(world: World, id: number): void {
   if (order !== undefined) world.known.set(id, { ...order });
 }
 
-export const learnAll = (world: World): void => unheard(world).forEach((id) => learn(world, id));
+export const learnAll = (world: World): void => {
+  for (const id of unheard(world)) learn(world, id);
+};
 
 function sell(world: World, units: number): void {
   if (units > sellableOf(world)) return;

@@ -12,5 +12,6 @@ async function reap(path: string): Promise<void> {
   for (const entry of await readdir(path, { withFileTypes: true })) {
     if (entry.isDirectory()) await stopEmbedded(join(path, entry.name));
   }
-  await rm(path, { recursive: true, force: true });
+  // A failed test may leave a starter behind that still writes for a moment.
+  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }

@@ -41,18 +41,20 @@ function countOf(field: FieldNode, variables: Variables): number {
     const given = value.kind === Kind.VARIABLE ? variables[value.name.value] : undefined;
     if (argument.name.value === 'first') return value.kind === Kind.INT ? Number(value.value) : Number(given ?? 1);
     if (['ids', 'names'].includes(argument.name.value)) {
-      return value.kind === Kind.LIST ? value.values.length : Number(Array.isArray(given) ? given.length : 1);
+      if (value.kind === Kind.LIST) return value.values.length;
+      return Array.isArray(given) ? given.length : 1;
     }
   }
   return 1;
 }
 
-function selectionCost(set: SelectionSetNode, parent: GraphQLCompositeType, costed: Costed): number {
+/** `first` is how many nodes the connection holds, where the parent is one. */
+function selectionCost(set: SelectionSetNode, parent: GraphQLCompositeType, costed: Costed, first?: number): number {
   let sum = 0;
   let largestFragment = 0;
   for (const selection of set.selections) {
     if (selection.kind === Kind.FIELD) {
-      sum += fieldCost(selection, parent, costed);
+      sum += fieldCost(selection, parent, costed, first);
       continue;
     }
     const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : costed.fragments.get(selection.name.value);
@@ -67,16 +69,16 @@ function selectionCost(set: SelectionSetNode, parent: GraphQLCompositeType, cost
   return sum + largestFragment;
 }
 
-function fieldCost(field: FieldNode, parent: GraphQLCompositeType, costed: Costed): number {
+function fieldCost(field: FieldNode, parent: GraphQLCompositeType, costed: Costed, first?: number): number {
   if (!('getFields' in parent) || field.selectionSet === undefined) return 0;
   const definition = parent.getFields()[field.name.value];
   const type = definition === undefined ? undefined : getNamedType(definition.type);
   if (definition === undefined || !isCompositeType(type)) return 0;
+  const count = countOf(field, costed.variables);
+  if (type.name.endsWith('Connection')) return selectionCost(field.selectionSet, type, costed, count);
   const inside = selectionCost(field.selectionSet, type, costed);
   if (parent === costed.schema.getMutationType()) return MUTATION_COST + inside;
-  // The nodes of a connection are counted by the `first` of the connection itself.
-  if (type.name.endsWith('Connection')) return countOf(field, costed.variables) * inside;
-  return isList(definition.type) ? countOf(field, costed.variables) * (1 + inside) : 1 + inside;
+  return isList(definition.type) ? (first ?? count) * (1 + inside) : 1 + inside;
 }
 
 export function requestedCost(costed: Costed): number {

@@ -1,5 +1,6 @@
 /** Webhook payloads in the REST words of Shopify, with the fields that matter for stock; times in whole seconds with an offset. */
-import { type Line, type MovedLine, openUnits, type Order, type Refund, type ShopEvent } from './shop.ts';
+import { type Line, type MovedLine, type Order, openUnits, type Refund } from './order-book.ts';
+import type { ShopEvent } from './shop.ts';
 
 /** 2026-11-23T21:00:00+00:00 */
 export const restTime = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}+00:00`;
@@ -20,12 +21,15 @@ const lineOf = (line: Line): Readonly<Record<string, unknown>> => ({
   variant_inventory_management: line.variant.isTracked ? 'shopify' : null,
 });
 
-const refundLine = (refund: Refund, { line, quantity }: MovedLine): Readonly<Record<string, unknown>> => ({
-  line_item_id: numberOf(line.id),
-  quantity,
-  restock_type: refund.restockType,
-  location_id: refund.restockType === 'no_restock' ? null : numberOf(line.open[0]?.level.location.id ?? '0'),
-});
+function refundLine(refund: Refund, { line, quantity }: MovedLine): Readonly<Record<string, unknown>> {
+  const place = refund.restockType === 'no_restock' ? undefined : line.open[0]?.level.location.id;
+  return {
+    line_item_id: numberOf(line.id),
+    quantity,
+    restock_type: refund.restockType,
+    location_id: place === undefined ? null : numberOf(place),
+  };
+}
 
 const refundOf = (order: Order, refund: Refund): Readonly<Record<string, unknown>> => ({
   id: numberOf(refund.id),

@@ -5,13 +5,22 @@
 import { createHash } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import type { SandboxLog } from '../../sandbox/log.ts';
-import type { Level, Shop } from './shop.ts';
+import type { Level, Shelf } from './shelf.ts';
 
 const ENTRIES_MAX = 250;
 const QUANTITY_MAX = 1_000_000_000;
 const KEY_LIVES_MS = 86_400_000;
 
-const REASONS = new Set(['correction', 'cycle_count_available', 'damaged', 'other', 'promotion', 'received', 'restock', 'shrinkage']);
+const REASONS = new Set([
+  'correction',
+  'cycle_count_available',
+  'damaged',
+  'other',
+  'promotion',
+  'received',
+  'restock',
+  'shrinkage',
+]);
 
 export type SetInput = {
   readonly name: string;
@@ -54,10 +63,10 @@ const entryError = (code: string, index: number, part: string): UserError => ({
 });
 
 /** Null when the entry may be set. */
-function refusalOf(shop: Shop, entry: SetInput['quantities'][number], index: number): UserError | null {
-  const level = shop.levelOf(entry.inventoryItemId, entry.locationId);
-  const isItemKnown = [...shop.locations].some((each) => shop.levelOf(entry.inventoryItemId, each.id) !== undefined);
-  if (!isItemKnown) return entryError('INVALID_INVENTORY_ITEM', index, 'inventoryItemId');
+function refusalOf(shelf: Shelf, entry: SetInput['quantities'][number], index: number): UserError | null {
+  const level = shelf.levelOf(entry.inventoryItemId, entry.locationId);
+  if (shelf.variantOfItem(entry.inventoryItemId) === undefined)
+    return entryError('INVALID_INVENTORY_ITEM', index, 'inventoryItemId');
   if (level === undefined || !level.location.isActive) return entryError('INVALID_LOCATION', index, 'locationId');
   if (level.variant.isBundle) return entryError('NON_MUTABLE_INVENTORY_ITEM', index, 'inventoryItemId');
   if (entry.quantity < 0) return entryError('INVALID_QUANTITY_NEGATIVE', index, 'quantity');
@@ -67,25 +76,27 @@ function refusalOf(shop: Shop, entry: SetInput['quantities'][number], index: num
   return isStale ? entryError('CHANGE_FROM_QUANTITY_STALE', index, 'changeFromQuantity') : null;
 }
 
-function refusalsOf(shop: Shop, input: SetInput): readonly UserError[] {
-  if (input.name !== 'available') return [{ code: 'INVALID_NAME', field: ['input', 'name'], message: 'only available can be set here' }];
-  if (!REASONS.has(input.reason)) return [{ code: 'INVALID_REASON', field: ['input', 'reason'], message: 'no such reason' }];
+function refusalsOf(shelf: Shelf, input: SetInput): readonly UserError[] {
+  if (input.name !== 'available')
+    return [{ code: 'INVALID_NAME', field: ['input', 'name'], message: 'only available can be set here' }];
+  if (!REASONS.has(input.reason))
+    return [{ code: 'INVALID_REASON', field: ['input', 'reason'], message: 'no such reason' }];
   const seen = new Set<string>();
   return input.quantities.flatMap((entry, index) => {
     const pair = `${entry.inventoryItemId} ${entry.locationId}`;
     if (seen.has(pair)) return [entryError('NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR', index, 'inventoryItemId')];
     seen.add(pair);
-    const refusal = refusalOf(shop, entry, index);
+    const refusal = refusalOf(shelf, entry, index);
     return refusal === null ? [] : [refusal];
   });
 }
 
-function applySet(shop: Shop, log: SandboxLog, { input, isLate }: SetCall): readonly Change[] {
+function applySet(shelf: Shelf, log: SandboxLog, { input, isLate }: SetCall): readonly Change[] {
   return input.quantities.flatMap((entry) => {
-    const level = shop.levelOf(entry.inventoryItemId, entry.locationId);
+    const level = shelf.levelOf(entry.inventoryItemId, entry.locationId);
     if (level === undefined) return [];
     const from = level.available;
-    shop.setAvailable(level, entry.quantity);
+    shelf.setAvailable(level, entry.quantity);
     log.append({
       kind: 'applied',
       by: isLate ? 'latePush' : 'push',
@@ -106,8 +117,8 @@ function applySet(shop: Shop, log: SandboxLog, { input, isLate }: SetCall): read
 
 type Kept = { readonly hash: string; readonly until: number; readonly result: SetResult };
 
-/** The mutation over one shop, with its memory of keys. */
-export function openSetQuantities(shop: Shop, log: SandboxLog, now: () => number): (call: SetCall) => SetResult {
+/** The mutation over one shelf, with its memory of keys. */
+export function openSetQuantities(shelf: Shelf, log: SandboxLog, now: () => number): (call: SetCall) => SetResult {
   const kept = new Map<string, Kept>();
   return (call) => {
     const key = checkCall(call);
@@ -120,11 +131,15 @@ export function openSetQuantities(shop: Shop, log: SandboxLog, now: () => number
     const before = kept.get(key);
     if (before !== undefined) {
       if (before.hash === hash) return before.result;
-      const mismatch = { code: 'IDEMPOTENCY_KEY_PARAMETER_MISMATCH', field: ['input'], message: 'this key came with other parameters' };
+      const mismatch = {
+        code: 'IDEMPOTENCY_KEY_PARAMETER_MISMATCH',
+        field: ['input'],
+        message: 'this key came with other parameters',
+      };
       return { changes: [], userErrors: [mismatch] };
     }
-    const userErrors = refusalsOf(shop, call.input);
-    const result = { userErrors, changes: userErrors.length === 0 ? applySet(shop, log, call) : [] };
+    const userErrors = refusalsOf(shelf, call.input);
+    const result = { userErrors, changes: userErrors.length === 0 ? applySet(shelf, log, call) : [] };
     kept.set(key, { hash, until: now() + KEY_LIVES_MS, result });
     return result;
   };

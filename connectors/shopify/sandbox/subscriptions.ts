@@ -6,7 +6,8 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { createDelivery, type Delivery, type SandboxEvent } from '../../sandbox/delivery.ts';
 import type { FaultDice } from '../../sandbox/faults.ts';
 import { payloadOf } from './payloads.ts';
-import type { Level, ShopEvent } from './shop.ts';
+import type { Level } from './shelf.ts';
+import type { ShopEvent } from './shop.ts';
 
 export type Subscription = {
   readonly id: string;
@@ -55,34 +56,39 @@ export type Webhooks = {
   close(): void;
 };
 
+/** Read at the first attempt: the state at sending, and the same bytes on every retry and every copy. */
+function sandboxEvent(id: string, event: ShopEvent, fields: readonly string[]): SandboxEvent {
+  let sent: string | null = null;
+  return {
+    id,
+    topic: headerTopic(event.topic),
+    get body() {
+      sent ??= JSON.stringify(pick(payloadOf(event), fields));
+      return sent;
+    },
+  };
+}
+
+const headersOf = (event: SandboxEvent, secret: string, { shop, apiVersion, now }: WebhookOptions) => ({
+  'x-shopify-topic': event.topic,
+  'x-shopify-hmac-sha256': createHmac('sha256', secret).update(event.body).digest('base64'),
+  'x-shopify-shop-domain': shop,
+  'x-shopify-api-version': apiVersion,
+  'x-shopify-webhook-id': event.id,
+  'x-shopify-event-id': event.id,
+  'x-shopify-triggered-at': new Date(now()).toISOString(),
+});
+
 export function openWebhooks(options: WebhookOptions): Webhooks {
   const subscriptions = new Map<string, Subscription>();
   const pendingLevels = new Map<Level, NodeJS.Timeout>();
   let secret = options.secret;
-
-  const headersOf = (event: SandboxEvent): Readonly<Record<string, string>> => ({
-    'x-shopify-topic': event.topic,
-    'x-shopify-hmac-sha256': createHmac('sha256', secret).update(event.body).digest('base64'),
-    'x-shopify-shop-domain': options.shop,
-    'x-shopify-api-version': options.apiVersion,
-    'x-shopify-webhook-id': event.id,
-    'x-shopify-event-id': event.id,
-    'x-shopify-triggered-at': new Date(options.now()).toISOString(),
-  });
-  const delivery = createDelivery({ dice: options.dice, headersOf });
+  const delivery = createDelivery({ dice: options.dice, headersOf: (event) => headersOf(event, secret, options) });
 
   const send = (event: ShopEvent): void => {
     const id = randomUUID();
-    for (const subscription of subscriptions.values()) {
-      if (subscription.topic !== event.topic) continue;
-      let sent: string | null = null;
-      const body = (): string => {
-        sent ??= JSON.stringify(pick(payloadOf(event), subscription.includeFields));
-        return sent;
-      };
-      const topic = headerTopic(event.topic);
-      // Read at the first attempt: the state at sending, and the same bytes on every retry.
-      delivery.send({ id, topic, get body() { return body(); } }, subscription.uri);
+    for (const { topic, uri, includeFields } of subscriptions.values()) {
+      if (topic === event.topic) delivery.send(sandboxEvent(id, event, includeFields), uri);
     }
   };
 
@@ -93,7 +99,8 @@ export function openWebhooks(options: WebhookOptions): Webhooks {
       const isTaken = [...subscriptions.values()].some((each) => each.topic === topic && each.uri === uri);
       if (isTaken || uri === null || uri === undefined) return null;
       const id = `gid://shopify/WebhookSubscription/${options.nextId()}`;
-      const made = { id, topic, uri, format: format ?? 'JSON', filter: filter ?? null, includeFields: includeFields ?? [] };
+      const rest = { format: format ?? 'JSON', filter: filter ?? null, includeFields: includeFields ?? [] };
+      const made = { id, topic, uri, ...rest };
       subscriptions.set(id, made);
       return made;
     },

@@ -1,0 +1,133 @@
+/**
+ * Replay: plays the facts of a batch onto the state they were decided from, as db/facts.ts plays them onto the tables.
+ *
+ * Guarantees: pure; a balance changes by the sum of its entries and by nothing else; the state answered is one that `decide` can
+ * go on from. Works on a whole state and on the part that one batch touches alike: an order that the state does not hold is left
+ * to its keeper, but its short lines are kept with their item. Leaves out what decide never reads: reviews, deficits, outcomes.
+ */
+import { assert } from './errors.ts';
+import type { OrderLine, Sku } from './model.ts';
+import type { Facts, ItemState, ListingState, ShortLine, State, StoredOrder } from './state.ts';
+
+type BySku<T> = ReadonlyMap<Sku, readonly T[]>;
+
+/** The facts by item, so that a batch costs what it touches. */
+type Sorted = {
+  readonly stock: BySku<Facts['stock'][number]>;
+  readonly promises: BySku<Facts['promises'][number]>;
+  readonly counted: BySku<Facts['counted'][number]>;
+  readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
+  readonly listings: ReadonlyMap<number, Facts['listings'][number]>;
+  readonly targets: ReadonlyMap<number, Facts['targets'][number]>;
+};
+
+const skuOf = (line: OrderLine): Sku => line.sku ?? '';
+
+function sortFacts(facts: Facts): Sorted {
+  const lines = [
+    ...facts.orders.flatMap((order) => order.lines.map((line) => ({ id: order.id, line, order }))),
+    ...facts.filledLines.map(({ orderId, line }) => ({ id: orderId, line, order: null })),
+  ];
+  return {
+    stock: Map.groupBy(facts.stock, (entry) => entry.sku),
+    promises: Map.groupBy(facts.promises, (entry) => entry.sku),
+    counted: Map.groupBy(facts.counted, (count) => count.sku),
+    lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
+    listings: new Map(facts.listings.map((row) => [row.listing, row])),
+    targets: new Map(facts.targets.map((row) => [row.listing, row])),
+  };
+}
+
+/** Rows by key; what is not there yet starts from `fresh`. */
+function change<T>(rows: Map<string, T>, key: string, fresh: T, apply: (row: T) => T): void {
+  rows.set(key, apply(rows.get(key) ?? fresh));
+}
+
+function applyStock(item: ItemState, sorted: Sorted): Pick<ItemState, 'balances' | 'recentEntries'> {
+  const entries = sorted.stock.get(item.sku) ?? [];
+  const counts = sorted.counted.get(item.sku) ?? [];
+  if (entries.length + counts.length === 0) return item;
+  const keyOf = (row: { location: string; disposition: string }): string => `${row.location} ${row.disposition}`;
+  const balances = new Map(item.balances.map((row) => [keyOf(row), row]));
+  for (const entry of entries) {
+    const { location, disposition, delta } = entry;
+    const fresh = { location, disposition, quantity: 0, countedAsOf: null };
+    change(balances, keyOf(entry), fresh, (row) => ({ ...row, quantity: row.quantity + delta }));
+  }
+  for (const count of counts) {
+    const { location, disposition, asOf } = count;
+    const fresh = { location, disposition, quantity: 0, countedAsOf: null };
+    change(balances, keyOf(count), fresh, (row) => ({ ...row, countedAsOf: Math.max(asOf, row.countedAsOf ?? asOf) }));
+  }
+  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({ location, disposition, delta, occurredAt }));
+  return { balances: [...balances.values()], recentEntries: [...item.recentEntries, ...kept] };
+}
+
+function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promises' | 'consumed'> {
+  const entries = sorted.promises.get(item.sku) ?? [];
+  if (entries.length === 0) return item;
+  const promises = new Map(item.promises.map((row) => [`${row.location} ${row.program} ${row.pool}`, row]));
+  const consumed = new Map(item.consumed.map((row) => [row.program, row]));
+  for (const entry of entries) {
+    const { location, program, pool } = entry;
+    const fresh = { location, program, pool, allocated: 0 };
+    change(promises, `${location} ${program} ${pool}`, fresh, (row) => ({ ...row, allocated: row.allocated + entry.delta }));
+    if (entry.consumed === 0) continue;
+    change(consumed, program, { program, quantity: 0 }, (row) => ({ ...row, quantity: row.quantity + entry.consumed }));
+  }
+  return { promises: [...promises.values()], consumed: [...consumed.values()] };
+}
+
+function applyListing(listing: ListingState, sorted: Sorted): ListingState {
+  const sales = sorted.listings.get(listing.id);
+  if (sales === undefined) return listing;
+  const { ownSold, ownOpen, seenSold, seenUntil } = sales;
+  const target = sorted.targets.get(listing.id);
+  if (target === undefined) return { ...listing, ownSold, ownOpen, seenSold, seenUntil };
+  const { version, quantity, inFlight } = target;
+  const after = { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight };
+  return { ...listing, ownSold, ownOpen, seenSold, seenUntil, target: after };
+}
+
+const shortKey = (id: string, lineRef: string): string => `${id} ${lineRef}`;
+
+/** Lines that wait: those of before, as the facts changed them, and those that came. */
+function applyShorts(item: ItemState, sorted: Sorted): readonly ShortLine[] {
+  const changed = sorted.lines.get(item.sku) ?? [];
+  if (changed.length === 0) return item.shorts;
+  const shorts = new Map(item.shorts.map((short) => [shortKey(short.id, short.line.lineRef), short]));
+  for (const { id, line, order } of changed) {
+    const key = shortKey(id, line.lineRef);
+    const head = order ?? shorts.get(key);
+    assert(head !== undefined, `a filled line names order ${id}, which does not wait for ${item.sku}`);
+    const { channel, program, placedAt } = head;
+    if (line.short > 0) shorts.set(key, { id, channel, program, placedAt, line });
+    else shorts.delete(key);
+  }
+  return [...shorts.values()];
+}
+
+function applyOrders(orders: readonly StoredOrder[], facts: Facts): readonly StoredOrder[] {
+  if (facts.orders.length + facts.filledLines.length === 0) return orders;
+  const byId = new Map(orders.map((order) => [order.id, order]));
+  for (const order of facts.orders) byId.set(order.id, order);
+  for (const { orderId, line } of facts.filledLines) {
+    const order = byId.get(orderId);
+    if (order === undefined) continue;
+    byId.set(orderId, { ...order, lines: order.lines.map((one) => (one.lineRef === line.lineRef ? line : one)) });
+  }
+  return [...byId.values()];
+}
+
+/** `facts` must have been decided from `state`. `recentEntries` grows by every stock entry; who never counts may drop them. */
+export function applyFacts(state: State, facts: Facts): State {
+  const sorted = sortFacts(facts);
+  const items = state.items.map((item) => ({
+    ...item,
+    ...applyStock(item, sorted),
+    ...applyPromises(item, sorted),
+    listings: item.listings.map((listing) => applyListing(listing, sorted)),
+    shorts: applyShorts(item, sorted),
+  }));
+  return { ...state, items, orders: applyOrders(state.orders, facts) };
+}

@@ -1,0 +1,74 @@
+/** Parsers of single arguments: each refuses with what is wrong and how to write it (exit 2, through commander). */
+import { InvalidArgumentError } from 'commander';
+import type { Instant } from '#core/model.ts';
+
+export type Parsed<Value> = { readonly value: Value } | { readonly fault: string; readonly hint: string };
+
+const ZONED = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?)(Z|[+-]\d{2}:?\d{2})$/;
+const UNZONED = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?$/;
+
+/** ISO with a zone: a local time without one is another moment on another machine (facts/more-channels 3.4, item 12). */
+export function parseInstant(text: string): Parsed<Instant> {
+  const [, year, month, day, time, zone] = ZONED.exec(text) ?? [];
+  if (year === undefined || month === undefined || day === undefined || time === undefined || zone === undefined) {
+    const plain = text.replace(' ', 'T');
+    if (UNZONED.test(text)) return { fault: `"${text}" has no time zone`, hint: `write ${plain}Z for UTC, or ${plain}+01:00` };
+    return { fault: `"${text}" is no moment`, hint: 'write it like 2026-11-23T08:30:00Z or 2026-11-23T08:30+01:00' };
+  }
+  const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  const value = Date.parse(`${year}-${month}-${day}T${time}${zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone}`);
+  if (!isDay || Number.isNaN(value)) return { fault: `"${text}" is not in the calendar`, hint: 'check day, month and hour' };
+  return { value };
+}
+
+const UNITS_MAX = 1_000_000_000;
+
+/** Spreadsheets bend numbers in few ways (facts/more-channels 3.4, items 10 and 11): each is told by its name. */
+export function parseWhole(text: string, least: number): Parsed<number> {
+  const hint = `write a whole number${least > Number.NEGATIVE_INFINITY && least > -UNITS_MAX ? ` from ${least}` : ''}, digits only`;
+  if (/^[+-]?\d+$/.test(text)) {
+    const value = Number(text);
+    if (value >= least && Math.abs(value) <= UNITS_MAX) return { value };
+    return { fault: `"${text}" is out of range`, hint: `write a whole number from ${least} to 1000000000` };
+  }
+  if (/^[+-]?\d+([.,]\d+)?E[+-]?\d+$/i.test(text)) {
+    return { fault: `"${text}" was bent by a spreadsheet`, hint: 'set the column to plain numbers and export the file again' };
+  }
+  if (/^[+-]?\d{1,3}([.,]\d{3})+$/.test(text)) {
+    return { fault: `"${text}" has a thousands separator or decimals, nobody can tell which`, hint };
+  }
+  if (/^[+-]?\d+,\d+$/.test(text)) return { fault: `"${text}" has a decimal comma`, hint };
+  if (/^[+-]?\d+\.\d+$/.test(text)) return { fault: `"${text}" has decimals`, hint };
+  return { fault: `"${text}" is not a whole number`, hint };
+}
+
+function take<Value>(parsed: Parsed<Value>): Value {
+  if ('value' in parsed) return parsed.value;
+  throw new InvalidArgumentError(`${parsed.fault}: ${parsed.hint}.`);
+}
+
+/** For commander: a whole number from `least`. */
+export const wholeFrom =
+  (least: number) =>
+  (text: string): number =>
+    take(parseWhole(text, least));
+
+export const takeDelta = (text: string): number => {
+  const value = take(parseWhole(text, -UNITS_MAX));
+  if (value === 0) throw new InvalidArgumentError('0 changes nothing.');
+  return value;
+};
+
+/** A moment, or `now`. */
+export const takeInstant = (text: string): Instant | 'now' => (text === 'now' ? 'now' : take(parseInstant(text)));
+
+export type SkuLine = { readonly sku: string; readonly quantity: number };
+
+/** `SKU=N`, repeatable; a SKU may hold `=` itself. */
+export function collectSkuLines(text: string, before: readonly SkuLine[] = []): readonly SkuLine[] {
+  const at = text.lastIndexOf('=');
+  if (at < 1) throw new InvalidArgumentError(`"${text}" is not SKU=N, for example MUG-RED=2.`);
+  const line = { sku: text.slice(0, at), quantity: take(parseWhole(text.slice(at + 1), 1)) };
+  if (before.some(({ sku }) => sku === line.sku)) throw new InvalidArgumentError(`SKU ${line.sku} is given twice.`);
+  return [...before, line];
+}

@@ -1,0 +1,108 @@
+/** `allot order place|cancel`: an operator's own order on a channel (by phone, at a fair), and taking an order back. */
+import { randomUUID } from 'node:crypto';
+import type { Command } from 'commander';
+import { orderIdOf } from '#core/command.ts';
+import type { OrderState } from '#core/order-state.ts';
+import type { Database } from '#db/client.ts';
+import { explainOrder, readOrderState } from '#db/explain.ts';
+import { listingsOfSkus } from '#db/import-orders.ts';
+import { getModes } from '#db/modes.ts';
+import { suggest } from '#workers/did-you-mean.ts';
+import { collectSkuLines, type SkuLine } from '../arguments.ts';
+import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
+import { EXIT, type ExitCode, Failure } from '../io.ts';
+import type { Kit, Run } from '../session.ts';
+
+async function linesOf(db: Database, channel: string, lines: readonly SkuLine[]): Promise<OrderState['lines']> {
+  const listings = await listingsOfSkus(db, lines.map(({ sku }) => ({ channel, sku })));
+  return lines.map(({ sku, quantity }) => {
+    const listing = listings.find((one) => one.sku === sku);
+    if (listing === undefined) {
+      throw new Failure(`${channel} has no listing of SKU ${sku}`, {
+        why: 'an order is taken through a listing of its channel; SKUs are case-sensitive',
+        mend: `allot listings list --channel ${channel}, then allot listings map ${channel} REF ${sku}`,
+      });
+    }
+    if (quantity % listing.pack !== 0) {
+      throw new Failure(`${channel} sells ${sku} in packs of ${listing.pack}, and ${quantity} is no whole number of them`, { mend: 'order whole packs' });
+    }
+    const ordered = quantity / listing.pack;
+    return { lineRef: sku, listingRef: listing.listingRef, skuHint: sku, ordered, cancelled: 0, shipped: 0, returned: 0 };
+  });
+}
+
+async function requireChannel(db: Database, id: string): Promise<void> {
+  const channels = await getModes(db);
+  if (channels.some((channel) => channel.id === id)) return;
+  throw new Failure(`no channel is called ${id}`, { mend: suggest(id, channels.map((channel) => channel.id)) });
+}
+
+async function settle(run: Run, db: Database, order: { channel: string; state: OrderState; done: string }): Promise<ExitCode> {
+  const id = orderIdOf(order.channel, order.state.orderRef);
+  const body = { kind: 'order-state' as const, channel: order.channel, order: order.state };
+  const outcomes = await decideNow(run, db, [commandBy(run, body, { channelId: order.channel })]);
+  const tally = tallyOf(outcomes);
+  const exitCode = exitCodeOf(tally);
+  const stored = await explainOrder(db, id);
+  run.out.show({ schema: 'allot.order/1', ok: exitCode === EXIT.done, order: stored, commands: outcomes }, () => {
+    if (exitCode !== EXIT.done) return '';
+    const lines = stored?.lines.map((line) => `  ${line.sku ?? line.lineRef}: ${line.ordered - line.cancelled} ordered, ${line.allocated} allocated, ${line.short} short`);
+    return [tally.unchanged > 0 ? 'Nothing to change.' : `${order.done} ${id}`, ...(lines ?? [])].join('\n');
+  });
+  for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
+  if (exitCode === EXIT.done) run.next(`next: allot explain --order ${id}`);
+  return exitCode;
+}
+
+async function place(run: Run, options: { channel: string; line: readonly SkuLine[]; ref?: string }): Promise<ExitCode> {
+  return run.withDatabase(async (db) => {
+    const { channel } = options;
+    await requireChannel(db, channel);
+    const lines = await linesOf(db, channel, options.line);
+    const now = run.io.now();
+    const orderRef = options.ref ?? `operator-${randomUUID()}`;
+    if ((await readOrderState(db, orderIdOf(channel, orderRef))) !== null) {
+      throw new Failure(`${orderIdOf(channel, orderRef)} is placed already`, { mend: 'give another --ref, or none' });
+    }
+    const state: OrderState = {
+      orderRef,
+      displayRef: orderRef,
+      version: now,
+      placedAt: now,
+      modifiedAt: now,
+      fulfilledBy: 'seller',
+      locationRef: null,
+      obligations: [],
+      lines,
+    };
+    return settle(run, db, { channel, state, done: 'Placed' });
+  });
+}
+
+/** The stored version stays: the platform's next word, which is newer, still wins. */
+async function cancel(run: Run, id: string): Promise<ExitCode> {
+  return run.withDatabase(async (db) => {
+    const stored = await readOrderState(db, id);
+    if (stored === null) {
+      throw new Failure(`order ${id} is not known`, { mend: 'write it as channel/order, for example shopify:main/1001' });
+    }
+    const lines = stored.state.lines.map((line) => ({ ...line, cancelled: Math.max(0, line.ordered - line.shipped) }));
+    const code = await settle(run, db, { channel: stored.channel, state: { ...stored.state, lines }, done: 'Cancelled' });
+    if (!stored.state.orderRef.startsWith('operator-')) run.io.note(`Its channel does not hear of this: cancel ${id} there too, or its next message takes the units again.\n`);
+    return code;
+  });
+}
+
+export function addOrderCommands(program: Command, kit: Kit): void {
+  const order = program.command('order').description("place an operator's order on a channel, or cancel one");
+  const placing = order
+    .command('place')
+    .description('an order that reached you beside the platform: by phone, at a fair')
+    .requiredOption('--channel <id>', 'the channel whose program it draws from')
+    .requiredOption('--line <SKU=N>', 'an item and its units; once per item', collectSkuLines)
+    .option('--ref <text>', 'your own reference; made up when missing')
+    .action(kit.act(place));
+  kit.examples(placing, ['allot order place --channel shopify:main --line MUG-RED=2 --line CUP=1', 'allot order place --channel edi:target --line MUG-RED=48 --ref PO-7']);
+  const cancelling = order.command('cancel').description('take back what is not shipped').argument('<order>', 'as channel/order').action(kit.act(cancel));
+  kit.examples(cancelling, ['allot order cancel shopify:main/operator-7']);
+}

@@ -1,0 +1,76 @@
+/** The four files that `allot import` reads: their columns, and what a row of each becomes. */
+import { DISPOSITIONS } from '#core/model.ts';
+import type { ItemRow } from '#db/import-items.ts';
+import type { ListingRow } from '#db/import-listings.ts';
+import type { OrderRow } from '#db/import-orders.ts';
+import type { StockRow } from '#db/import-stock.ts';
+import type { CsvColumns, CsvRow } from './csv.ts';
+
+/** Kinds of identifier, one column each; several values of a cell are parted by `|`. */
+const IDENTIFIERS = ['barcode', 'gtin', 'asin', 'buyer_item'] as const;
+
+export const ITEM_COLUMNS: CsvColumns = { required: ['sku'], optional: ['title', 'lifecycle', ...IDENTIFIERS] };
+export const STOCK_COLUMNS: CsvColumns = { required: ['sku', 'location', 'qty'], optional: ['disposition', 'as_of'] };
+export const LISTING_COLUMNS: CsvColumns = {
+  required: ['channel', 'listing_ref'],
+  optional: ['location_ref', 'sku', 'pack', 'locations', 'title'],
+};
+export const ORDER_COLUMNS: CsvColumns = {
+  required: ['channel', 'order_id', 'sku', 'qty', 'placed_at'],
+  optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned'],
+};
+
+const partsOf = (text: string): string[] => text.split('|').map((part) => part.trim()).filter((part) => part !== '');
+
+export const readItem = (row: CsvRow): ItemRow => ({
+  line: row.line,
+  sku: row.exact('sku'),
+  title: row.text('title'),
+  lifecycle: row.oneOf('lifecycle', ['active', 'retired']),
+  identifiers: IDENTIFIERS.flatMap((kind) => {
+    const text = row.text(kind);
+    return text === null ? [] : [{ kind, values: [...new Set(partsOf(text))] }];
+  }),
+});
+
+export const readStock = (row: CsvRow): StockRow => ({
+  line: row.line,
+  sku: row.exact('sku'),
+  location: row.need('location'),
+  quantity: row.needWhole('qty', 0),
+  disposition: row.oneOf('disposition', DISPOSITIONS) ?? 'sellable',
+  asOf: row.instant('as_of'),
+});
+
+export const readListing = (row: CsvRow): ListingRow => {
+  const locations = row.text('locations');
+  return {
+    line: row.line,
+    channel: row.need('channel'),
+    listingRef: row.need('listing_ref'),
+    locationRef: row.text('location_ref') ?? '',
+    sku: row.text('sku') === null ? null : row.exact('sku'),
+    pack: row.whole('pack', 1),
+    locations: locations === null ? null : partsOf(locations),
+    title: row.text('title'),
+  };
+};
+
+/** A line without its own id is known by its SKU; an order without version is a first state. */
+export const readOrder = (row: CsvRow): OrderRow => {
+  const sku = row.exact('sku');
+  row.need('placed_at');
+  return {
+    line: row.line,
+    channel: row.need('channel'),
+    orderRef: row.need('order_id'),
+    lineRef: row.text('line_id') ?? sku,
+    sku,
+    ordered: row.needWhole('qty', 0),
+    cancelled: row.whole('cancelled', 0) ?? 0,
+    shipped: row.whole('shipped', 0) ?? 0,
+    returned: row.whole('returned', 0) ?? 0,
+    placedAt: row.instant('placed_at') ?? 0,
+    version: row.whole('version', 0) ?? 1,
+  };
+};

@@ -1,0 +1,174 @@
+/** What `allot explain` and `allot status` read, after real decisions: numbers that recompute, unknowns that stay unknown. */
+import { sql } from 'drizzle-orm';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { explainListings, explainOrder } from '#db/explain.ts';
+import { readSkuTable, readStatus } from '#db/status.ts';
+import { command, orderOf, seedBrand } from '#test/support/brand.ts';
+import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
+import { decidePending } from '#workers/allocate.ts';
+
+const NOW = Date.now();
+const EARLIER = NOW - 60_000;
+
+let store: TestDatabase;
+
+beforeEach(async () => {
+  store = await createTestDatabase();
+  await seedBrand(store.db, { skus: ['A', 'B'] });
+  await command(
+    store.db,
+    { kind: 'receive', sku: 'A', location: 'main', quantity: 10, disposition: 'sellable' },
+    EARLIER,
+  );
+  await decidePending(store.db, { now: () => EARLIER });
+  await command(store.db, { kind: 'order-state', channel: 'fake:a', order: orderOf('1', { A: 4, B: 2 }) }, NOW);
+  await decidePending(store.db, { now: () => NOW });
+});
+afterEach(() => store.drop());
+
+describe('explainListings', () => {
+  test('gives one explanation per channel, whose steps end in the stored quantity', async () => {
+    const all = await explainListings(store.db, { sku: 'A' });
+    expect(all.map((one) => [one.channel, one.quantity])).toEqual([
+      ['fake:a', 6],
+      ['fake:b', 6],
+    ]);
+    for (const one of all) {
+      expect(one.steps.at(-1)?.result).toBe(one.quantity);
+      expect(one.steps.reduce((sum, step) => sum + step.change, 0)).toBe(one.quantity);
+      expect(one).toMatchObject({ acknowledged: null, observed: null, inFlightVersion: null, unit: 'units' });
+    }
+  });
+
+  test('tells should show, sent and shows apart', async () => {
+    await store.db.script(`insert into listing_sync (listing_id, acked_quantity, acked_at, observed_sellable, shown, observed_state, observed_at)
+      select id, 9, now(), 8, 8, 'tracked', now() from listing where channel_id = 'fake:a' and sku = 'A'`);
+    const [one] = await explainListings(store.db, { sku: 'A', channel: 'fake:a' });
+    expect(one).toMatchObject({
+      quantity: 6,
+      acknowledged: { quantity: 9 },
+      observed: { sellable: 8, state: 'tracked' },
+    });
+  });
+
+  test('goes back to what was decided by a moment', async () => {
+    const at = async (moment: number) =>
+      (await explainListings(store.db, { sku: 'A', channel: 'fake:a', at: moment }))[0];
+    expect(await at(NOW - 1)).toMatchObject({ quantity: 10, targetVersion: 1, decidedAt: EARLIER });
+    expect(await at(NOW)).toMatchObject({ quantity: 6, targetVersion: 2, decidedAt: NOW });
+    expect(await at(EARLIER - 1)).toMatchObject({
+      quantity: null,
+      steps: [],
+      why: expect.stringContaining('no number was decided by'),
+    });
+  });
+
+  test('says why there is no number, and answers nothing for an item without listing', async () => {
+    await store.db.script(
+      `insert into item (sku) values ('N'); insert into listing (channel_id, listing_ref, sku) values ('fake:a', 'n', 'N')`,
+    );
+    expect(await explainListings(store.db, { sku: 'N' })).toMatchObject([
+      { quantity: null, why: expect.stringContaining('no rule in the policy') },
+    ]);
+    expect(await explainListings(store.db, { sku: 'none' })).toEqual([]);
+  });
+});
+
+test('explainOrder tells why a line has what it has, and when it got it', async () => {
+  const order = await explainOrder(store.db, 'fake:a/1');
+  expect(order?.lines).toMatchObject([
+    { lineRef: 'line-A', ordered: 4, allocated: 4, short: 0, shortSince: null, sellableNow: 10, allocatedNow: 4 },
+    {
+      lineRef: 'line-B',
+      ordered: 2,
+      allocated: 0,
+      short: 2,
+      shortSince: expect.any(Number),
+      sellableNow: 0,
+      heldNow: 0,
+    },
+  ]);
+  expect(order?.history).toMatchObject([
+    {
+      lineRef: 'line-A',
+      kind: 'allocate',
+      delta: 4,
+      pool: 'shared',
+      cause: 'order-state',
+      actor: 'test',
+      policyVersion: 1,
+      at: NOW,
+    },
+  ]);
+  expect(await explainOrder(store.db, 'fake:a/none')).toBeNull();
+});
+
+describe('readStatus', () => {
+  test('tells channels, queues, parked input, alerts and shortages', async () => {
+    await command(store.db, { kind: 'order-state', channel: 'fake:a', order: orderOf('2', { Z: 1 }) }, NOW);
+    await decidePending(store.db, { now: () => NOW });
+    await store.db.script(`
+      insert into alert (fingerprint, code, severity, title, cause, next_step) values ('f', 'push-rejected', 'error', 't', 'c', 'n');
+      insert into inbox_key (channel_id, key, topic, source) values ('fake:a', 'k', 'bell', 'webhook');
+      insert into push_attempt (channel_id, lane, owner, lease_until, idempotency_key, wire) values ('fake:b', 'fast', 'w', now(), 'k', '');
+      update target t set acked_version = version from listing l where l.id = t.listing_id and l.channel_id = 'fake:b';
+      insert into worker (id, roles) values ('w', '{sweep}')`);
+    const status = await readStatus(store.db, NOW);
+    expect(status).toMatchObject({
+      policyVersion: 1,
+      inbox: { count: 1, oldestAt: expect.any(Number) },
+      commands: { count: 0, oldestAt: null },
+      parked: [{ channel: 'fake:a', code: 'unmapped-listing', count: 1 }],
+      alerts: [{ severity: 'error', code: 'push-rejected', nextStep: 'n' }],
+      shortages: { count: 1, units: 2 },
+      workers: [{ id: 'w', roles: ['sweep'] }],
+    });
+    expect(status.channels).toMatchObject([
+      {
+        id: 'fake:a',
+        mode: 'live',
+        listings: 2,
+        unmapped: 0,
+        behind: 2,
+        behindSince: expect.any(Number),
+        openAttempts: 0,
+        lastOkAt: null,
+      },
+      { id: 'fake:b', behind: 0, behindSince: null, openAttempts: 1 },
+    ]);
+  });
+
+  test('tells an empty database from a broken one', async () => {
+    const empty = await createTestDatabase();
+    const status = await readStatus(empty.db, NOW);
+    expect(status).toMatchObject({
+      policyVersion: null,
+      channels: [],
+      inbox: { count: 0, oldestAt: null },
+      shortages: { count: 0, units: 0 },
+    });
+    await empty.drop();
+  });
+});
+
+test('readSkuTable shows on hand, allocated, promise and each channel, unknown as null', async () => {
+  await store.db.script(`insert into stock_balance (sku, location, disposition, quantity) values ('A', 'main', 'quarantine', 2);
+    insert into hold (sku, location, quantity, owner, reason, expires_at) values ('A', 'main', 1, 'cart', 'test', now() + interval '1 day')`);
+  const [a, b] = await readSkuTable(store.db, { limit: 10 });
+  expect(a).toEqual({
+    sku: 'A',
+    onHand: 12,
+    allocated: 4,
+    held: 1,
+    atp: 5,
+    short: 0,
+    channels: {
+      'fake:a': { shouldShow: 6, sent: null, shows: null },
+      'fake:b': { shouldShow: 6, sent: null, shows: null },
+    },
+  });
+  expect(b).toMatchObject({ sku: 'B', onHand: 0, short: 2 });
+  expect((await readSkuTable(store.db, { skus: ['B'] })).map((row) => row.sku)).toEqual(['B']);
+  await store.db.rows(sql`delete from listing`);
+  expect((await readSkuTable(store.db, { skus: ['A'] }))[0]?.channels).toEqual({});
+});
