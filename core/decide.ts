@@ -76,27 +76,36 @@ const priorityOf = (policy: Policy, program: string): number =>
  * batch, so that a later order of the same batch does not pass those who wait.
  */
 function fillShorts(books: Books, item: ItemBook, cause: Command): void {
-  if (item.shorts.size === 0 || ![...freeOf(books, item).values()].some((units) => units > 0)) return;
+  if (item.shorts.size === 0) return;
+  const free = freeOf(books, item);
+  const pools = poolsFor(books, item, free);
+  const isServed = (programId: string): boolean => {
+    const program = books.programs.get(programId);
+    if (program === undefined) return false;
+    const may = promisableTo(program, pools, free);
+    return may.own + may.shared > 0;
+  };
+  const served = new Set([...new Set([...item.shorts.values()].map((s) => s.program))].filter(isServed));
+  if (served.size === 0) return;
   const rank = (s: ShortLine): readonly (number | string)[] => [
     priorityOf(books.policy, s.program),
     s.placedAt,
     s.id,
     s.line.lineRef,
   ];
-  const waiting = [...item.shorts.values()].sort((a, b) => {
+  const waiting = [...item.shorts.values()].filter((s) => served.has(s.program)).sort((a, b) => {
     const [x, y] = [rank(a), rank(b)];
     for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
     return 0;
   });
-  const dry = new Set<string>();
   for (const short of waiting) {
-    if (dry.has(short.program)) continue;
+    if (!served.has(short.program)) continue;
     const key = lineKey(short.id, short.line.lineRef);
     const line = short.line;
     const ask = { orderId: short.id, lineRef: line.lineRef, program: short.program, wanted: openUnits(line) - allocatedUnits(line) };
     const drawn = allocateUnits(item, books, cause, ask);
     if (drawn.length === 0) {
-      dry.add(short.program);
+      served.delete(short.program);
       continue;
     }
     const allocations = mergeAllocations([...line.allocations, ...drawn]);

@@ -29,8 +29,18 @@ export function poolRuleFor(policy: Policy, program: ProgramId, sku: Sku): PoolR
 }
 
 /** A want at a rate, rounded half up: the units whose turn in `cutInProportion` comes at that rate or before. */
+const unitsOf = (want: number, taken: number, rate: number): number =>
+  Math.max(0, Math.min(want, Math.floor(want * rate + 0.5)) - taken);
+
 const unitsAt = (rate: number, wants: readonly number[], taken: readonly number[]): number[] =>
-  wants.map((want, i) => Math.max(0, Math.min(want, Math.floor(want * rate + 0.5)) - (taken[i] ?? 0)));
+  wants.map((want, i) => unitsOf(want, taken[i] ?? 0, rate));
+
+/** The sum of `unitsAt`, without the list: the hot part of a cut. */
+function totalAt(rate: number, wants: readonly number[], taken: readonly number[]): number {
+  let total = 0;
+  for (let i = 0; i < wants.length; i++) total += unitsOf(wants[i] ?? 0, taken[i] ?? 0, rate);
+  return total;
+}
 
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
@@ -51,7 +61,7 @@ export function cutInProportion(total: number, wants: readonly number[], taken: 
   let [low, high] = [0, 1];
   for (let i = 0; i < HALVINGS; i++) {
     const middle = (low + high) / 2;
-    if (sumOf(unitsAt(middle, wants, taken)) <= total) low = middle;
+    if (totalAt(middle, wants, taken) <= total) low = middle;
     else high = middle;
   }
   const shares = unitsAt(low, wants, taken);

@@ -44,7 +44,7 @@ export async function applyConfiguration(db: Database, wanted: Configuration): P
   return db.transaction(async (tx) => {
     // The table, not its row: share locks on the row are granted past a waiting exclusive one, so that a busy daemon would never
     // let it through. A table lock queues fairly, and readers without a lock are not held up.
-    await tx.rows(sql`select 1 from policy_current for update`);
+    await tx.rows(sql`lock table policy_current in exclusive mode`);
     return applyLocked(tx, next);
   });
 }

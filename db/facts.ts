@@ -235,6 +235,8 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
       "inFlight" int, "seenSold" int, "seenUntil" timestamptz, inputs jsonb)
     on conflict (listing_id) do update set own_sold = excluded.own_sold, own_open = excluded.own_open,
       seen_sold = excluded.seen_sold, seen_until = excluded.seen_until,
+      behind_since = case when excluded.version > target.version and target.version = target.acked_version then clock_timestamp()
+        else target.behind_since end,
       version = greatest(target.version, excluded.version),
       quantity = case when excluded.version > target.version then excluded.quantity else target.quantity end,
       in_flight = case when excluded.version > target.version then excluded.in_flight else target.in_flight end,

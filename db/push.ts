@@ -24,6 +24,8 @@ export type PushCandidate = {
   readonly failures: number;
   /** A read was asked for: by a stale compare, an unknown outcome, or reconcile. */
   readonly needsRead: boolean;
+  /** Since when its newest number has not been acknowledged. */
+  readonly behindSince: Instant;
 };
 
 type CandidateRow = {
@@ -44,6 +46,7 @@ type CandidateRow = {
   sold_baseline: number | null;
   failures: number | null;
   needs_read: boolean;
+  behind_since: number;
 };
 
 const candidateOf = (row: CandidateRow): PushCandidate => ({
@@ -62,6 +65,7 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
   sync: { ackedQuantity: row.acked_quantity, ackedWire: row.acked_wire, soldBaseline: row.sold_baseline },
   failures: row.failures ?? 0,
   needsRead: row.needs_read,
+  behindSince: row.behind_since,
 });
 
 /** Listings of a live channel whose target is ahead of what was acknowledged, or that are due for a look; lowering first. */
@@ -71,7 +75,7 @@ export async function dueListings(db: Queries, channelId: string, now: Instant, 
       select t.listing_id from target t where t.version > t.acked_version
       union select s.listing_id from listing_sync s where s.read_due_at <= to_timestamp(${now} / 1000.0))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures,
+      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures,
       coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read
     from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
@@ -90,7 +94,7 @@ export async function listingsByRef(
 ): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures, false as needs_read
+      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures, false as needs_read
     from json_to_recordset(${JSON.stringify(refs)}::json) as r("listingRef" text, "locationRef" text)
     join listing l on l.channel_id = ${channelId} and l.listing_ref = r."listingRef" and l.location_ref = r."locationRef"
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id

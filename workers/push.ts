@@ -26,7 +26,8 @@ import { withChannel } from './with-channel.ts';
 const DUE_MAX = 1000;
 const LEASE_MS = 30_000;
 /** A number waits so long for input that is not decided yet, then goes out all the same. */
-const PATIENCE_MS = 2000;
+const LOWER_PATIENCE_MS = 150;
+const RAISE_PATIENCE_MS = 2000;
 const UNDECIDED_WAIT_MS = 5;
 const UNBUYABLE_WAIT_MS = 10 * 60_000;
 
@@ -43,7 +44,6 @@ export async function pushChannel(context: WorkerContext, channelId: string, sig
 async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   const channelId = channel.id;
   await resolveExpired(context, channel);
-  let waitingSince = context.now();
   while (!signal.aborted) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
@@ -51,11 +51,25 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
     const due = await dueListings(context.db, channelId, context.now(), DUE_MAX);
     if (due.length === 0) return;
-    const isPatient = context.now() - waitingSince < PATIENCE_MS;
-    const result = await pushRound(context, channel, { due, isPatient, signal });
-    if (!isPatient || result === 'done') waitingSince = context.now();
-    if (result === 'waits') await pause(UNDECIDED_WAIT_MS, signal);
+    const ready = await readyNow(context, context.db, due);
+    if (ready.length === 0) await pause(UNDECIDED_WAIT_MS, signal);
+    else await pushRound(context, channel, ready, signal);
   }
+}
+
+/**
+ * What input not decided yet cannot change: a number must not be too high for an order that was already here. A decrease waits
+ * for it briefly, since the number that stands is worse still; whatever waits too long goes out, so that nothing can silence it.
+ */
+async function readyNow(context: WorkerContext, tx: Queries, candidates: readonly PushCandidate[]): Promise<readonly PushCandidate[]> {
+  const now = context.now();
+  const isPatient = ({ behindSince, target, sync }: PushCandidate) =>
+    now - behindSince < (target.quantity < (sync.ackedQuantity ?? 0) ? LOWER_PATIENCE_MS : RAISE_PATIENCE_MS);
+  const waiting = candidates.filter(isPatient);
+  if (waiting.length === 0) return candidates;
+  const isUnread = await hasUnreadInput(tx);
+  const undecided = await undecidedSkus(tx);
+  return candidates.filter((candidate) => !isPatient(candidate) || (!isUnread && !undecided.has(candidate.sku)));
 }
 
 /** A worker died between storing the bytes and hearing the answer: what the platform has is unknown until it is read. */
@@ -64,20 +78,20 @@ async function resolveExpired(context: WorkerContext, channel: OpenChannel): Pro
   for (const attempt of expired) await settleUnknown(context, channel, attempt, 'its worker died before the answer');
 }
 
-type Round = { readonly due: readonly PushCandidate[]; readonly isPatient: boolean; readonly signal: AbortSignal };
-
-/** `waits`: all that is left waits for a decision that is on its way. */
-type Progress = 'done' | 'waits';
-
-async function pushRound(context: WorkerContext, channel: OpenChannel, round: Round): Promise<Progress> {
+async function pushRound(
+  context: WorkerContext,
+  channel: OpenChannel,
+  due: readonly PushCandidate[],
+  signal: AbortSignal,
+): Promise<void> {
   const protection = protectionOf(channel);
   const now = context.now();
-  const first = round.due.map((candidate): Planned => ({
+  const first = due.map((candidate): Planned => ({
     candidate,
     plan: candidate.needsRead ? { kind: 'read', why: 'asked for' } : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
   }));
   const toRead = first.filter(({ plan }) => plan.kind === 'read').map(({ candidate }) => candidate);
-  const read = await readAndPlan(context, channel, toRead, round.signal);
+  const read = await readAndPlan(context, channel, toRead, signal);
   const planned = [...first.filter(({ plan }) => plan.kind !== 'read'), ...read];
   await keepPlans(context, channel, planned);
   const writes = planned.flatMap(({ candidate, plan }) => (plan.kind === 'write' ? [{ candidate, plan }] : []));
@@ -89,13 +103,11 @@ async function pushRound(context: WorkerContext, channel: OpenChannel, round: Ro
     { lane: fastest, writes: writes.filter(isLowering) },
     { lane: widest, writes: writes.filter((write) => !isLowering(write)) },
   ];
-  const sent = new Set<boolean>();
   for (const { lane, writes: part } of turns) {
     for (let from = 0; from < part.length; from += lane.maxItems) {
-      sent.add(await sendChunk(context, channel, lane.id, part.slice(from, from + lane.maxItems), round));
+      await sendChunk(context, channel, { laneId: lane.id, writes: part.slice(from, from + lane.maxItems) }, signal);
     }
   }
-  return writes.length > 0 && !sent.has(true) ? 'waits' : 'done';
 }
 
 /** Looks at the platform, keeps what it shows, and plans again with it. */
@@ -179,30 +191,22 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
   context.decideSoon();
 }
 
-/** False when nothing could be sent: input not decided yet touches every item, or another worker was faster. */
+/** Opens an attempt with what is still ready (input may have come since the round began), and sends it. */
 async function sendChunk(
   context: WorkerContext,
   channel: OpenChannel,
-  laneId: string,
-  writes: readonly Write[],
-  round: Round,
-): Promise<boolean> {
+  chunk: { readonly laneId: string; readonly writes: readonly Write[] },
+  signal: AbortSignal,
+): Promise<void> {
+  const idempotencyKey = randomUUID();
+  const head = { channelId: channel.id, lane: chunk.laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey };
   const attempt = await context.db.transaction(async (tx) => {
-    const ready = round.isPatient ? await withoutUndecided(tx, writes) : writes;
-    if (ready.length === 0) return null;
-    const head = { channelId: channel.id, lane: laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey: randomUUID() };
-    return openAttempt(tx, head, ready.map(plannedItem), (stayed) => prepareItems(channel, writes, stayed, head.idempotencyKey));
+    const ready = new Set(await readyNow(context, tx, chunk.writes.map(({ candidate }) => candidate)));
+    const items = chunk.writes.filter(({ candidate }) => ready.has(candidate)).map(plannedItem);
+    if (items.length === 0) return null;
+    return openAttempt(tx, head, items, (stayed) => prepareItems(channel, chunk.writes, stayed, idempotencyKey));
   });
-  if (attempt === null) return false;
-  await sendAttempt(context, channel, attempt, round.signal);
-  return true;
-}
-
-/** What input not decided yet cannot change: a number must never be too high for an order that was already here. */
-async function withoutUndecided(tx: Queries, writes: readonly Write[]): Promise<readonly Write[]> {
-  if (await hasUnreadInput(tx)) return [];
-  const undecided = await undecidedSkus(tx);
-  return writes.filter(({ candidate }) => !undecided.has(candidate.sku));
+  if (attempt !== null) await sendAttempt(context, channel, attempt, signal);
 }
 
 const plannedItem = ({ candidate, plan }: Write): PlannedItem => ({

@@ -21,7 +21,7 @@ import {
 } from '@shopify/shopify-api';
 import { setAbstractFetchFunc } from '@shopify/shopify-api/runtime';
 import { z } from 'zod';
-import { Credential, Defect, Uncertain } from '#core/errors.ts';
+import { Credential, Defect, Transient, Uncertain } from '#core/errors.ts';
 import type { ConnectorContext } from '../connector.ts';
 import { type Budget, openBudget } from './budget.ts';
 import { type Call, type Cost, type Failure, faultOf } from './faults.ts';
@@ -159,6 +159,19 @@ function grantedToken(shopify: Shopify, settings: ShopifySettings, context: Conn
   };
 }
 
+/** Before anything of the call is sent: a caller that gives up leaves nothing behind. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const giveUp = (): void => aborted.reject(new Transient('given up before the call was sent', signal.reason));
+  if (signal.aborted) giveUp();
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
 const API_VERSIONS: Readonly<Record<ShopifySettings['apiVersion'], ApiVersion>> = {
   '2026-07': ApiVersion.July26,
   '2026-10': ApiVersion.October26,
@@ -216,15 +229,11 @@ export function openClient(settings: ShopifySettings, context: ConnectorContext)
   async function call<T>(kind: Call['kind'], request: Request<T>, callerSignal: AbortSignal): Promise<T> {
     const known: Call = { kind, operation: operationOf(request.document), shop: settings.shop, now: context.now() };
     budget.admit(known);
-    const session = new Session({
-      id: `offline_${settings.shop}`,
-      shop: settings.shop,
-      state: '',
-      isOnline: false,
-      accessToken: await tokens.token(),
-    });
-    const client = new shopify.clients.Graphql({ session });
     const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
+    const accessToken = await untilAborted(tokens.token(), signal);
+    const { shop } = settings;
+    const session = new Session({ id: `offline_${shop}`, shop, state: '', isOnline: false, accessToken });
+    const client = new shopify.clients.Graphql({ session });
     const send = () => client.request(request.document, { variables: { ...request.variables }, retries: 0, signal });
     const answer = await ask(known, signal, send, tokens.refused);
     budget.learn(known.operation, costOf(answer.extensions), context.now());

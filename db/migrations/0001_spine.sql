@@ -278,6 +278,8 @@ create table target (
   seen_until timestamptz,
   -- The newest version that the platform has acknowledged (or was read to show).
   acked_version integer not null default 0,
+  -- Since when there has been a version that is not acknowledged.
+  behind_since timestamptz not null default clock_timestamp(),
   batch_id bigint not null,
   decided_at timestamptz not null,
   inputs jsonb

@@ -21,10 +21,13 @@ import {
 } from '../support/factory.ts';
 import { allocatedOf, take } from '../support/memory-store.ts';
 
-const run = (state: State, ...bodies: readonly CommandBody[]) => take(decide, state, { commands: commands(...bodies), now: NOW });
+const run = (state: State, ...bodies: readonly CommandBody[]) =>
+  take(decide, state, { commands: commands(...bodies), now: NOW });
 const soldOut = stateOf({ items: [item('TEA', {}, { listings: [listing(1)] })] });
 const allocatedTo = (state: State): Record<string, number> =>
-  Object.fromEntries(state.orders.map((order) => [order.id, order.lines.reduce((sum, line) => sum + allocatedOf(line), 0)]));
+  Object.fromEntries(
+    state.orders.map((order) => [order.id, order.lines.reduce((sum, line) => sum + allocatedOf(line), 0)]),
+  );
 
 describe('lines that wait', () => {
   it('are served before an order that comes in the same batch as the goods', () => {
@@ -37,7 +40,10 @@ describe('lines that wait', () => {
       programs: [program('dtc', { priority: 2 }), program('b2b', { priority: 1 })],
       channels: [channelRule('shop:main', 'dtc'), channelRule('b2b:main', 'b2b')],
     });
-    const brand = stateOf({ policy: rules, items: [item('TEA', {}, { listings: [listing(1), listing(2, { channel: 'b2b:main' })] })] });
+    const brand = stateOf({
+      policy: rules,
+      items: [item('TEA', {}, { listings: [listing(1), listing(2, { channel: 'b2b:main' })] })],
+    });
     const waiting = run(
       brand,
       oneLineOrder('b', { ordered: 2 }, { placedAt: NOW }),
@@ -73,14 +79,22 @@ describe('a target', () => {
   it('gets a new version when only its own sales changed: the wire number is made of them', () => {
     const rules = policy({ channels: [channelRule('shop:main', 'dtc', { cap: 3 })] });
     const first = run(stateOf({ policy: rules }), { kind: 'review', sku: 'TEA' }).state;
-    expect(run(first, oneLineOrder('1', { ordered: 2 })).facts.targets).toMatchObject([{ version: 2, quantity: 3, ownSold: 2 }]);
+    expect(run(first, oneLineOrder('1', { ordered: 2 })).facts.targets).toMatchObject([
+      { version: 2, quantity: 3, ownSold: 2 },
+    ]);
   });
   it('subtracts sales in flight on its own channel only, until they are known or their time is over', () => {
     const rules = policy({ channels: [channelRule('shop:main', 'dtc'), channelRule('shop:two', 'dtc')] });
-    const brand = stateOf({ policy: rules, items: [item('TEA', { main: 10 }, { listings: [listing(1), listing(2, { channel: 'shop:two' })] })] });
+    const brand = stateOf({
+      policy: rules,
+      items: [item('TEA', { main: 10 }, { listings: [listing(1), listing(2, { channel: 'shop:two' })] })],
+    });
     const until = NOW + MINUTE_MS;
     const seen = run(brand, { kind: 'observed', listing: 1, seenSold: 3, until });
-    expect(seen.facts.targets).toMatchObject([{ quantity: 7, inFlight: 3 }, { quantity: 10, inFlight: 0 }]);
+    expect(seen.facts.targets).toMatchObject([
+      { quantity: 7, inFlight: 3 },
+      { quantity: 10, inFlight: 0 },
+    ]);
     expect(seen.facts.reviews).toEqual([{ sku: 'TEA', nextReviewAt: until }]);
     const known = run(seen.state, oneLineOrder('1', { ordered: 3 }));
     expect(known.facts.targets).toMatchObject([{ quantity: 7, inFlight: 0 }, { quantity: 7 }]);
@@ -89,29 +103,46 @@ describe('a target', () => {
     expect(over.reviews).toEqual([{ sku: 'TEA', nextReviewAt: null }]);
   });
   it('counts held units out, for every channel', () => {
-    const brand = stateOf({ items: [item('TEA', { main: 10 }, { listings: [listing(1)], held: [{ location: 'main', quantity: 4 }] })] });
+    const brand = stateOf({
+      items: [item('TEA', { main: 10 }, { listings: [listing(1)], held: [{ location: 'main', quantity: 4 }] })],
+    });
     expect(run(brand, { kind: 'review', sku: 'TEA' }).facts.targets).toMatchObject([{ quantity: 6 }]);
     expect(run(brand, oneLineOrder('1', { ordered: 10 })).state.orders[0]?.lines).toMatchObject([{ short: 4 }]);
   });
   it('is cut to the places its listing may sell from', () => {
     const rules = policy({ programs: [program('dtc', { locations: ['main', 'store'] })] });
-    const brand = stateOf({ policy: rules, items: [item('TEA', { main: 10, store: 3 }, { listings: [listing(1, { locations: ['store'] })] })] });
+    const brand = stateOf({
+      policy: rules,
+      items: [item('TEA', { main: 10, store: 3 }, { listings: [listing(1, { locations: ['store'] })] })],
+    });
     expect(run(brand, { kind: 'review', sku: 'TEA' }).facts.targets).toMatchObject([{ quantity: 3 }]);
   });
   it('leaves what is protected for others alone, and takes the rule of its item before the rule of all', () => {
     const rules = policy({
       programs: [program('dtc'), program('b2b')],
       pools: [pool('b2b', 4)],
-      channels: [channelRule('shop:main', 'dtc', { buffer: 5 }), channelRule('shop:main', 'dtc', { sku: 'TEA', buffer: 1 })],
+      channels: [
+        channelRule('shop:main', 'dtc', { buffer: 5 }),
+        channelRule('shop:main', 'dtc', { sku: 'TEA', buffer: 1 }),
+      ],
     });
-    expect(run(stateOf({ policy: rules }), { kind: 'review', sku: 'TEA' }).facts.targets).toMatchObject([{ quantity: 5 }]);
+    expect(run(stateOf({ policy: rules }), { kind: 'review', sku: 'TEA' }).facts.targets).toMatchObject([
+      { quantity: 5 },
+    ]);
   });
 });
 
 describe('a parked command', () => {
   it('parks the later commands of its order and nothing else', () => {
     const bad = oneLineOrder('1', { listingRef: 'nobody' });
-    const { state, facts } = run(stateOf(), oneLineOrder('2', { ordered: 1 }), bad, receive(5), oneLineOrder('1', { ordered: 2 }, { version: 2 }), oneLineOrder('2', { ordered: 3 }, { version: 2 }));
+    const { state, facts } = run(
+      stateOf(),
+      oneLineOrder('2', { ordered: 1 }),
+      bad,
+      receive(5),
+      oneLineOrder('1', { ordered: 2 }, { version: 2 }),
+      oneLineOrder('2', { ordered: 3 }, { version: 2 }),
+    );
     expect(facts.outcomes).toMatchObject([
       { kind: 'applied' },
       { kind: 'parked', code: 'unmapped-listing' },

@@ -15,7 +15,10 @@ describe('joinOrder', () => {
     }
   });
   it('never takes back what shipped or was returned', () => {
-    const joined = joinOrder(at(1, { ordered: 5, shipped: 4, returned: 2 }), at(2, { ordered: 5, shipped: 1, returned: 0 }));
+    const joined = joinOrder(
+      at(1, { ordered: 5, shipped: 4, returned: 2 }),
+      at(2, { ordered: 5, shipped: 1, returned: 0 }),
+    );
     expect(joined.lines[0]).toMatchObject({ shipped: 4, returned: 2 });
   });
   it('takes the greater totals of two states with one version', () => {
@@ -43,7 +46,10 @@ describe('joinOrder', () => {
     expect(joinOrder(joinOrder(a, b), c)).toEqual(joinOrder(a, joinOrder(b, c)));
   });
   it('keeps the first moment of placing and the last of change', () => {
-    const joined = joinOrder(orderState('1', [], { placedAt: 5, modifiedAt: 5 }), orderState('1', [], { placedAt: 3, modifiedAt: 9 }));
+    const joined = joinOrder(
+      orderState('1', [], { placedAt: 5, modifiedAt: 5 }),
+      orderState('1', [], { placedAt: 3, modifiedAt: 9 }),
+    );
     expect(joined).toMatchObject({ placedAt: 3, modifiedAt: 9 });
   });
   it('equals as text what jsonb gives back of it', () => {

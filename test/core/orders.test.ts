@@ -20,16 +20,21 @@ import {
 } from '../support/factory.ts';
 import { take } from '../support/memory-store.ts';
 
-const run = (state: State, ...bodies: readonly CommandBody[]) => take(decide, state, { commands: commands(...bodies), now: NOW });
+const run = (state: State, ...bodies: readonly CommandBody[]) =>
+  take(decide, state, { commands: commands(...bodies), now: NOW });
 const lineOf = (state: State, orderRef = '1', channel = 'shop:main') =>
   state.orders.find((order) => order.id === `${channel}/${orderRef}`)?.lines[0];
-const stockOf = (state: State) => Object.fromEntries((state.items[0]?.balances ?? []).map((row) => [row.disposition, row.quantity]));
+const stockOf = (state: State) =>
+  Object.fromEntries((state.items[0]?.balances ?? []).map((row) => [row.disposition, row.quantity]));
 const told = (totals: Partial<OrderLineState>, version = 1) => oneLineOrder('1', totals, { version });
 
 describe('an order as a state', () => {
   it('is allocated; a repetition changes nothing; a cancelled unit is free again', () => {
     const placed = run(stateOf(), told({ ordered: 4 }));
-    expect(lineOf(placed.state)).toMatchObject({ short: 0, allocations: [{ location: 'main', pool: 'shared', quantity: 4 }] });
+    expect(lineOf(placed.state)).toMatchObject({
+      short: 0,
+      allocations: [{ location: 'main', pool: 'shared', quantity: 4 }],
+    });
     expect(placed.facts.targets).toMatchObject([{ quantity: 6, ownSold: 4, ownOpen: 4 }]);
     const again = run(placed.state, told({ ordered: 4 }));
     expect(again.facts.outcomes).toEqual([{ commandId: 1, kind: 'unchanged' }]);
@@ -52,7 +57,10 @@ describe('an order as a state', () => {
     const state = stateOf({ items: [item('TEA', { main: 20 }, { listings: [listing(1, { pack: 6 }), listing(2)] })] });
     const { facts } = run(state, told({ ordered: 2 }));
     expect(facts.promises).toMatchObject([{ delta: 12 }]);
-    expect(facts.targets).toMatchObject([{ listing: 1, quantity: 1, ownSold: 2 }, { listing: 2, quantity: 8, ownSold: 0 }]);
+    expect(facts.targets).toMatchObject([
+      { listing: 1, quantity: 1, ownSold: 2 },
+      { listing: 2, quantity: 8, ownSold: 0 },
+    ]);
   });
   it('ships once, whoever tells it first', () => {
     const placed = run(stateOf(), told({ ordered: 4 })).state;
@@ -108,7 +116,12 @@ describe('an order as a state', () => {
 
 describe('an order that cannot be taken', () => {
   const refusals: readonly [string, OrderLineState[], string, string][] = [
-    ['unmapped listing', [lineState('a', { listingRef: 'nobody', skuHint: 'TEA-2' })], 'unmapped-listing', 'lines[0].listingRef'],
+    [
+      'unmapped listing',
+      [lineState('a', { listingRef: 'nobody', skuHint: 'TEA-2' })],
+      'unmapped-listing',
+      'lines[0].listingRef',
+    ],
     ['half a unit', [lineState('a'), lineState('b', { ordered: 0.5 })], 'impossible-quantity', 'lines[1].ordered'],
     ['less than nothing', [lineState('a', { shipped: -1 })], 'impossible-quantity', 'lines[0].shipped'],
     ['one line twice', [lineState('a'), lineState('a')], 'duplicate-line', 'lines[1].lineRef'],

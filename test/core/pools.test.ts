@@ -26,7 +26,7 @@ describe('cutInProportion', () => {
   it('has no Alabama paradox: one more unit lowers nobody', () => {
     // Largest remainders give 4, 4, 2 of ten and 5, 5, 1 of eleven.
     const [ten, eleven] = [cutInProportion(10, [6, 6, 2]), cutInProportion(11, [6, 6, 2])];
-    eleven.forEach((share, index) => expect(share).toBeGreaterThanOrEqual(ten[index] ?? 0));
+    expect(eleven.filter((share, index) => share < (ten[index] ?? 0))).toEqual([]);
   });
   it('stays exact for quantities of a large brand', () => {
     const shares = cutInProportion(999_999_999, [1_000_000_000, 1_000_000_000, 333_333_333]);
@@ -39,7 +39,10 @@ describe('poolsOf', () => {
 
   it('sets remaining protection aside before the shared pool', () => {
     const pools = poolsOf(rules, 'TEA', free({ main: 14 }), new Map([['b2b', 2]]));
-    expect(pools.own.map((share) => [share.program, share.remaining])).toEqual([['b2b', 3], ['dtc', 5]]);
+    expect(pools.own.map((share) => [share.program, share.remaining])).toEqual([
+      ['b2b', 3],
+      ['dtc', 5],
+    ]);
     expect(pools.shared).toBe(6);
   });
   it('does not refill a drawn pool from another that was cut with it', () => {
@@ -62,18 +65,30 @@ describe('draw', () => {
   const pools = (own: number, total: number) =>
     poolsOf(policy({ programs: [program('dtc')], pools: [pool('dtc', own)] }), 'TEA', free({ main: total }), none);
   const drawn = (drawOrder: DrawOrder, wanted: number) =>
-    draw(program('dtc', { drawOrder }), wanted, pools(4, 10), free({ main: 10 })).map((part) => [part.pool, part.quantity]);
+    draw(program('dtc', { drawOrder }), wanted, pools(4, 10), free({ main: 10 })).map((part) => [
+      part.pool,
+      part.quantity,
+    ]);
 
   it('follows the three draw orders', () => {
     expect(drawn('ownOnly', 7)).toEqual([['own', 4]]);
-    expect(drawn('ownThenShared', 7)).toEqual([['own', 4], ['shared', 3]]);
-    expect(drawn('sharedThenOwn', 7)).toEqual([['shared', 6], ['own', 1]]);
+    expect(drawn('ownThenShared', 7)).toEqual([
+      ['own', 4],
+      ['shared', 3],
+    ]);
+    expect(drawn('sharedThenOwn', 7)).toEqual([
+      ['shared', 6],
+      ['own', 1],
+    ]);
   });
   it('splits over places by preference, and the parts sum to what was asked (vendurehq/vendure #4030: 10 + 3)', () => {
     const stock = free({ near: 10, far: 15 });
     const who = program('dtc', { locations: ['near', 'far'] });
     const parts = draw(who, 13, poolsOf(policy({ programs: [who] }), 'TEA', stock, none), stock);
-    expect(parts.map((part) => [part.location, part.quantity])).toEqual([['near', 10], ['far', 3]]);
+    expect(parts.map((part) => [part.location, part.quantity])).toEqual([
+      ['near', 10],
+      ['far', 3],
+    ]);
   });
   it('gives less than asked rather than what is not there', () => {
     expect(drawn('ownThenShared', 99).reduce((sum, [, quantity]) => sum + Number(quantity), 0)).toBe(10);
@@ -90,6 +105,9 @@ describe('promisableTo', () => {
   it('ends where its places end', () => {
     const who = program('dtc', { locations: ['near'] });
     const stock = free({ near: 2, far: 10 });
-    expect(promisableTo(who, poolsOf(policy({ programs: [who] }), 'TEA', stock, none), stock)).toEqual({ own: 0, shared: 2 });
+    expect(promisableTo(who, poolsOf(policy({ programs: [who] }), 'TEA', stock, none), stock)).toEqual({
+      own: 0,
+      shared: 2,
+    });
   });
 });

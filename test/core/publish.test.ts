@@ -68,7 +68,9 @@ describe('explain', () => {
     const { steps, unit, quantity } = explain(inputs);
     expect({ unit, quantity }).toEqual({ unit: 'packs of 2', quantity: 3 });
     expect(steps[0]?.says).toContain('north 30, south 10');
-    expect(steps[4]?.says).toContain('6 from its own pool (10 protected, 4 drawn, 6 left) and 21 shared, by ownThenShared');
+    expect(steps[4]?.says).toContain(
+      '6 from its own pool (10 protected, 4 drawn, 6 left) and 21 shared, by ownThenShared',
+    );
   });
   it('says so when a program has no place at all', () => {
     const { steps, quantity } = explain(publishInputs(0, { places: [] }));

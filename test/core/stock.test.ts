@@ -3,7 +3,19 @@ import type { Command, CommandBody } from '#core/command.ts';
 import { decide } from '#core/decide.ts';
 import type { Disposition } from '#core/model.ts';
 import type { State } from '#core/state.ts';
-import { command, commands, item, listing, NOW, oneLineOrder, policy, pool, program, receive, stateOf } from '../support/factory.ts';
+import {
+  command,
+  commands,
+  item,
+  listing,
+  NOW,
+  oneLineOrder,
+  policy,
+  pool,
+  program,
+  receive,
+  stateOf,
+} from '../support/factory.ts';
 import { take, takeAll } from '../support/memory-store.ts';
 
 const twoPlaces = (main: number, store: number): State =>
@@ -11,7 +23,8 @@ const twoPlaces = (main: number, store: number): State =>
     policy: policy({ programs: [program('dtc', { locations: ['main', 'store'] })] }),
     items: [item('TEA', { main, store }, { listings: [listing(1)] })],
   });
-const run = (state: State, ...bodies: readonly CommandBody[]) => take(decide, state, { commands: commands(...bodies), now: NOW });
+const run = (state: State, ...bodies: readonly CommandBody[]) =>
+  take(decide, state, { commands: commands(...bodies), now: NOW });
 const at = (state: State, disposition: Disposition = 'sellable', location = 'main'): number | undefined =>
   state.items[0]?.balances.find((row) => row.disposition === disposition && row.location === location)?.quantity;
 const outcomeOf = (state: State, body: CommandBody) => decide(state, [command(1, body)], NOW).outcomes[0];
@@ -36,21 +49,45 @@ const adjust = (delta: number): CommandBody => ({
 describe('goods', () => {
   it('3,000 on hand with 400 in quarantine may be promised as 2,600', () => {
     const state = stateOf({ items: [item('TEA', { main: 3000 }, { listings: [listing(1)] })] });
-    const body: CommandBody = { kind: 'inspect', sku: 'TEA', location: 'main', from: 'sellable', to: 'quarantine', quantity: 400 };
+    const body: CommandBody = {
+      kind: 'inspect',
+      sku: 'TEA',
+      location: 'main',
+      from: 'sellable',
+      to: 'quarantine',
+      quantity: 400,
+    };
     const { facts } = run(state, body);
     expect(facts.targets).toMatchObject([{ quantity: 2600 }]);
   });
   it('a return enters quarantine and sells only after inspection', () => {
     const returned = run(stateOf(), { kind: 'return', sku: 'TEA', location: 'main', quantity: 3 });
     expect(returned.facts.targets).toMatchObject([{ quantity: 10 }]);
-    const inspected = run(returned.state, { kind: 'inspect', sku: 'TEA', location: 'main', from: 'quarantine', to: 'sellable', quantity: 2 });
+    const inspected = run(returned.state, {
+      kind: 'inspect',
+      sku: 'TEA',
+      location: 'main',
+      from: 'quarantine',
+      to: 'sellable',
+      quantity: 2,
+    });
     expect(inspected.facts.targets).toMatchObject([{ quantity: 12 }]);
     expect(at(inspected.state, 'quarantine')).toBe(1);
   });
   it('a transfer moves free units only, and says how many those are', () => {
     const allocated = run(twoPlaces(10, 0), oneLineOrder('1', { ordered: 7 })).state;
-    const transfer = (quantity: number): CommandBody => ({ kind: 'transfer', sku: 'TEA', from: 'main', to: 'store', quantity });
-    expect(outcomeOf(allocated, transfer(4))).toMatchObject({ kind: 'parked', code: 'not-free', fix: expect.stringContaining('at most 3') });
+    const transfer = (quantity: number): CommandBody => ({
+      kind: 'transfer',
+      sku: 'TEA',
+      from: 'main',
+      to: 'store',
+      quantity,
+    });
+    expect(outcomeOf(allocated, transfer(4))).toMatchObject({
+      kind: 'parked',
+      code: 'not-free',
+      fix: expect.stringContaining('at most 3'),
+    });
     const { state } = run(allocated, transfer(3));
     expect([at(state), at(state, 'sellable', 'store')]).toEqual([7, 3]);
   });
@@ -96,16 +133,28 @@ describe('the count rule', () => {
   const moved = (id: number, body: CommandBody, occurredAt: number): Command =>
     command(id, body, { occurredAt, recordedAt: NOW + id });
   const empty = stateOf({ items: [item('TEA', {}, { listings: [listing(1)] })] });
-  const story = (...told: readonly Command[]) => takeAll(decide, empty, told.map((each) => ({ commands: [each], now: NOW + 99 })));
+  const story = (...told: readonly Command[]) =>
+    takeAll(
+      decide,
+      empty,
+      told.map((each) => ({ commands: [each], now: NOW + 99 })),
+    );
 
   it('keeps what moved after the count', () => {
-    const state = story(moved(1, receive(10), NOW - 30), moved(2, receive(5), NOW - 10), moved(3, count(8, NOW - 20), NOW));
+    const state = story(
+      moved(1, receive(10), NOW - 30),
+      moved(2, receive(5), NOW - 10),
+      moved(3, count(8, NOW - 20), NOW),
+    );
     expect(at(state)).toBe(13);
   });
   it('absorbs a movement that comes later but happened before, with its compensation beside it', () => {
     const counted = story(moved(1, count(8, NOW - 20), NOW));
     const { state, facts } = take(decide, counted, { commands: [moved(2, receive(5), NOW - 25)], now: NOW });
-    expect(facts.stock.map((entry) => [entry.kind, entry.delta])).toEqual([['receive', 5], ['absorb', -5]]);
+    expect(facts.stock.map((entry) => [entry.kind, entry.delta])).toEqual([
+      ['receive', 5],
+      ['absorb', -5],
+    ]);
     expect(at(state)).toBe(8);
   });
   it('holds a movement of the very moment of the count for counted, whichever comes first', () => {
@@ -113,7 +162,11 @@ describe('the count rule', () => {
     expect([at(story(movement, counting)), at(story(counting, movement))]).toEqual([8, 8]);
   });
   it('lets a shipment from before the count only release its allocation', () => {
-    const placed = story(moved(1, receive(10), NOW - 30), moved(2, oneLineOrder('1', { ordered: 4 }), NOW - 29), moved(3, count(6, NOW - 20), NOW));
+    const placed = story(
+      moved(1, receive(10), NOW - 30),
+      moved(2, oneLineOrder('1', { ordered: 4 }), NOW - 29),
+      moved(3, count(6, NOW - 20), NOW),
+    );
     const { state } = take(decide, placed, {
       commands: [moved(4, oneLineOrder('1', { ordered: 4, shipped: 4 }, { version: 2 }), NOW - 25)],
       now: NOW,
@@ -128,7 +181,10 @@ describe('the count rule', () => {
     }
   });
   it('writes one signed entry, or none where the count agrees, and remembers its moment either way', () => {
-    const { state, facts } = take(decide, story(moved(1, receive(8), NOW - 30)), { commands: [moved(2, count(8, NOW - 20), NOW)], now: NOW });
+    const { state, facts } = take(decide, story(moved(1, receive(8), NOW - 30)), {
+      commands: [moved(2, count(8, NOW - 20), NOW)],
+      now: NOW,
+    });
     expect(facts.stock).toEqual([]);
     expect(state.items[0]?.balances).toMatchObject([{ quantity: 8, countedAsOf: NOW - 20 }]);
   });

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { classifyDrift, expectedShown, planPush, type SyncState, soldByRead, syncAfterUnknown, type WireTarget, wireQuantity } from '#core/wire.ts';
+import {
+  classifyDrift,
+  expectedShown,
+  planPush,
+  type SyncState,
+  soldByRead,
+  syncAfterUnknown,
+  type WireTarget,
+  wireQuantity,
+} from '#core/wire.ts';
 import { MINUTE_MS, NOW } from '../support/factory.ts';
 
 const target = (over: Partial<WireTarget> = {}): WireTarget => ({
@@ -11,7 +20,11 @@ const target = (over: Partial<WireTarget> = {}): WireTarget => ({
   seenUntil: null,
   ...over,
 });
-const acked = (quantity: number, soldBaseline = 0): SyncState => ({ ackedQuantity: quantity, ackedWire: quantity, soldBaseline });
+const acked = (quantity: number, soldBaseline = 0): SyncState => ({
+  ackedQuantity: quantity,
+  ackedWire: quantity,
+  soldBaseline,
+});
 const never: SyncState = { ackedQuantity: null, ackedWire: null, soldBaseline: null };
 const compares = { basis: 'sellable', compares: true } as const;
 const blind = { basis: 'sellable', compares: false } as const;
@@ -37,18 +50,36 @@ describe('planPush on a platform that compares', () => {
     expect(planPush(target(), never, compares, unread).kind).toBe('read');
   });
   it('does not push back the decrement of the platform’s own order', () => {
-    expect(planPush(target({ quantity: 8, ownSold: 2 }), acked(10), compares, unread)).toEqual({ kind: 'acknowledged', wireQuantity: 8, soldBaseline: 2 });
+    expect(planPush(target({ quantity: 8, ownSold: 2 }), acked(10), compares, unread)).toEqual({
+      kind: 'acknowledged',
+      wireQuantity: 8,
+      soldBaseline: 2,
+    });
   });
   it('compares with what must be shown, without a read, up and down', () => {
-    expect(planPush(target({ quantity: 4 }), acked(10), compares, unread)).toMatchObject({ kind: 'write', wireQuantity: 4, compareWith: 10 });
-    expect(planPush(target({ quantity: 14, ownSold: 3 }), acked(10), compares, unread)).toMatchObject({ kind: 'write', wireQuantity: 14, compareWith: 7, soldBaseline: 3 });
+    expect(planPush(target({ quantity: 4 }), acked(10), compares, unread)).toMatchObject({
+      kind: 'write',
+      wireQuantity: 4,
+      compareWith: 10,
+    });
+    expect(planPush(target({ quantity: 14, ownSold: 3 }), acked(10), compares, unread)).toMatchObject({
+      kind: 'write',
+      wireQuantity: 14,
+      compareWith: 7,
+      soldBaseline: 3,
+    });
   });
   it('takes a lower number than it should show for unseen sales, and writes nothing', () => {
     expect(planPush(target(), acked(10), compares, shows(7))).toEqual({ kind: 'unexplained', seenSold: 3 });
   });
   it('goes on believing them while their time lasts, and heals them when it is over', () => {
-    const seen = (quantity: number, inFlight: number, seenUntil: number) => target({ quantity, inFlight, seenSold: 3, seenUntil });
-    expect(planPush(seen(7, 3, NOW + MINUTE_MS), acked(10), compares, shows(7))).toMatchObject({ kind: 'acknowledged', wireQuantity: 7, soldBaseline: 3 });
+    const seen = (quantity: number, inFlight: number, seenUntil: number) =>
+      target({ quantity, inFlight, seenSold: 3, seenUntil });
+    expect(planPush(seen(7, 3, NOW + MINUTE_MS), acked(10), compares, shows(7))).toMatchObject({
+      kind: 'acknowledged',
+      wireQuantity: 7,
+      soldBaseline: 3,
+    });
     const healing = { kind: 'write', wireQuantity: 10, compareWith: 7, soldBaseline: 0, forgetSeen: true };
     expect(planPush(seen(10, 0, NOW), acked(7, 3), compares, unread)).toEqual(healing);
     expect(planPush(seen(10, 0, NOW), acked(7, 3), compares, shows(7))).toEqual(healing);
@@ -58,7 +89,11 @@ describe('planPush on a platform that compares', () => {
     expect(planPush(expired, acked(7, 3), compares, shows(6))).toEqual({ kind: 'unexplained', seenSold: 4 });
   });
   it('lowers what somebody raised by hand', () => {
-    expect(planPush(target(), acked(10), compares, shows(25))).toMatchObject({ kind: 'write', wireQuantity: 10, compareWith: 25 });
+    expect(planPush(target(), acked(10), compares, shows(25))).toMatchObject({
+      kind: 'write',
+      wireQuantity: 10,
+      compareWith: 25,
+    });
   });
   it('looks when the platform should show less than nothing', () => {
     expect(planPush(target({ quantity: 0, ownSold: 12 }), acked(10), compares, unread).kind).toBe('read');
@@ -67,21 +102,37 @@ describe('planPush on a platform that compares', () => {
 
 describe('planPush without write protection', () => {
   it('lowers at once', () => {
-    expect(planPush(target({ quantity: 4 }), acked(10), blind, unread)).toMatchObject({ kind: 'write', wireQuantity: 4, compareWith: null });
+    expect(planPush(target({ quantity: 4 }), acked(10), blind, unread)).toMatchObject({
+      kind: 'write',
+      wireQuantity: 4,
+      compareWith: null,
+    });
   });
   it('raises only after a read', () => {
     expect(planPush(target({ quantity: 14 }), acked(10), blind, unread).kind).toBe('read');
-    expect(planPush(target({ quantity: 14 }), acked(10), blind, shows(10))).toMatchObject({ kind: 'write', wireQuantity: 14 });
-    expect(planPush(target({ quantity: 14 }), acked(10), blind, shows(9))).toEqual({ kind: 'unexplained', seenSold: 1 });
+    expect(planPush(target({ quantity: 14 }), acked(10), blind, shows(10))).toMatchObject({
+      kind: 'write',
+      wireQuantity: 14,
+    });
+    expect(planPush(target({ quantity: 14 }), acked(10), blind, shows(9))).toEqual({
+      kind: 'unexplained',
+      seenSold: 1,
+    });
   });
 });
 
 describe('planPush on a platform that takes its own open orders off', () => {
   it('keeps the number when an order of its own becomes known', () => {
-    expect(planPush(target({ quantity: 8, ownSold: 2, ownOpen: 2 }), acked(10), lessOwnOpen, unread)).toMatchObject({ kind: 'acknowledged', wireQuantity: 10 });
+    expect(planPush(target({ quantity: 8, ownSold: 2, ownOpen: 2 }), acked(10), lessOwnOpen, unread)).toMatchObject({
+      kind: 'acknowledged',
+      wireQuantity: 10,
+    });
   });
   it('lowers it when that order has shipped', () => {
-    expect(planPush(target({ quantity: 8, ownSold: 2 }), acked(10), lessOwnOpen, unread)).toMatchObject({ kind: 'write', wireQuantity: 8 });
+    expect(planPush(target({ quantity: 8, ownSold: 2 }), acked(10), lessOwnOpen, unread)).toMatchObject({
+      kind: 'write',
+      wireQuantity: 8,
+    });
   });
   it('heals a number changed by hand at the next read', () => {
     expect(planPush(target(), acked(10), lessOwnOpen, shows(3, 3))).toMatchObject({ kind: 'write', wireQuantity: 10 });
@@ -97,7 +148,10 @@ describe('a write without an answer', () => {
   it('did arrive when the read shows what it would have made', () => {
     const sync = syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 4, shown: 4 });
     expect(planPush(lowered, sync, compares, shows(4)).kind).toBe('acknowledged');
-    expect(planPush(lowered, acked(10), compares, shows(4)), 'without it: six sales that never were').toEqual({ kind: 'unexplained', seenSold: 6 });
+    expect(planPush(lowered, acked(10), compares, shows(4)), 'without it: six sales that never were').toEqual({
+      kind: 'unexplained',
+      seenSold: 6,
+    });
   });
   it('did not when the read shows the number before', () => {
     expect(syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 10, shown: 10 })).toEqual(acked(10));
@@ -110,7 +164,11 @@ describe('a write without an answer', () => {
 });
 
 describe('classifyDrift', () => {
-  const seen = (sellable: number, state: 'tracked' | 'untracked' | 'missing' | 'notBuyable' = 'tracked') => ({ sellable, shown: sellable, state });
+  const seen = (sellable: number, state: 'tracked' | 'untracked' | 'missing' | 'notBuyable' = 'tracked') => ({
+    sellable,
+    shown: sellable,
+    state,
+  });
   it('names the cause', () => {
     expect(classifyDrift(target(), acked(10), compares, seen(10))).toBeNull();
     expect(classifyDrift(target(), acked(10), compares, seen(10, 'missing'))).toBe('missing');

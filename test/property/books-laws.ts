@@ -2,8 +2,9 @@
  * Laws of the books under any sequence of commands: I1, I2, I4, and that a promise never exceeds what is there. Checked after
  * every batch against the sums of the entries, by the in-memory twin of the database.
  */
-import { expect } from 'vitest';
+
 import * as fc from 'fast-check';
+import { expect } from 'vitest';
 import type { Command } from '#core/command.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { anyBody, brandArb, commandsOf, opening, splitAt } from '../support/arbitraries.ts';
@@ -25,7 +26,12 @@ export const promisedAt = (item: ItemState, place: string): number =>
 const openingCommands: readonly Command[] = opening.map((body, index) => command(1000 + index, body));
 
 /** Opens the brand, decides batch after batch, and shows each step. */
-function walk(core: Core, brand: State, batches: readonly (readonly Command[])[], see: (state: State, facts: Facts) => void): void {
+function walk(
+  core: Core,
+  brand: State,
+  batches: readonly (readonly Command[])[],
+  see: (state: State, facts: Facts) => void,
+): void {
   let state = brand;
   for (const commands of [openingCommands, ...batches]) {
     const step = take(core.decide, state, { commands, now: LATER });
@@ -68,10 +74,16 @@ export const balancesAreSums = (core: Core) =>
         expect(drawn).toBeGreaterThanOrEqual(0);
       }
       for (const item of state.items) {
-        const held = state.orders.flatMap((order) => order.lines.filter((line) => line.sku === item.sku)).flatMap((line) => line.allocations);
+        const held = state.orders
+          .flatMap((order) => order.lines.filter((line) => line.sku === item.sku))
+          .flatMap((line) => line.allocations);
         for (const { location, program, pool, allocated } of item.promises) {
-          const byLines = held.filter((part) => part.location === location && part.program === program && part.pool === pool);
-          expect(sumOf(byLines.map((part) => part.quantity)), `lines at ${location} of ${program} ${pool}`).toBe(allocated);
+          const byLines = held.filter(
+            (part) => part.location === location && part.program === program && part.pool === pool,
+          );
+          expect(sumOf(byLines.map((part) => part.quantity)), `lines at ${location} of ${program} ${pool}`).toBe(
+            allocated,
+          );
         }
         expect(sumOf(held.map((part) => part.quantity))).toBe(sumOf(item.promises.map((row) => row.allocated)));
       }
@@ -121,18 +133,33 @@ export const noLineVanishes = (core: Core) =>
 /** Only goods that leave or were miscounted make a deficit; a promise alone never does. One command at a time, so that the cause is plain. */
 export const promiseNeverExceedsStock = (core: Core) =>
   fc.property(brandArb, commandsOf(anyBody), (brand, commands) => {
-    walk(core, brand, commands.map((each) => [each]), (state, facts) => {
-      for (const entry of facts.promises) {
-        if (entry.kind !== 'allocate') continue;
-        const item = state.items.find((each) => each.sku === entry.sku);
-        if (item === undefined) continue;
-        const here = <T extends { readonly sku: string; readonly location: string }>(rows: readonly T[]): T[] =>
-          rows.filter((row) => row.sku === entry.sku && row.location === entry.location);
-        const goods = sumOf(here(facts.stock).filter((row) => row.disposition === 'sellable').map((row) => row.delta));
-        const shipped = sumOf(here(facts.promises).filter((row) => row.kind === 'ship').map((row) => row.delta));
-        // More left than was promised from here: a platform's word on goods, which no promise can hinder.
-        if (goods < shipped) continue;
-        expect(promisedAt(item, entry.location), `promised at ${entry.location}`).toBeLessThanOrEqual(sellableAt(item, entry.location));
-      }
-    });
+    walk(
+      core,
+      brand,
+      commands.map((each) => [each]),
+      (state, facts) => {
+        for (const entry of facts.promises) {
+          if (entry.kind !== 'allocate') continue;
+          const item = state.items.find((each) => each.sku === entry.sku);
+          if (item === undefined) continue;
+          const here = <T extends { readonly sku: string; readonly location: string }>(rows: readonly T[]): T[] =>
+            rows.filter((row) => row.sku === entry.sku && row.location === entry.location);
+          const goods = sumOf(
+            here(facts.stock)
+              .filter((row) => row.disposition === 'sellable')
+              .map((row) => row.delta),
+          );
+          const shipped = sumOf(
+            here(facts.promises)
+              .filter((row) => row.kind === 'ship')
+              .map((row) => row.delta),
+          );
+          // More left than was promised from here: a platform's word on goods, which no promise can hinder.
+          if (goods < shipped) continue;
+          expect(promisedAt(item, entry.location), `promised at ${entry.location}`).toBeLessThanOrEqual(
+            sellableAt(item, entry.location),
+          );
+        }
+      },
+    );
   });

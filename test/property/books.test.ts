@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { RUNS } from '../support/arbitraries.ts';
-import { balancesAreSums, deficitIsTold, noLineVanishes, ownSalesAreSums, promiseNeverExceedsStock } from './books-laws.ts';
+import {
+  balancesAreSums,
+  deficitIsTold,
+  noLineVanishes,
+  ownSalesAreSums,
+  promiseNeverExceedsStock,
+} from './books-laws.ts';
 import { CORE } from './core-under-test.ts';
 
 describe('the books, under any sequence of commands', () => {

@@ -13,7 +13,10 @@ const at = fc.integer({ min: 0, max: 12 });
 const storyArb = fc
   .record({
     moves: fc.array(fc.record({ at, units: fc.constantFrom(-3, -1, 2, 5) }), { maxLength: 6 }),
-    counts: fc.uniqueArray(fc.record({ at, units: fc.integer({ min: 0, max: 9 }) }), { maxLength: 3, selector: (row) => row.at }),
+    counts: fc.uniqueArray(fc.record({ at, units: fc.integer({ min: 0, max: 9 }) }), {
+      maxLength: 3,
+      selector: (row) => row.at,
+    }),
   })
   .chain(({ moves, counts }) => {
     const told = [
@@ -47,9 +50,15 @@ export const countRuleHolds = (core: Core) =>
     const commands = arrival.map((told, index) => commandOf(index + 1, told));
     const batches = isOneBatch ? [commands] : commands.map((each) => [each]);
     const brand = stateOf({ items: [item('TEA', {}, { listings: [listing(1)] })] });
-    const state = takeAll(core.decide, brand, batches.map((part) => ({ commands: part, now: NOW + 200 })));
+    const state = takeAll(
+      core.decide,
+      brand,
+      batches.map((part) => ({ commands: part, now: NOW + 200 })),
+    );
     const last = [...counts].sort((a, b) => b.at - a.at)[0];
-    const after = moves.filter((move) => last === undefined || move.at > last.at).reduce((sum, move) => sum + move.units, 0);
+    const after = moves
+      .filter((move) => last === undefined || move.at > last.at)
+      .reduce((sum, move) => sum + move.units, 0);
     const balance = state.items[0]?.balances.find((row) => row.disposition === 'sellable')?.quantity ?? 0;
     expect(balance).toBe((last?.units ?? 0) + after);
   });
@@ -62,11 +71,13 @@ export const everyMovementIsInTheLedger = (core: Core) =>
     for (const each of arrival.map((told, index) => commandOf(index + 1, told))) {
       const step = take(core.decide, state, { commands: [each], now: NOW + 200 });
       state = step.state;
-      for (const row of step.facts.stock) if (row.kind === 'receive' || row.kind === 'ship') moved[row.kind] += row.delta;
+      for (const row of step.facts.stock)
+        if (row.kind === 'receive' || row.kind === 'ship') moved[row.kind] += row.delta;
       const absorbed = step.facts.stock.filter((row) => row.kind === 'absorb').reduce((sum, row) => sum + row.delta, 0);
       const all = step.facts.stock.filter((row) => row.kind !== 'count').reduce((sum, row) => sum + row.delta, 0);
       expect(absorbed === 0 || all === 0, 'a movement is absorbed whole or not at all').toBe(true);
     }
-    const sum = (sign: number) => moves.reduce((all, move) => (Math.sign(move.units) === sign ? all + move.units : all), 0);
+    const sum = (sign: number) =>
+      moves.reduce((all, move) => (Math.sign(move.units) === sign ? all + move.units : all), 0);
     expect(moved).toEqual({ receive: sum(1), ship: sum(-1) });
   });

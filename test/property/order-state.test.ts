@@ -2,7 +2,12 @@ import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { RUNS } from '../support/arbitraries.ts';
 import { CORE } from './core-under-test.ts';
-import { arrivalOrderIsForgotten, joinIsASemilattice, repetitionWritesNothing, totalsConvergeInScarcity } from './order-laws.ts';
+import {
+  arrivalOrderIsForgotten,
+  joinIsASemilattice,
+  repetitionWritesNothing,
+  totalsConvergeInScarcity,
+} from './order-laws.ts';
 
 describe('orders as states', () => {
   it('joinOrder is commutative, associative and idempotent', () => {

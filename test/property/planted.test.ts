@@ -20,7 +20,13 @@ import { cutSumsExactly, protectionHolds, shortsAreServedInTurn } from './pool-l
 import { rulesNeverRaise } from './publish-laws.ts';
 import { unseenSaleIsNeverUndone } from './wire-laws.ts';
 
-type Planted = 'nothing' | 'shared takes all' | 'cut again' | 'same number twice' | 'late movement counts' | 'last arrival wins';
+type Planted =
+  | 'nothing'
+  | 'shared takes all'
+  | 'cut again'
+  | 'same number twice'
+  | 'late movement counts'
+  | 'last arrival wins';
 
 const soil = vi.hoisted((): { planted: Planted } => ({ planted: 'nothing' }));
 
@@ -30,7 +36,10 @@ vi.mock('#core/pools.ts', async (importActual) => {
     const pools = actual.poolsOf(policy, sku, free, consumed);
     if (soil.planted === 'shared takes all') return { ...pools, shared: pools.free };
     if (soil.planted !== 'cut again') return pools;
-    const cut = actual.cutInProportion(pools.free, pools.own.map((share) => Math.max(0, share.units - share.consumed)));
+    const cut = actual.cutInProportion(
+      pools.free,
+      pools.own.map((share) => Math.max(0, share.units - share.consumed)),
+    );
     const own = pools.own.map((share, index) => ({ ...share, remaining: cut[index] ?? 0 }));
     return { ...pools, own, shared: pools.free - cut.reduce((a, b) => a + b, 0) };
   };
@@ -44,7 +53,8 @@ vi.mock('#core/books.ts', async (importActual) => {
   const allocateUnits: typeof actual.allocateUnits = (item, books, command, ask) => {
     if (soil.planted !== 'same number twice') return actual.allocateUnits(item, books, command, ask);
     const before = asFound.get(item);
-    const found = before?.commandId === command.id ? before : { commandId: command.id, allocatedAt: new Map(item.allocatedAt) };
+    const found =
+      before?.commandId === command.id ? before : { commandId: command.id, allocatedAt: new Map(item.allocatedAt) };
     asFound.set(item, found);
     const stands = new Map(item.allocatedAt);
     for (const [place, units] of found.allocatedAt) item.allocatedAt.set(place, units);
@@ -89,7 +99,13 @@ const ignoresUnseenSales: Core = {
     const plan = CORE.planPush(target, sync, protection, at);
     if (plan.kind !== 'unexplained' || at.read === null) return plan;
     const { quantity, ownSold } = target;
-    return { kind: 'write', wireQuantity: quantity, compareWith: at.read.sellable, soldBaseline: ownSold, forgetSeen: false };
+    return {
+      kind: 'write',
+      wireQuantity: quantity,
+      compareWith: at.read.sellable,
+      soldBaseline: ownSold,
+      forgetSeen: false,
+    };
   },
 };
 
@@ -109,22 +125,45 @@ type Bug = {
 };
 
 const BUGS: readonly Bug[] = [
-  { says: 'a naive read-then-write that does not see what is allocated', law: promiseNeverExceedsStock, core: withItems((item) => ({ ...item, promises: [] })) },
-  { says: 'a deficit reckoned without what is allocated', law: deficitIsTold, core: withItems((item) => ({ ...item, promises: [] })) },
-  { says: 'two lines of one item checked against the same number', law: promiseNeverExceedsStock, planted: 'same number twice' },
+  {
+    says: 'a naive read-then-write that does not see what is allocated',
+    law: promiseNeverExceedsStock,
+    core: withItems((item) => ({ ...item, promises: [] })),
+  },
+  {
+    says: 'a deficit reckoned without what is allocated',
+    law: deficitIsTold,
+    core: withItems((item) => ({ ...item, promises: [] })),
+  },
+  {
+    says: 'two lines of one item checked against the same number',
+    law: promiseNeverExceedsStock,
+    planted: 'same number twice',
+  },
   { says: 'each share floored and the rest lost', law: cutSumsExactly, core: floorsAndLoses },
   { says: 'a pool consumed by another program', law: protectionHolds, planted: 'shared takes all' },
   { says: 'a drawn pool cut again from what is left to the others', law: protectionHolds, planted: 'cut again' },
-  { says: 'a count that overwrites later movements', law: countRuleHolds, core: withItems((item) => ({ ...item, recentEntries: [] })) },
+  {
+    says: 'a count that overwrites later movements',
+    law: countRuleHolds,
+    core: withItems((item) => ({ ...item, recentEntries: [] })),
+  },
   { says: 'a movement from before the count that counts again', law: countRuleHolds, planted: 'late movement counts' },
   { says: 'the order state that arrived last wins', law: arrivalOrderIsForgotten, planted: 'last arrival wins' },
   {
     says: 'the last to come served first',
     law: shortsAreServedInTurn,
-    core: withItems((item) => ({ ...item, shorts: item.shorts.map((short) => ({ ...short, placedAt: -short.placedAt })) })),
+    core: withItems((item) => ({
+      ...item,
+      shorts: item.shorts.map((short) => ({ ...short, placedAt: -short.placedAt })),
+    })),
   },
   { says: 'a push that ignores unseen sales', law: unseenSaleIsNeverUndone, core: ignoresUnseenSales },
-  { says: 'a published number below 0', law: rulesNeverRaise, core: { ...CORE, publish: (inputs) => CORE.publish(inputs) - inputs.buffer } },
+  {
+    says: 'a published number below 0',
+    law: rulesNeverRaise,
+    core: { ...CORE, publish: (inputs) => CORE.publish(inputs) - inputs.buffer },
+  },
   { says: 'a decision that writes on its input', law: isDeterministic, core: writesOnItsInput },
 ];
 

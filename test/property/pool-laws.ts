@@ -4,9 +4,9 @@ import { expect } from 'vitest';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
 import type { Program } from '#core/model.ts';
-import { promisableTo, poolsOf } from '#core/pools.ts';
+import { poolsOf, promisableTo } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
-import { anyBody, brandArb, commandsOf, opening, policyArb, emptyBrand } from '../support/arbitraries.ts';
+import { anyBody, brandArb, commandsOf, emptyBrand, opening, policyArb } from '../support/arbitraries.ts';
 import { command, NOW, oneLineOrder, receive } from '../support/factory.ts';
 import { allocatedOf, take, takeAll } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
@@ -22,7 +22,8 @@ function ownLeft(state: State, item: ItemState, program: Program): number {
   return promisableTo(program, poolsOf(state.policy, item.sku, free, consumed), free).own;
 }
 
-const isPromiseOf = (program: string) => (row: Facts['promises'][number]) => row.program === program && row.pool === 'own';
+const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>
+  row.program === program && row.pool === 'own';
 
 /** Goods that left beyond what was promised: nothing can protect against them. */
 const leftUnpromised = (facts: Facts): boolean =>
@@ -42,15 +43,21 @@ export const protectionHolds = (core: Core) =>
       const step = take(core.decide, state, { commands: [each], now: LATER });
       const order = orderOf(each.body);
       const by = step.state.orders.find((stored) => stored.id === order)?.program;
-      for (const program of by === undefined || leftUnpromised(step.facts) ? [] : programs.filter(({ id }) => id !== by)) {
+      for (const program of by === undefined || leftUnpromised(step.facts)
+        ? []
+        : programs.filter(({ id }) => id !== by)) {
         for (const item of state.items) {
           const after = step.state.items.find(({ sku }) => sku === item.sku);
           const drawn = sumOf(
-            step.facts.promises.filter((row) => row.sku === item.sku && row.kind === 'allocate').filter(isPromiseOf(program.id)).map((row) => row.consumed),
+            step.facts.promises
+              .filter((row) => row.sku === item.sku && row.kind === 'allocate')
+              .filter(isPromiseOf(program.id))
+              .map((row) => row.consumed),
           );
-          expect((after === undefined ? 0 : ownLeft(step.state, after, program)) + drawn, `own units of ${program.id}`).toBeGreaterThanOrEqual(
-            ownLeft(state, item, program),
-          );
+          expect(
+            (after === undefined ? 0 : ownLeft(step.state, after, program)) + drawn,
+            `own units of ${program.id}`,
+          ).toBeGreaterThanOrEqual(ownLeft(state, item, program));
         }
       }
       state = step.state;
@@ -60,18 +67,27 @@ export const protectionHolds = (core: Core) =>
 const amount = fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 1_000_000 }));
 
 export const cutSumsExactly = (core: Core) =>
-  fc.property(amount, fc.array(fc.record({ want: amount, taken: fc.oneof(fc.constant(0), amount) }), { minLength: 1, maxLength: 6 }), (total, rows) => {
-    const wants = rows.map((row) => row.want);
-    const taken = rows.map((row) => row.taken);
-    const gaps = rows.map((row) => Math.max(0, row.want - row.taken));
-    const shares = core.cutInProportion(total, wants, taken);
-    expect(sumOf(shares)).toBe(Math.min(total, sumOf(gaps)));
-    shares.forEach((share, index) => {
-      expect(Number.isInteger(share) && share >= 0 && share <= (gaps[index] ?? 0), `share ${index} is ${share}`).toBe(true);
-    });
-    const more = core.cutInProportion(total + 1, wants, taken);
-    more.forEach((share, index) => expect(share, 'one more unit lowers nobody').toBeGreaterThanOrEqual(shares[index] ?? 0));
-  });
+  fc.property(
+    amount,
+    fc.array(fc.record({ want: amount, taken: fc.oneof(fc.constant(0), amount) }), { minLength: 1, maxLength: 6 }),
+    (total, rows) => {
+      const wants = rows.map((row) => row.want);
+      const taken = rows.map((row) => row.taken);
+      const gaps = rows.map((row) => Math.max(0, row.want - row.taken));
+      const shares = core.cutInProportion(total, wants, taken);
+      expect(sumOf(shares)).toBe(Math.min(total, sumOf(gaps)));
+      shares.forEach((share, index) => {
+        expect(Number.isInteger(share) && share >= 0 && share <= (gaps[index] ?? 0), `share ${index} is ${share}`).toBe(
+          true,
+        );
+      });
+      const more = core.cutInProportion(total + 1, wants, taken);
+      expect(
+        more.filter((share, index) => share < (shares[index] ?? 0)),
+        'one more unit lowers nobody',
+      ).toEqual([]);
+    },
+  );
 
 /** Drawing from one share moves no other, whatever the rounding. */
 export const drawMovesNoOtherShare = (core: Core) =>
@@ -84,40 +100,71 @@ export const drawMovesNoOtherShare = (core: Core) =>
       const before = core.cutInProportion(total, wants);
       const index = who % wants.length;
       const drawn = howMuch % ((before[index] ?? 0) + 1);
-      const after = core.cutInProportion(total - drawn, wants, wants.map((_, i) => (i === index ? drawn : 0)));
+      const after = core.cutInProportion(
+        total - drawn,
+        wants,
+        wants.map((_, i) => (i === index ? drawn : 0)),
+      );
       expect(after).toEqual(before.map((share, i) => (i === index ? share - drawn : share)));
     },
   );
 
 const waitingArb = fc.array(
-  fc.record({ channel: fc.constantFrom('shop:main', 'market:eu'), ordered: fc.integer({ min: 1, max: 4 }), placedAt: fc.integer({ min: 0, max: 3 }) }),
+  fc.record({
+    channel: fc.constantFrom('shop:main', 'market:eu'),
+    ordered: fc.integer({ min: 1, max: 4 }),
+    placedAt: fc.integer({ min: 0, max: 3 }),
+  }),
   { minLength: 2, maxLength: 8 },
 );
 
 /** Who waits is served by priority, then by who came first, then by id; never the later before the earlier, whatever else is in the batch. */
 export const shortsAreServedInTurn = (core: Core) =>
-  fc.property(policyArb, waitingArb, fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }), fc.boolean(), (rules, waiting, receipts, isOneBatch) => {
-    const programs = rules.programs.map((each) => ({ ...each, drawOrder: 'ownThenShared' as const }));
-    const brand = emptyBrand({ ...rules, programs, pools: [] });
-    const orders = waiting.map(({ channel, ordered, placedAt }, index): Command =>
-      command(index + 1, oneLineOrder(`o${index}`, { ordered, listingRef: channel === 'shop:main' ? 'ref-1' : 'ref-2' }, { channel, placedAt: NOW + placedAt })),
-    );
-    const goods = receipts.map((quantity, index) => command(100 + index, receive(quantity, { location: 'north' })));
-    // A newcomer in the batch of the goods must not pass those who wait.
-    const newcomer = command(200, oneLineOrder('z', { ordered: 3, listingRef: 'ref-1' }, { placedAt: NOW + 9 }));
-    const all = [...goods, newcomer];
-    const short = takeAll(core.decide, brand, [{ commands: orders, now: NOW }]);
-    const state = takeAll(core.decide, short, (isOneBatch ? [all] : all.map((each) => [each])).map((part) => ({ commands: part, now: NOW })));
-    const priority = new Map(programs.map((each) => [each.id, each.priority]));
-    const turn = state.orders
-      .filter((order) => order.id !== 'shop:main/z')
-      .sort((a, b) => (priority.get(a.program) ?? 0) - (priority.get(b.program) ?? 0) || a.placedAt - b.placedAt || (a.id < b.id ? -1 : 1));
-    let left = sumOf(receipts);
-    for (const order of [...turn, ...state.orders.filter((each) => each.id === 'shop:main/z')]) {
-      const [line] = order.lines;
-      const wanted = line === undefined ? 0 : line.ordered;
-      const got = Math.min(wanted, left);
-      left -= got;
-      expect(line === undefined ? 0 : allocatedOf(line), `${order.id} of ${wanted}`).toBe(got);
-    }
-  });
+  fc.property(
+    policyArb,
+    waitingArb,
+    fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }),
+    fc.boolean(),
+    (rules, waiting, receipts, isOneBatch) => {
+      const programs = rules.programs.map((each) => ({ ...each, drawOrder: 'ownThenShared' as const }));
+      const brand = emptyBrand({ ...rules, programs, pools: [] });
+      const orders = waiting.map(
+        ({ channel, ordered, placedAt }, index): Command =>
+          command(
+            index + 1,
+            oneLineOrder(
+              `o${index}`,
+              { ordered, listingRef: channel === 'shop:main' ? 'ref-1' : 'ref-2' },
+              { channel, placedAt: NOW + placedAt },
+            ),
+          ),
+      );
+      const goods = receipts.map((quantity, index) => command(100 + index, receive(quantity, { location: 'north' })));
+      // A newcomer in the batch of the goods must not pass those who wait.
+      const newcomer = command(200, oneLineOrder('z', { ordered: 3, listingRef: 'ref-1' }, { placedAt: NOW + 9 }));
+      const all = [...goods, newcomer];
+      const short = takeAll(core.decide, brand, [{ commands: orders, now: NOW }]);
+      const state = takeAll(
+        core.decide,
+        short,
+        (isOneBatch ? [all] : all.map((each) => [each])).map((part) => ({ commands: part, now: NOW })),
+      );
+      const priority = new Map(programs.map((each) => [each.id, each.priority]));
+      const turn = state.orders
+        .filter((order) => order.id !== 'shop:main/z')
+        .sort(
+          (a, b) =>
+            (priority.get(a.program) ?? 0) - (priority.get(b.program) ?? 0) ||
+            a.placedAt - b.placedAt ||
+            (a.id < b.id ? -1 : 1),
+        );
+      let left = sumOf(receipts);
+      for (const order of [...turn, ...state.orders.filter((each) => each.id === 'shop:main/z')]) {
+        const [line] = order.lines;
+        const wanted = line === undefined ? 0 : line.ordered;
+        const got = Math.min(wanted, left);
+        left -= got;
+        expect(line === undefined ? 0 : allocatedOf(line), `${order.id} of ${wanted}`).toBe(got);
+      }
+    },
+  );

@@ -38,7 +38,13 @@ const troubleArb: fc.Arbitrary<WorldEvent> = fc.oneof(
   { weight: 14, arbitrary: tradeArb },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('edit' as const), units: fc.integer({ min: 0, max: 30 }) }) },
   { weight: 1, arbitrary: fc.constant<WorldEvent>({ kind: 'tick' }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('fault' as const), fault: fc.constantFrom('dropped' as const, 'timedOut' as const) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('fault' as const),
+      fault: fc.constantFrom('dropped' as const, 'timedOut' as const),
+    }),
+  },
 );
 
 const storyOf = (event: fc.Arbitrary<WorldEvent>) => fc.array(event, { minLength: 10, maxLength: 60 });
@@ -84,23 +90,28 @@ export const unseenSaleIsNeverUndone = (core: Core) =>
     expectShown(world);
     for (const write of world.writes) {
       expect(write.compared).toBe(true);
-      if (!write.forgetSeen) expect(write.assumedSold, 'sales a write stands on').toBeGreaterThanOrEqual(write.trulySold);
+      if (!write.forgetSeen)
+        expect(write.assumedSold, 'sales a write stands on').toBeGreaterThanOrEqual(write.trulySold);
     }
   });
 
 /** On a platform that takes its own open orders off itself, what may be sold is never above what is free, whatever is unheard of. */
 export const ownOpenOrdersAreNotGivenBack = (core: Core) =>
-  fc.property(fc.boolean(), storyOf(tradeArb.filter(({ kind }) => kind !== 'ship' && kind !== 'cancel' && kind !== 'otherSale')), (compares, events) => {
-    const world = openWorld({ basis: 'onHandLessOwnOpen', compares }, 20);
-    drain(world, core.planPush);
-    for (const event of events) {
-      happen(world, event, core.planPush);
-      const sold = world.orders.reduce((sum, order) => sum + order.units, 0);
-      expect(sellableOf(world)).toBeLessThanOrEqual(world.supply - sold);
-    }
-    settle(core, world);
-    expectShown(world);
-  });
+  fc.property(
+    fc.boolean(),
+    storyOf(tradeArb.filter(({ kind }) => kind !== 'ship' && kind !== 'cancel' && kind !== 'otherSale')),
+    (compares, events) => {
+      const world = openWorld({ basis: 'onHandLessOwnOpen', compares }, 20);
+      drain(world, core.planPush);
+      for (const event of events) {
+        happen(world, event, core.planPush);
+        const sold = world.orders.reduce((sum, order) => sum + order.units, 0);
+        expect(sellableOf(world)).toBeLessThanOrEqual(world.supply - sold);
+      }
+      settle(core, world);
+      expectShown(world);
+    },
+  );
 
 /** A write whose answer is lost is found out by reading: nothing is held back for it, and no time has to pass. */
 export const lostAnswerHoldsNothingBack = (core: Core) =>
@@ -122,14 +133,19 @@ export const lostAnswerHoldsNothingBack = (core: Core) =>
 
 /** A read that no order explains is believed until its time is over, then undone by the push alone: no further sweep is needed. */
 export const manualEditIsHealed = (core: Core) =>
-  fc.property(fc.constantFrom(...PROTECTIONS), fc.integer({ min: 0, max: 30 }), storyOf(tradeArb), (protection, edited, events) => {
-    const world = openWorld(protection, 20);
-    play(core, world, events);
-    settle(core, world);
-    world.shown = edited;
-    world.isReadDue = true;
-    drain(world, core.planPush);
-    world.now += IN_FLIGHT_MS + 1;
-    drain(world, core.planPush);
-    expectShown(world);
-  });
+  fc.property(
+    fc.constantFrom(...PROTECTIONS),
+    fc.integer({ min: 0, max: 30 }),
+    storyOf(tradeArb),
+    (protection, edited, events) => {
+      const world = openWorld(protection, 20);
+      play(core, world, events);
+      settle(core, world);
+      world.shown = edited;
+      world.isReadDue = true;
+      drain(world, core.planPush);
+      world.now += IN_FLIGHT_MS + 1;
+      drain(world, core.planPush);
+      expectShown(world);
+    },
+  );

@@ -2,7 +2,13 @@ import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { RUNS } from '../support/arbitraries.ts';
 import { CORE } from './core-under-test.ts';
-import { lostAnswerHoldsNothingBack, manualEditIsHealed, ownOpenOrdersAreNotGivenBack, platformEndsAtTarget, unseenSaleIsNeverUndone } from './wire-laws.ts';
+import {
+  lostAnswerHoldsNothingBack,
+  manualEditIsHealed,
+  ownOpenOrdersAreNotGivenBack,
+  platformEndsAtTarget,
+  unseenSaleIsNeverUndone,
+} from './wire-laws.ts';
 
 describe('the push plan, against a platform that sells by itself', () => {
   it('after quiet every platform shows the target, and the loop ends', () => {

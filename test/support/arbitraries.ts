@@ -9,7 +9,19 @@ import type { Command, CommandBody } from '#core/command.ts';
 import type { DrawOrder, Policy, Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
-import { channelRule, command, item, listing, MINUTE_MS, NOW, orderState, policy, pool, program, stateOf } from './factory.ts';
+import {
+  channelRule,
+  command,
+  item,
+  listing,
+  MINUTE_MS,
+  NOW,
+  orderState,
+  policy,
+  pool,
+  program,
+  stateOf,
+} from './factory.ts';
 
 /** Runs per property; `PROPERTY_RUNS=100000` proves harder. */
 export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
@@ -30,7 +42,9 @@ const programArb = (id: string): fc.Arbitrary<Program> =>
     .map((over) => program(id, over));
 
 const poolArb = (id: string) =>
-  fc.record({ units: fc.integer({ min: 0, max: 8 }), refill: fc.constantFrom('never' as const, 'receipt' as const) }).map((over) => pool(id, over.units, over));
+  fc
+    .record({ units: fc.integer({ min: 0, max: 8 }), refill: fc.constantFrom('never' as const, 'receipt' as const) })
+    .map((over) => pool(id, over.units, over));
 
 const ruleArb = (index: number) =>
   fc
@@ -63,14 +77,25 @@ export const brandArb: fc.Arbitrary<State> = policyArb.map(emptyBrand);
 const quantity = fc.integer({ min: 1, max: 6 });
 const sku = fc.constantFrom<string>(...SKUS);
 const location = fc.constantFrom<string>(...PLACES);
-const disposition = fc.constantFrom('sellable' as const, 'sellable' as const, 'quarantine' as const, 'damaged' as const);
+const disposition = fc.constantFrom(
+  'sellable' as const,
+  'sellable' as const,
+  'quarantine' as const,
+  'damaged' as const,
+);
 const total = fc.integer({ min: 0, max: 5 });
 
 /** Line `n` of an order always names the same listing, as on every platform; sometimes a payload leaves the name out. */
 const linesArb = (orderIndex: number): fc.Arbitrary<OrderLineState[]> =>
   fc
     .uniqueArray(
-      fc.record({ line: fc.integer({ min: 1, max: 3 }), ordered: total, cancelled: total, shipped: fc.constantFrom(0, 0, 1, 3), returned: fc.constantFrom(0, 0, 0, 1) }),
+      fc.record({
+        line: fc.integer({ min: 1, max: 3 }),
+        ordered: total,
+        cancelled: total,
+        shipped: fc.constantFrom(0, 0, 1, 3),
+        returned: fc.constantFrom(0, 0, 0, 1),
+      }),
       { minLength: 1, maxLength: 3, selector: (each) => each.line },
     )
     .map((lines) =>
@@ -93,11 +118,13 @@ export const orderStateArb = (orderIndex: number) =>
       lines: linesArb(orderIndex),
       placedAt: fc.integer({ min: NOW, max: NOW + 3 }),
     })
-    .map(({ lines, ...over }) => orderState(`o${orderIndex}`, lines, {
+    .map(({ lines, ...over }) =>
+      orderState(`o${orderIndex}`, lines, {
         ...over,
         modifiedAt: NOW + over.version,
         fulfilledBy: orderIndex === 5 ? 'marketplace' : 'seller',
-      }));
+      }),
+    );
 
 export const channelOfOrder = (orderIndex: number): string => CHANNELS[orderIndex % 3] ?? '';
 
@@ -161,7 +188,10 @@ export const badBody: fc.Arbitrary<CommandBody> = fc.oneof(
         ...order,
         fulfilledBy: 'seller' as const,
         version: 9,
-        lines: [...order.lines, { lineRef: '9', listingRef: 'nobody', skuHint: null, ordered: 1, cancelled: 0, shipped: 0, returned: 0 }],
+        lines: [
+          ...order.lines,
+          { lineRef: '9', listingRef: 'nobody', skuHint: null, ordered: 1, cancelled: 0, shipped: 0, returned: 0 },
+        ],
       },
     })),
   ),
@@ -188,7 +218,13 @@ export const commandsOf = (
 
 /** Enough to start with that the first orders find something. */
 export const opening: readonly CommandBody[] = SKUS.flatMap((each) =>
-  PLACES.map((place) => ({ kind: 'receive' as const, sku: each, location: place, disposition: 'sellable' as const, quantity: 6 })),
+  PLACES.map((place) => ({
+    kind: 'receive' as const,
+    sku: each,
+    location: place,
+    disposition: 'sellable' as const,
+    quantity: 6,
+  })),
 );
 
 /** Cuts a list at random into one run after another. */

@@ -79,7 +79,11 @@ export const listing = (
   ...over,
 });
 
-export const item = (sku: Sku, onHand: Readonly<Record<LocationId, number>> = {}, over: Partial<ItemState> = {}): ItemState => ({
+export const item = (
+  sku: Sku,
+  onHand: Readonly<Record<LocationId, number>> = {},
+  over: Partial<ItemState> = {},
+): ItemState => ({
   sku,
   balances: Object.entries(onHand).map(([location, quantity]) => ({
     location,

@@ -33,7 +33,12 @@ function applyStock(item: ItemState, facts: Facts): ItemState {
       { location, disposition, quantity: 0, countedAsOf: null },
     );
   }
-  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({ location, disposition, delta, occurredAt }));
+  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({
+    location,
+    disposition,
+    delta,
+    occurredAt,
+  }));
   return { ...item, balances, recentEntries: [...item.recentEntries, ...kept] };
 }
 
@@ -129,7 +134,11 @@ export function loadFor(state: State, commands: readonly Command[]): State {
 export type Batch = { readonly commands: readonly Command[]; readonly now: Instant };
 
 /** Decides one batch on what it touches and stores the facts. */
-export function take(decide: typeof Decide, state: State, batch: Batch): { readonly state: State; readonly facts: Facts } {
+export function take(
+  decide: typeof Decide,
+  state: State,
+  batch: Batch,
+): { readonly state: State; readonly facts: Facts } {
   const facts = decide(loadFor(state, batch.commands), batch.commands, batch.now);
   return { state: applyFacts(state, facts), facts };
 }

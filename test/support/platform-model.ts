@@ -4,7 +4,13 @@
  *
  * One step of the worker is one plan, so that anything may happen between a read and the write that follows it.
  */
-import { type planPush as PlanPush, type Protection, type SyncState, syncAfterUnknown, type WireTarget } from '#core/wire.ts';
+import {
+  type planPush as PlanPush,
+  type Protection,
+  type SyncState,
+  syncAfterUnknown,
+  type WireTarget,
+} from '#core/wire.ts';
 
 export const IN_FLIGHT_MS = 1000;
 
@@ -110,7 +116,8 @@ function write(world: World, target: WireTarget, plan: Write): void {
   }
   if (isStale || fault !== 'none') {
     // A dead connection hides a stale answer too.
-    if (fault !== 'none') world.unknown = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
+    if (fault !== 'none')
+      world.unknown = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     world.inHand = null;
     world.isReadDue = true;
     return;
@@ -157,7 +164,9 @@ export function drain(world: World, planPush: typeof PlanPush, stepsMax = 24): v
     if (isQuiet(world)) return;
     pushStep(world, planPush);
   }
-  throw new Error(`the push loop does not end: ${JSON.stringify({ ...world, known: [...world.known], writes: world.writes.length })}`);
+  throw new Error(
+    `the push loop does not end: ${JSON.stringify({ ...world, known: [...world.known], writes: world.writes.length })}`,
+  );
 }
 
 export type WorldEvent =
@@ -196,9 +205,11 @@ function cancel(world: World, which: number): void {
 export function happen(world: World, event: WorldEvent, planPush: typeof PlanPush): void {
   switch (event.kind) {
     case 'sell':
-      return sell(world, event.units);
+      sell(world, event.units);
+      return;
     case 'cancel':
-      return cancel(world, event.which);
+      cancel(world, event.which);
+      return;
     case 'ship': {
       const open = world.orders.filter(isOpen);
       const order = open[event.which % Math.max(1, open.length)];
@@ -207,7 +218,8 @@ export function happen(world: World, event: WorldEvent, planPush: typeof PlanPus
     }
     case 'learn': {
       const ids = unheard(world);
-      return learn(world, ids[event.which % Math.max(1, ids.length)] ?? -1);
+      learn(world, ids[event.which % Math.max(1, ids.length)] ?? -1);
+      return;
     }
     case 'edit':
       world.shown = event.units;

@@ -1,0 +1,127 @@
+/** `allot explain`: why a listing shows its number, now or at a past moment; why an order line has what it has. */
+import type { Command } from 'commander';
+import type { Instant } from '#core/model.ts';
+import type { Database } from '#db/client.ts';
+import { explainListings, explainOrder, type LineExplanation, type ListingExplanation, type OrderExplanation } from '#db/explain.ts';
+import { readSkuTable, type SkuFigures } from '#db/status.ts';
+import { takeInstant } from '../arguments.ts';
+import { EXIT, type ExitCode, Failure } from '../io.ts';
+import type { Kit, Run } from '../session.ts';
+
+type Options = { readonly channel?: string; readonly listing?: string; readonly at?: Instant | 'now'; readonly order?: string };
+
+async function explain(run: Run, sku: string | undefined, options: Options): Promise<ExitCode> {
+  if ((sku === undefined) === (options.order === undefined)) {
+    throw new Failure('name one SKU, or one order', { mend: 'allot explain SKU --channel ID, or allot explain --order CHANNEL/ORDER', exitCode: EXIT.usage });
+  }
+  return run.withDatabase(async (db) => {
+    if (options.order !== undefined) return explainOneOrder(run, db, options.order);
+    return explainItem(run, db, sku ?? '', options);
+  });
+}
+
+async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
+  const [item] = await readSkuTable(db, { skus: [sku] });
+  if (item === undefined) throw new Failure(`SKU ${sku} is not an item`, { why: 'SKUs are case-sensitive', mend: 'allot status --skus shows those there are' });
+  const explanations = await explainListings(db, {
+    sku,
+    ...(channel === undefined ? {} : { channel }),
+    ...(listing === undefined ? {} : { listingRef: listing }),
+    ...(at === undefined || at === 'now' ? {} : { at }),
+  });
+  if (channel === undefined) {
+    run.out.show({ schema: 'allot.explain.item/1', item, listings: explanations }, () =>
+      [sayItem(item), ...explanations.map((one) => sayListing(run, one)), ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : [])].join('\n\n'),
+    );
+    return EXIT.done;
+  }
+  const one = theOne(explanations, { sku, channel });
+  run.out.show({ schema: 'allot.explain/1', ...one }, () => [sayItem(item), sayListing(run, one)].join('\n\n'));
+  return EXIT.done;
+}
+
+function theOne(explanations: readonly ListingExplanation[], { sku, channel }: { sku: string; channel: string }): ListingExplanation {
+  const [first, second] = explanations;
+  if (first === undefined) {
+    throw new Failure(`${channel} has no listing of SKU ${sku}`, { mend: `allot listings list --channel ${channel}, then allot listings map ${channel} REF ${sku}` });
+  }
+  if (second !== undefined) {
+    const refs = [...new Set(explanations.map(({ listing }) => listing.listingRef))];
+    // One listing at several places of the platform: the first stands for it, the others are in explain without --channel.
+    if (refs.length > 1) {
+      throw new Failure(`${channel} has ${refs.length} listings of SKU ${sku}`, { why: `their references are ${refs.join(', ')}`, mend: 'name one with --listing REF', exitCode: EXIT.usage });
+    }
+  }
+  return first;
+}
+
+const sayItem = (item: SkuFigures): string =>
+  `${item.sku}: ${item.onHand} on hand, ${item.allocated} allocated, ${item.held} held, ${item.atp} to promise${item.short > 0 ? `, ${item.short} short` : ''}`;
+
+function sayListing(run: Run, one: ListingExplanation): string {
+  const { out } = run;
+  const title = out.paint('bold', `${one.channel} ${one.listing.listingRef}${one.listing.locationRef === '' ? '' : ` at ${one.listing.locationRef}`} (${one.mode})`);
+  if (one.quantity === null) return `${title}\n${one.why}`;
+  const steps = out.table(
+    [{ title: 'STEP' }, { title: 'CHANGE', isNumber: true }, { title: 'RESULT', isNumber: true }, { title: 'WHY' }],
+    one.steps.map((step) => [step.id, step.change > 0 ? `+${step.change}` : String(step.change), step.result, step.says]),
+  );
+  const sent = one.acknowledged === null ? 'never acknowledged' : `${one.acknowledged.quantity} (${out.age(one.acknowledged.at)})`;
+  const shows = one.observed === null ? 'never read' : `${one.observed.state === 'tracked' ? one.observed.sellable : one.observed.state} (${out.age(one.observed.at)})`;
+  const way = one.inFlightVersion === null ? '' : ` A write of version ${one.inFlightVersion} is under way.`;
+  const blocked = one.blocked === null ? '' : `\nput off: ${one.blocked.reason ?? 'refused by the platform'}\n  mend: ${one.blocked.fix ?? 'nothing: it is tried again by itself'}`;
+  return [
+    title,
+    `should show ${one.quantity} ${one.unit} (version ${one.targetVersion}, decided ${out.age(one.decidedAt)}, policy ${one.inputs?.policyVersion}); sent: ${sent}; shows: ${shows}.${way}${blocked}`,
+    steps.trimEnd(),
+  ].join('\n');
+}
+
+async function explainOneOrder(run: Run, db: Database, id: string): Promise<ExitCode> {
+  const order = await explainOrder(db, id);
+  if (order === null) {
+    throw new Failure(`order ${id} is not known`, { why: 'it may be parked, or not have come in yet', mend: 'write it as channel/order, and look with allot parked list' });
+  }
+  const lines = order.lines.map((line) => ({ ...line, says: sayLine(run, line) }));
+  run.out.show({ schema: 'allot.explain.order/1', ...order, lines }, () => sayOrder(run, order, lines));
+  return EXIT.done;
+}
+
+function sayLine(run: Run, line: LineExplanation): string {
+  const wanted = line.ordered - line.cancelled - line.shipped;
+  if (line.sku === null) return 'names no item: nothing is promised for it';
+  if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'wholly cancelled';
+  const parts = line.allocations.map(({ quantity, pool, location }) => `${quantity} ${pool} at ${location}`).join(', ');
+  const has = `${line.allocated} of ${wanted} allocated${parts === '' ? '' : ` (${parts})`}`;
+  if (line.short === 0) return has;
+  const since = line.shortSince === null ? '' : ` since ${run.out.age(line.shortSince)}`;
+  return `${has}; ${line.short} short${since}: the item has ${line.sellableNow} sellable now, ${line.allocatedNow} allocated to orders, ${line.heldNow} held`;
+}
+
+function sayOrder(run: Run, order: OrderExplanation, lines: readonly (LineExplanation & { readonly says: string })[]): string {
+  const head = `${run.out.paint('bold', order.id)} (${order.displayRef}), program ${order.program}, placed ${run.out.age(order.placedAt)}`;
+  const table = run.out.table([{ title: 'LINE' }, { title: 'SKU' }, { title: 'ORDERED', isNumber: true }, { title: 'WHY' }], lines.map((line) => [line.lineRef, line.sku, line.ordered, line.says]));
+  if (order.history.length === 0) return `${head}\n${table}`;
+  const history = run.out.table(
+    [{ title: 'WHEN' }, { title: 'LINE' }, { title: 'WHAT' }, { title: 'UNITS', isNumber: true }, { title: 'FROM' }, { title: 'CAUSE' }],
+    order.history.map((step) => [new Date(step.at).toISOString(), step.lineRef, step.kind, step.delta, `${step.program} ${step.pool} at ${step.location}`, `${step.cause} by ${step.actor}, policy ${step.policyVersion}`]),
+  );
+  return `${head}\n${table}\n${history}`;
+}
+
+export function addExplainCommand(program: Command, kit: Kit): void {
+  const command = program
+    .command('explain')
+    .description('why a listing shows its number, step by step; or why an order has what it has')
+    .argument('[sku]')
+    .option('--channel <id>', 'on this channel; without it, on every one')
+    .option('--listing <ref>', 'where a channel has several listings of the item')
+    .option('--at <time>', 'as it was decided by that moment, with its zone', takeInstant)
+    .option('--order <id>', 'an order instead, as channel/order')
+    .action(kit.act(explain));
+  kit.examples(command, [
+    'allot explain MUG-RED --channel shopify:main',
+    'allot explain MUG-RED --channel shopify:main --at 2026-11-23T08:30:00Z --json',
+    'allot explain --order shopify:main/1001',
+  ]);
+}

@@ -1,0 +1,101 @@
+/**
+ * The platforms' own word on the run: each sandbox's log, summed up per channel, and put together in order of time for the oracle.
+ *
+ * Guarantees: nothing here comes from allot's tables. An order is placed when at least one of its lines was, refused when none was;
+ * lines and units are counted each for itself, so that placed + refused = offered holds for orders, lines and units.
+ */
+import type { LogEntry, SandboxControl } from '#connectors/sandbox/control.ts';
+import type { ChannelId, Instant, QuantityBasis } from '#core/model.ts';
+
+export type Tally = { orders: number; lines: number; units: number };
+
+export type PlatformFigures = {
+  readonly placed: Tally;
+  readonly refused: Tally;
+  readonly cancelled: Tally;
+  readonly increases: number;
+  readonly decreases: number;
+  /** SKUs that a buyer could buy there once, and then not. */
+  readonly emptied: ReadonlySet<string>;
+  readonly placedAt: ReadonlyMap<string, Instant>;
+};
+
+export type PlatformEvent = { readonly channel: ChannelId; readonly entry: Exclude<LogEntry, { kind: 'applied' }> };
+export type PlatformWord = { readonly figures: PlatformFigures; readonly events: readonly PlatformEvent[] };
+
+const noTally = (): Tally => ({ orders: 0, lines: 0, units: 0 });
+
+function add(tally: Tally, lines: readonly { readonly quantity: number }[], orders: number): void {
+  tally.orders += orders;
+  tally.lines += lines.length;
+  tally.units += lines.reduce((sum, line) => sum + line.quantity, 0);
+}
+
+async function* readLog(control: SandboxControl): AsyncGenerator<LogEntry> {
+  for (let after: number | null = 0; after !== null; ) {
+    const page: Awaited<ReturnType<SandboxControl['log']>> = await control.log(after);
+    yield* page.entries;
+    after = page.next;
+  }
+}
+
+/** What a buyer could buy, followed through the log: the raw number, less what the platform holds back for its open orders. */
+function watchShelf(basis: QuantityBasis) {
+  const levels = new Map<string, { raw: number; reserved: number; wasOffered: boolean }>();
+  const emptied = new Set<string>();
+  return {
+    emptied,
+    move(sku: string, change: (level: { raw: number; reserved: number }) => void) {
+      const level = levels.get(sku) ?? { raw: 0, reserved: 0, wasOffered: false };
+      levels.set(sku, level);
+      change(level);
+      const sellable = basis === 'sellable' ? level.raw : level.raw - level.reserved;
+      if (sellable > 0) level.wasOffered = true;
+      else if (level.wasOffered) emptied.add(sku);
+    },
+  };
+}
+
+type Shelf = ReturnType<typeof watchShelf>;
+
+function moveShelf(shelf: Shelf, entry: LogEntry, basis: QuantityBasis): void {
+  if (entry.kind === 'applied') return shelf.move(entry.sku, (level) => void Object.assign(level, { raw: entry.to }));
+  const sign = { placement: 1, cancel: -1, ship: -1 }[entry.kind];
+  for (const line of entry.lines) {
+    if ('accepted' in line && !line.accepted) continue;
+    shelf.move(line.sku, (level) => {
+      if (basis === 'onHandLessOwnOpen') level.reserved += sign * line.quantity;
+      else if (entry.kind !== 'ship') level.raw -= sign * line.quantity;
+    });
+  }
+}
+
+export async function readPlatform(channel: ChannelId, basis: QuantityBasis, control: SandboxControl): Promise<PlatformWord> {
+  const [placed, refused, cancelled] = [noTally(), noTally(), noTally()];
+  const cancelledOrders = new Set<string>();
+  const placedAt = new Map<string, Instant>();
+  const shelf = watchShelf(basis);
+  const events: PlatformEvent[] = [];
+  let [increases, decreases] = [0, 0];
+  for await (const entry of readLog(control)) {
+    moveShelf(shelf, entry, basis);
+    if (entry.kind === 'applied') {
+      if (entry.to > entry.from) increases += 1;
+      if (entry.to < entry.from) decreases += 1;
+      continue;
+    }
+    events.push({ channel, entry });
+    if (entry.kind === 'placement') {
+      const accepted = entry.lines.filter((line) => line.accepted);
+      add(placed, accepted, accepted.length > 0 ? 1 : 0);
+      add(refused, entry.lines.filter((line) => !line.accepted), accepted.length > 0 ? 0 : 1);
+      if (entry.orderRef !== null) placedAt.set(entry.orderRef, entry.at);
+    }
+    if (entry.kind === 'cancel') {
+      add(cancelled, entry.lines, cancelledOrders.has(entry.orderRef) ? 0 : 1);
+      cancelledOrders.add(entry.orderRef);
+    }
+  }
+  const { emptied } = shelf;
+  return { figures: { placed, refused, cancelled, increases, decreases, emptied, placedAt }, events };
+}
