@@ -5,9 +5,10 @@
  * fault classes of core/errors.ts), never reads the environment, never touches the database. It is opened once per channel.
  * "your first connector" is connectors/README.md; the conformance kit proves every line of this file.
  */
+
+import type { z } from 'zod';
 import type { Instant, QuantityBasis } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
-import type { z } from 'zod';
 
 /** What a platform can do. Declared, never inferred: the conformance kit skips a case only for what is declared absent here. */
 export type Capabilities = {

@@ -97,7 +97,7 @@ async function readBody(response: Response, call: Call): Promise<Uint8Array<Arra
   const chunks: Uint8Array[] = [];
   let size = 0;
   if (response.body !== null) {
-    for await (const chunk of response.body) {
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
       size += chunk.byteLength;
       // Leaving the loop cancels the body, which closes the connection.
       if (size > call.options.maxBytes)

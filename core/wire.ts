@@ -82,7 +82,7 @@ export function soldByRead(target: WireTarget, sync: SyncState, read: FreshRead)
  * that did arrive looks like unseen sales, and holds as many units back again until `seenUntil`.
  */
 export function syncAfterUnknown(target: WireTarget, sync: SyncState, sent: SyncState, read: FreshRead): SyncState {
-  const gapOf = (story: SyncState): number => soldByRead(target, story, read) - soldByNumber(target);
+  const gapOf = (story: SyncState): number => soldByRead(target, story, read) - target.ownSold - target.inFlight;
   const [notApplied, applied] = [gapOf(sync), gapOf(sent)];
   if (Math.abs(notApplied) !== Math.abs(applied)) return Math.abs(applied) < Math.abs(notApplied) ? sent : sync;
   return applied > notApplied ? sent : sync;

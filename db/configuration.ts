@@ -25,8 +25,8 @@ import {
 import { list } from './list.ts';
 import { ringBells } from './outbox.ts';
 
-export type { ChannelRow, Configuration, LocationRow, PolicyBody } from './configuration-changes.ts';
-export { type ChannelModeRow, getModes, setMode } from './modes.ts';
+export type { Configuration, PolicyBody } from './configuration-changes.ts';
+export { getModes, setMode } from './modes.ts';
 
 export type AppliedConfiguration = {
   readonly policyVersion: number;

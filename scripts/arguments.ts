@@ -12,12 +12,16 @@ export function parseInstant(text: string): Parsed<Instant> {
   const [, year, month, day, time, zone] = ZONED.exec(text) ?? [];
   if (year === undefined || month === undefined || day === undefined || time === undefined || zone === undefined) {
     const plain = text.replace(' ', 'T');
-    if (UNZONED.test(text)) return { fault: `"${text}" has no time zone`, hint: `write ${plain}Z for UTC, or ${plain}+01:00` };
+    if (UNZONED.test(text))
+      return { fault: `"${text}" has no time zone`, hint: `write ${plain}Z for UTC, or ${plain}+01:00` };
     return { fault: `"${text}" is no moment`, hint: 'write it like 2026-11-23T08:30:00Z or 2026-11-23T08:30+01:00' };
   }
   const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  const value = Date.parse(`${year}-${month}-${day}T${time}${zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone}`);
-  if (!isDay || Number.isNaN(value)) return { fault: `"${text}" is not in the calendar`, hint: 'check day, month and hour' };
+  const value = Date.parse(
+    `${year}-${month}-${day}T${time}${zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone}`,
+  );
+  if (!isDay || Number.isNaN(value))
+    return { fault: `"${text}" is not in the calendar`, hint: 'check day, month and hour' };
   return { value };
 }
 
@@ -32,7 +36,10 @@ export function parseWhole(text: string, least: number): Parsed<number> {
     return { fault: `"${text}" is out of range`, hint: `write a whole number from ${least} to 1000000000` };
   }
   if (/^[+-]?\d+([.,]\d+)?E[+-]?\d+$/i.test(text)) {
-    return { fault: `"${text}" was bent by a spreadsheet`, hint: 'set the column to plain numbers and export the file again' };
+    return {
+      fault: `"${text}" was bent by a spreadsheet`,
+      hint: 'set the column to plain numbers and export the file again',
+    };
   }
   if (/^[+-]?\d{1,3}([.,]\d{3})+$/.test(text)) {
     return { fault: `"${text}" has a thousands separator or decimals, nobody can tell which`, hint };

@@ -20,7 +20,11 @@ export const ORDER_COLUMNS: CsvColumns = {
   optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned'],
 };
 
-const partsOf = (text: string): string[] => text.split('|').map((part) => part.trim()).filter((part) => part !== '');
+const partsOf = (text: string): string[] =>
+  text
+    .split('|')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
 
 export const readItem = (row: CsvRow): ItemRow => ({
   line: row.line,

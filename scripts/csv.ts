@@ -29,17 +29,28 @@ export type CsvRow = {
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
 };
 
-export type CsvResult<Row> = { readonly rows: readonly Row[]; readonly faults: readonly CsvFault[]; readonly unread: readonly string[] };
+export type CsvResult<Row> = {
+  readonly rows: readonly Row[];
+  readonly faults: readonly CsvFault[];
+  readonly unread: readonly string[];
+};
 
 const BYTES_MAX = 64 * 1024 * 1024;
 const DELIMITERS = [',', ';', '\t'] as const;
 
 type Raw = { readonly record: readonly string[]; readonly info: { readonly lines: number } };
 
-export function readCsv<Row>(file: { readonly name: string; readonly bytes: Uint8Array }, columns: CsvColumns, read: (row: CsvRow) => Row): CsvResult<Row> {
+export function readCsv<Row>(
+  file: { readonly name: string; readonly bytes: Uint8Array },
+  columns: CsvColumns,
+  read: (row: CsvRow) => Row,
+): CsvResult<Row> {
   const records = parseRecords(file.name, decode(file));
   const [head, ...body] = records;
-  if (head === undefined) throw new Failure(`${file.name} is empty`, { mend: `its first row must name the columns: ${columns.required.join(',')}` });
+  if (head === undefined)
+    throw new Failure(`${file.name} is empty`, {
+      mend: `its first row must name the columns: ${columns.required.join(',')}`,
+    });
   const places = placeColumns(file.name, head.record, columns);
   const rows: Row[] = [];
   const faults: CsvFault[] = [];
@@ -48,10 +59,22 @@ export function readCsv<Row>(file: { readonly name: string; readonly bytes: Uint
     const key = record[0]?.trim() ?? '';
     if (record.length !== head.record.length) {
       const reason = `the row has ${record.length} cells, and the header ${head.record.length}`;
-      faults.push({ line: info.lines, key, reason, fix: 'put cells that hold the delimiter in quotes, and give each column its cell' });
+      faults.push({
+        line: info.lines,
+        key,
+        reason,
+        fix: 'put cells that hold the delimiter in quotes, and give each column its cell',
+      });
       continue;
     }
-    const row = read(openRow({ record, places, line: info.lines, note: (reason, fix) => found.push({ line: info.lines, key, reason, fix }) }));
+    const row = read(
+      openRow({
+        record,
+        places,
+        line: info.lines,
+        note: (reason, fix) => found.push({ line: info.lines, key, reason, fix }),
+      }),
+    );
     if (found.length === 0) rows.push(row);
     else faults.push(...found.slice(0, 1));
   }
@@ -61,7 +84,9 @@ export function readCsv<Row>(file: { readonly name: string; readonly bytes: Uint
 
 function decode({ name, bytes }: { readonly name: string; readonly bytes: Uint8Array }): string {
   if (bytes.length > BYTES_MAX) {
-    throw new Failure(`${name} is larger than ${BYTES_MAX / 1024 / 1024} MB`, { mend: 'split it, each part with the header row' });
+    throw new Failure(`${name} is larger than ${BYTES_MAX / 1024 / 1024} MB`, {
+      mend: 'split it, each part with the header row',
+    });
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -80,7 +105,12 @@ function delimiterOf(text: string): string {
 
 function parseRecords(name: string, text: string): Raw[] {
   try {
-    const options = { delimiter: delimiterOf(text), info: true, relax_column_count: true, skip_empty_lines: true } as const;
+    const options = {
+      delimiter: delimiterOf(text),
+      info: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+    } as const;
     return parse(text, options) as unknown as Raw[];
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
@@ -91,9 +121,17 @@ function parseRecords(name: string, text: string): Raw[] {
   }
 }
 
-const nameOf = (title: string): string => title.trim().toLowerCase().replace(/[\s-]+/g, '_');
+const nameOf = (title: string): string =>
+  title
+    .trim()
+    .toLowerCase()
+    .replace(/[\s-]+/g, '_');
 
-function placeColumns(file: string, head: readonly string[], { required, optional }: CsvColumns): ReadonlyMap<string, number> {
+function placeColumns(
+  file: string,
+  head: readonly string[],
+  { required, optional }: CsvColumns,
+): ReadonlyMap<string, number> {
   const names = head.map(nameOf);
   const twice = names.find((name, index) => name !== '' && names.indexOf(name) !== index);
   if (twice !== undefined) throw new Failure(`${file} has two columns "${twice}"`, { mend: 'keep one of them' });
@@ -140,9 +178,12 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     exact: (column) => {
       const raw = rawOf(column);
       const shown = JSON.stringify(raw);
-      if (raw !== raw.trim() && raw.trim() !== '') note(`${column} ${shown} has a space at its start or end`, 'take it away: SKUs count to the letter');
-      else if (INVISIBLE.test(raw)) note(`${column} ${shown} holds an invisible sign`, 'type it anew: it was copied from a page or a spreadsheet');
-      else if (/^\d+([.,]\d+)?E[+-]?\d+$/i.test(raw)) note(`${column} ${shown} was bent by a spreadsheet`, 'set the column to text and export the file again');
+      if (raw !== raw.trim() && raw.trim() !== '')
+        note(`${column} ${shown} has a space at its start or end`, 'take it away: SKUs count to the letter');
+      else if (INVISIBLE.test(raw))
+        note(`${column} ${shown} holds an invisible sign`, 'type it anew: it was copied from a page or a spreadsheet');
+      else if (/^\d+([.,]\d+)?E[+-]?\d+$/i.test(raw))
+        note(`${column} ${shown} was bent by a spreadsheet`, 'set the column to text and export the file again');
       return need(column);
     },
     whole,

@@ -50,11 +50,21 @@ export async function decideAll(run: Run, db: Database, ids: readonly number[]):
   }
 }
 
-export type Tally = { readonly applied: number; readonly unchanged: number; readonly parked: number; readonly pending: number };
+export type Tally = {
+  readonly applied: number;
+  readonly unchanged: number;
+  readonly parked: number;
+  readonly pending: number;
+};
 
 export function tallyOf(outcomes: readonly CommandOutcome[]): Tally {
   const count = (state: string): number => outcomes.filter((outcome) => outcome.state === state).length;
-  return { applied: count('applied'), unchanged: count('unchanged'), parked: count('parked'), pending: count('pending') };
+  return {
+    applied: count('applied'),
+    unchanged: count('unchanged'),
+    parked: count('parked'),
+    pending: count('pending'),
+  };
 }
 
 export const exitCodeOf = ({ parked, pending }: Tally): ExitCode => (parked + pending === 0 ? EXIT.done : EXIT.failed);
@@ -64,8 +74,14 @@ export function sayTrouble(outcomes: readonly CommandOutcome[]): string[] {
   const parked = outcomes.filter((outcome) => outcome.state === 'parked');
   const { pending } = tallyOf(outcomes);
   return [
-    ...parked.slice(0, TOLD_MAX).map(({ id, reason, fix }) => `parked: ${reason ?? `command ${id}`}\n  mend: ${fix ?? 'allot parked list'}`),
+    ...parked
+      .slice(0, TOLD_MAX)
+      .map(({ id, reason, fix }) => `parked: ${reason ?? `command ${id}`}\n  mend: ${fix ?? 'allot parked list'}`),
     ...(parked.length > TOLD_MAX ? [`and ${parked.length - TOLD_MAX} more: allot parked list`] : []),
-    ...(pending > 0 ? [`${plural(pending, 'command')} not decided yet: a daemon holds ${pending === 1 ? 'it' : 'them'}, see allot status`] : []),
+    ...(pending > 0
+      ? [
+          `${plural(pending, 'command')} not decided yet: a daemon holds ${pending === 1 ? 'it' : 'them'}, see allot status`,
+        ]
+      : []),
   ];
 }

@@ -30,7 +30,13 @@ type Opened = { readonly db: Database; readonly close: () => Promise<void> };
 /** The environment as this command line sees it. */
 export function environmentOf(io: Io, home: string | undefined): Environment {
   if (home === undefined) return readEnvironment({ env: io.env, cwd: io.cwd });
-  const env = { ...io.env, ALLOT_HOME: home, ALLOT_HOME_FILE: undefined, DATABASE_URL: undefined, DATABASE_URL_FILE: undefined };
+  const env = {
+    ...io.env,
+    ALLOT_HOME: home,
+    ALLOT_HOME_FILE: undefined,
+    DATABASE_URL: undefined,
+    DATABASE_URL_FILE: undefined,
+  };
   return readEnvironment({ env, cwd: io.cwd });
 }
 
@@ -59,7 +65,8 @@ async function open(io: Io, choice: DatabaseChoice): Promise<Opened> {
   if (environment.databaseUrl !== null) return prepare(connect(environment.databaseUrl), { isMigrate, isOurs: false });
   const running = await findEmbedded(environment.home);
   if (running !== undefined) return prepare(connect(running.url), { isMigrate, isOurs: false });
-  const shown = relative(io.cwd, environment.home) || environment.home;
+  const near = relative(io.cwd, environment.home);
+  const shown = near === '' || near.startsWith('..') ? environment.home : near;
   if (!isMigrate && !existsSync(locateCluster(environment.home).data)) {
     throw new Failure(`there is no database below ${shown}`, {
       why: 'DATABASE_URL is not set, and this home folder has none',
@@ -84,7 +91,10 @@ function connect(url: string): Opened {
 }
 
 /** Where we alone run the server we bring its schema up to date, as the daemon does at its start. */
-async function prepare(opened: Opened, how: { readonly isMigrate: boolean; readonly isOurs: boolean }): Promise<Opened> {
+async function prepare(
+  opened: Opened,
+  how: { readonly isMigrate: boolean; readonly isOurs: boolean },
+): Promise<Opened> {
   if (how.isMigrate) return opened;
   try {
     if (how.isOurs) await migrate(opened.db);

@@ -23,7 +23,8 @@ export type Column = { readonly title: string; readonly isNumber?: boolean };
 export type Cell = string | number | null | undefined;
 
 export function openOutput(io: Io, options: { readonly json: boolean; readonly color: boolean }): Output {
-  const hasColor = options.color && io.isTerminal && !options.json && (io.env.NO_COLOR ?? '') === '' && io.env.TERM !== 'dumb';
+  const hasColor =
+    options.color && io.isTerminal && !options.json && (io.env.NO_COLOR ?? '') === '' && io.env.TERM !== 'dumb';
   const paint: Output['paint'] = (style, text) => (hasColor ? styleText(style, text, { validateStream: false }) : text);
   const width = io.isTerminal ? io.width : Number.POSITIVE_INFINITY;
   return {
@@ -46,7 +47,8 @@ export function writeJson(document: object, isIndented: boolean): string {
   return `${JSON.stringify(document, replace, isIndented ? 2 : undefined)}\n`;
 }
 
-const sayCell = (cell: Cell): string => (cell === null || cell === undefined || cell === '' ? '-' : String(cell).replace(/\s+/g, ' '));
+const sayCell = (cell: Cell): string =>
+  cell === null || cell === undefined || cell === '' ? '-' : String(cell).replace(/\s+/g, ' ');
 
 function drawTable(
   columns: readonly Column[],
@@ -54,7 +56,9 @@ function drawTable(
   look: { readonly width: number; readonly head: (line: string) => string },
 ): string {
   const cells = rows.map((row) => columns.map((_, index) => sayCell(row[index])));
-  const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)));
+  const widths = columns.map(({ title }, index) =>
+    Math.max(title.length, ...cells.map((row) => row[index]?.length ?? 0)),
+  );
   const line = (row: readonly string[]): string => {
     const padded = row.map((cell, index) => {
       const to = widths[index] ?? 0;
@@ -66,7 +70,12 @@ function drawTable(
   return [look.head(line(columns.map(({ title }) => title))), ...cells.map(line), ''].join('\n');
 }
 
-const UNITS: readonly (readonly [string, number])[] = [['d', 86_400_000], ['h', 3_600_000], ['min', 60_000], ['s', 1000]];
+const UNITS: readonly (readonly [string, number])[] = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1000],
+];
 
 /** In its two largest units: `4 min`, `2 h 5 min`. */
 export function sayDuration(ms: number): string {
@@ -87,4 +96,5 @@ export function sayPairs(pairs: readonly (readonly [string, Cell])[]): string {
   return pairs.map(([name, value]) => `${name.padEnd(to)}  ${sayCell(value)}`).join('\n');
 }
 
-export const plural = (count: number, one: string, many = `${one}s`): string => `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+export const plural = (count: number, one: string, many = `${one}s`): string =>
+  `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;

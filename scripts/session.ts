@@ -6,11 +6,16 @@
 import type { Command } from 'commander';
 import type { Database } from '#db/client.ts';
 import type { Environment } from '#workers/config.ts';
-import { type DatabaseChoice, environmentOf, withDatabase } from './open-database.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
-import { openOutput, type Output } from './output.ts';
+import { type DatabaseChoice, environmentOf, withDatabase } from './open-database.ts';
+import { type Output, openOutput } from './output.ts';
 
-export type GlobalOptions = { readonly home?: string; readonly json?: boolean; readonly color?: boolean; readonly yes?: boolean };
+export type GlobalOptions = {
+  readonly home?: string;
+  readonly json?: boolean;
+  readonly color?: boolean;
+  readonly yes?: boolean;
+};
 
 export type Run = {
   readonly io: Io;
@@ -18,7 +23,10 @@ export type Run = {
   /** Named on commands, modes and the audit trail. */
   readonly actor: string;
   readonly environment: () => Environment;
-  readonly withDatabase: <Result>(work: (db: Database) => Promise<Result>, choice?: Omit<DatabaseChoice, 'home'>) => Promise<Result>;
+  readonly withDatabase: <Result>(
+    work: (db: Database) => Promise<Result>,
+    choice?: Omit<DatabaseChoice, 'home'>,
+  ) => Promise<Result>;
   /** Hints for what comes next, on standard error. */
   readonly next: (text: string) => void;
   /** True when the person agrees, said `--yes`, or nobody can be asked. */
@@ -29,7 +37,9 @@ export type Perform = (command: Command, work: (run: Run) => Promise<ExitCode>) 
 
 export type Kit = {
   /** Makes an action: the arguments as commander gives them, the options last. */
-  readonly act: <Args extends unknown[]>(handler: (run: Run, ...args: Args) => Promise<ExitCode>) => (...args: [...Args, Command]) => Promise<void>;
+  readonly act: <Args extends unknown[]>(
+    handler: (run: Run, ...args: Args) => Promise<ExitCode>,
+  ) => (...args: [...Args, Command]) => Promise<void>;
   /** Command lines that help shows first, and that a test parses. */
   readonly examples: (command: Command, lines: readonly string[]) => void;
 };
@@ -42,10 +52,10 @@ export function openSession(io: Io, perform: Perform = runWith(io)): Session {
     exampleLines: [],
     kit: {
       act:
-        (handler) =>
-        async (...given) => {
+        <Args extends unknown[]>(handler: (run: Run, ...args: Args) => Promise<ExitCode>) =>
+        async (...given: [...Args, Command]) => {
           const command = given.at(-1) as Command;
-          const args = given.slice(0, -1) as Parameters<typeof handler> extends [Run, ...infer Args] ? Args : never;
+          const args = given.slice(0, -1) as Args;
           await perform(command, async (run) => {
             session.exitCode = await handler(run, ...args);
             return session.exitCode;

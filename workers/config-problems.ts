@@ -100,7 +100,9 @@ function sayMisfit(source: YamlSource, { path, schema, issue, hidesText }: Misfi
       ? `is ${value}. Write ${wanted}.`
       : `is ${value}, not text. Put it in quotes: ${quoted}.`;
   }
-  return wanted === undefined ? `is ${value}. ${issue.message}.` : `is ${value}. Write ${wanted}.`;
+  // A message of the schema's own (a connector's "write the shop as ...") knows more than the type does.
+  if (wanted === undefined || !/^(Invalid|Too) /.test(issue.message)) return `is ${value}: ${issue.message}.`;
+  return `is ${value}. Write ${wanted}.`;
 }
 
 const VALUE_SHOWN_MAX = 40;

@@ -103,7 +103,7 @@ function openApp(isDraining: () => boolean): FastifyInstance {
     requestTimeout: READ_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Node looks for requests over their time every 30 s unless told otherwise.
-    http: { headersTimeout: READ_TIMEOUT_MS, connectionsCheckingInterval: 30000 },
+    http: { headersTimeout: READ_TIMEOUT_MS, connectionsCheckingInterval: 500 },
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (_, __, reply: FastifyReply) => {
       void reply.code(400).send({ error: 'not understood' });

@@ -59,10 +59,10 @@ async function playSeeds(subject: ConformanceSubject, one: ConformanceCase, seed
 }
 
 /** Capabilities may depend on the settings, and the settings on a running sandbox. */
-async function readCapabilities({ connector, start }: ConformanceSubject) {
-  const { capabilities } = connector;
+async function readCapabilities(subject: ConformanceSubject) {
+  const { capabilities } = subject.connector;
   if (typeof capabilities !== 'function') return capabilities;
-  const bench = await start();
+  const bench = await subject.start();
   try {
     return capabilities(bench.settings);
   } finally {

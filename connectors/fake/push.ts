@@ -46,19 +46,15 @@ export function prepare(settings: FakeSettings, items: readonly PushItem[], idem
   return { wire: JSON.stringify({ ...key, items: wireItems }) };
 }
 
-function outcomeOf(result: PartnerResult | null | undefined): PushOutcome | null {
-  if (result === null || result === undefined) return null;
-  switch (result.status) {
-    case 'applied':
-      return { kind: 'applied', shownAfter: result.number };
-    case 'unchanged':
-      return { kind: 'unchanged' };
-    case 'stale':
-      return { kind: 'stale', shown: result.number };
-    case 'refused':
-      return { kind: 'rejected', reason: result.reason ?? 'the partner gives no reason', fix: FIX };
-  }
-}
+const OUTCOMES: Readonly<Record<PartnerResult['status'], (result: PartnerResult) => PushOutcome>> = {
+  applied: ({ number }) => ({ kind: 'applied', shownAfter: number }),
+  unchanged: () => ({ kind: 'unchanged' }),
+  stale: ({ number }) => ({ kind: 'stale', shown: number }),
+  refused: ({ reason = 'the partner gives no reason' }) => ({ kind: 'rejected', reason, fix: FIX }),
+};
+
+const outcomeOf = (result: PartnerResult | null | undefined): PushOutcome | null =>
+  result === null || result === undefined ? null : OUTCOMES[result.status](result);
 
 /** The one bad item gets its outcome; the others were not even tried. */
 function refuseWhole(refusal: z.infer<typeof refusalSchema>, itemCount: number, now: number): (PushOutcome | null)[] {

@@ -149,7 +149,7 @@ export async function startSandboxServer(
   const server = createServer((message, response) => {
     serve(message, response).catch((error: unknown) => {
       // A caller that hangs up while it is read from is what faults and aborts look like from here.
-      if (response.destroyed || message.destroyed) return;
+      if (response.destroyed || response.headersSent) return;
       const isRefusal = error instanceof ControlRefusal;
       const why = error instanceof Error ? error.message : String(error);
       reply(response, { status: isRefusal ? 409 : 500, body: JSON.stringify({ error: why }) });

@@ -83,13 +83,13 @@ const costSchema = z.object({
 const extensionsSchema = z.object({ cost: costSchema });
 
 const graphQLErrorsSchema = z.array(
-  z.object({ message: z.string(), extensions: z.object({ code: z.string().optional() }).optional() }),
+  z.object({ message: z.string(), extensions: z.object({ code: z.string().nullish() }).nullish() }),
 );
 
 const costOf = (extensions: unknown): Cost | null => extensionsSchema.safeParse(extensions).data?.cost ?? null;
 
 const failedBodySchema = z.object({
-  extensions: z.unknown(),
+  extensions: z.unknown().optional(),
   errors: z.object({ graphQLErrors: graphQLErrorsSchema }),
 });
 

@@ -16,9 +16,12 @@ async function changeMode(run: Run, ids: readonly string[] | 'all', mode: Channe
     const changed = await setMode(db, ids, mode, run.actor);
     const isOverridden = mode === 'live' && run.environment().isReadOnly;
     run.out.show({ schema: 'allot.mode/1', ok: true, mode, changed, readOnly: isOverridden }, () =>
-      changed.length === 0 ? `Nothing to change: ${ids === 'all' ? 'every channel' : ids.join(', ')} is ${mode} already.` : `${changed.join(', ')}: now ${mode}, ${MEANS[mode]}.`,
+      changed.length === 0
+        ? `Nothing to change: ${ids === 'all' ? 'every channel' : ids.join(', ')} is ${mode} already.`
+        : `${changed.join(', ')}: now ${mode}, ${MEANS[mode]}.`,
     );
-    if (isOverridden) run.io.note('ALLOT_READ_ONLY is set here: a daemon with it sends nothing, whatever the mode says.\n');
+    if (isOverridden)
+      run.io.note('ALLOT_READ_ONLY is set here: a daemon with it sends nothing, whatever the mode says.\n');
     run.next(mode === 'live' ? 'next: allot status' : 'back: allot channels live ID');
     return EXIT.done;
   });
@@ -33,10 +36,18 @@ async function listChannels(run: Run): Promise<ExitCode> {
         ? 'There is no channel yet: define one in allot.yaml and start the daemon (npm start).'
         : run.out.table(
             columns,
-            channels.map((one) => [one.id, one.mode, run.out.age(one.changedAt), one.changedBy, one.program, one.configured ? 'yes' : 'no']),
+            channels.map((one) => [
+              one.id,
+              one.mode,
+              run.out.age(one.changedAt),
+              one.changedBy,
+              one.program,
+              one.configured ? 'yes' : 'no',
+            ]),
           ),
     );
-    if (channels.some(({ mode }) => mode === 'shadow')) run.next('next: allot channels live ID, once allot explain shows the numbers you want');
+    if (channels.some(({ mode }) => mode === 'shadow'))
+      run.next('next: allot channels live ID, once allot explain shows the numbers you want');
     return EXIT.done;
   });
 }
@@ -45,7 +56,11 @@ export function addChannelCommands(program: Command, kit: Kit): void {
   const channels = program.command('channels').description('list channels, and set their mode: shadow, live or paused');
   const list = channels.command('list').description('every channel with its mode').action(kit.act(listChannels));
   kit.examples(list, ['allot channels list', 'allot channels list --json']);
-  const modes = [['live', 'live'], ['pause', 'paused'], ['shadow', 'shadow']] as const;
+  const modes = [
+    ['live', 'live'],
+    ['pause', 'paused'],
+    ['shadow', 'shadow'],
+  ] as const;
   for (const [verb, mode] of modes) {
     const command = channels
       .command(verb)

@@ -33,12 +33,20 @@ function sayReport(run: Run, report: DoctorReport): string {
     if (violations === 0) return [`${paint('green', 'holds')}    ${id.padEnd(3)}  ${name}`];
     const shown = examples.map((example) => `           ${example}`);
     const more = violations > examples.length ? [`           and ${violations - examples.length} more`] : [];
-    return [`${paint('red', 'broken')}   ${id.padEnd(3)}  ${name}: ${says}`, ...shown, ...more, `           mend: ${fix}`];
+    return [
+      `${paint('red', 'broken')}   ${id.padEnd(3)}  ${name}: ${says}`,
+      ...shown,
+      ...more,
+      `           mend: ${fix}`,
+    ];
   });
   return [...lines, '', report.ok ? 'Nothing is broken.' : 'Something is broken.'].join('\n');
 }
 
 export function addDoctorCommand(program: Command, kit: Kit): void {
-  const doctor = program.command('doctor').description('recompute every invariant, and say what is broken and what to do').action(kit.act(examine));
+  const doctor = program
+    .command('doctor')
+    .description('recompute every invariant, and say what is broken and what to do')
+    .action(kit.act(examine));
   kit.examples(doctor, ['allot doctor', 'allot --home .allot/demo doctor --json']);
 }

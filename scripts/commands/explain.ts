@@ -2,17 +2,31 @@
 import type { Command } from 'commander';
 import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
-import { explainListings, explainOrder, type LineExplanation, type ListingExplanation, type OrderExplanation } from '#db/explain.ts';
+import {
+  explainListings,
+  explainOrder,
+  type LineExplanation,
+  type ListingExplanation,
+  type OrderExplanation,
+} from '#db/explain.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
 
-type Options = { readonly channel?: string; readonly listing?: string; readonly at?: Instant | 'now'; readonly order?: string };
+type Options = {
+  readonly channel?: string;
+  readonly listing?: string;
+  readonly at?: Instant | 'now';
+  readonly order?: string;
+};
 
 async function explain(run: Run, sku: string | undefined, options: Options): Promise<ExitCode> {
   if ((sku === undefined) === (options.order === undefined)) {
-    throw new Failure('name one SKU, or one order', { mend: 'allot explain SKU --channel ID, or allot explain --order CHANNEL/ORDER', exitCode: EXIT.usage });
+    throw new Failure('name one SKU, or one order', {
+      mend: 'allot explain SKU --channel ID, or allot explain --order CHANNEL/ORDER',
+      exitCode: EXIT.usage,
+    });
   }
   return run.withDatabase(async (db) => {
     if (options.order !== undefined) return explainOneOrder(run, db, options.order);
@@ -22,7 +36,11 @@ async function explain(run: Run, sku: string | undefined, options: Options): Pro
 
 async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
   const [item] = await readSkuTable(db, { skus: [sku] });
-  if (item === undefined) throw new Failure(`SKU ${sku} is not an item`, { why: 'SKUs are case-sensitive', mend: 'allot status --skus shows those there are' });
+  if (item === undefined)
+    throw new Failure(`SKU ${sku} is not an item`, {
+      why: 'SKUs are case-sensitive',
+      mend: 'allot status --skus shows those there are',
+    });
   const explanations = await explainListings(db, {
     sku,
     ...(channel === undefined ? {} : { channel }),
@@ -31,7 +49,11 @@ async function explainItem(run: Run, db: Database, sku: string, { channel, listi
   });
   if (channel === undefined) {
     run.out.show({ schema: 'allot.explain.item/1', item, listings: explanations }, () =>
-      [sayItem(item), ...explanations.map((one) => sayListing(run, one)), ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : [])].join('\n\n'),
+      [
+        sayItem(item),
+        ...explanations.map((one) => sayListing(run, one)),
+        ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : []),
+      ].join('\n\n'),
     );
     return EXIT.done;
   }
@@ -40,16 +62,25 @@ async function explainItem(run: Run, db: Database, sku: string, { channel, listi
   return EXIT.done;
 }
 
-function theOne(explanations: readonly ListingExplanation[], { sku, channel }: { sku: string; channel: string }): ListingExplanation {
+function theOne(
+  explanations: readonly ListingExplanation[],
+  { sku, channel }: { sku: string; channel: string },
+): ListingExplanation {
   const [first, second] = explanations;
   if (first === undefined) {
-    throw new Failure(`${channel} has no listing of SKU ${sku}`, { mend: `allot listings list --channel ${channel}, then allot listings map ${channel} REF ${sku}` });
+    throw new Failure(`${channel} has no listing of SKU ${sku}`, {
+      mend: `allot listings list --channel ${channel}, then allot listings map ${channel} REF ${sku}`,
+    });
   }
   if (second !== undefined) {
     const refs = [...new Set(explanations.map(({ listing }) => listing.listingRef))];
     // One listing at several places of the platform: the first stands for it, the others are in explain without --channel.
     if (refs.length > 1) {
-      throw new Failure(`${channel} has ${refs.length} listings of SKU ${sku}`, { why: `their references are ${refs.join(', ')}`, mend: 'name one with --listing REF', exitCode: EXIT.usage });
+      throw new Failure(`${channel} has ${refs.length} listings of SKU ${sku}`, {
+        why: `their references are ${refs.join(', ')}`,
+        mend: 'name one with --listing REF',
+        exitCode: EXIT.usage,
+      });
     }
   }
   return first;
@@ -60,16 +91,31 @@ const sayItem = (item: SkuFigures): string =>
 
 function sayListing(run: Run, one: ListingExplanation): string {
   const { out } = run;
-  const title = out.paint('bold', `${one.channel} ${one.listing.listingRef}${one.listing.locationRef === '' ? '' : ` at ${one.listing.locationRef}`} (${one.mode})`);
+  const title = out.paint(
+    'bold',
+    `${one.channel} ${one.listing.listingRef}${one.listing.locationRef === '' ? '' : ` at ${one.listing.locationRef}`} (${one.mode})`,
+  );
   if (one.quantity === null) return `${title}\n${one.why}`;
   const steps = out.table(
     [{ title: 'STEP' }, { title: 'CHANGE', isNumber: true }, { title: 'RESULT', isNumber: true }, { title: 'WHY' }],
-    one.steps.map((step) => [step.id, step.change > 0 ? `+${step.change}` : String(step.change), step.result, step.says]),
+    one.steps.map((step) => [
+      step.id,
+      step.change > 0 ? `+${step.change}` : String(step.change),
+      step.result,
+      step.says,
+    ]),
   );
-  const sent = one.acknowledged === null ? 'never acknowledged' : `${one.acknowledged.quantity} (${out.age(one.acknowledged.at)})`;
-  const shows = one.observed === null ? 'never read' : `${one.observed.state === 'tracked' ? one.observed.sellable : one.observed.state} (${out.age(one.observed.at)})`;
+  const sent =
+    one.acknowledged === null ? 'never acknowledged' : `${one.acknowledged.quantity} (${out.age(one.acknowledged.at)})`;
+  const shows =
+    one.observed === null
+      ? 'never read'
+      : `${one.observed.state === 'tracked' ? one.observed.sellable : one.observed.state} (${out.age(one.observed.at)})`;
   const way = one.inFlightVersion === null ? '' : ` A write of version ${one.inFlightVersion} is under way.`;
-  const blocked = one.blocked === null ? '' : `\nput off: ${one.blocked.reason ?? 'refused by the platform'}\n  mend: ${one.blocked.fix ?? 'nothing: it is tried again by itself'}`;
+  const blocked =
+    one.blocked === null
+      ? ''
+      : `\nput off: ${one.blocked.reason ?? 'refused by the platform'}\n  mend: ${one.blocked.fix ?? 'nothing: it is tried again by itself'}`;
   return [
     title,
     `should show ${one.quantity} ${one.unit} (version ${one.targetVersion}, decided ${out.age(one.decidedAt)}, policy ${one.inputs?.policyVersion}); sent: ${sent}; shows: ${shows}.${way}${blocked}`,
@@ -80,7 +126,10 @@ function sayListing(run: Run, one: ListingExplanation): string {
 async function explainOneOrder(run: Run, db: Database, id: string): Promise<ExitCode> {
   const order = await explainOrder(db, id);
   if (order === null) {
-    throw new Failure(`order ${id} is not known`, { why: 'it may be parked, or not have come in yet', mend: 'write it as channel/order, and look with allot parked list' });
+    throw new Failure(`order ${id} is not known`, {
+      why: 'it may be parked, or not have come in yet',
+      mend: 'write it as channel/order, and look with allot parked list',
+    });
   }
   const lines = order.lines.map((line) => ({ ...line, says: sayLine(run, line) }));
   run.out.show({ schema: 'allot.explain.order/1', ...order, lines }, () => sayOrder(run, order, lines));
@@ -98,13 +147,34 @@ function sayLine(run: Run, line: LineExplanation): string {
   return `${has}; ${line.short} short${since}: the item has ${line.sellableNow} sellable now, ${line.allocatedNow} allocated to orders, ${line.heldNow} held`;
 }
 
-function sayOrder(run: Run, order: OrderExplanation, lines: readonly (LineExplanation & { readonly says: string })[]): string {
+function sayOrder(
+  run: Run,
+  order: OrderExplanation,
+  lines: readonly (LineExplanation & { readonly says: string })[],
+): string {
   const head = `${run.out.paint('bold', order.id)} (${order.displayRef}), program ${order.program}, placed ${run.out.age(order.placedAt)}`;
-  const table = run.out.table([{ title: 'LINE' }, { title: 'SKU' }, { title: 'ORDERED', isNumber: true }, { title: 'WHY' }], lines.map((line) => [line.lineRef, line.sku, line.ordered, line.says]));
+  const table = run.out.table(
+    [{ title: 'LINE' }, { title: 'SKU' }, { title: 'ORDERED', isNumber: true }, { title: 'WHY' }],
+    lines.map((line) => [line.lineRef, line.sku, line.ordered, line.says]),
+  );
   if (order.history.length === 0) return `${head}\n${table}`;
   const history = run.out.table(
-    [{ title: 'WHEN' }, { title: 'LINE' }, { title: 'WHAT' }, { title: 'UNITS', isNumber: true }, { title: 'FROM' }, { title: 'CAUSE' }],
-    order.history.map((step) => [new Date(step.at).toISOString(), step.lineRef, step.kind, step.delta, `${step.program} ${step.pool} at ${step.location}`, `${step.cause} by ${step.actor}, policy ${step.policyVersion}`]),
+    [
+      { title: 'WHEN' },
+      { title: 'LINE' },
+      { title: 'WHAT' },
+      { title: 'UNITS', isNumber: true },
+      { title: 'FROM' },
+      { title: 'CAUSE' },
+    ],
+    order.history.map((step) => [
+      new Date(step.at).toISOString(),
+      step.lineRef,
+      step.kind,
+      step.delta,
+      `${step.program} ${step.pool} at ${step.location}`,
+      `${step.cause} by ${step.actor}, policy ${step.policyVersion}`,
+    ]),
   );
   return `${head}\n${table}\n${history}`;
 }

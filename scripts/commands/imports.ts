@@ -11,20 +11,44 @@ import { type ImportOptions, type ImportReport, type Judged, makeReport, skip } 
 import { importStock } from '#db/import-stock.ts';
 import { suggest } from '#workers/did-you-mean.ts';
 import { type CsvColumns, type CsvResult, type CsvRow, readCsv } from '../csv.ts';
-import { ITEM_COLUMNS, LISTING_COLUMNS, ORDER_COLUMNS, readItem, readListing, readOrder, readStock, STOCK_COLUMNS } from '../csv-files.ts';
+import {
+  ITEM_COLUMNS,
+  LISTING_COLUMNS,
+  ORDER_COLUMNS,
+  readItem,
+  readListing,
+  readOrder,
+  readStock,
+  STOCK_COLUMNS,
+} from '../csv-files.ts';
 import { decideAll, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 
 type File = { readonly name: string; readonly bytes: Uint8Array };
-type Loaded = { readonly faults: CsvResult<unknown>['faults']; readonly unread: readonly string[]; readonly write: (tx: Queries, options: ImportOptions) => Promise<ImportReport> };
+type Loaded = {
+  readonly faults: CsvResult<unknown>['faults'];
+  readonly unread: readonly string[];
+  readonly write: (tx: Queries, options: ImportOptions) => Promise<ImportReport>;
+};
 
-type Kind = { readonly name: string; readonly says: string; readonly columns: CsvColumns; readonly isDecided: boolean; readonly load: (file: File) => Loaded; readonly next: string };
+type Kind = {
+  readonly name: string;
+  readonly says: string;
+  readonly columns: CsvColumns;
+  readonly isDecided: boolean;
+  readonly load: (file: File) => Loaded;
+  readonly next: string;
+};
 
 const kindOf = <Row>(
   name: string,
-  from: { readonly columns: CsvColumns; readonly read: (row: CsvRow) => Row; readonly write: (tx: Queries, rows: readonly Row[], options: ImportOptions) => Promise<ImportReport> },
+  from: {
+    readonly columns: CsvColumns;
+    readonly read: (row: CsvRow) => Row;
+    readonly write: (tx: Queries, rows: readonly Row[], options: ImportOptions) => Promise<ImportReport>;
+  },
   words: Pick<Kind, 'says' | 'next' | 'isDecided'>,
 ): Kind => ({
   name,
@@ -37,10 +61,30 @@ const kindOf = <Row>(
 });
 
 const KINDS: readonly Kind[] = [
-  kindOf('items', { columns: ITEM_COLUMNS, read: readItem, write: importItems }, { says: 'items with titles and identifiers', next: 'allot import listings FILE', isDecided: false }),
-  kindOf('stock', { columns: STOCK_COLUMNS, read: readStock, write: importStock }, { says: 'counts per item and place; a place that is not named is left alone', next: 'allot status', isDecided: true }),
-  kindOf('listings', { columns: LISTING_COLUMNS, read: readListing, write: importListings }, { says: 'listings and the items they stand for', next: 'allot listings list --unmapped', isDecided: false }),
-  kindOf('orders', { columns: ORDER_COLUMNS, read: readOrder, write: importOrders }, { says: 'orders, one row per line with totals by state', next: 'allot status', isDecided: true }),
+  kindOf(
+    'items',
+    { columns: ITEM_COLUMNS, read: readItem, write: importItems },
+    { says: 'items with titles and identifiers', next: 'allot import listings FILE', isDecided: false },
+  ),
+  kindOf(
+    'stock',
+    { columns: STOCK_COLUMNS, read: readStock, write: importStock },
+    {
+      says: 'counts per item and place; a place that is not named is left alone',
+      next: 'allot status',
+      isDecided: true,
+    },
+  ),
+  kindOf(
+    'listings',
+    { columns: LISTING_COLUMNS, read: readListing, write: importListings },
+    { says: 'listings and the items they stand for', next: 'allot listings list --unmapped', isDecided: false },
+  ),
+  kindOf(
+    'orders',
+    { columns: ORDER_COLUMNS, read: readOrder, write: importOrders },
+    { says: 'orders, one row per line with totals by state', next: 'allot status', isDecided: true },
+  ),
 ];
 
 class RolledBack extends Error {
@@ -51,7 +95,11 @@ class RolledBack extends Error {
   }
 }
 
-async function write(db: Database, loaded: Loaded, options: ImportOptions & { readonly isDryRun: boolean }): Promise<ImportReport> {
+async function write(
+  db: Database,
+  loaded: Loaded,
+  options: ImportOptions & { readonly isDryRun: boolean },
+): Promise<ImportReport> {
   try {
     return await db.transaction(async (tx) => {
       const report = await loaded.write(tx, options);
@@ -77,7 +125,9 @@ async function importFile(run: Run, kind: Kind, path: string, isDryRun: boolean)
   const file = await readFileOf(run, path);
   const loaded = kind.load(file);
   for (const name of loaded.unread) {
-    run.io.note(`Column "${name}" of ${file.name} is not read. ${suggest(name, [...kind.columns.required, ...kind.columns.optional])}\n`);
+    run.io.note(
+      `Column "${name}" of ${file.name} is not read. ${suggest(name, [...kind.columns.required, ...kind.columns.optional])}\n`,
+    );
   }
   return run.withDatabase(async (db) => {
     if (kind.isDecided) await requirePolicy(db);
@@ -88,7 +138,17 @@ async function importFile(run: Run, kind: Kind, path: string, isDryRun: boolean)
     const hasTrouble = report.counts.skipped > 0 || exitCodeOf(tallyOf(outcomes)) !== EXIT.done;
     const { rows, counts, retried } = report;
     run.out.show(
-      { schema: 'allot.import/1', ok: !hasTrouble, kind: kind.name, file: file.name, dryRun: isDryRun, counts, rows, retried, decided: tallyOf(outcomes) },
+      {
+        schema: 'allot.import/1',
+        ok: !hasTrouble,
+        kind: kind.name,
+        file: file.name,
+        dryRun: isDryRun,
+        counts,
+        rows,
+        retried,
+        decided: tallyOf(outcomes),
+      },
       () => sayReport(run, report, { isDryRun, outcomes }),
     );
     for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
@@ -112,24 +172,32 @@ async function decideImported(run: Run, db: Database, report: ImportReport): Pro
 
 const SHOWN_MAX = 100;
 
-function sayReport(run: Run, report: ImportReport, { isDryRun, outcomes }: { isDryRun: boolean; outcomes: readonly CommandOutcome[] }): string {
+function sayReport(
+  run: Run,
+  report: ImportReport,
+  { isDryRun, outcomes }: { isDryRun: boolean; outcomes: readonly CommandOutcome[] },
+): string {
   const { create, update, unchanged, skipped } = report.counts;
   const told = report.rows.filter(({ verdict }) => verdict !== 'unchanged' && verdict !== 'create');
   const { applied } = tallyOf(outcomes);
   return [
     `Create ${create}, Update ${update}, Unchanged ${unchanged}, Skipped ${skipped}${isDryRun ? '. Dry run: nothing was written.' : ''}`,
     ...(applied > 0 ? [`${plural(applied, 'command')} decided`] : []),
-    ...(report.retried > 0 ? [`${plural(report.retried, 'parked input')} ${isDryRun ? 'would be' : ''} retried`.replace('  ', ' ')] : []),
+    ...(report.retried > 0
+      ? [`${plural(report.retried, 'parked input')} ${isDryRun ? 'would be' : ''} retried`.replace('  ', ' ')]
+      : []),
     ...told.slice(0, SHOWN_MAX).flatMap((row) => sayRow(run, row)),
     ...(told.length > SHOWN_MAX ? [`and ${told.length - SHOWN_MAX} more rows: --json shows all`] : []),
   ].join('\n');
 }
 
+const sayValue = (value: string | number | null): string => (value === null || value === '' ? '-' : String(value));
+
 function sayRow(run: Run, row: Judged): string[] {
   if (row.verdict === 'skipped') {
     return [`${run.out.paint('yellow', 'Skipped')} line ${row.line} ${row.key}: ${row.reason}`, `  mend: ${row.fix}`];
   }
-  const changes = row.changes.map(({ field, from, to }) => `${field} ${from ?? '-'} -> ${to ?? '-'}`);
+  const changes = row.changes.map(({ field, from, to }) => `${field} ${sayValue(from)} -> ${sayValue(to)}`);
   return [`Update line ${row.line} ${row.key}: ${changes.join(', ')}`];
 }
 
@@ -142,7 +210,14 @@ export function addImportCommands(program: Command, kit: Kit): void {
       .description(`${kind.says}\ncolumns: ${required.join(', ')}; may have: ${optional.join(', ')}`)
       .argument('<file>', 'CSV in UTF-8, one header row; comma, semicolon or tab')
       .option('--dry-run', 'say what each row would do, and write nothing')
-      .action(kit.act(async (run, file: string, options: { dryRun?: boolean }) => importFile(run, kind, file, options.dryRun === true)));
-    kit.examples(command, [`allot import ${kind.name} ${kind.name}.csv --dry-run`, `allot import ${kind.name} ${kind.name}.csv`]);
+      .action(
+        kit.act(async (run, file: string, options: { dryRun?: boolean }) =>
+          importFile(run, kind, file, options.dryRun === true),
+        ),
+      );
+    kit.examples(command, [
+      `allot import ${kind.name} ${kind.name}.csv --dry-run`,
+      `allot import ${kind.name} ${kind.name}.csv`,
+    ]);
   }
 }

@@ -1,6 +1,13 @@
 /** `allot listings list|map|unmap`: which item each listing stands for. */
 import type { Command } from 'commander';
-import { findListings, listListings, lockListings, type MappingChange, type StoredListing, writeMappings } from '#db/catalogue.ts';
+import {
+  findListings,
+  listListings,
+  lockListings,
+  type MappingChange,
+  type StoredListing,
+  writeMappings,
+} from '#db/catalogue.ts';
 import type { Database, Queries } from '#db/client.ts';
 import { readSkuTable } from '#db/status.ts';
 import { wholeFrom } from '../arguments.ts';
@@ -9,19 +16,41 @@ import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 
-type ListOptions = { readonly unmapped?: boolean; readonly channel?: string; readonly limit: number; readonly after: number };
+type ListOptions = {
+  readonly unmapped?: boolean;
+  readonly channel?: string;
+  readonly limit: number;
+  readonly after: number;
+};
 
 async function list(run: Run, options: ListOptions): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const listings = await listListings(db, options);
     const last = listings.length < options.limit ? null : (listings.at(-1)?.id ?? null);
-    const columns = [{ title: 'ID', isNumber: true }, ...['CHANNEL', 'REF', 'PLACE', 'SKU'].map((title) => ({ title })), { title: 'PACK', isNumber: true }, { title: 'HINT' }, { title: 'STATE' }, { title: 'TITLE' }];
+    const columns = [
+      { title: 'ID', isNumber: true },
+      ...['CHANNEL', 'REF', 'PLACE', 'SKU'].map((title) => ({ title })),
+      { title: 'PACK', isNumber: true },
+      { title: 'HINT' },
+      { title: 'STATE' },
+      { title: 'TITLE' },
+    ];
     run.out.show({ schema: 'allot.listings/1', listings, next: last }, () =>
       listings.length === 0
         ? 'No listing matches.'
         : run.out.table(
             columns,
-            listings.map((one) => [one.id, one.channel, one.listingRef, one.locationRef, one.sku, one.pack, one.skuHint, one.state, one.title]),
+            listings.map((one) => [
+              one.id,
+              one.channel,
+              one.listingRef,
+              one.locationRef,
+              one.sku,
+              one.pack,
+              one.skuHint,
+              one.state,
+              one.title,
+            ]),
           ),
     );
     if (last !== null) run.next(`more: the same with --after ${last}`);
@@ -30,19 +59,29 @@ async function list(run: Run, options: ListOptions): Promise<ExitCode> {
   });
 }
 
-type Wanted = { readonly channel: string; readonly listingRef: string; readonly sku: string | null; readonly pack: number | null; readonly place: string | null };
+type Wanted = {
+  readonly channel: string;
+  readonly listingRef: string;
+  readonly sku: string | null;
+  readonly pack: number | null;
+  readonly place: string | null;
+};
 
 async function planChanges(tx: Queries, wanted: Wanted): Promise<MappingChange[]> {
   const name = { channel: wanted.channel, listingRef: wanted.listingRef, locationRef: wanted.place };
   const found = await lockListings(tx, [name], wanted.sku === null ? [] : [wanted.sku]);
   return found.flatMap((listing) => {
     const pack = wanted.pack ?? listing.pack;
-    return listing.sku === wanted.sku && listing.pack === pack ? [] : [{ ...listing, from: listing.sku, sku: wanted.sku, pack }];
+    return listing.sku === wanted.sku && listing.pack === pack
+      ? []
+      : [{ ...listing, from: listing.sku, sku: wanted.sku, pack }];
   });
 }
 
 async function requireListing(db: Database, wanted: Wanted): Promise<StoredListing[]> {
-  const found = await findListings(db, [{ channel: wanted.channel, listingRef: wanted.listingRef, locationRef: wanted.place }]);
+  const found = await findListings(db, [
+    { channel: wanted.channel, listingRef: wanted.listingRef, locationRef: wanted.place },
+  ]);
   if (found.length > 0) return found;
   throw new Failure(`${wanted.channel} has no listing ${wanted.listingRef}`, {
     why: 'listings come from discovery, when the daemon reconciles the channel, or from a file',
@@ -52,7 +91,10 @@ async function requireListing(db: Database, wanted: Wanted): Promise<StoredListi
 
 async function requireItem(db: Database, sku: string): Promise<void> {
   if ((await readSkuTable(db, { skus: [sku] })).length > 0) return;
-  throw new Failure(`SKU ${sku} is not an item`, { why: 'SKUs are case-sensitive', mend: 'add it first: allot import items FILE' });
+  throw new Failure(`SKU ${sku} is not an item`, {
+    why: 'SKUs are case-sensitive',
+    mend: 'add it first: allot import items FILE',
+  });
 }
 
 async function setMapping(run: Run, wanted: Wanted): Promise<ExitCode> {
@@ -67,9 +109,12 @@ async function setMapping(run: Run, wanted: Wanted): Promise<ExitCode> {
     });
     const outcomes = await decideAll(run, db, result.commandIds);
     const exitCode = exitCodeOf(tallyOf(outcomes));
-    run.out.show({ schema: 'allot.mapping/1', ok: exitCode === EXIT.done, changes, retried: result.retried }, () => sayMapping(wanted, changes, result.retried));
+    run.out.show({ schema: 'allot.mapping/1', ok: exitCode === EXIT.done, changes, retried: result.retried }, () =>
+      sayMapping(wanted, changes, result.retried),
+    );
     for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
-    if (wanted.sku === null && changes.length > 0) run.io.note('The platform goes on showing its last number: allot no longer tells it one.\n');
+    if (wanted.sku === null && changes.length > 0)
+      run.io.note('The platform goes on showing its last number: allot no longer tells it one.\n');
     if (wanted.sku !== null) run.next(`next: allot explain ${wanted.sku} --channel ${wanted.channel}`);
     return exitCode;
   });
@@ -77,9 +122,15 @@ async function setMapping(run: Run, wanted: Wanted): Promise<ExitCode> {
 
 function sayMapping(wanted: Wanted, changes: readonly MappingChange[], retried: number): string {
   const what = `${wanted.channel} ${wanted.listingRef}`;
-  if (changes.length === 0) return `Nothing to change: ${what} is ${wanted.sku === null ? 'mapped to nothing' : `mapped to ${wanted.sku}`} already.`;
-  const says = wanted.sku === null ? `${what} is mapped to nothing now.` : `${what} is mapped to ${wanted.sku} now${changes[0]?.pack === 1 ? '' : `, in packs of ${changes[0]?.pack}`}.`;
-  return retried === 0 ? says : `${says} ${plural(retried, 'parked input')} that waited for a mapping ${retried === 1 ? 'is' : 'are'} retried.`;
+  if (changes.length === 0)
+    return `Nothing to change: ${what} is ${wanted.sku === null ? 'mapped to nothing' : `mapped to ${wanted.sku}`} already.`;
+  const says =
+    wanted.sku === null
+      ? `${what} is mapped to nothing now.`
+      : `${what} is mapped to ${wanted.sku} now${changes[0]?.pack === 1 ? '' : `, in packs of ${changes[0]?.pack}`}.`;
+  return retried === 0
+    ? says
+    : `${says} ${plural(retried, 'parked input')} that waited for a mapping ${retried === 1 ? 'is' : 'are'} retried.`;
 }
 
 export function addListingCommands(program: Command, kit: Kit): void {
@@ -102,11 +153,20 @@ export function addListingCommands(program: Command, kit: Kit): void {
     .option('--pack <units>', 'units of the item in one unit of the listing', wholeFrom(1))
     .option('--place <ref>', 'only at this location of the platform')
     .action(
-      kit.act(async (run, channel: string, listingRef: string, sku: string, { pack, place }: { pack?: number; place?: string }) =>
-        setMapping(run, { channel, listingRef, sku, pack: pack ?? null, place: place ?? null }),
+      kit.act(
+        async (
+          run,
+          channel: string,
+          listingRef: string,
+          sku: string,
+          { pack, place }: { pack?: number; place?: string },
+        ) => setMapping(run, { channel, listingRef, sku, pack: pack ?? null, place: place ?? null }),
       ),
     );
-  kit.examples(map, ['allot listings map shopify:main 4512 MUG-RED', 'allot listings map edi:target 0440012 MUG-RED --pack 6']);
+  kit.examples(map, [
+    'allot listings map shopify:main 4512 MUG-RED',
+    'allot listings map edi:target 0440012 MUG-RED --pack 6',
+  ]);
   const unmap = group
     .command('unmap')
     .description('a listing stands for no item any more')

@@ -14,7 +14,10 @@ import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
 
 async function linesOf(db: Database, channel: string, lines: readonly SkuLine[]): Promise<OrderState['lines']> {
-  const listings = await listingsOfSkus(db, lines.map(({ sku }) => ({ channel, sku })));
+  const listings = await listingsOfSkus(
+    db,
+    lines.map(({ sku }) => ({ channel, sku })),
+  );
   return lines.map(({ sku, quantity }) => {
     const listing = listings.find((one) => one.sku === sku);
     if (listing === undefined) {
@@ -24,20 +27,40 @@ async function linesOf(db: Database, channel: string, lines: readonly SkuLine[])
       });
     }
     if (quantity % listing.pack !== 0) {
-      throw new Failure(`${channel} sells ${sku} in packs of ${listing.pack}, and ${quantity} is no whole number of them`, { mend: 'order whole packs' });
+      throw new Failure(
+        `${channel} sells ${sku} in packs of ${listing.pack}, and ${quantity} is no whole number of them`,
+        { mend: 'order whole packs' },
+      );
     }
     const ordered = quantity / listing.pack;
-    return { lineRef: sku, listingRef: listing.listingRef, skuHint: sku, ordered, cancelled: 0, shipped: 0, returned: 0 };
+    return {
+      lineRef: sku,
+      listingRef: listing.listingRef,
+      skuHint: sku,
+      ordered,
+      cancelled: 0,
+      shipped: 0,
+      returned: 0,
+    };
   });
 }
 
 async function requireChannel(db: Database, id: string): Promise<void> {
   const channels = await getModes(db);
   if (channels.some((channel) => channel.id === id)) return;
-  throw new Failure(`no channel is called ${id}`, { mend: suggest(id, channels.map((channel) => channel.id)) });
+  throw new Failure(`no channel is called ${id}`, {
+    mend: suggest(
+      id,
+      channels.map((channel) => channel.id),
+    ),
+  });
 }
 
-async function settle(run: Run, db: Database, order: { channel: string; state: OrderState; done: string }): Promise<ExitCode> {
+async function settle(
+  run: Run,
+  db: Database,
+  order: { channel: string; state: OrderState; done: string },
+): Promise<ExitCode> {
   const id = orderIdOf(order.channel, order.state.orderRef);
   const body = { kind: 'order-state' as const, channel: order.channel, order: order.state };
   const outcomes = await decideNow(run, db, [commandBy(run, body, { channelId: order.channel })]);
@@ -46,7 +69,10 @@ async function settle(run: Run, db: Database, order: { channel: string; state: O
   const stored = await explainOrder(db, id);
   run.out.show({ schema: 'allot.order/1', ok: exitCode === EXIT.done, order: stored, commands: outcomes }, () => {
     if (exitCode !== EXIT.done) return '';
-    const lines = stored?.lines.map((line) => `  ${line.sku ?? line.lineRef}: ${line.ordered - line.cancelled} ordered, ${line.allocated} allocated, ${line.short} short`);
+    const lines = stored?.lines.map(
+      (line) =>
+        `  ${line.sku ?? line.lineRef}: ${line.ordered - line.cancelled} ordered, ${line.allocated} allocated, ${line.short} short`,
+    );
     return [tally.unchanged > 0 ? 'Nothing to change.' : `${order.done} ${id}`, ...(lines ?? [])].join('\n');
   });
   for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
@@ -54,7 +80,10 @@ async function settle(run: Run, db: Database, order: { channel: string; state: O
   return exitCode;
 }
 
-async function place(run: Run, options: { channel: string; line: readonly SkuLine[]; ref?: string }): Promise<ExitCode> {
+async function place(
+  run: Run,
+  options: { channel: string; line: readonly SkuLine[]; ref?: string },
+): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const { channel } = options;
     await requireChannel(db, channel);
@@ -84,11 +113,26 @@ async function cancel(run: Run, id: string): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const stored = await readOrderState(db, id);
     if (stored === null) {
-      throw new Failure(`order ${id} is not known`, { mend: 'write it as channel/order, for example shopify:main/1001' });
+      throw new Failure(`order ${id} is not known`, {
+        mend: 'write it as channel/order, for example shopify:main/1001',
+      });
     }
-    const lines = stored.state.lines.map((line) => ({ ...line, cancelled: Math.max(0, line.ordered - line.shipped) }));
-    const code = await settle(run, db, { channel: stored.channel, state: { ...stored.state, lines }, done: 'Cancelled' });
-    if (!stored.state.orderRef.startsWith('operator-')) run.io.note(`Its channel does not hear of this: cancel ${id} there too, or its next message takes the units again.\n`);
+    const known = await explainOrder(db, id);
+    const lines = stored.state.lines.map((line) => {
+      // Our own ledger may know of shipments that no message of the channel has told.
+      const booked = known?.lines.find(({ lineRef }) => lineRef === line.lineRef);
+      const shipped = Math.max(line.shipped, booked === undefined ? 0 : Math.ceil(booked.shipped / booked.pack));
+      return { ...line, cancelled: Math.max(line.cancelled, line.ordered - shipped) };
+    });
+    const code = await settle(run, db, {
+      channel: stored.channel,
+      state: { ...stored.state, lines },
+      done: 'Cancelled',
+    });
+    if (!stored.state.orderRef.startsWith('operator-'))
+      run.io.note(
+        `Its channel does not hear of this: cancel ${id} there too, or its next message takes the units again.\n`,
+      );
     return code;
   });
 }
@@ -102,7 +146,14 @@ export function addOrderCommands(program: Command, kit: Kit): void {
     .requiredOption('--line <SKU=N>', 'an item and its units; once per item', collectSkuLines)
     .option('--ref <text>', 'your own reference; made up when missing')
     .action(kit.act(place));
-  kit.examples(placing, ['allot order place --channel shopify:main --line MUG-RED=2 --line CUP=1', 'allot order place --channel edi:target --line MUG-RED=48 --ref PO-7']);
-  const cancelling = order.command('cancel').description('take back what is not shipped').argument('<order>', 'as channel/order').action(kit.act(cancel));
+  kit.examples(placing, [
+    'allot order place --channel shopify:main --line MUG-RED=2 --line CUP=1',
+    'allot order place --channel edi:target --line MUG-RED=48 --ref PO-7',
+  ]);
+  const cancelling = order
+    .command('cancel')
+    .description('take back what is not shipped')
+    .argument('<order>', 'as channel/order')
+    .action(kit.act(cancel));
   kit.examples(cancelling, ['allot order cancel shopify:main/operator-7']);
 }

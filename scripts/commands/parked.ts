@@ -48,18 +48,38 @@ const documentOf = (row: ParkedRow) => ({
 });
 
 const flagsOf = (filter: Filter, last: number): string =>
-  ['--all-shown', ...(filter.channel === undefined ? [] : ['--channel', filter.channel]), ...(filter.code === undefined ? [] : ['--code', filter.code]), '--up-to', last].join(' ');
+  [
+    '--all-shown',
+    ...(filter.channel === undefined ? [] : ['--channel', filter.channel]),
+    ...(filter.code === undefined ? [] : ['--code', filter.code]),
+    '--up-to',
+    last,
+  ].join(' ');
 
 async function list(run: Run, filter: Filter): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const rows = await choose(db, filter);
-    const columns = [{ title: 'ID', isNumber: true }, { title: 'CAUSE' }, { title: 'CHANNEL' }, { title: 'SINCE' }, { title: 'TRIES', isNumber: true }, { title: 'REASON' }];
+    const columns = [
+      { title: 'ID', isNumber: true },
+      { title: 'CAUSE' },
+      { title: 'CHANNEL' },
+      { title: 'SINCE' },
+      { title: 'TRIES', isNumber: true },
+      { title: 'REASON' },
+    ];
     run.out.show({ schema: 'allot.parked/1', parked: rows.map(documentOf) }, () =>
-      rows.length === 0 ? 'Nothing is parked.' : run.out.table(columns, rows.map((row) => [row.id, row.code, row.channel_id, run.out.age(row.parked_at), row.attempts, row.reason])),
+      rows.length === 0
+        ? 'Nothing is parked.'
+        : run.out.table(
+            columns,
+            rows.map((row) => [row.id, row.code, row.channel_id, run.out.age(row.parked_at), row.attempts, row.reason]),
+          ),
     );
     const last = rows.at(-1);
     if (last === undefined) return EXIT.done;
-    run.next(`next: allot parked show ${rows[0]?.id}; once mended, these ${rows.length}: allot parked retry ${flagsOf(filter, last.id)}`);
+    run.next(
+      `next: allot parked show ${rows[0]?.id}; once mended, these ${rows.length}: allot parked retry ${flagsOf(filter, last.id)}`,
+    );
     return EXIT.found;
   });
 }
@@ -67,7 +87,8 @@ async function list(run: Run, filter: Filter): Promise<ExitCode> {
 async function show(run: Run, id: number): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const row = await showParked(db, id);
-    if (row === undefined) throw new Failure(`nothing was ever parked under ${id}`, { mend: 'allot parked list shows what is' });
+    if (row === undefined)
+      throw new Failure(`nothing was ever parked under ${id}`, { mend: 'allot parked list shows what is' });
     run.out.show({ schema: 'allot.parked.one/1', ...documentOf(row), state: row.state, body: row.body }, () => {
       const pairs = sayPairs([
         ['cause', row.code],
@@ -96,10 +117,17 @@ const RETRY_MAX = 100_000;
 async function chooseToRetry(db: Database, ids: readonly number[], options: RetryOptions): Promise<ParkedRow[]> {
   const isAll = options.allShown === true;
   if (isAll === ids.length > 0) {
-    throw new Failure('name the ids, or say --all-shown', { mend: 'allot parked retry 12 13, or the line that allot parked list ends with', exitCode: EXIT.usage });
+    throw new Failure('name the ids, or say --all-shown', {
+      mend: 'allot parked retry 12 13, or the line that allot parked list ends with',
+      exitCode: EXIT.usage,
+    });
   }
   if (isAll && options.upTo === undefined) {
-    throw new Failure('--all-shown needs --up-to ID', { why: 'what was parked after the list was shown is not meant', mend: 'take the line that allot parked list ends with', exitCode: EXIT.usage });
+    throw new Failure('--all-shown needs --up-to ID', {
+      why: 'what was parked after the list was shown is not meant',
+      mend: 'take the line that allot parked list ends with',
+      exitCode: EXIT.usage,
+    });
   }
   const rows = await choose(db, { ...options, limit: RETRY_MAX });
   return isAll ? rows : rows.filter(({ id }) => ids.includes(id));
@@ -110,17 +138,39 @@ async function retry(run: Run, ids: number[], options: RetryOptions): Promise<Ex
     await requirePolicy(db);
     const rows = await chooseToRetry(db, ids, options);
     const gone = ids.filter((id) => !rows.some((row) => row.id === id));
-    const retried = await db.transaction((tx) => retryParked(tx, rows.map(({ id }) => id), run.actor));
-    const outcomes = await decideAll(run, db, rows.flatMap((row) => (row.source === 'command' ? [row.source_id] : [])));
+    const retried = await db.transaction((tx) =>
+      retryParked(
+        tx,
+        rows.map(({ id }) => id),
+        run.actor,
+      ),
+    );
+    const outcomes = await decideAll(
+      run,
+      db,
+      rows.flatMap((row) => (row.source === 'command' ? [row.source_id] : [])),
+    );
     const tally = tallyOf(outcomes);
     const inbox = rows.filter(({ source }) => source === 'inbox').length;
     const exitCode = gone.length > 0 ? EXIT.failed : exitCodeOf(tally);
-    run.out.show({ schema: 'allot.retry/1', ok: exitCode === EXIT.done, retried, ...tally, toDaemon: inbox, notParked: gone, commands: outcomes }, () =>
-      [
-        `${plural(retried, 'parked input')} retried: ${tally.applied} applied, ${tally.unchanged} unchanged, ${tally.parked} parked again`,
-        ...(retried > rows.length ? [`(later commands of the same orders went with them: ${retried - rows.length})`] : []),
-        ...(inbox > 0 ? [`${inbox} from the inbox: the daemon reads ${inbox === 1 ? 'it' : 'them'} again`] : []),
-      ].join('\n'),
+    run.out.show(
+      {
+        schema: 'allot.retry/1',
+        ok: exitCode === EXIT.done,
+        retried,
+        ...tally,
+        toDaemon: inbox,
+        notParked: gone,
+        commands: outcomes,
+      },
+      () =>
+        [
+          `${plural(retried, 'parked input')} retried: ${tally.applied} applied, ${tally.unchanged} unchanged, ${tally.parked} parked again`,
+          ...(retried > rows.length
+            ? [`(later commands of the same orders went with them: ${retried - rows.length})`]
+            : []),
+          ...(inbox > 0 ? [`${inbox} from the inbox: the daemon reads ${inbox === 1 ? 'it' : 'them'} again`] : []),
+        ].join('\n'),
     );
     if (gone.length > 0) run.io.note(`Not parked any more: ${gone.join(', ')}\n`);
     for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
@@ -129,35 +179,56 @@ async function retry(run: Run, ids: number[], options: RetryOptions): Promise<Ex
 }
 
 async function drop(run: Run, ids: number[], { reason }: { reason: string }): Promise<ExitCode> {
-  if (reason.trim() === '') throw new Failure('the reason is empty', { mend: 'say why it may be forgotten: --reason "test order"', exitCode: EXIT.usage });
+  if (reason.trim() === '')
+    throw new Failure('the reason is empty', {
+      mend: 'say why it may be forgotten: --reason "test order"',
+      exitCode: EXIT.usage,
+    });
   return run.withDatabase(async (db) => {
-    if (!(await run.confirm(`Forget ${plural(ids.length, 'parked input')} (${ids.join(', ')}) for good?`))) return EXIT.interrupted;
+    if (!(await run.confirm(`Forget ${plural(ids.length, 'parked input')} (${ids.join(', ')}) for good?`)))
+      return EXIT.interrupted;
     const dropped = await db.transaction((tx) => dropParked(tx, ids, run.actor, reason.trim()));
     const exitCode = dropped === ids.length ? EXIT.done : EXIT.failed;
-    run.out.show({ schema: 'allot.drop/1', ok: exitCode === EXIT.done, dropped }, () => `${plural(dropped, 'parked input')} dropped.`);
-    if (dropped < ids.length) run.io.note(`${ids.length - dropped} of them were not parked any more: allot parked show ID\n`);
+    run.out.show(
+      { schema: 'allot.drop/1', ok: exitCode === EXIT.done, dropped },
+      () => `${plural(dropped, 'parked input')} dropped.`,
+    );
+    if (dropped < ids.length)
+      run.io.note(`${ids.length - dropped} of them were not parked any more: allot parked show ID\n`);
     return exitCode;
   });
 }
 
 const collectIds = (text: string, before: readonly number[] = []): number[] => [...before, wholeFrom(1)(text)];
 
-const withFilter = (command: Command): Command => command.option('--channel <id>', 'only of this channel').option('--code <cause>', 'only of this cause');
+const withFilter = (command: Command): Command =>
+  command.option('--channel <id>', 'only of this channel').option('--code <cause>', 'only of this cause');
 
 export function addParkedCommands(program: Command, kit: Kit): void {
-  const group = program.command('parked').description('input that could not be taken: look, retry once mended, or drop');
-  const listing = withFilter(group.command('list').description('what is parked, oldest first; exit 3 when there is something'))
+  const group = program
+    .command('parked')
+    .description('input that could not be taken: look, retry once mended, or drop');
+  const listing = withFilter(
+    group.command('list').description('what is parked, oldest first; exit 3 when there is something'),
+  )
     .option('--limit <rows>', 'at most', wholeFrom(1), 100)
     .action(kit.act(list));
   kit.examples(listing, ['allot parked list', 'allot parked list --code unmapped-listing --channel shopify:main']);
-  const showing = group.command('show').description('one of them whole').argument('<id>', 'as the list shows it', wholeFrom(1)).action(kit.act(show));
+  const showing = group
+    .command('show')
+    .description('one of them whole')
+    .argument('<id>', 'as the list shows it', wholeFrom(1))
+    .action(kit.act(show));
   kit.examples(showing, ['allot parked show 12']);
   const retrying = withFilter(group.command('retry').description('try these again, and say what became of them'))
     .argument('[id...]', 'as the list shows them', collectIds, [])
     .option('--all-shown', 'all that a list with the same filter showed')
     .option('--up-to <id>', 'the last id that the list showed', wholeFrom(1))
     .action(kit.act(retry));
-  kit.examples(retrying, ['allot parked retry 12 13', 'allot parked retry --all-shown --code unmapped-listing --up-to 40']);
+  kit.examples(retrying, [
+    'allot parked retry 12 13',
+    'allot parked retry --all-shown --code unmapped-listing --up-to 40',
+  ]);
   const dropping = group
     .command('drop')
     .description('forget these for good, with the reason')

@@ -9,7 +9,12 @@ import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
 
-type Asked = { readonly body: CommandBody; readonly occurredAt?: Instant; readonly done: string; readonly sku: string | null };
+type Asked = {
+  readonly body: CommandBody;
+  readonly occurredAt?: Instant;
+  readonly done: string;
+  readonly sku: string | null;
+};
 
 /** Decides one command and shows what it made of its item. */
 async function perform(run: Run, asked: Asked): Promise<ExitCode> {
@@ -20,18 +25,24 @@ async function perform(run: Run, asked: Asked): Promise<ExitCode> {
     const exitCode = exitCodeOf(tally);
     const [item] = asked.sku === null ? [] : await readSkuTable(db, { skus: [asked.sku] });
     const says = tally.unchanged > 0 ? 'Nothing to change.' : `${asked.done}.`;
-    const stands = item === undefined ? '' : ` ${item.sku}: ${item.onHand} on hand, ${item.allocated} allocated, ${item.atp} to promise.`;
-    run.out.show({ schema: 'allot.outcome/1', ok: exitCode === EXIT.done, commands: outcomes, item: item ?? null }, () =>
-      exitCode === EXIT.done ? `${says}${stands}` : '',
+    const stands =
+      item === undefined
+        ? ''
+        : ` ${item.sku}: ${item.onHand} on hand, ${item.allocated} allocated, ${item.atp} to promise.`;
+    run.out.show(
+      { schema: 'allot.outcome/1', ok: exitCode === EXIT.done, commands: outcomes, item: item ?? null },
+      () => (exitCode === EXIT.done ? `${says}${stands}` : ''),
     );
     for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
     if (exitCode === EXIT.done && asked.sku !== null) run.next(`next: allot explain ${asked.sku}`);
-    if (tally.parked > 0) run.next('next: mend it, then give the command again (allot parked drop ID --reason R forgets the first)');
+    if (tally.parked > 0)
+      run.next('next: mend it, then give the command again (allot parked drop ID --reason R forgets the first)');
     return exitCode;
   });
 }
 
-const disposition = (flags: string, description: string): Option => new Option(flags, description).choices(DISPOSITIONS);
+const disposition = (flags: string, description: string): Option =>
+  new Option(flags, description).choices(DISPOSITIONS);
 
 type Place = { readonly location: string };
 
@@ -45,13 +56,23 @@ function addReceive(program: Command, kit: Kit): void {
     .addOption(disposition('--disposition <state>', 'their state').default('sellable'))
     .action(
       kit.act(async (run, sku: string, quantity: number, options: Place & { disposition: Disposition }) =>
-        perform(run, { body: { kind: 'receive', sku, quantity, ...pick(options) }, done: `Received ${quantity} ${sku} at ${options.location}`, sku }),
+        perform(run, {
+          body: { kind: 'receive', sku, quantity, ...pick(options) },
+          done: `Received ${quantity} ${sku} at ${options.location}`,
+          sku,
+        }),
       ),
     );
-  kit.examples(receive, ['allot receive MUG-RED 24 --location main', 'allot receive MUG-RED 3 --location main --disposition damaged']);
+  kit.examples(receive, [
+    'allot receive MUG-RED 24 --location main',
+    'allot receive MUG-RED 3 --location main --disposition damaged',
+  ]);
 }
 
-const pick = ({ location, disposition: state }: Place & { disposition: Disposition }) => ({ location, disposition: state });
+const pick = ({ location, disposition: state }: Place & { disposition: Disposition }) => ({
+  location,
+  disposition: state,
+});
 
 function addAdjust(program: Command, kit: Kit): void {
   const adjust = program
@@ -71,7 +92,10 @@ function addAdjust(program: Command, kit: Kit): void {
         }),
       ),
     );
-  kit.examples(adjust, ['allot adjust MUG-RED -3 --location main --reason broken', 'allot adjust MUG-RED 2 --location main --reason found']);
+  kit.examples(adjust, [
+    'allot adjust MUG-RED -3 --location main --reason broken',
+    'allot adjust MUG-RED 2 --location main --reason found',
+  ]);
 }
 
 function addCount(program: Command, kit: Kit): void {
@@ -84,13 +108,28 @@ function addCount(program: Command, kit: Kit): void {
     .requiredOption('--as-of <time>', 'moment of counting, with its zone; or now', takeInstant)
     .addOption(disposition('--disposition <state>', 'their state').default('sellable'))
     .action(
-      kit.act(async (run, sku: string, quantity: number, options: Place & { disposition: Disposition; asOf: Instant | 'now' }) => {
-        const asOf = options.asOf === 'now' ? run.io.now() : options.asOf;
-        const body = { kind: 'count' as const, sku, quantity, asOf, ...pick(options) };
-        return perform(run, { body, occurredAt: asOf, done: `Counted ${quantity} ${sku} at ${options.location} as of ${new Date(asOf).toISOString()}`, sku });
-      }),
+      kit.act(
+        async (
+          run,
+          sku: string,
+          quantity: number,
+          options: Place & { disposition: Disposition; asOf: Instant | 'now' },
+        ) => {
+          const asOf = options.asOf === 'now' ? run.io.now() : options.asOf;
+          const body = { kind: 'count' as const, sku, quantity, asOf, ...pick(options) };
+          return perform(run, {
+            body,
+            occurredAt: asOf,
+            done: `Counted ${quantity} ${sku} at ${options.location} as of ${new Date(asOf).toISOString()}`,
+            sku,
+          });
+        },
+      ),
     );
-  kit.examples(count, ['allot count MUG-RED 40 --location main --as-of 2026-11-23T08:30:00+01:00', 'allot count MUG-RED 40 --location main --as-of now']);
+  kit.examples(count, [
+    'allot count MUG-RED 40 --location main --as-of 2026-11-23T08:30:00+01:00',
+    'allot count MUG-RED 40 --location main --as-of now',
+  ]);
 }
 
 function addMoves(program: Command, kit: Kit): void {
@@ -103,7 +142,11 @@ function addMoves(program: Command, kit: Kit): void {
     .requiredOption('--to <location>', 'where they go')
     .action(
       kit.act(async (run, sku: string, quantity: number, { from, to }: { from: string; to: string }) =>
-        perform(run, { body: { kind: 'transfer', sku, quantity, from, to }, done: `Moved ${quantity} ${sku} from ${from} to ${to}`, sku }),
+        perform(run, {
+          body: { kind: 'transfer', sku, quantity, from, to },
+          done: `Moved ${quantity} ${sku} from ${from} to ${to}`,
+          sku,
+        }),
       ),
     );
   kit.examples(transfer, ['allot transfer MUG-RED 12 --from main --to outlet']);
@@ -116,10 +159,25 @@ function addMoves(program: Command, kit: Kit): void {
     .addOption(disposition('--from <state>', 'their state before').makeOptionMandatory())
     .addOption(disposition('--to <state>', 'their state after').makeOptionMandatory())
     .action(
-      kit.act(async (run, sku: string, quantity: number, { location, from, to }: Place & { from: Disposition; to: Disposition }) => {
-        if (from === to) throw new Failure(`the goods are ${from} already`, { mend: 'give two different states', exitCode: EXIT.usage });
-        return perform(run, { body: { kind: 'inspect', sku, quantity, location, from, to }, done: `${quantity} ${sku} at ${location} are ${to} now`, sku });
-      }),
+      kit.act(
+        async (
+          run,
+          sku: string,
+          quantity: number,
+          { location, from, to }: Place & { from: Disposition; to: Disposition },
+        ) => {
+          if (from === to)
+            throw new Failure(`the goods are ${from} already`, {
+              mend: 'give two different states',
+              exitCode: EXIT.usage,
+            });
+          return perform(run, {
+            body: { kind: 'inspect', sku, quantity, location, from, to },
+            done: `${quantity} ${sku} at ${location} are ${to} now`,
+            sku,
+          });
+        },
+      ),
     );
   kit.examples(inspect, ['allot inspect MUG-RED 2 --location main --from quarantine --to sellable']);
   const returned = program
@@ -130,7 +188,11 @@ function addMoves(program: Command, kit: Kit): void {
     .requiredOption('--location <id>', 'where they came back to')
     .action(
       kit.act(async (run, sku: string, quantity: number, { location }: Place) =>
-        perform(run, { body: { kind: 'return', sku, quantity, location }, done: `${quantity} ${sku} are in quarantine at ${location}`, sku }),
+        perform(run, {
+          body: { kind: 'return', sku, quantity, location },
+          done: `${quantity} ${sku} are in quarantine at ${location}`,
+          sku,
+        }),
       ),
     );
   kit.examples(returned, ['allot return MUG-RED 1 --location main']);
@@ -146,7 +208,10 @@ function addShip(program: Command, kit: Kit): void {
     .action(
       kit.act(async (run, orderId: string, { line, quantity }: { line?: string; quantity?: number }) => {
         if ((line === undefined) !== (quantity === undefined)) {
-          throw new Failure('--line and --quantity belong together', { mend: `allot ship ${orderId} --line ID --quantity N`, exitCode: EXIT.usage });
+          throw new Failure('--line and --quantity belong together', {
+            mend: `allot ship ${orderId} --line ID --quantity N`,
+            exitCode: EXIT.usage,
+          });
         }
         const lines = line === undefined || quantity === undefined ? null : [{ lineRef: line, quantity }];
         return perform(run, { body: { kind: 'ship', orderId, lines }, done: `Shipped ${orderId}`, sku: null });

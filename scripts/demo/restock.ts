@@ -66,13 +66,16 @@ export function createRestock(levels: Levels): Restock {
     night(day, free) {
       const arrived = due.filter((delivery) => delivery.day <= day);
       due = due.filter((delivery) => delivery.day > day);
-      for (const { sku, units } of arrived) onOrder.set(sku, (onOrder.get(sku) ?? 0) - units);
+      const coming = new Map<string, number>();
+      for (const { sku, units } of arrived) {
+        onOrder.set(sku, (onOrder.get(sku) ?? 0) - units);
+        coming.set(sku, (coming.get(sku) ?? 0) + units);
+      }
       reviewAt ??= day + REVIEW_DAYS;
       if (day < reviewAt) return arrived;
       reviewAt = day + REVIEW_DAYS;
       for (const [sku, level] of levels) {
-        const coming = arrived.reduce((sum, one) => (one.sku === sku ? sum + one.units : sum), 0);
-        const units = level - ((free.get(sku) ?? 0) + coming + (onOrder.get(sku) ?? 0));
+        const units = level - ((free.get(sku) ?? 0) + (coming.get(sku) ?? 0) + (onOrder.get(sku) ?? 0));
         if (units <= 0) continue;
         due.push({ day: day + LEAD_DAYS, sku, units });
         onOrder.set(sku, (onOrder.get(sku) ?? 0) + units);

@@ -1,4 +1,4 @@
-/** The kit catches connectors that are wrong: each planted bug fails a case that is named for it, and nothing fails unspoilt. */
+/** The kit catches connectors that are wrong: each planted bug fails the cases that it should, and they pass unspoilt. */
 
 import { expect, test } from 'vitest';
 import { run } from '#connectors/conformance/kit.ts';

@@ -1,10 +1,10 @@
-/** Ways to get a connector wrong, each planted into the fake one, and the case that has to notice. */
+/** Ways to get a connector wrong, each planted into the fake one, and the cases that have to notice. */
 import type { ChannelConnection, ConnectorContext, Observation } from '#connectors/connector.ts';
 import { Throttled } from '#core/errors.ts';
 
 export type PlantedBug = {
   readonly name: string;
-  /** Any one of these cases fails. */
+  /** Each of these cases fails. */
   readonly caughtBy: readonly string[];
   /** Part of the name of the variant that it shows on; the first variant when absent. */
   readonly on?: string;
@@ -226,7 +226,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'leaves a timer behind',
     caughtBy: ['close-leaves-nothing'],
     spoil: () => {
-      setInterval(() => undefined, 1000);
+      setTimeout(() => undefined, 15_000);
       return {};
     },
   },

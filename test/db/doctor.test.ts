@@ -41,7 +41,11 @@ afterEach(() => store.drop());
 
 async function takeOrder(key: string, order: ReturnType<typeof orderOf>): Promise<void> {
   const rawBody = Buffer.from(JSON.stringify(order));
-  await insertInbox(store.db, [{ channelId: 'fake:a', key, topic: 'allot/order-state', source: 'poll', rawBody }], KEY);
+  await insertInbox(
+    store.db,
+    [{ channelId: 'fake:a', key, topic: 'allot/order-state', source: 'poll', assurance: 'signed', rawBody }],
+    KEY,
+  );
   await store.db.transaction(async (tx) => {
     const [entry] = await tx.rows<{ inbox_id: number }>(sql`select inbox_id from inbox_key where key = ${key}`);
     const inboxId = entry?.inbox_id ?? 0;

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Connector } from '#connectors/connector.ts';
 import { Credential } from '#core/errors.ts';
+import { problemsOf } from '#test/support/config-problems.ts';
 import { type ConfigSource, readConfig } from '#workers/config.ts';
 import { type ValidChannel, validateChannels } from '#workers/config-channels.ts';
-import { ConfigError } from '#workers/config-problems.ts';
 import { loadSealingKeys } from '#workers/seal-key.ts';
 
 let cwd = '';
@@ -26,10 +26,14 @@ const connector = (name: string, settings: z.ZodType, secrets: readonly string[]
 const CONNECTORS = new Map([
   [
     'shop',
-    connector('shop', z.strictObject({ domain: z.string(), pageSize: z.int().default(50) }), [
-      'TOKEN',
-      'WEBHOOK_SECRET',
-    ]),
+    connector(
+      'shop',
+      z.strictObject({
+        domain: z.string().regex(/[.]/, 'write a host name, such as shop.example'),
+        pageSize: z.int().default(50),
+      }),
+      ['TOKEN', 'WEBHOOK_SECRET'],
+    ),
   ],
   ['plain', connector('plain', z.strictObject({}), [])],
 ]);
@@ -42,16 +46,6 @@ channels:
 function validate(channels: string, env: NonNullable<ConfigSource['env']> = {}): readonly ValidChannel[] {
   write('allot.yaml', FILE + channels);
   return validateChannels(readConfig({ env, cwd }), CONNECTORS);
-}
-
-function problemsOf(read: () => unknown): readonly string[] {
-  try {
-    read();
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
-    throw error;
-  }
-  return [];
 }
 
 describe('validateChannels', () => {
@@ -79,7 +73,7 @@ describe('validateChannels', () => {
     program: dtc
   - id: shop:us
     program: dtc
-    settings: { domain: b.example }
+    settings: { domain: b }
 `;
     const env = { SHOP_EU_1_TOKEN: 'one', SHOP_EU_1_TOKEN_FILE: 'empty', SHOP_US_TOKEN_FILE: 'empty' };
     expect(problemsOf(() => validate(channels, env))).toEqual([
@@ -87,6 +81,7 @@ describe('validateChannels', () => {
       'allot.yaml:7:7 channels[0].settings.domian: is not a known key. Did you mean "domain"?',
       'allot.yaml:8:17 channels[0].settings.pageSize: is text that does not fit. Write a whole number.',
       'allot.yaml:9:9 channels[1].id: no connector is called "shopp". Did you mean "shop"? A private one is loaded with ALLOT_CONNECTORS.',
+      'allot.yaml:13:25 channels[2].settings.domain: is text that does not fit: write a host name, such as shop.example.',
       'SHOP_EU_1_TOKEN: is set, and SHOP_EU_1_TOKEN_FILE too. Keep one of them.',
       'SHOP_EU_1_WEBHOOK_SECRET: is missing, and the channel shop:eu-1 needs it. Set it, or SHOP_EU_1_WEBHOOK_SECRET_FILE to a file that holds it.',
       'SHOP_US_TOKEN_FILE: empty is empty. Write the value into it.',

@@ -1,6 +1,7 @@
 /** The partner's own API over HTTP and JSON: bearer token, orders, listings, levels, webhooks. Ids go out as bare numbers beyond 2^53. */
 import { z } from 'zod';
 import type { ApiRequest, ApiResponse } from '../../sandbox/platform.ts';
+import type { ChangeLog } from './change-log.ts';
 import type { FakeSandboxOptions } from './options.ts';
 import type { BookOrder, OrderBook } from './order-book.ts';
 import type { Shelf } from './shelf.ts';
@@ -12,13 +13,14 @@ export type PartnerApiParts = {
   readonly options: FakeSandboxOptions;
   readonly shelf: Shelf;
   readonly book: OrderBook;
+  readonly changes: ChangeLog;
   readonly writes: Writes;
   readonly subscription: Subscription;
   readonly now: () => number;
 };
 
 /** In V8, and not yet in the types (ES2026). */
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unknown };
 const readSchema = z.strictObject({
   items: z.array(z.strictObject({ listing: z.string(), location: z.string() })).max(100),
 });
@@ -52,12 +54,12 @@ const numberOf = (request: ApiRequest, name: string, fallback: number): number =
 };
 const limitOf = (request: ApiRequest): number => Math.max(1, Math.min(PAGE_MAX, numberOf(request, 'limit', PAGE_MAX)));
 
-function listOrders(request: ApiRequest, { book, options, now }: PartnerApiParts): ApiResponse {
+function listOrders(request: ApiRequest, { book, changes, options, now }: PartnerApiParts): ApiResponse {
   const clock = now();
   const at = { after: numberOf(request, 'after', 0), limit: limitOf(request) };
   const keptSince = options.historyKeptMs === undefined ? null : clock - options.historyKeptMs;
   const since = Math.max(keptSince ?? 0, numberOf(request, 'changedSince', 0));
-  const list = request.query.get('state') === 'open' ? book.open(at) : book.changedSince(since, at);
+  const list = request.query.get('state') === 'open' ? book.open(at.after, at.limit) : changes.listSince(since, at);
   return ok({ orders: list.orders.map(wireOrder), next: list.next, clock, keptSince });
 }
 

@@ -10,9 +10,10 @@ import { createSandboxLog, type SandboxLog } from '../../sandbox/log.ts';
 import { ControlRefusal, type RunningSandbox, type SandboxPlatform } from '../../sandbox/platform.ts';
 import { startSandboxServer } from '../../sandbox/server.ts';
 import { answerApi, type PartnerApiParts, type Subscription, wireOrder } from './api.ts';
+import { createChangeLog } from './change-log.ts';
 import { type FakeSandboxOptions, type FakeSandboxOptionsInput, fakeSandboxOptionsSchema } from './options.ts';
-import { createOrderBook } from './order-book.ts';
-import { createShelf, type Shelf } from './shelf.ts';
+import { type BookOrder, createOrderBook } from './order-book.ts';
+import { createShelf, FIRST_LOCATION, type Shelf } from './shelf.ts';
 import { createWrites } from './writes.ts';
 
 const TOPICS = ['orders/changed', 'levels/changed'];
@@ -39,7 +40,7 @@ type Announce = (topic: string, document: unknown) => void;
 
 function editLevels(request: EditRequest, parts: { shelf: Shelf; log: SandboxLog; announce: Announce }): void {
   const { shelf, log, announce } = parts;
-  for (const { sku, shown, locationRef = 'L1' } of request.levels) {
+  for (const { sku, shown, locationRef = FIRST_LOCATION } of request.levels) {
     const listing = shelf.bySku(sku);
     const level = listing.levels.get(locationRef);
     if (level === undefined) throw new ControlRefusal(`${sku} is not at ${locationRef}`);
@@ -69,15 +70,14 @@ function createPlatform(options: FakeSandboxOptions, dice: FaultDice): SandboxPl
   };
   const log = createSandboxLog(now);
   const shelf = createShelf(options.basis);
-  const book = createOrderBook({
-    shelf,
-    log,
-    dice,
-    now,
-    onChange: (order) => announce('orders/changed', wireOrder(order)),
-  });
+  const changes = createChangeLog(dice, now);
+  const onChange = (order: BookOrder): void => {
+    changes.append(order, order.changedAt);
+    announce('orders/changed', wireOrder(order));
+  };
+  const book = createOrderBook({ shelf, log, now, onChange });
   const writes = createWrites({ shelf, log, dice, options });
-  const parts: PartnerApiParts = { options, shelf, book, writes, subscription, now };
+  const parts: PartnerApiParts = { options, shelf, book, changes, writes, subscription, now };
   return {
     seed: (request): CatalogueAnswer => {
       const listings = shelf.seed(request).map(({ sku, id }) => ({ sku, listingRef: id }));

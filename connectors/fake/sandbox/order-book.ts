@@ -1,5 +1,5 @@
 /**
- * The partner's orders and the log of their changes, which its order list pages through.
+ * The partner's orders.
  *
  * Sells only what is shown: a line is accepted when a location shows at least its quantity, and an order without an accepted line does
  * not come to be. `version` grows by one with each change.
@@ -12,7 +12,6 @@ import type {
   SandboxOrder,
   SomeLines,
 } from '../../sandbox/control.ts';
-import type { FaultDice } from '../../sandbox/faults.ts';
 import type { SandboxLog } from '../../sandbox/log.ts';
 import { ControlRefusal } from '../../sandbox/platform.ts';
 import type { Shelf, ShelfListing } from './shelf.ts';
@@ -33,12 +32,6 @@ export type BookOrder = {
   version: number;
   changedAt: number;
 };
-/** One change; lists show it from `visibleAt` on, although it happened at `at`. */
-type Change = { readonly order: BookOrder; readonly at: number; readonly visibleAt: number };
-
-export type OrderList = { readonly orders: readonly BookOrder[]; readonly next: number | null };
-export type ListRequest = { readonly after: number; readonly limit: number };
-
 export type OrderBook = {
   readonly count: number;
   place(request: OrderRequest): OrderAnswer;
@@ -46,15 +39,15 @@ export type OrderBook = {
   ship(orderRef: string, lines: SomeLines): SandboxOrder;
   find(orderRef: string): BookOrder | undefined;
   page(after: number): OrdersAnswer;
-  changedSince(since: number, request: ListRequest): OrderList;
-  open(request: ListRequest): OrderList;
+  /** From position `after` on, so many with units still to ship. */
+  open(after: number, limit: number): { readonly orders: readonly BookOrder[]; readonly next: number | null };
 };
 
 export type OrderBookParts = {
   readonly shelf: Shelf;
   readonly log: SandboxLog;
-  readonly dice: FaultDice;
   readonly now: () => number;
+  /** After each change of an order. */
   readonly onChange: (order: BookOrder) => void;
 };
 
@@ -63,7 +56,7 @@ const PAGE_MAX = 2000;
 
 const openUnits = (line: BookLine): number => line.ordered - line.cancelled - line.shipped;
 
-export const describeOrder = (order: BookOrder): SandboxOrder => ({
+const describeOrder = (order: BookOrder): SandboxOrder => ({
   orderRef: order.id,
   displayRef: order.name,
   placedAt: order.placedAt,
@@ -89,64 +82,84 @@ function chooseLines(order: BookOrder, wanted: SomeLines): { line: BookLine; uni
   });
 }
 
-export function createOrderBook({ shelf, log, dice, now, onChange }: OrderBookParts): OrderBook {
+/** Sells what can be sold of the request. */
+function sellLines(shelf: Shelf, request: OrderRequest): { lines: BookLine[]; told: OrderAnswer['lines'] } {
+  const lines: BookLine[] = [];
+  const told = request.lines.map(({ sku, quantity }) => {
+    const offer = shelf.bestOffer(sku);
+    const { listing, locationId, shown } = offer;
+    const accepted = listing.status === 'untracked' || shown >= quantity;
+    if (accepted) {
+      shelf.sell(offer, quantity);
+      lines.push({ id: String(lines.length + 1), listing, locationId, ordered: quantity, cancelled: 0, shipped: 0 });
+    }
+    return { sku, quantity, accepted, shown };
+  });
+  return { lines, told };
+}
+
+type Chosen = readonly { readonly line: BookLine; readonly units: number }[];
+const describeChosen = (chosen: Chosen): { sku: string; quantity: number }[] =>
+  chosen.map(({ line, units }) => ({ sku: line.listing.sku, quantity: units }));
+
+function cancelLines(shelf: Shelf, chosen: Chosen, isRestocked: boolean): void {
+  for (const { line, units } of chosen) {
+    line.cancelled += units;
+    shelf.release(line.listing, line.locationId, units);
+    if (isRestocked) shelf.restock(line.listing, line.locationId, units);
+  }
+}
+
+function shipLines(shelf: Shelf, chosen: Chosen): void {
+  for (const { line, units } of chosen) {
+    line.shipped += units;
+    shelf.release(line.listing, line.locationId, units);
+  }
+}
+
+function listOpen(orders: readonly BookOrder[], after: number, limit: number): ReturnType<OrderBook['open']> {
+  const found: BookOrder[] = [];
+  let index = after;
+  for (; index < orders.length && found.length < limit; index += 1) {
+    const order = orders[index];
+    if (order?.lines.some((line) => openUnits(line) > 0) === true) found.push(order);
+  }
+  return { orders: found, next: index < orders.length ? index : null };
+}
+
+export function createOrderBook({ shelf, log, now, onChange }: OrderBookParts): OrderBook {
   const orders: BookOrder[] = [];
   const byId = new Map<string, BookOrder>();
   const answers = new Map<string, OrderAnswer>();
-  const changes: Change[] = [];
-
-  const find = (orderRef: string): BookOrder => {
-    const order = byId.get(orderRef);
-    if (order === undefined) throw new ControlRefusal(`there is no order ${orderRef}`);
-    return order;
-  };
 
   const noteChange = (order: BookOrder): void => {
-    const at = now();
     order.version += 1;
-    order.changedAt = at;
-    changes.push({ order, at, visibleAt: at + dice.upTo(dice.current.indexLagMs) });
+    order.changedAt = now();
     onChange(order);
-  };
-
-  const sellLines = (request: OrderRequest): { lines: BookLine[]; told: OrderAnswer['lines'] } => {
-    const lines: BookLine[] = [];
-    const told = request.lines.map(({ sku, quantity }) => {
-      const offer = shelf.bestOffer(sku);
-      const accepted = offer.listing.status === 'untracked' || offer.shown >= quantity;
-      if (accepted) {
-        shelf.sell(offer, quantity);
-        const { listing, locationId } = offer;
-        lines.push({ id: String(lines.length + 1), listing, locationId, ordered: quantity, cancelled: 0, shipped: 0 });
-      }
-      return { sku, quantity, accepted, shown: offer.shown };
-    });
-    return { lines, told };
   };
 
   const place = (request: OrderRequest): OrderAnswer => {
     const placedAt = request.placedAt ?? now();
-    const { lines, told } = sellLines(request);
-    const id = lines.length === 0 ? null : String(FIRST_ORDER_ID + BigInt(orders.length));
-    log.append({ kind: 'placement', orderRef: id, lines: told });
-    if (id !== null) {
+    const { lines, told } = sellLines(shelf, request);
+    const orderRef = lines.length === 0 ? null : String(FIRST_ORDER_ID + BigInt(orders.length));
+    log.append({ kind: 'placement', orderRef, lines: told });
+    if (orderRef !== null) {
       const name = request.orderId ?? `F${orders.length + 1}`;
-      const order: BookOrder = { id, name, placedAt, lines, version: 0, changedAt: placedAt };
+      const order: BookOrder = { id: orderRef, name, placedAt, lines, version: 0, changedAt: placedAt };
       orders.push(order);
-      byId.set(id, order);
+      byId.set(orderRef, order);
       noteChange(order);
     }
-    return { orderRef: id, placedAt, lines: told };
+    return { orderRef, placedAt, lines: told };
   };
 
-  const lowerBound = (since: number): number => {
-    let [low, high] = [0, changes.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((changes[middle]?.at ?? 0) < since) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  const change = (orderRef: string, wanted: SomeLines, act: (chosen: Chosen) => 'cancel' | 'ship'): SandboxOrder => {
+    const order = byId.get(orderRef);
+    if (order === undefined) throw new ControlRefusal(`there is no order ${orderRef}`);
+    const chosen = chooseLines(order, wanted);
+    log.append({ kind: act(chosen), orderRef, lines: describeChosen(chosen) });
+    noteChange(order);
+    return describeOrder(order);
   };
 
   return {
@@ -160,60 +173,21 @@ export function createOrderBook({ shelf, log, dice, now, onChange }: OrderBookPa
       if (request.orderId !== undefined) answers.set(request.orderId, answer);
       return answer;
     },
-    cancel(orderRef, { restock, lines }) {
-      const order = find(orderRef);
-      const chosen = chooseLines(order, lines);
-      for (const { line, units } of chosen) {
-        line.cancelled += units;
-        shelf.release(line.listing, line.locationId, units);
-        if (restock) shelf.restock(line.listing, line.locationId, units);
-      }
-      log.append({
-        kind: 'cancel',
-        orderRef,
-        lines: chosen.map(({ line, units }) => ({ sku: line.listing.sku, quantity: units })),
-      });
-      noteChange(order);
-      return describeOrder(order);
-    },
-    ship(orderRef, lines) {
-      const order = find(orderRef);
-      const chosen = chooseLines(order, lines);
-      for (const { line, units } of chosen) {
-        line.shipped += units;
-        shelf.release(line.listing, line.locationId, units);
-      }
-      log.append({
-        kind: 'ship',
-        orderRef,
-        lines: chosen.map(({ line, units }) => ({ sku: line.listing.sku, quantity: units })),
-      });
-      noteChange(order);
-      return describeOrder(order);
-    },
+    cancel: (orderRef, { restock, lines }) =>
+      change(orderRef, lines, (chosen) => {
+        cancelLines(shelf, chosen, restock);
+        return 'cancel';
+      }),
+    ship: (orderRef, lines) =>
+      change(orderRef, lines, (chosen) => {
+        shipLines(shelf, chosen);
+        return 'ship';
+      }),
     find: (orderRef) => byId.get(orderRef),
     page(after) {
       const end = after + PAGE_MAX;
       return { orders: orders.slice(after, end).map(describeOrder), next: end < orders.length ? end : null };
     },
-    changedSince(since, { after, limit }) {
-      const clock = now();
-      const found = new Set<BookOrder>();
-      let index = Math.max(after, lowerBound(since));
-      for (; index < changes.length && found.size < limit; index += 1) {
-        const change = changes[index];
-        if (change !== undefined && change.visibleAt <= clock) found.add(change.order);
-      }
-      return { orders: [...found], next: index < changes.length ? index : null };
-    },
-    open({ after, limit }) {
-      const found: BookOrder[] = [];
-      let index = after;
-      for (; index < orders.length && found.length < limit; index += 1) {
-        const order = orders[index];
-        if (order?.lines.some((line) => openUnits(line) > 0) === true) found.push(order);
-      }
-      return { orders: found, next: index < orders.length ? index : null };
-    },
+    open: (after, limit) => listOpen(orders, after, limit),
   };
 }

@@ -17,7 +17,7 @@ export type ShelfListing = {
   readonly sku: string;
   readonly title: string;
   readonly barcode: string | null;
-  status: 'active' | 'untracked' | 'paused';
+  status: 'active' | 'untracked';
   readonly levels: Map<string, Level>;
 };
 export type ShelfLocation = { readonly id: string; readonly name: string };
@@ -25,7 +25,6 @@ export type ShelfLocation = { readonly id: string; readonly name: string };
 export type Offer = { readonly listing: ShelfListing; readonly locationId: string; readonly shown: number };
 
 export type Shelf = {
-  readonly basis: QuantityBasis;
   readonly listings: ReadonlyMap<string, ShelfListing>;
   readonly locations: readonly ShelfLocation[];
   seed(request: CatalogueRequest): ShelfListing[];
@@ -40,39 +39,71 @@ export type Shelf = {
 
 /** Beyond 2^53 on purpose: an id that passes through a double is no longer itself. */
 const FIRST_LISTING_ID = 9_007_199_254_750_001n;
+export const FIRST_LOCATION = 'L1';
+
+type Shelved = {
+  readonly listings: Map<string, ShelfListing>;
+  readonly skus: Map<string, ShelfListing>;
+  readonly locations: ShelfLocation[];
+};
+
+function addLocations({ listings, locations }: Shelved, names: readonly string[]): void {
+  for (const name of names) {
+    if (locations.some((location) => location.name === name)) continue;
+    const id = `L${locations.length + 1}`;
+    locations.push({ id, name });
+    for (const listing of listings.values()) listing.levels.set(id, { number: 0, reserved: 0 });
+  }
+}
+
+/** A SKU that is there already keeps its id and its other locations. */
+function putListing({ listings, skus, locations }: Shelved, entry: CatalogueRequest['listings'][number]): ShelfListing {
+  const known = skus.get(entry.sku);
+  const status = entry.tracked === false ? 'untracked' : 'active';
+  if (known !== undefined) {
+    known.status = status;
+    const first = known.levels.get(FIRST_LOCATION);
+    if (first !== undefined) first.number = entry.shown;
+    return known;
+  }
+  const numberAt = (id: string): number => (id === FIRST_LOCATION ? entry.shown : 0);
+  const levels = new Map(locations.map(({ id }) => [id, { number: numberAt(id), reserved: 0 }]));
+  const { sku, title = entry.sku, barcode = null } = entry;
+  const listing: ShelfListing = {
+    id: String(FIRST_LISTING_ID + BigInt(listings.size)),
+    sku,
+    title,
+    barcode,
+    status,
+    levels,
+  };
+  listings.set(listing.id, listing);
+  skus.set(sku, listing);
+  return listing;
+}
+
+function levelOf(listing: ShelfListing, locationId: string): Level {
+  const level = listing.levels.get(locationId);
+  if (level === undefined) throw new ControlRefusal(`${listing.sku} is not at ${locationId}`);
+  return level;
+}
+
+const describeListing = (listing: ShelfListing, shownOf: (level: Level) => number): SandboxLevel[] =>
+  [...listing.levels].map(([locationRef, level]) => ({
+    sku: listing.sku,
+    listingRef: listing.id,
+    locationRef,
+    tracked: listing.status === 'active',
+    shown: level.number,
+    reserved: level.reserved,
+    sellable: Math.max(0, shownOf(level)),
+  }));
 
 export function createShelf(basis: QuantityBasis): Shelf {
-  const listings = new Map<string, ShelfListing>();
-  const skus = new Map<string, ShelfListing>();
-  const locations: ShelfLocation[] = [];
+  const shelved: Shelved = { listings: new Map(), skus: new Map(), locations: [] };
+  const { listings, skus, locations } = shelved;
   const holdsBack = basis === 'onHandLessOwnOpen';
   const shownOf = (level: Level): number => (holdsBack ? level.number - level.reserved : level.number);
-
-  const addLocations = (names: readonly string[]): void => {
-    for (const name of names) {
-      if (locations.some((location) => location.name === name)) continue;
-      locations.push({ id: `L${locations.length + 1}`, name });
-      for (const listing of listings.values()) listing.levels.set(`L${locations.length}`, { number: 0, reserved: 0 });
-    }
-  };
-
-  const put = (entry: CatalogueRequest['listings'][number]): ShelfListing => {
-    const known = skus.get(entry.sku);
-    const status = entry.tracked === false ? 'untracked' : 'active';
-    if (known !== undefined) {
-      known.status = status;
-      const first = known.levels.get('L1');
-      if (first !== undefined) first.number = entry.shown;
-      return known;
-    }
-    const id = String(FIRST_LISTING_ID + BigInt(listings.size));
-    const levels = new Map(locations.map(({ id: at }) => [at, { number: at === 'L1' ? entry.shown : 0, reserved: 0 }]));
-    const { sku, title = entry.sku, barcode = null } = entry;
-    const listing: ShelfListing = { id, sku, title, barcode, status, levels };
-    listings.set(id, listing);
-    skus.set(sku, listing);
-    return listing;
-  };
 
   const bySku = (sku: string): ShelfListing => {
     const listing = skus.get(sku);
@@ -80,26 +111,19 @@ export function createShelf(basis: QuantityBasis): Shelf {
     return listing;
   };
 
-  const levelOf = (listing: ShelfListing, locationId: string): Level => {
-    const level = listing.levels.get(locationId);
-    if (level === undefined) throw new ControlRefusal(`${listing.sku} is not at ${locationId}`);
-    return level;
-  };
-
   return {
-    basis,
     listings,
     locations,
-    seed(request) {
-      addLocations(request.locations?.map(({ name }) => name) ?? (locations.length === 0 ? ['main'] : []));
-      return request.listings.map(put);
-    },
     bySku,
+    seed(request) {
+      const names = request.locations?.map(({ name }) => name) ?? [];
+      addLocations(shelved, names.length + locations.length === 0 ? ['main'] : names);
+      return request.listings.map((entry) => putListing(shelved, entry));
+    },
     bestOffer(sku) {
       const listing = bySku(sku);
       const offers = [...listing.levels].map(([locationId, level]) => ({ listing, locationId, shown: shownOf(level) }));
-      const best = offers.reduce((most, offer) => (offer.shown > most.shown ? offer : most));
-      return listing.status === 'paused' ? { ...best, shown: 0 } : best;
+      return offers.reduce((most, offer) => (offer.shown > most.shown ? offer : most));
     },
     sell({ listing, locationId }, units) {
       const level = levelOf(listing, locationId);
@@ -112,17 +136,6 @@ export function createShelf(basis: QuantityBasis): Shelf {
     restock(listing, locationId, units) {
       if (!holdsBack && listing.status === 'active') levelOf(listing, locationId).number += units;
     },
-    levels: () =>
-      [...listings.values()].flatMap((listing) =>
-        [...listing.levels].map(([locationRef, level]) => ({
-          sku: listing.sku,
-          listingRef: listing.id,
-          locationRef,
-          tracked: listing.status === 'active',
-          shown: level.number,
-          reserved: level.reserved,
-          sellable: Math.max(0, shownOf(level)),
-        })),
-      ),
+    levels: () => [...listings.values()].flatMap((listing) => describeListing(listing, shownOf)),
   };
 }

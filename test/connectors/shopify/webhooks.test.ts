@@ -1,0 +1,357 @@
+import { createHmac } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { ApiVersion, shopifyApi } from '@shopify/shopify-api';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { InboundRequest } from '#connectors/connector.ts';
+import { parseWebhook, verifyWebhook } from '#connectors/shopify/webhooks.ts';
+import type { Rejected } from '#core/errors.ts';
+import { SHOP } from './bench.ts';
+
+const SECRET = 'shpss_first';
+const SAMPLES = new URL('../../../../shared/data/shopify/webhooks-2026-07/', import.meta.url);
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const sign = (body: Uint8Array, secret = SECRET): string => createHmac('sha256', secret).update(body).digest('base64');
+
+function requestOf(rawBody: Uint8Array, headers: Readonly<Record<string, string | undefined>> = {}): InboundRequest {
+  return {
+    method: 'POST',
+    path: '/webhooks/shopify:main',
+    headers: {
+      'x-shopify-hmac-sha256': sign(rawBody),
+      'x-shopify-topic': 'orders/create',
+      'x-shopify-shop-domain': SHOP,
+      'x-shopify-api-version': '2026-10',
+      'x-shopify-webhook-id': 'w-1',
+      'x-shopify-event-id': 'e-1',
+      ...headers,
+    },
+    rawBody,
+    now: 0,
+  };
+}
+
+const BODY = bytes('{"id":1,"note":"caf\u00e9 / & \u{1f33f}"}');
+const verify = (request: InboundRequest, secrets = SECRET) => verifyWebhook(request, SHOP, secrets);
+
+describe('the signature', () => {
+  it('over the raw bytes is accepted', () => {
+    expect(verify(requestOf(BODY))).toEqual({
+      ok: true,
+      assurance: 'signed',
+      dedupeKey: 'orders/create:e-1',
+      topic: 'orders/create',
+    });
+  });
+
+  it.each([
+    ['none', undefined],
+    ['an empty one', ''],
+    ['a short one', sign(BODY).slice(0, 20)],
+    ['no base64', '!'.repeat(44)],
+    ['hex', createHmac('sha256', SECRET).update(BODY).digest('hex')],
+    ['one of another secret', sign(BODY, 'other')],
+    ['one of another body', sign(bytes('{"id":2}'))],
+    ['two', `${sign(BODY)},${sign(BODY)}`],
+  ])('%s is refused with a reason', (_what, signature) => {
+    const verdict = verify(requestOf(BODY, { 'x-shopify-hmac-sha256': signature }));
+    expect(verdict).toMatchObject({ ok: false, reason: expect.stringMatching(/signature|header/i) });
+  });
+
+  it('of either active secret is accepted while one replaces the other', () => {
+    const secrets = 'shpss_new\n  shpss_first ';
+    expect(verify(requestOf(BODY), secrets).ok).toBe(true);
+    expect(verify(requestOf(BODY, { 'x-shopify-hmac-sha256': sign(BODY, 'shpss_new') }), secrets).ok).toBe(true);
+    expect(verify(requestOf(BODY, { 'x-shopify-hmac-sha256': sign(BODY, 'shpss') }), secrets).ok).toBe(false);
+  });
+
+  it('of the empty secret is never accepted', () => {
+    const request = requestOf(BODY, { 'x-shopify-hmac-sha256': sign(BODY, '') });
+    expect(verify(request, '').ok).toBe(false);
+    expect(verify(request, ' \n').ok).toBe(false);
+  });
+
+  it('holds for every body, and for none that differs in one bit', () => {
+    const flip = (body: Uint8Array, bit: number): Uint8Array =>
+      body.map((byte, at) => (at === Math.floor(bit / 8) ? byte ^ (1 << (bit % 8)) : byte));
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 300 }),
+        fc.string({ minLength: 1 }),
+        fc.nat(),
+        (body, word, at) => {
+          const secret = `s${word.replace(/\s/g, '')}`;
+          const headers = { 'x-shopify-hmac-sha256': sign(body, secret) };
+          expect(verify(requestOf(body, headers), secret).ok).toBe(true);
+          expect(verify(requestOf(flip(body, at % (body.length * 8)), headers), secret).ok).toBe(false);
+          expect(verify(requestOf(body.slice(0, -1), headers), secret).ok).toBe(false);
+        },
+      ),
+    );
+  });
+
+  it("is judged as the SDK's own webhooks.validate judges it", async () => {
+    const sdk = shopifyApi({
+      apiKey: 'k',
+      apiSecretKey: SECRET,
+      hostName: 'allot.invalid',
+      apiVersion: ApiVersion.October26,
+      isEmbeddedApp: false,
+      logger: { log: () => undefined },
+    });
+    for (const headers of [
+      {},
+      { 'x-shopify-hmac-sha256': sign(BODY, 'other') },
+      { 'x-shopify-hmac-sha256': undefined },
+    ]) {
+      const request = requestOf(BODY, headers);
+      const given = Object.fromEntries(Object.entries(request.headers).filter(([, value]) => value !== undefined));
+      const rawRequest = { method: 'POST', url: '/', headers: given };
+      const { valid } = await sdk.webhooks.validate({ rawBody: new TextDecoder().decode(BODY), rawRequest });
+      expect(verify(request).ok).toBe(valid);
+    }
+  });
+});
+
+describe('a signed request', () => {
+  it('of another shop of the same app is refused', () => {
+    const verdict = verify(requestOf(BODY, { 'x-shopify-shop-domain': 'other.myshopify.com' }));
+    expect(verdict).toMatchObject({ ok: false, reason: expect.stringContaining('other.myshopify.com') });
+  });
+
+  it.each(['x-shopify-topic', 'x-shopify-shop-domain'])('without %s is refused', (name) => {
+    expect(verify(requestOf(BODY, { [name]: undefined })).ok).toBe(false);
+  });
+
+  it('is found in headers of any case', () => {
+    const request = requestOf(BODY);
+    const headers = Object.fromEntries(
+      Object.entries(request.headers).map(([name, value]) => [name.toUpperCase(), value]),
+    );
+    expect(verify({ ...request, headers }).ok).toBe(true);
+  });
+
+  it('by GET is refused', () => {
+    expect(verify({ ...requestOf(BODY), method: 'GET' }).ok).toBe(false);
+  });
+
+  it('has the key of its event, of its delivery, or of its bytes', () => {
+    const keyOf = (headers: Readonly<Record<string, string | undefined>>): string => {
+      const verdict = verify(requestOf(BODY, headers));
+      return verdict.ok ? verdict.dedupeKey : 'refused';
+    };
+    expect(keyOf({})).toBe('orders/create:e-1');
+    expect(keyOf({ 'x-shopify-event-id': undefined })).toBe('orders/create:w-1');
+    expect(keyOf({ 'x-shopify-event-id': undefined, 'x-shopify-webhook-id': undefined })).toMatch(
+      /^orders\/create:[0-9a-f]{64}$/,
+    );
+    expect(keyOf({ 'x-shopify-topic': 'orders/updated' })).toBe('orders/updated:e-1');
+  });
+});
+
+const line = (fields: object = {}): object => ({
+  id: 11,
+  admin_graphql_api_id: 'gid://shopify/LineItem/11',
+  quantity: 5,
+  current_quantity: 5,
+  fulfillable_quantity: 5,
+  variant_id: 7,
+  sku: 'A',
+  ...fields,
+});
+
+const order = (fields: object = {}): object => ({
+  id: 1,
+  admin_graphql_api_id: 'gid://shopify/Order/1',
+  name: '#1001',
+  created_at: '2026-11-23T10:00:00+01:00',
+  updated_at: '2026-11-23T10:00:07+01:00',
+  cancelled_at: null,
+  location_id: null,
+  line_items: [line()],
+  fulfillments: [],
+  refunds: [],
+  ...fields,
+});
+
+const parse = (topic: string, document: unknown) =>
+  parseWebhook({
+    topic,
+    rawBody: bytes(typeof document === 'string' ? document : JSON.stringify(document)),
+    receivedAt: 0,
+  });
+
+const totals = (document: object) =>
+  parse('orders/updated', document).orders[0]?.lines.map((each) => [
+    each.ordered,
+    each.cancelled,
+    each.shipped,
+    each.returned,
+  ]);
+
+const fulfilled = (quantity: number, status = 'success') => ({ status, line_items: [{ id: 11, quantity }] });
+const refund = (quantity: number, restock_type: string) => ({
+  refund_line_items: [{ line_item_id: 11, quantity, restock_type }],
+});
+
+describe('an order', () => {
+  it('comes out whole, in our words', () => {
+    expect(parse('orders/create', order({ location_id: 9 })).orders).toEqual([
+      {
+        orderRef: 'gid://shopify/Order/1',
+        displayRef: '#1001',
+        version: Date.parse('2026-11-23T09:00:07Z'),
+        placedAt: Date.parse('2026-11-23T09:00:00Z'),
+        modifiedAt: Date.parse('2026-11-23T09:00:07Z'),
+        fulfilledBy: 'seller',
+        locationRef: 'gid://shopify/Location/9',
+        obligations: [],
+        lines: [
+          {
+            lineRef: 'gid://shopify/LineItem/11',
+            listingRef: 'gid://shopify/ProductVariant/7',
+            skuHint: 'A',
+            ordered: 5,
+            cancelled: 0,
+            shipped: 0,
+            returned: 0,
+          },
+        ],
+      },
+    ]);
+  });
+
+  it.each([
+    ['an edit took 2 off', { current_quantity: 3, fulfillable_quantity: 3 }, {}, [5, 2, 0, 0]],
+    ['3 shipped', { fulfillable_quantity: 2 }, { fulfillments: [fulfilled(3)] }, [5, 0, 3, 0]],
+    [
+      'a shipment that failed',
+      {},
+      { fulfillments: [fulfilled(3, 'failure'), fulfilled(3, 'cancelled')] },
+      [5, 0, 0, 0],
+    ],
+    [
+      '3 shipped, 2 of them back',
+      { current_quantity: 3, fulfillable_quantity: 2 },
+      { fulfillments: [fulfilled(3)], refunds: [refund(2, 'return')] },
+      [5, 0, 3, 2],
+    ],
+    [
+      '3 shipped, the rest cancelled',
+      { current_quantity: 3, fulfillable_quantity: 0 },
+      { fulfillments: [fulfilled(3)], refunds: [refund(2, 'cancel')] },
+      [5, 2, 3, 0],
+    ],
+    [
+      '3 shipped, 1 of them refunded and kept',
+      { current_quantity: 4, fulfillable_quantity: 2 },
+      { fulfillments: [fulfilled(3)], refunds: [refund(1, 'no_restock')] },
+      [5, 0, 3, 0],
+    ],
+    [
+      '3 shipped, 1 of the others refunded and gone',
+      { current_quantity: 4, fulfillable_quantity: 1 },
+      { fulfillments: [fulfilled(3)], refunds: [refund(1, 'no_restock')] },
+      [5, 1, 3, 0],
+    ],
+    [
+      'cancelled whole',
+      { current_quantity: 0, fulfillable_quantity: 0 },
+      { cancelled_at: '2026-11-23T09:00:07Z' },
+      [5, 5, 0, 0],
+    ],
+    [
+      'cancelled whole after 2 had shipped, without a refund',
+      { fulfillable_quantity: 0 },
+      { cancelled_at: '2026-11-23T09:00:07Z', fulfillments: [fulfilled(2)] },
+      [5, 3, 2, 0],
+    ],
+    [
+      'an old payload without the later fields',
+      { current_quantity: null, fulfillable_quantity: null },
+      {},
+      [5, 0, 0, 0],
+    ],
+  ])('%s', (_what, lineFields, orderFields, expected) => {
+    expect(totals(order({ line_items: [line(lineFields)], ...orderFields }))).toEqual([expected]);
+  });
+
+  it('names no listing for a custom line', () => {
+    const parsed = parse('orders/create', order({ line_items: [line({ variant_id: null, sku: null })] }));
+    expect(parsed.orders[0]?.lines[0]).toMatchObject({ listingRef: null, skuHint: null });
+  });
+
+  it('keeps every digit of ids beyond 2^53', () => {
+    const text = JSON.stringify(
+      order({ admin_graphql_api_id: null, line_items: [line({ admin_graphql_api_id: null, id: 11 })] }),
+    )
+      .replace('"id":1,', '"id":820982911946154509,')
+      .replace('"variant_id":7', '"variant_id":9007199254740993');
+    const [parsed] = parse('orders/create', text).orders;
+    expect(parsed?.orderRef).toBe('gid://shopify/Order/820982911946154509');
+    expect(parsed?.lines[0]?.listingRef).toBe('gid://shopify/ProductVariant/9007199254740993');
+  });
+
+  it.each([
+    ['line_items.0.quantity', order({ line_items: [line({ quantity: -1 })] }), '-1'],
+    ['line_items.0.quantity', order({ line_items: [line({ quantity: 1.5 })] }), '1.5'],
+    ['line_items.0.quantity', order({ line_items: [line({ quantity: '5' })] }), '5'],
+    ['line_items.0.current_quantity', order({ line_items: [line({ current_quantity: 6 })] }), '6'],
+    ['line_items.0.quantity fulfilled', order({ fulfillments: [fulfilled(4), fulfilled(2)] }), '6'],
+    ['updated_at', order({ updated_at: 'yesterday' }), 'yesterday'],
+    ['line_items', order({ line_items: undefined }), undefined],
+    ['body', '{"id":', undefined],
+  ])('that cannot be is refused by %s', (field, document, value) => {
+    let refused: Rejected | null = null;
+    try {
+      parse('orders/updated', document);
+    } catch (error) {
+      refused = error as Rejected;
+    }
+    expect(refused).toMatchObject({ code: 'rejected', field });
+    if (value !== undefined) expect(refused?.value).toBe(value);
+    expect(refused?.fix).toMatch(/\w/);
+    expect(refused?.message).toContain(field === 'body' ? 'orders/updated' : field);
+  });
+});
+
+describe('the other topics', () => {
+  it('name the order to read, or the level', () => {
+    expect(parse('orders/edited', { order_edit: { order_id: 5, line_items: {} } }).refs).toEqual([
+      'gid://shopify/Order/5',
+    ]);
+    expect(parse('refunds/create', '{"id":3,"order_id":820982911946154509}').refs).toEqual([
+      'gid://shopify/Order/820982911946154509',
+    ]);
+    const level = { inventory_item_id: 8, location_id: 9, available: null, updated_at: '2026-11-23T10:00:00Z' };
+    expect(parse('inventory_levels/update', level).listingsToRead).toEqual([
+      { listingRef: 'gid://shopify/InventoryItem/8', locationRef: 'gid://shopify/Location/9' },
+    ]);
+  });
+
+  it('say nothing where they are none of ours', () => {
+    expect(parse('products/update', { id: 1 })).toEqual({ orders: [], refs: [], listingsToRead: [] });
+  });
+});
+
+describe.runIf(existsSync(SAMPLES))("Shopify's own sample payloads", () => {
+  const sample = (topic: string): string => {
+    const file = JSON.parse(readFileSync(new URL(`${topic}.json`, SAMPLES), 'utf8')) as { readonly response: unknown };
+    return JSON.stringify(file.response);
+  };
+
+  it.each(['orders/create', 'orders/updated', 'orders/cancelled'])('%s is an order', (topic) => {
+    const [parsed] = parse(topic, sample(topic)).orders;
+    expect(parsed?.orderRef).toBe('gid://shopify/Order/820982911946154508');
+    expect(parsed?.lines[0]?.lineRef).toBe('gid://shopify/LineItem/487817672276298554');
+    // All three samples show a cancelled order.
+    expect(parsed?.lines.every((each) => each.ordered === 1 && each.cancelled === 1)).toBe(true);
+  });
+
+  it('the others name what to read', () => {
+    expect(parse('orders/edited', sample('orders/edited')).refs).toHaveLength(1);
+    expect(parse('refunds/create', sample('refunds/create')).refs).toHaveLength(1);
+    expect(parse('inventory_levels/update', sample('inventory_levels/update')).listingsToRead).toHaveLength(1);
+  });
+});

@@ -1,0 +1,130 @@
+/** The command line without a database: parsing, help, examples, exit codes, errors as text and as JSON. */
+import type { Command } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { Credential, Defect, Rejected } from '#core/errors.ts';
+import { DatabaseUnreachable } from '#db/client.ts';
+import { buildProgram, tell } from '#scripts/command-line.ts';
+import { Failure, Interrupted, type Io } from '#scripts/io.ts';
+import { openSession } from '#scripts/session.ts';
+import { runAllot } from '#test/support/command-line.ts';
+import { ConfigError } from '#workers/config-problems.ts';
+
+const silent: Io = {
+  write: () => undefined,
+  note: () => undefined,
+  ask: null,
+  env: {},
+  cwd: '/',
+  isTerminal: false,
+  width: 80,
+  now: () => 0,
+  signal: new AbortController().signal,
+};
+
+/** As a shell would: quotes hold spaces together. */
+const splitLine = (line: string): string[] => [...line.matchAll(/"([^"]*)"|\S+/g)].map((match) => match[1] ?? match[0]);
+
+function leavesOf(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+}
+
+function parseOnly(): { program: Command; lines: readonly string[]; ran: string[] } {
+  const ran: string[] = [];
+  const session = openSession(silent, async (command) => void ran.push(command.name()));
+  return { program: buildProgram(silent, session, '0.0.0'), lines: session.exampleLines, ran };
+}
+
+describe('every command', () => {
+  const { lines } = parseOnly();
+
+  test.each(lines.filter((line) => !line.includes(' help ')))('has an example that parses: %s', async (line) => {
+    const { program, ran } = parseOnly();
+    const [name, ...args] = splitLine(line);
+    expect(name).toBe('allot');
+    await program.parseAsync(args, { from: 'user' });
+    expect(ran).toHaveLength(1);
+  });
+
+  test('has a description, and help that leads with an example', () => {
+    const { program } = parseOnly();
+    const leaves = leavesOf(program);
+    expect(leaves.length).toBeGreaterThan(30);
+    for (const command of leaves) {
+      expect(command.description(), command.name()).not.toBe('');
+      let help = '';
+      command.configureOutput({
+        writeOut: (text) => {
+          help += text;
+        },
+      });
+      command.outputHelp();
+      expect(help, command.name()).toMatch(/^Examples:\n {2}allot /);
+    }
+  });
+});
+
+describe('usage', () => {
+  test.each([
+    [['recieve', 'A', '1'], 'Did you mean receive?'],
+    [['receive', 'A', '1'], '--location'],
+    [['receive', 'A', '1,5', '--location', 'main'], 'decimal comma'],
+    [['receive', 'A', '1E+05', '--location', 'main'], 'bent by a spreadsheet'],
+    [['receive', 'A', '0', '--location', 'main'], 'out of range'],
+    [['adjust', 'A', '0', '--location', 'main', '--reason', 'r'], 'changes nothing'],
+    [['count', 'A', '1', '--location', 'main', '--as-of', '2026-11-23T08:30'], 'no time zone'],
+    [['count', 'A', '1', '--location', 'main', '--as-of', 'yesterday'], 'write it like 2026-11-23T08:30:00Z'],
+    [['count', 'A', '1', '--location', 'main', '--as-of', '2026-02-30T08:30:00Z'], 'not in the calendar'],
+    [['inspect', 'A', '1', '--location', 'main', '--from', 'lost', '--to', 'sellable'], 'Allowed choices'],
+    [['order', 'place', '--channel', 'fake:a', '--line', 'MUG'], 'SKU=N'],
+    [['order', 'place', '--channel', 'fake:a', '--line', 'A=1', '--line', 'A=2'], 'given twice'],
+    [['parked', 'drop', '3'], '--reason'],
+    [['explain'], 'name one SKU, or one order'],
+    [['explain', 'A', '--order', 'fake:a/1'], 'name one SKU, or one order'],
+    [['ship', 'fake:a/1', '--line', '1'], 'belong together'],
+  ])('%j exits 2 and says why', async (args, says) => {
+    const said = await runAllot(args);
+    expect(said).toMatchObject({ exitCode: 2, out: '' });
+    expect(said.err).toContain(says);
+  });
+
+  test('with --json an error is one document, too', async () => {
+    const said = await runAllot(['explain', '--json']);
+    expect(said.document()).toMatchObject({
+      schema: 'allot.error/1',
+      ok: false,
+      error: { exitCode: 2, mend: expect.any(String) },
+    });
+    expect((await runAllot(['nothing', '--json'])).document()).toMatchObject({ ok: false, error: { exitCode: 2 } });
+  });
+
+  test('help and version exit 0 on standard output', async () => {
+    for (const args of [['--help'], ['help', 'exit-codes'], ['--version'], ['channels', 'live', '--help']]) {
+      const said = await runAllot(args);
+      expect(said, args.join(' ')).toMatchObject({ exitCode: 0, err: '' });
+      expect(said.out).not.toBe('');
+    }
+    expect((await runAllot(['exit-codes'])).out).toContain('130  interrupted');
+  });
+
+  test('a configuration that does not fit exits 2 with all of its problems', async () => {
+    const env = { DATABASE_URL: 'mysql://nowhere', ALLOT_READONLY: '1' };
+    const said = await runAllot(['status'], { env });
+    expect(said.exitCode).toBe(2);
+    expect(said.err).toContain('DATABASE_URL: is not a postgres URL');
+    expect(said.err).toContain('Did you mean ALLOT_READ_ONLY?');
+  });
+});
+
+test.each([
+  [new Failure('w', { mend: 'm', exitCode: 3 }), 3],
+  [new Failure('w', { mend: 'm' }), 1],
+  [new Interrupted('i'), 130],
+  [new ConfigError(['p']), 2],
+  [new Rejected('r', { fix: 'f' }), 1],
+  [new DatabaseUnreachable('d'), 4],
+  [new Credential('c'), 4],
+  [new Defect('d'), 1],
+  [new TypeError('t'), 1],
+])('%s exits %i', (error, exitCode) => {
+  expect(tell(error)).toMatchObject({ exitCode, what: error.message });
+});
