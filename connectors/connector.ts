@@ -49,6 +49,7 @@ export type ListingKey = {
 
 export type InboundRequest = {
   readonly method: string;
+  /** The whole request target as received: path below /webhooks/CHANNEL, and query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly rawBody: Uint8Array;
@@ -188,7 +189,7 @@ export type Connector = {
   /** The channel's settings in the configuration file, strict. */
   readonly settings: z.ZodType;
   /** Names of the secrets it will ask for, relative to the channel (`WEBHOOK_SECRET`): checked at start, all missing ones told at once. */
-  readonly secrets: readonly string[];
+  secrets(settings: unknown): readonly string[];
   /** Hosts (`api.example.com`, with a port where there is one) that the channel may call: `context.fetch` goes nowhere else. */
   hosts(settings: unknown): readonly string[];
   open(settings: unknown, context: ConnectorContext): ChannelConnection;

@@ -32,7 +32,6 @@ export function findShapeProblems(candidate: unknown): readonly string[] {
     Record<keyof Connector, unknown>
   >;
   const isSchema = typeof settings === 'object' && settings !== null && 'safeParse' in settings;
-  const areSecrets = Array.isArray(secrets) && secrets.every((secret) => typeof secret === 'string');
   const areCapabilities =
     typeof capabilities === 'function' || (typeof capabilities === 'object' && capabilities !== null);
   const checks: readonly (readonly [boolean, string])[] = [
@@ -42,7 +41,7 @@ export function findShapeProblems(candidate: unknown): readonly string[] {
     ],
     [areCapabilities, '`capabilities` must be an object, or a function of the settings'],
     [isSchema, '`settings` must be a zod schema'],
-    [areSecrets, '`secrets` must be a list of names, [] for none'],
+    [typeof secrets === 'function', '`secrets` must be a function of the settings'],
     [typeof hosts === 'function', '`hosts` must be a function of the settings'],
     [typeof open === 'function', '`open` must be a function'],
   ];

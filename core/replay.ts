@@ -46,7 +46,7 @@ function change<T>(rows: Map<string, T>, key: string, fresh: T, apply: (row: T) 
 function applyStock(item: ItemState, sorted: Sorted): Pick<ItemState, 'balances' | 'recentEntries'> {
   const entries = sorted.stock.get(item.sku) ?? [];
   const counts = sorted.counted.get(item.sku) ?? [];
-  if (entries.length + counts.length === 0) return item;
+  if (entries.length + counts.length === 0) return { balances: item.balances, recentEntries: item.recentEntries };
   const keyOf = (row: { location: string; disposition: string }): string => `${row.location} ${row.disposition}`;
   const balances = new Map(item.balances.map((row) => [keyOf(row), row]));
   for (const entry of entries) {
@@ -65,7 +65,7 @@ function applyStock(item: ItemState, sorted: Sorted): Pick<ItemState, 'balances'
 
 function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promises' | 'consumed'> {
   const entries = sorted.promises.get(item.sku) ?? [];
-  if (entries.length === 0) return item;
+  if (entries.length === 0) return { promises: item.promises, consumed: item.consumed };
   const promises = new Map(item.promises.map((row) => [`${row.location} ${row.program} ${row.pool}`, row]));
   const consumed = new Map(item.consumed.map((row) => [row.program, row]));
   for (const entry of entries) {

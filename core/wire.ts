@@ -134,7 +134,8 @@ export function planPush(
 }
 
 /** Why a read differs from what should be shown, with nothing in flight. */
-export type DriftCause = 'missing' | 'untracked' | 'notBuyable' | 'lateOrder' | 'changedOnPlatform' | 'lostPush';
+export const DRIFT_CAUSES = ['missing', 'untracked', 'notBuyable', 'lateOrder', 'changedOnPlatform', 'lostPush'] as const;
+export type DriftCause = (typeof DRIFT_CAUSES)[number];
 
 export function classifyDrift(
   target: WireTarget,

@@ -38,7 +38,7 @@ const io: Io = {
   ask: stdin.isTTY && stderr.isTTY ? ask : null,
   env: process.env,
   cwd: process.cwd(),
-  isTerminal: stdout.isTTY === true,
+  isTerminal: stdout.isTTY,
   width: stdout.columns ?? 80,
   now: Date.now,
   signal: interruptible(),

@@ -30,9 +30,7 @@ export function validateChannels(config: Config, connectors: ReadonlyMap<string,
     file.source,
     checked.flatMap((one) => one.problems),
   );
-  const secrets = checked.flatMap(({ channel, connector }) =>
-    connector === undefined ? [] : findMissing(config, channel, connector),
-  );
+  const secrets = checked.flatMap((one) => findMissing(config, one));
   if (problems.length + secrets.length > 0) throw new ConfigError([...problems, ...secrets]);
   return checked.flatMap(({ channel, connector, settings }) =>
     connector === undefined
@@ -69,8 +67,10 @@ function checkChannel(
   return { channel, connector, settings: value, problems };
 }
 
-function findMissing(config: Config, channel: ConfiguredChannel, connector: Connector): string[] {
-  return connector.secrets.flatMap((name) => {
+/** Which secrets a channel needs follows from its settings: told only where these fit. */
+function findMissing(config: Config, { channel, connector, settings, problems }: Checked): string[] {
+  if (connector === undefined || problems.length > 0) return [];
+  return connector.secrets(settings).flatMap((name) => {
     try {
       return config.findSecret(channel.id, name) === undefined ? [sayMissing(channel.id, name)] : [];
     } catch (error) {

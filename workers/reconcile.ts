@@ -7,7 +7,7 @@
  * still stand between; drift is an alert that closes when a whole scan finds the channel equal.
  */
 import type { Observation } from '#connectors/connector.ts';
-import { classifyDrift } from '#core/wire.ts';
+import { classifyDrift, DRIFT_CAUSES, type DriftCause } from '#core/wire.ts';
 import { closeAlert, raiseAlert } from '#db/alerts.ts';
 import { saveDiscovered } from '#db/catalogue.ts';
 import { channelHealth, noteReconciled } from '#db/health.ts';
@@ -16,7 +16,7 @@ import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { withChannel } from './with-channel.ts';
 
-export type ReconcileReport = { scanned: number; unmapped: number; causes: Map<string, number> };
+type ReconcileReport = { scanned: number; unmapped: number; causes: Map<DriftCause, number> };
 
 /** Handler of the `reconcile` bell. */
 export async function reconcileChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
@@ -97,7 +97,7 @@ async function comparePage(
 /** An order that is only late is not drift: it is fetched. In shadow a difference is expected: it is counted, not alerted. */
 async function judge(context: WorkerContext, channel: OpenChannel, report: ReconcileReport): Promise<void> {
   const fingerprint = `drift ${channel.id}`;
-  for (const [cause, listings] of report.causes) context.tally.drifted(channel.id, cause, listings);
+  for (const cause of DRIFT_CAUSES) context.tally.drifted(channel.id, cause, report.causes.get(cause) ?? 0);
   const drifting = [...report.causes].filter(([cause]) => cause !== 'lateOrder');
   const count = drifting.reduce((sum, [, listings]) => sum + listings, 0);
   if (count === 0) return closeAlert(context.db, fingerprint, `a scan of ${report.scanned} listings found every mapped one as it should be`);

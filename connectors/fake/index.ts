@@ -56,7 +56,7 @@ export const connector: Connector = {
   name: 'fake',
   capabilities: (settings) => capabilitiesOf(settingsSchema.parse(settings)),
   settings: settingsSchema,
-  secrets: ['ACCESS_TOKEN', 'WEBHOOK_SECRET'],
+  secrets: () => ['ACCESS_TOKEN', 'WEBHOOK_SECRET'],
   hosts: (settings) => [new URL(settingsSchema.parse(settings).endpoint).host],
   open,
 };

@@ -66,7 +66,10 @@ export const connector: Connector = {
     return settings === undefined ? CAPABILITIES : { ...CAPABILITIES, pollOverlapMs: settings.pollOverlap * 1_000 };
   },
   settings: settingsSchema,
-  secrets: ['WEBHOOK_SECRET'],
+  secrets: (settings) =>
+    settingsSchema.parse(settings).auth === 'token'
+      ? ['WEBHOOK_SECRET', 'ACCESS_TOKEN']
+      : ['WEBHOOK_SECRET', 'CLIENT_ID', 'CLIENT_SECRET'],
   hosts: (settings) => {
     const { endpoint, shop } = settingsSchema.parse(settings);
     return [endpoint === undefined ? shop : new URL(endpoint).host];

@@ -156,10 +156,7 @@ export function addListingCommands(program: Command, kit: Kit): void {
       kit.act(
         async (
           run,
-          channel: string,
-          listingRef: string,
-          sku: string,
-          { pack, place }: { pack?: number; place?: string },
+          ...[channel, listingRef, sku, { pack, place }]: [string, string, string, { pack?: number; place?: string }]
         ) => setMapping(run, { channel, listingRef, sku, pack: pack ?? null, place: place ?? null }),
       ),
     );

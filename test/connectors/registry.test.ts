@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const whole = (name: string): string => `export const connector = {
-  name: '${name}', capabilities: {}, settings: { safeParse: () => ({ success: true }) }, secrets: ['TOKEN'],
+  name: '${name}', capabilities: {}, settings: { safeParse: () => ({ success: true }) }, secrets: () => ['TOKEN'],
   hosts: () => [], open: () => ({}),
 };`;
 

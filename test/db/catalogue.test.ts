@@ -305,15 +305,13 @@ describe('importOrders', () => {
     line: number,
     orderRef: string,
     sku: string,
-    ordered: number,
-    over: Partial<OrderRow> = {},
+    over: Partial<OrderRow> & { ordered: number },
   ): OrderRow => ({
     line,
     channel: 'fake:a',
     orderRef,
     lineRef: sku,
     sku,
-    ordered,
     cancelled: 0,
     shipped: 0,
     returned: 0,
@@ -323,15 +321,15 @@ describe('importOrders', () => {
   });
 
   test('takes orders whole, and knows them again', async () => {
-    const file = [row(2, '1', 'A', 2), row(3, '1', 'B', 1), row(4, '2', 'A', 1)];
+    const file = [row(2, '1', 'A', { ordered: 2 }), row(3, '1', 'B', { ordered: 1 }), row(4, '2', 'A', { ordered: 1 })];
     const first = await run(importOrders, file);
     expect(verdicts(first)).toEqual(['create', 'create', 'create']);
     expect(first.commandIds).toHaveLength(2);
     await decide();
     expect(verdicts(await run(importOrders, file))).toEqual(['unchanged', 'unchanged', 'unchanged']);
     const cancelled = await run(importOrders, [
-      row(2, '1', 'A', 2, { version: 2, cancelled: 1 }),
-      row(3, '1', 'B', 1, { version: 2 }),
+      row(2, '1', 'A', { ordered: 2, version: 2, cancelled: 1 }),
+      row(3, '1', 'B', { ordered: 1, version: 2 }),
     ]);
     expect(cancelled.rows[0]?.changes).toEqual([
       { field: 'version', from: 1, to: 2 },
@@ -344,21 +342,33 @@ describe('importOrders', () => {
   });
 
   test('one bad row holds its whole order back, and no other', async () => {
-    const report = await run(importOrders, [row(2, '1', 'A', 1), row(3, '1', 'Z', 1), row(4, '2', 'A', 1)]);
+    const report = await run(importOrders, [
+      row(2, '1', 'A', { ordered: 1 }),
+      row(3, '1', 'Z', { ordered: 1 }),
+      row(4, '2', 'A', { ordered: 1 }),
+    ]);
     expect(verdicts(report)).toEqual(['skipped', 'skipped', 'create']);
     expect(report.rows[0]?.reason).toBe('line 3 of the same order is refused');
     expect(report.rows[1]?.reason).toBe('fake:a has no listing of SKU Z');
   });
 
   test.each<[string, OrderRow[], RegExp]>([
-    ['a channel that is not configured', [row(2, '1', 'A', 1, { channel: 'fake:z' })], /channel fake:z is not known/],
-    ['a line that stands twice', [row(2, '1', 'A', 1), row(3, '1', 'A', 2)], /stands on line 2 already/],
+    [
+      'a channel that is not configured',
+      [row(2, '1', 'A', { ordered: 1, channel: 'fake:z' })],
+      /channel fake:z is not known/,
+    ],
+    [
+      'a line that stands twice',
+      [row(2, '1', 'A', { ordered: 1 }), row(3, '1', 'A', { ordered: 2 })],
+      /stands on line 2 already/,
+    ],
     [
       'rows that disagree on the version',
-      [row(2, '1', 'A', 1), row(3, '1', 'B', 1, { version: 2 })],
+      [row(2, '1', 'A', { ordered: 1 }), row(3, '1', 'B', { ordered: 1, version: 2 })],
       /differs from line 2/,
     ],
-    ['totals beyond what was ordered', [row(2, '1', 'A', 1, { cancelled: 1, shipped: 1 })], /more than qty 1/],
+    ['totals beyond what was ordered', [row(2, '1', 'A', { ordered: 1, cancelled: 1, shipped: 1 })], /more than qty 1/],
   ])('refuses %s', async (_name, file, reason) => {
     const report = await run(importOrders, file);
     expect(report.counts.skipped).toBe(file.length);

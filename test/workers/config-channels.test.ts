@@ -21,7 +21,7 @@ const write = (name: string, text: string): void => writeFileSync(join(cwd, name
 
 /** Only what the configuration looks at. */
 const connector = (name: string, settings: z.ZodType, secrets: readonly string[]): Connector =>
-  ({ name, settings, secrets }) as unknown as Connector;
+  ({ name, settings, secrets: () => secrets }) as unknown as Connector;
 
 const CONNECTORS = new Map([
   [

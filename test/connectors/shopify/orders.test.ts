@@ -46,7 +46,7 @@ function tryAct({ sandbox }: Bench, orderRef: string, { kind, sku, units }: Act)
   try {
     deeds[kind]();
   } catch (error) {
-    expect(String(error)).toContain('units left');
+    if (!String(error).includes('units left')) throw error;
   }
 }
 
@@ -96,7 +96,8 @@ describe('an order', () => {
         const truth = order?.lines.map((line) => [line.cancelled, line.fulfilled]);
         expect(read.lines.map((line) => [line.cancelled, line.shipped])).toEqual(truth);
         // All of it happened within a second or two: states share versions, and still join to the last.
-        expect(states.toReversed().reduce(joinOrder).lines).toEqual(read.lines);
+        const joined = states.toReversed().reduce(joinOrder);
+        expect(joined.lines).toMatchObject(read.lines);
       }),
       { numRuns: 60 },
     );
