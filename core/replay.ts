@@ -59,7 +59,12 @@ function applyStock(item: ItemState, sorted: Sorted): Pick<ItemState, 'balances'
     const fresh = { location, disposition, quantity: 0, countedAsOf: null };
     change(balances, keyOf(count), fresh, (row) => ({ ...row, countedAsOf: Math.max(asOf, row.countedAsOf ?? asOf) }));
   }
-  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({ location, disposition, delta, occurredAt }));
+  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({
+    location,
+    disposition,
+    delta,
+    occurredAt,
+  }));
   return { balances: [...balances.values()], recentEntries: [...item.recentEntries, ...kept] };
 }
 
@@ -71,7 +76,10 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
   for (const entry of entries) {
     const { location, program, pool } = entry;
     const fresh = { location, program, pool, allocated: 0 };
-    change(promises, `${location} ${program} ${pool}`, fresh, (row) => ({ ...row, allocated: row.allocated + entry.delta }));
+    change(promises, `${location} ${program} ${pool}`, fresh, (row) => ({
+      ...row,
+      allocated: row.allocated + entry.delta,
+    }));
     if (entry.consumed === 0) continue;
     change(consumed, program, { program, quantity: 0 }, (row) => ({ ...row, quantity: row.quantity + entry.consumed }));
   }

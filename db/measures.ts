@@ -18,7 +18,9 @@ export const readIngested = (db: Queries): Promise<(Amount & { readonly channel:
 
 /** Open parked input of each channel; null for what belongs to none. */
 export const readParkedCounts = (db: Queries): Promise<{ channel: ChannelId | null; count: number }[]> =>
-  db.rows(sql`select channel_id as channel, count(*)::int as count from parked where state = 'parked' group by channel_id`);
+  db.rows(
+    sql`select channel_id as channel, count(*)::int as count from parked where state = 'parked' group by channel_id`,
+  );
 
 export type WantedNumber = {
   readonly channel: ChannelId;

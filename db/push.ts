@@ -21,6 +21,8 @@ export type PushCandidate = {
   readonly version: number;
   readonly target: WireTarget;
   readonly sync: SyncState;
+  /** What `sync` is, if the write whose answer never came did apply. */
+  readonly unknown: SyncState | null;
   readonly failures: number;
   /** A read was asked for: by a stale compare, an unknown outcome, or reconcile. */
   readonly needsRead: boolean;
@@ -44,6 +46,9 @@ type CandidateRow = {
   acked_quantity: number | null;
   acked_wire: number | null;
   sold_baseline: number | null;
+  unknown_quantity: number | null;
+  unknown_wire: number | null;
+  unknown_baseline: number | null;
   failures: number | null;
   needs_read: boolean;
   behind_since: number;
@@ -63,6 +68,10 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
     seenUntil: row.seen_until,
   },
   sync: { ackedQuantity: row.acked_quantity, ackedWire: row.acked_wire, soldBaseline: row.sold_baseline },
+  unknown:
+    row.unknown_quantity === null
+      ? null
+      : { ackedQuantity: row.unknown_quantity, ackedWire: row.unknown_wire, soldBaseline: row.unknown_baseline },
   failures: row.failures ?? 0,
   needsRead: row.needs_read,
   behindSince: row.behind_since,
@@ -75,7 +84,8 @@ export async function dueListings(db: Queries, channelId: string, now: Instant, 
       select t.listing_id from target t where t.version > t.acked_version
       union select s.listing_id from listing_sync s where s.read_due_at <= to_timestamp(${now} / 1000.0))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures,
+      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
+      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures,
       coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read
     from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
@@ -94,7 +104,8 @@ export async function listingsByRef(
 ): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline, s.failures, false as needs_read
+      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
+      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, false as needs_read
     from json_to_recordset(${JSON.stringify(refs)}::json) as r("listingRef" text, "locationRef" text)
     join listing l on l.channel_id = ${channelId} and l.listing_ref = r."listingRef" and l.location_ref = r."locationRef"
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
@@ -125,7 +136,8 @@ export async function acknowledge(tx: Queries, rows: readonly Acknowledged[]): P
     order by "listingId"
     on conflict (listing_id) do update set acked_quantity = excluded.acked_quantity, acked_wire = excluded.acked_wire,
       sold_baseline = excluded.sold_baseline, acked_at = excluded.acked_at, read_due_at = excluded.read_due_at,
-      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0`);
+      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0,
+      unknown_quantity = null, unknown_wire = null, unknown_baseline = null`);
   await tx.rows(sql`
     update target t set acked_version = greatest(t.acked_version, r.version)
     from json_to_recordset(${text}::json) as r("listingId" bigint, version int) where t.listing_id = r."listingId"`);
@@ -153,6 +165,28 @@ export async function saveObserved(tx: Queries, rows: readonly Observed[]): Prom
     order by "listingId", "asOf" desc
     on conflict (listing_id) do update set shown = excluded.shown, observed_sellable = excluded.observed_sellable,
       observed_state = excluded.observed_state, observed_at = excluded.observed_at`);
+}
+
+/** A read has told whether a write whose answer never came did apply. */
+export async function resolveUnknown(tx: Queries, rows: readonly (SyncState & { readonly listingId: number })[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    update listing_sync s set acked_quantity = r."ackedQuantity", acked_wire = r."ackedWire", sold_baseline = r."soldBaseline",
+      unknown_quantity = null, unknown_wire = null, unknown_baseline = null
+    from json_to_recordset(${JSON.stringify(rows)}::json)
+      as r("listingId" bigint, "ackedQuantity" int, "ackedWire" int, "soldBaseline" int) where s.listing_id = r."listingId"`);
+}
+
+/** The answer to a write never came: what the platform would show if it applied. */
+export async function noteUnknown(tx: Queries, rows: readonly (SyncState & { readonly listingId: number })[]): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    insert into listing_sync (listing_id, unknown_quantity, unknown_wire, unknown_baseline)
+    select "listingId", "ackedQuantity", "ackedWire", "soldBaseline"
+    from json_to_recordset(${JSON.stringify(rows)}::json)
+      as r("listingId" bigint, "ackedQuantity" int, "ackedWire" int, "soldBaseline" int) order by "listingId"
+    on conflict (listing_id) do update set unknown_quantity = excluded.unknown_quantity, unknown_wire = excluded.unknown_wire,
+      unknown_baseline = excluded.unknown_baseline`);
 }
 
 export type Delay = {

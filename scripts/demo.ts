@@ -66,7 +66,9 @@ async function stayUp(stage: Stage, signal: AbortSignal): Promise<void> {
 async function main(flags: Flags): Promise<number> {
   const redisUrl = process.env.REDIS_URL || null;
   if (flags.flushRedis > 0 && redisUrl === null) {
-    say('demo: --flush-redis needs a Redis to flush, and REDIS_URL is not set.\nSet it to one that holds nothing else: REDIS_URL=redis://127.0.0.1:6379');
+    say(
+      'demo: --flush-redis needs a Redis to flush, and REDIS_URL is not set.\nSet it to one that holds nothing else: REDIS_URL=redis://127.0.0.1:6379',
+    );
     return EXIT.usage;
   }
   endChildrenAtExit();

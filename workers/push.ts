@@ -11,12 +11,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Observation } from '#connectors/connector.ts';
 import { assert } from '#core/errors.ts';
-import { planPush, type WirePlan } from '#core/wire.ts';
+import { planPush, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
 import { addCommands, type NewCommand, undecidedSkus } from '#db/commands.ts';
 import { channelHealth } from '#db/health.ts';
-import { type Acknowledged, acknowledge, delayListings, dueListings, hasUnreadInput, type PushCandidate, saveObserved } from '#db/push.ts';
+import { type Acknowledged, acknowledge, delayListings, dueListings, hasUnreadInput, type PushCandidate, resolveUnknown, saveObserved } from '#db/push.ts';
 import { ringBells } from '#db/outbox.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { pause } from './pause.ts';
@@ -129,10 +129,23 @@ async function readAndPlan(
     pairs.map(({ candidate, seen }) => ({ listingId: candidate.listingId, ...seen })),
   );
   await putOffUnbuyable(context, pairs);
+  const told = pairs.filter(({ seen }) => seen.state === 'tracked').map(tellUnknown);
+  await resolveUnknown(
+    context.db,
+    told.flatMap(({ candidate, wasUnknown }) => (wasUnknown ? [{ listingId: candidate.listingId, ...candidate.sync }] : [])),
+  );
   const now = context.now();
-  return pairs
-    .filter(({ seen }) => seen.state === 'tracked')
-    .map(({ candidate, seen }) => ({ candidate, plan: planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now }) }));
+  return told.map(({ candidate, seen }) => ({
+    candidate,
+    plan: planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now }),
+  }));
+}
+
+/** The read tells whether a write whose answer never came did apply; planning goes on from there. */
+function tellUnknown({ candidate, seen }: { candidate: PushCandidate; seen: Observation }) {
+  if (candidate.unknown === null) return { candidate, seen, wasUnknown: false };
+  const sync = syncAfterUnknown(candidate.target, candidate.sync, candidate.unknown, seen);
+  return { candidate: { ...candidate, sync, unknown: null }, seen, wasUnknown: true };
 }
 
 /** Absent and untracked are not zero: nothing is written there until the platform shows the listing again. */

@@ -18,7 +18,7 @@ import { type Attempt, type AttemptItem, askLater, finishItems, holdFence, keepT
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
 import { noteError, noteOk, noteThrottled } from '#db/health.ts';
-import { type Acknowledged, acknowledge, type Delay, delayListings } from '#db/push.ts';
+import { type Acknowledged, acknowledge, type Delay, delayListings, noteUnknown } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 
 type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string };
@@ -134,6 +134,13 @@ function sort(context: WorkerContext, channel: OpenChannel, items: readonly Atte
   return sorted;
 }
 
+const unknownItems = (items: readonly AttemptItem[], outcomes: readonly Settled[]) =>
+  items.flatMap((item, index) =>
+    outcomes[index]?.kind === 'unknown'
+      ? [{ listingId: item.listingId, ackedQuantity: item.quantity, ackedWire: item.wireQuantity, soldBaseline: item.soldBaseline }]
+      : [],
+  );
+
 const detailOf = (outcome: Settled): string | null => {
   if (outcome.kind === 'rejected') return outcome.reason;
   if (outcome.kind === 'unknown' || outcome.kind === 'deferred' || outcome.kind === 'notSent') return outcome.why;
@@ -152,6 +159,7 @@ async function settle(context: WorkerContext, channel: OpenChannel, attempt: Set
     if (!(await holdFence(tx, attempt.id, attempt.fence))) return;
     await acknowledge(tx, sorted.acknowledged);
     await delayListings(tx, sorted.delays);
+    await noteUnknown(tx, unknownItems(attempt.items, outcomes));
     await finishItems(tx, attempt.id, finished);
     if (sorted.ticket !== null) await keepTicket(tx, attempt.id, sorted.ticket.ticket, context.now() + COLLECT_AFTER_MS);
     await alertRejected(tx, channel, attempt.items, outcomes);

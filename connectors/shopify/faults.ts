@@ -48,7 +48,7 @@ const WAIT_MS_MIN = 1_000;
 const CREDENTIAL_STATUSES: Readonly<Record<number, string>> = {
   401: 'the access token is not valid: put a new one into ACCESS_TOKEN (or check CLIENT_ID and CLIENT_SECRET)',
   402: 'the shop is frozen for unpaid bills: its owner must settle them in the Shopify admin',
-  403: 'the app may not do this: grant it the scopes of connectors/README.md and install it again',
+  403: 'the app may not do this: grant it read_products, read_inventory, write_inventory, read_locations and read_orders',
   404: 'no such shop or API version: check `shop` and `apiVersion` of this channel',
   423: 'the shop is locked by Shopify: its owner must ask Shopify support',
 };

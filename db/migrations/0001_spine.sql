@@ -310,6 +310,10 @@ create table listing_sync (
   acked_wire integer,
   acked_at timestamptz,
   sold_baseline integer,
+  -- The write whose answer never came: what the three above would be, had it applied. Cleared by the next read.
+  unknown_quantity integer,
+  unknown_wire integer,
+  unknown_baseline integer,
   shown integer,
   observed_sellable integer,
   observed_state text,

@@ -35,8 +35,22 @@ export const CHANNELS: readonly DemoChannel[] = [
     settings: { shop: SHOP, pollOverlap: 10 },
     sandbox: { shop: SHOP },
   },
-  { id: 'fake:wholesale', connector: 'fake', program: 'wholesale', basis: WHOLESALE.basis, settings: WHOLESALE, sandbox: WHOLESALE },
-  { id: 'fake:market', connector: 'fake', program: 'market', basis: MARKET.basis, settings: MARKET, sandbox: { ...MARKET, ticketDelayMs: 20 } },
+  {
+    id: 'fake:wholesale',
+    connector: 'fake',
+    program: 'wholesale',
+    basis: WHOLESALE.basis,
+    settings: WHOLESALE,
+    sandbox: WHOLESALE,
+  },
+  {
+    id: 'fake:market',
+    connector: 'fake',
+    program: 'market',
+    basis: MARKET.basis,
+    settings: MARKET,
+    sandbox: { ...MARKET, ticketDelayMs: 20 },
+  },
 ];
 
 export type ChannelSecrets = { readonly accessToken: string; readonly webhookSecret: string };
@@ -48,7 +62,10 @@ export type Secrets = {
 export const makeSecrets = (): Secrets => ({
   sealKey: randomBytes(32).toString('base64'),
   channels: Object.fromEntries(
-    CHANNELS.map(({ id }) => [id, { accessToken: randomBytes(24).toString('hex'), webhookSecret: randomBytes(24).toString('hex') }]),
+    CHANNELS.map(({ id }) => [
+      id,
+      { accessToken: randomBytes(24).toString('hex'), webhookSecret: randomBytes(24).toString('hex') },
+    ]),
   ),
 });
 
@@ -68,7 +85,12 @@ export type BrandPools = { readonly every: number; readonly own: ReadonlyMap<str
 /** The configuration file. Intervals are short, so that what a fault hides is found within a demo. */
 export function writeConfiguration(endpoints: ReadonlyMap<string, string>, pools: BrandPools, port: number): string {
   const pool = (units: number) => ({ program: 'wholesale', units, refill: 'receipt' });
-  const program = (id: string, priority: number) => ({ id, priority, drawOrder: 'ownThenShared', locations: [LOCATION] });
+  const program = (id: string, priority: number) => ({
+    id,
+    priority,
+    drawOrder: 'ownThenShared',
+    locations: [LOCATION],
+  });
   return stringify({
     locations: [{ id: LOCATION, master: 'allot' }],
     programs: [program('wholesale', 1), program('dtc', 2), program('market', 3)],

@@ -8,7 +8,13 @@
 import type { OrderTotals } from '#db/pace.ts';
 import type { ChannelKey, StreamCredit, StreamOrder } from './stream.ts';
 
-export type BoughtLine = { readonly sku: string; readonly units: number; cancelled: number; shipped: number; returned: number };
+export type BoughtLine = {
+  readonly sku: string;
+  readonly units: number;
+  cancelled: number;
+  shipped: number;
+  returned: number;
+};
 export type Bought = {
   readonly id: string;
   readonly channel: ChannelKey;
@@ -18,7 +24,12 @@ export type Bought = {
   readonly lines: ReadonlyMap<string, BoughtLine>;
 };
 
-export type Match = { readonly order: Bought; readonly line: BoughtLine; readonly kind: 'cancel' | 'return'; readonly units: number };
+export type Match = {
+  readonly order: Bought;
+  readonly line: BoughtLine;
+  readonly kind: 'cancel' | 'return';
+  readonly units: number;
+};
 
 export type Buyers = {
   /** Units that could still be promised; negative where more was. */
@@ -37,8 +48,14 @@ export type Buyers = {
 export const openUnits = (line: BoughtLine): number => line.units - line.cancelled - line.shipped;
 
 export function totalsOf(order: Bought): OrderTotals {
-  const sum = (of: (line: BoughtLine) => number): number => [...order.lines.values()].reduce((total, line) => total + of(line), 0);
-  return { id: order.id, ordered: sum(({ units }) => units), cancelled: sum((l) => l.cancelled), shipped: sum((l) => l.shipped) };
+  const sum = (of: (line: BoughtLine) => number): number =>
+    [...order.lines.values()].reduce((total, line) => total + of(line), 0);
+  return {
+    id: order.id,
+    ordered: sum(({ units }) => units),
+    cancelled: sum((l) => l.cancelled),
+    shipped: sum((l) => l.shipped),
+  };
 }
 
 const keyOf = (customer: string, sku: string): string => `${customer} ${sku}`;
@@ -57,7 +74,9 @@ export function openBuyers(opening: ReadonlyMap<string, number>): Buyers {
     unmatched,
     move,
     buy({ at, channel, customer }, orderRef, lines) {
-      const fresh = lines.map(({ sku, units }) => [sku, { sku, units, cancelled: 0, shipped: 0, returned: 0 }] as const);
+      const fresh = lines.map(
+        ({ sku, units }) => [sku, { sku, units, cancelled: 0, shipped: 0, returned: 0 }] as const,
+      );
       const order: Bought = { id: `${channel}/${orderRef}`, channel, orderRef, at, lines: new Map(fresh) };
       open.add(order);
       for (const { sku, units } of lines) {

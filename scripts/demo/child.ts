@@ -45,7 +45,10 @@ function adopt(child: ChildProcess): Child {
 }
 
 /** A sandbox: its options as one JSON argument, `{"url":...}` as its first line. */
-export async function startSandbox(script: string, options: object): Promise<{ readonly child: Child; readonly url: string }> {
+export async function startSandbox(
+  script: string,
+  options: object,
+): Promise<{ readonly child: Child; readonly url: string }> {
   const spawned = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const child = adopt(spawned);
   const said: string[] = [];
@@ -56,7 +59,11 @@ export async function startSandbox(script: string, options: object): Promise<{ r
   throw new Error(`${script} did not start: ${said.join('').trim() || 'it said nothing'}`);
 }
 
-export type DaemonOptions = { readonly script: string; readonly env: Readonly<Record<string, string>>; readonly logFile: string };
+export type DaemonOptions = {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly logFile: string;
+};
 
 /** Its output goes to the end of `logFile`, which outlives it. */
 export async function startDaemonProcess({ script, env, logFile }: DaemonOptions): Promise<Child> {
@@ -65,7 +72,6 @@ export async function startDaemonProcess({ script, env, logFile }: DaemonOptions
   await file.close();
   return adopt(spawned);
 }
-
 
 async function readStatus(pid: number | 'self'): Promise<ReadonlyMap<string, number> | null> {
   try {
@@ -81,12 +87,18 @@ async function readStatus(pid: number | 'self'): Promise<ReadonlyMap<string, num
 async function childrenOf(pid: number): Promise<number[]> {
   const names = await readdir('/proc');
   const statuses = await Promise.all(
-    names.filter((name) => /^\d+$/.test(name)).map(async (name) => ({ pid: Number(name), status: await readStatus(Number(name)) })),
+    names
+      .filter((name) => /^\d+$/.test(name))
+      .map(async (name) => ({ pid: Number(name), status: await readStatus(Number(name)) })),
   );
   return statuses.filter(({ status }) => status?.get('PPid') === pid).map((one) => one.pid);
 }
 
-export type Peaks = { readonly daemon: number | null; readonly platforms: number | null; readonly postgres: number | null };
+export type Peaks = {
+  readonly daemon: number | null;
+  readonly platforms: number | null;
+  readonly postgres: number | null;
+};
 
 export type PeakWatch = {
   readonly look: () => Promise<void>;

@@ -38,11 +38,17 @@ function takeRate(text: string): number {
 export function buildCommand(): Command {
   const channels = CHANNELS.map(({ id }) => id);
   return new Command('npm run demo --')
-    .description('Plays real or made-up orders through a Shopify shop and two scripted partners, and proves that every number is right.')
+    .description(
+      'Plays real or made-up orders through a Shopify shop and two scripted partners, and proves that every number is right.',
+    )
     .option('--orders <file>', 'orders to play, csv or csv.gz; without it the demo makes them up')
     .option('--limit <n>', 'the first N invoices alone', wholeFrom(1))
     .option('--wholesale-units <n>', 'invoices from so many units on are wholesale', wholeFrom(1), 500)
-    .option('--pace <n>', 'orders per second, however far behind allot is; default: as fast as allot keeps up', takeRate)
+    .option(
+      '--pace <n>',
+      'orders per second, however far behind allot is; default: as fast as allot keeps up',
+      takeRate,
+    )
     .option('--seed <n>', 'for all that is left to chance', wholeFrom(0), 1)
     .option('--crash <n>', 'kill -9 the daemon at so many moments', wholeFrom(0), 0)
     .option('--flush-redis <n>', 'FLUSHALL the Redis of REDIS_URL at so many moments', wholeFrom(0), 0)
@@ -54,6 +60,14 @@ export function buildCommand(): Command {
 }
 
 export function readFlags(command: Command): Flags {
-  const given = command.opts<Partial<Flags> & Pick<Flags, 'wholesaleUnits' | 'seed' | 'crash' | 'flushRedis' | 'json' | 'once' | 'home'>>();
-  return { ...given, orders: given.orders ?? null, limit: given.limit ?? null, pace: given.pace ?? null, chaos: given.chaos ?? null };
+  const given = command.opts<
+    Partial<Flags> & Pick<Flags, 'wholesaleUnits' | 'seed' | 'crash' | 'flushRedis' | 'json' | 'once' | 'home'>
+  >();
+  return {
+    ...given,
+    orders: given.orders ?? null,
+    limit: given.limit ?? null,
+    pace: given.pace ?? null,
+    chaos: given.chaos ?? null,
+  };
 }

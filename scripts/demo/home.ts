@@ -5,7 +5,7 @@
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { makeHome, locateCluster } from '#db/cluster.ts';
+import { locateCluster, makeHome } from '#db/cluster.ts';
 import { stopEmbedded } from '#db/embedded.ts';
 import { type Secrets, secretVariables } from './brand.ts';
 
@@ -45,16 +45,24 @@ export async function openDemoHome(folder: string): Promise<DemoHome> {
   await mkdir(path, { recursive: true });
   const pid = await readMarker(path);
   if (pid === null && (await readdir(path)).length > 0) {
-    throw new HomeFault(`${folder} is not empty and no demo made it. Name another folder with --home, or empty it yourself.`);
+    throw new HomeFault(
+      `${folder} is not empty and no demo made it. Name another folder with --home, or empty it yourself.`,
+    );
   }
   if (pid !== null && isAlive(pid)) {
-    throw new HomeFault(`a demo runs in ${folder} already (process ${pid}). Stop it with Ctrl-C, or name another folder with --home.`);
+    throw new HomeFault(
+      `a demo runs in ${folder} already (process ${pid}). Stop it with Ctrl-C, or name another folder with --home.`,
+    );
   }
   if (pid !== null) await stopEmbedded(path);
   await rm(path, { recursive: true, force: true });
   await makeHome(locateCluster(path));
   await writeFile(join(path, MARKER), String(process.pid));
-  const [configFile, secretsFile, daemonLog] = [join(path, 'allot.yaml'), join(path, 'secrets.env'), join(path, 'daemon.log')];
+  const [configFile, secretsFile, daemonLog] = [
+    join(path, 'allot.yaml'),
+    join(path, 'secrets.env'),
+    join(path, 'daemon.log'),
+  ];
   return { path, configFile, secretsFile, daemonLog };
 }
 

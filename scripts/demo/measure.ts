@@ -67,11 +67,16 @@ async function reportChannels(options: MeasureOptions, words: Words): Promise<Re
 
 /** By the platforms' own moment of the sale: some print theirs in whole seconds. */
 function placedMoments(words: Words): ReadonlyMap<string, Instant> {
-  const moments = [...words].flatMap(([channel, { figures }]) => [...figures.placedAt].map(([ref, at]) => [`${channel}/${ref}`, at] as const));
+  const moments = [...words].flatMap(([channel, { figures }]) =>
+    [...figures.placedAt].map(([ref, at]) => [`${channel}/${ref}`, at] as const),
+  );
   return new Map(moments);
 }
 
-async function measurePropagation(db: Database, placedAt: ReadonlyMap<string, Instant>): Promise<Figures['propagationMs']> {
+async function measurePropagation(
+  db: Database,
+  placedAt: ReadonlyMap<string, Instant>,
+): Promise<Figures['propagationMs']> {
   const delays = (await readPropagation(db)).flatMap(({ orderId, acknowledgedAt }) => {
     const at = placedAt.get(orderId);
     return at === undefined || acknowledgedAt === null ? [] : [Math.max(0, acknowledgedAt - at)];
@@ -84,7 +89,8 @@ async function measurePropagation(db: Database, placedAt: ReadonlyMap<string, In
   return { p50: round(0.5), p99: round(0.99), samples: sorted.length };
 }
 
-const sumShort = (lines: readonly { readonly short: number }[]): number => lines.reduce((sum, line) => sum + line.short, 0);
+const sumShort = (lines: readonly { readonly short: number }[]): number =>
+  lines.reduce((sum, line) => sum + line.short, 0);
 
 async function measureOversold(db: Database, placedAt: ReadonlyMap<string, Instant>) {
   const short = await readShortUnits(db);
@@ -101,7 +107,11 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   const words = await readWords(controls);
   const placedAt = placedMoments(words);
   const undersold = findUndersold(
-    { policy: { ...config.policy, version: 1 }, channels: config.channels.map(({ id, program }) => ({ id, program })), skus },
+    {
+      policy: { ...config.policy, version: 1 },
+      channels: config.channels.map(({ id, program }) => ({ id, program })),
+      skus,
+    },
     [...words.values()].flatMap(({ events }) => events),
     moves,
   );

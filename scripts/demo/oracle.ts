@@ -51,7 +51,17 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
     seenUntil: null,
     target: null,
   }));
-  return { sku, balances: [], promises: [], held: [], consumed: [], listings, shorts: [], moreShorts: false, recentEntries: [] };
+  return {
+    sku,
+    balances: [],
+    promises: [],
+    held: [],
+    consumed: [],
+    listings,
+    shorts: [],
+    moreShorts: false,
+    recentEntries: [],
+  };
 }
 
 function openKept({ policy, channels, skus }: OracleBrand): Kept {
@@ -61,7 +71,9 @@ function openKept({ policy, channels, skus }: OracleBrand): Kept {
       policy,
       locations: [{ id: LOCATION, master: 'allot', sells: true }],
       channels,
-      listingRefs: items.flatMap(({ listings }) => listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id }))),
+      listingRefs: items.flatMap(({ listings }) =>
+        listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id })),
+      ),
     },
     items: new Map(items.map((item) => [item.sku, item])),
     orders: new Map(),
@@ -74,7 +86,9 @@ function take(kept: Kept, command: Command, skus: readonly Sku[], orderId: Order
   const waiting = items.flatMap(({ shorts }) => shorts.map(({ id }) => id));
   const named = new Set([...waiting, ...(orderId === null ? [] : [orderId])]);
   const orders = [...named].flatMap((id) => kept.orders.get(id) ?? []);
-  const refs = items.flatMap(({ listings }) => listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id })));
+  const refs = items.flatMap(({ listings }) =>
+    listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id })),
+  );
   const state: State = { ...kept.head, listingRefs: refs, items, orders };
   const facts = decide(state, [command], command.recordedAt);
   const [outcome] = facts.outcomes;
@@ -96,9 +110,18 @@ export function openOracle(brand: OracleBrand): Oracle {
   };
   const tell = (channel: ChannelId, order: OrderState): void => {
     const skus = order.lines.map(({ lineRef }) => lineRef);
-    take(kept, commandOf({ kind: 'order-state', channel, order }, order.modifiedAt), skus, orderIdOf(channel, order.orderRef));
+    take(
+      kept,
+      commandOf({ kind: 'order-state', channel, order }, order.modifiedAt),
+      skus,
+      orderIdOf(channel, order.orderRef),
+    );
   };
-  const change = (channel: ChannelId, orderRef: string, given: { lines: readonly OracleLine[]; at: Instant; by: Change }): void => {
+  const change = (
+    channel: ChannelId,
+    orderRef: string,
+    given: { lines: readonly OracleLine[]; at: Instant; by: Change },
+  ): void => {
     const before = kept.orders.get(orderIdOf(channel, orderRef))?.state;
     if (before === undefined) throw new Error(`the oracle does not know order ${orderRef} of ${channel}`);
     const units = new Map(given.lines.map(({ sku, quantity }) => [sku, quantity]));
@@ -106,7 +129,8 @@ export function openOracle(brand: OracleBrand): Oracle {
     tell(channel, { ...before, version: before.version + 1, modifiedAt: given.at, lines });
   };
   return {
-    published: (channel, sku) => kept.items.get(sku)?.listings.find((one) => one.channel === channel)?.target?.quantity ?? 0,
+    published: (channel, sku) =>
+      kept.items.get(sku)?.listings.find((one) => one.channel === channel)?.target?.quantity ?? 0,
     place(channel, orderRef, lines, at) {
       const states = lines.map(({ sku, quantity }) => ({
         lineRef: sku,

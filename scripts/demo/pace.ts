@@ -63,19 +63,34 @@ export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
     const all = [...watched];
     const unheard = all.filter(([, one]) => one.behind === null);
     const [totals, outcomes] = await Promise.all([
-      readOrderTotals(db, unheard.flatMap(([, { order }]) => order?.id ?? [])),
-      outcomesOf(db, unheard.flatMap(([, { commandIds }]) => commandIds)),
+      readOrderTotals(
+        db,
+        unheard.flatMap(([, { order }]) => order?.id ?? []),
+      ),
+      outcomesOf(
+        db,
+        unheard.flatMap(([, { commandIds }]) => commandIds),
+      ),
     ]);
-    const heard = findHeard(unheard.map(([, one]) => one), totals, outcomes);
+    const heard = findHeard(
+      unheard.map(([, one]) => one),
+      totals,
+      outcomes,
+    );
     const behind = Map.groupBy(await readBehind(db, [...new Set(heard.flatMap(({ skus }) => skus))]), (one) => one.sku);
     for (const one of heard) {
-      one.behind = new Map(one.skus.flatMap((sku) => (behind.get(sku) ?? []).map(({ listingId, version }) => [listingId, version])));
+      one.behind = new Map(
+        one.skus.flatMap((sku) => (behind.get(sku) ?? []).map(({ listingId, version }) => [listingId, version])),
+      );
     }
     const held = all.filter(([, one]) => one.behind !== null && !heard.includes(one));
-    const acked = await readAcknowledged(db, [...new Set(held.flatMap(([, one]) => [...(one.behind ?? [])].map(([id]) => id)))]);
+    const acked = await readAcknowledged(db, [
+      ...new Set(held.flatMap(([, one]) => [...(one.behind ?? [])].map(([id]) => id))),
+    ]);
     const ackedOf = new Map(acked.map(({ listingId, version }) => [listingId, version]));
     for (const [key, one] of all) {
-      for (const [listing, version] of one.behind ?? []) if ((ackedOf.get(listing) ?? 0) >= version) one.behind?.delete(listing);
+      for (const [listing, version] of one.behind ?? [])
+        if ((ackedOf.get(listing) ?? 0) >= version) one.behind?.delete(listing);
       const isLate = now() - one.since > limitMs();
       if (isLate) late += 1;
       // A newer watch of the same order may stand there by now.
@@ -128,6 +143,11 @@ function findHeard(unheard: readonly Watched[], totals: readonly OrderTotals[], 
   return unheard.filter(({ order, commandIds }) => {
     if (order === null) return commandIds.every((id) => decided.has(id));
     const has = held.get(order.id);
-    return has !== undefined && has.ordered >= order.ordered && has.cancelled >= order.cancelled && has.shipped >= order.shipped;
+    return (
+      has !== undefined &&
+      has.ordered >= order.ordered &&
+      has.cancelled >= order.cancelled &&
+      has.shipped >= order.shipped
+    );
   });
 }

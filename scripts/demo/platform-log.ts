@@ -59,7 +59,10 @@ function watchShelf(basis: QuantityBasis) {
 type Shelf = ReturnType<typeof watchShelf>;
 
 function moveShelf(shelf: Shelf, entry: LogEntry, basis: QuantityBasis): void {
-  if (entry.kind === 'applied') return shelf.move(entry.sku, (level) => void Object.assign(level, { raw: entry.to }));
+  if (entry.kind === 'applied') {
+    shelf.move(entry.sku, (level) => void Object.assign(level, { raw: entry.to }));
+    return;
+  }
   const sign = { placement: 1, cancel: -1, ship: -1 }[entry.kind];
   for (const line of entry.lines) {
     if ('accepted' in line && !line.accepted) continue;
@@ -70,7 +73,11 @@ function moveShelf(shelf: Shelf, entry: LogEntry, basis: QuantityBasis): void {
   }
 }
 
-export async function readPlatform(channel: ChannelId, basis: QuantityBasis, control: SandboxControl): Promise<PlatformWord> {
+export async function readPlatform(
+  channel: ChannelId,
+  basis: QuantityBasis,
+  control: SandboxControl,
+): Promise<PlatformWord> {
   const [placed, refused, cancelled] = [noTally(), noTally(), noTally()];
   const cancelledOrders = new Set<string>();
   const placedAt = new Map<string, Instant>();
@@ -88,7 +95,11 @@ export async function readPlatform(channel: ChannelId, basis: QuantityBasis, con
     if (entry.kind === 'placement') {
       const accepted = entry.lines.filter((line) => line.accepted);
       add(placed, accepted, accepted.length > 0 ? 1 : 0);
-      add(refused, entry.lines.filter((line) => !line.accepted), accepted.length > 0 ? 0 : 1);
+      add(
+        refused,
+        entry.lines.filter((line) => !line.accepted),
+        accepted.length > 0 ? 0 : 1,
+      );
       if (entry.orderRef !== null) placedAt.set(entry.orderRef, entry.at);
     }
     if (entry.kind === 'cancel') {

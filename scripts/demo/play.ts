@@ -14,7 +14,15 @@ import { LOCATION } from './brand.ts';
 import { type Bought, type Buyers, type Match, totalsOf } from './buyers.ts';
 import type { Pace } from './pace.ts';
 import type { Restock } from './restock.ts';
-import { type ChannelKey, DAY_MS, type StreamAdjustment, type StreamCredit, type StreamEvent, type StreamOrder, splitDays } from './stream.ts';
+import {
+  type ChannelKey,
+  DAY_MS,
+  type StreamAdjustment,
+  type StreamCredit,
+  type StreamEvent,
+  type StreamOrder,
+  splitDays,
+} from './stream.ts';
 import type { StockMove } from './undersold.ts';
 
 export type Amount = { orders: number; lines: number; units: number };
@@ -71,7 +79,10 @@ async function command(run: Run, bodies: readonly (CommandBody & { readonly sku:
   if (bodies.length === 0) return;
   const at = Date.now();
   const ids = await run.db.transaction((tx) =>
-    addCommands(tx, bodies.map((body) => ({ body, actor: 'demo', occurredAt: at, channelId: null, inboxId: null }))),
+    addCommands(
+      tx,
+      bodies.map((body) => ({ body, actor: 'demo', occurredAt: at, channelId: null, inboxId: null })),
+    ),
   );
   run.moves.push(...bodies.map((body) => ({ at, body })));
   run.pace.watchCommands(ids, [...new Set(bodies.map(({ sku }) => sku))]);
@@ -95,7 +106,9 @@ async function placeOrder(run: Run, order: StreamOrder): Promise<void> {
   const answer = await controlOf(run, order.channel).placeOrder({ orderId: order.ref, lines });
   run.orders += 1;
   if (answer.orderRef !== null) {
-    const accepted = answer.lines.filter((line) => line.accepted).map(({ sku, quantity }) => ({ sku, units: quantity }));
+    const accepted = answer.lines
+      .filter((line) => line.accepted)
+      .map(({ sku, quantity }) => ({ sku, units: quantity }));
     watch(run, run.buyers.buy(order, answer.orderRef, accepted));
   }
   await run.afterOrder(run.orders);
@@ -161,7 +174,11 @@ async function shipDue(run: Run): Promise<void> {
 }
 
 /** Never more than is open: a cancellation may be on its way to allot. */
-async function shipOrder(run: Run, order: Bought, allocated: readonly { readonly sku: string; readonly units: number }[]): Promise<void> {
+async function shipOrder(
+  run: Run,
+  order: Bought,
+  allocated: readonly { readonly sku: string; readonly units: number }[],
+): Promise<void> {
   const lines = allocated.flatMap(({ sku, units }) => {
     const line = order.lines.get(sku);
     const open = line === undefined ? 0 : line.units - line.cancelled - line.shipped;
@@ -178,7 +195,17 @@ async function inspectReturns(run: Run): Promise<void> {
   const waiting = [...run.quarantine];
   run.quarantine.clear();
   for (const [sku, quantity] of waiting) run.buyers.move(sku, quantity);
-  await command(run, waiting.map(([sku, quantity]) => ({ kind: 'inspect', sku, location: LOCATION, from: 'quarantine', to: 'sellable', quantity })));
+  await command(
+    run,
+    waiting.map(([sku, quantity]) => ({
+      kind: 'inspect',
+      sku,
+      location: LOCATION,
+      from: 'quarantine',
+      to: 'sellable',
+      quantity,
+    })),
+  );
 }
 
 async function playNight(run: Run): Promise<void> {
@@ -186,7 +213,16 @@ async function playNight(run: Run): Promise<void> {
   const arrived = run.restock.night(run.day, run.buyers.free);
   for (const { sku, units } of arrived) run.buyers.move(sku, units);
   await inspectReturns(run);
-  await command(run, arrived.map(({ sku, units }) => ({ kind: 'receive', sku, location: LOCATION, quantity: units, disposition: 'sellable' })));
+  await command(
+    run,
+    arrived.map(({ sku, units }) => ({
+      kind: 'receive',
+      sku,
+      location: LOCATION,
+      quantity: units,
+      disposition: 'sellable',
+    })),
+  );
   await shipDue(run);
   await run.pace.room(1);
 }

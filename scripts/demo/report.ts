@@ -73,8 +73,12 @@ function judgeChannel(id: string, channel: ChannelReport): string[] {
   const counted = COUNTS.flatMap((count) => [
     ...(placed[count] + refused[count] === offered[count]
       ? []
-      : [`${id}: ${placed[count]} ${count} placed and ${refused[count]} refused are not the ${offered[count]} offered`]),
-    ...(ingested[count] === placed[count] ? [] : [`${id}: allot holds ${ingested[count]} ${count}, and ${placed[count]} were placed`]),
+      : [
+          `${id}: ${placed[count]} ${count} placed and ${refused[count]} refused are not the ${offered[count]} offered`,
+        ]),
+    ...(ingested[count] === placed[count]
+      ? []
+      : [`${id}: allot holds ${ingested[count]} ${count}, and ${placed[count]} were placed`]),
   ]);
   return [
     ...counted,
@@ -89,18 +93,30 @@ export function findFailures(figures: Figures, { isRough, missingOrders }: Judgi
   const limits = isRough ? LIMITS.rough : LIMITS.calm;
   const [offered, placed] = [sumUnits(figures, 'offered'), sumUnits(figures, 'placed')];
   const { stockouts, stream, undersoldUnits, oversoldAfterKnown, doctor } = figures;
-  const broken = Object.entries(doctor.violations).flatMap(([id, count]) => (count === null || count === 0 ? [] : [`${id} (${count})`]));
+  const broken = Object.entries(doctor.violations).flatMap(([id, count]) =>
+    count === null || count === 0 ? [] : [`${id} (${count})`],
+  );
   return [
     ...Object.entries(figures.channels).flatMap(([id, channel]) => judgeChannel(id, channel)),
     ...(missingOrders === 0 ? [] : [`${missingOrders} order(s) are not in allot as their platform holds them`]),
-    ...(placed >= limits.placed * offered ? [] : [`${percent(placed, offered)} of the units offered were placed; at least ${limits.placed * 100} % should be`]),
+    ...(placed >= limits.placed * offered
+      ? []
+      : [`${percent(placed, offered)} of the units offered were placed; at least ${limits.placed * 100} % should be`]),
     ...(undersoldUnits <= limits.undersold * offered
       ? []
-      : [`${undersoldUnits} units (${percent(undersoldUnits, offered)}) were refused although policy would have sold them; at most ${limits.undersold * 100} % may be`]),
-    ...(stockouts >= STOCKOUTS_MIN * stream.skus ? [] : [`${stockouts} of ${stream.skus} SKUs reached 0 on some channel; at least ${STOCKOUTS_MIN * 100} % should`]),
-    ...(oversoldAfterKnown === 0 ? [] : [`${oversoldAfterKnown} units were oversold by numbers sent after their order was known`]),
+      : [
+          `${undersoldUnits} units (${percent(undersoldUnits, offered)}) were refused although policy would have sold them; at most ${limits.undersold * 100} % may be`,
+        ]),
+    ...(stockouts >= STOCKOUTS_MIN * stream.skus
+      ? []
+      : [`${stockouts} of ${stream.skus} SKUs reached 0 on some channel; at least ${STOCKOUTS_MIN * 100} % should`]),
+    ...(oversoldAfterKnown === 0
+      ? []
+      : [`${oversoldAfterKnown} units were oversold by numbers sent after their order was known`]),
     ...(doctor.ok ? [] : [`the doctor found broken invariants: ${broken.join(', ')}`]),
-    ...(doctor.violations.I8 === null ? [`the doctor could not judge I8: ${doctor.skipped.I8 ?? 'no reason given'}`] : []),
+    ...(doctor.violations.I8 === null
+      ? [`the doctor could not judge I8: ${doctor.skipped.I8 ?? 'no reason given'}`]
+      : []),
   ];
 }
 

@@ -20,7 +20,10 @@ export type Demand = {
 /** Units of each SKU per calendar day of the stream. */
 export function measureDemand(events: readonly StreamEvent[]): ReadonlyMap<string, Demand> {
   const days = events.map((event) => dayOf(event.at));
-  const dayCount = days.reduce((most, day) => Math.max(most, day), 0) - days.reduce((least, day) => Math.min(least, day), Number.MAX_SAFE_INTEGER) + 1;
+  const dayCount =
+    days.reduce((most, day) => Math.max(most, day), 0) -
+    days.reduce((least, day) => Math.min(least, day), Number.MAX_SAFE_INTEGER) +
+    1;
   const daily = new Map<string, Map<number, number>>();
   const wholesale = new Map<string, number>();
   for (const event of events) {
@@ -149,12 +152,22 @@ const OWN_POOLS_MAX = 10;
 const PROTECTED_SHARE = 0.3;
 
 /** Units protected for wholesale: a share of what it takes in a review period; the ten SKUs it takes most of have rules of their own. */
-export function choosePools(events: readonly StreamEvent[], demand: ReadonlyMap<string, Demand>): {
+export function choosePools(
+  events: readonly StreamEvent[],
+  demand: ReadonlyMap<string, Demand>,
+): {
   readonly every: number;
   readonly own: ReadonlyMap<string, number>;
 } {
-  const shares = skusOf(events).map((sku) => ({ sku, units: Math.floor((demand.get(sku)?.wholesale ?? 0) * PROTECTED_SHARE) }));
-  const own = shares.toSorted((a, b) => b.units - a.units).slice(0, OWN_POOLS_MAX).filter(({ units }) => units > 0);
-  const every = shares.length === 0 ? 0 : Math.floor(shares.reduce((sum, { units }) => sum + units, 0) / shares.length / 2);
+  const shares = skusOf(events).map((sku) => ({
+    sku,
+    units: Math.floor((demand.get(sku)?.wholesale ?? 0) * PROTECTED_SHARE),
+  }));
+  const own = shares
+    .toSorted((a, b) => b.units - a.units)
+    .slice(0, OWN_POOLS_MAX)
+    .filter(({ units }) => units > 0);
+  const every =
+    shares.length === 0 ? 0 : Math.floor(shares.reduce((sum, { units }) => sum + units, 0) / shares.length / 2);
   return { every, own: new Map(own.map(({ sku, units }) => [sku, units])) };
 }

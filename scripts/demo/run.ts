@@ -47,9 +47,14 @@ const rankSkus = (demand: ReturnType<typeof measureDemand>): string[] =>
 
 async function fillShelves(db: Database, levels: Levels, pace: Pace): Promise<StockMove[]> {
   const at = Date.now();
-  const bodies = [...levels].map(([sku, quantity]) => ({ kind: 'receive', sku, location: LOCATION, quantity, disposition: 'sellable' }) as const);
+  const bodies = [...levels].map(
+    ([sku, quantity]) => ({ kind: 'receive', sku, location: LOCATION, quantity, disposition: 'sellable' }) as const,
+  );
   const ids = await db.transaction((tx) =>
-    addCommands(tx, bodies.map((body) => ({ body, actor: 'demo', occurredAt: at, channelId: null, inboxId: null }))),
+    addCommands(
+      tx,
+      bodies.map((body) => ({ body, actor: 'demo', occurredAt: at, channelId: null, inboxId: null })),
+    ),
   );
   pace.watchCommands(ids, [...levels.keys()]);
   await pace.room(1);
@@ -81,12 +86,30 @@ const progressOf = (play: Play, pace: Pace, total: number, startedAt: number): P
   const elapsedS = (performance.now() - startedAt) / 1000;
   const done = play.ordersDone();
   const leftS = done < 20 ? null : (elapsedS / done) * (total - done);
-  return { day: play.day(), done, total, ordersPerSecond: done / Math.max(0.001, elapsedS), leftS, outstanding: pace.outstanding() };
+  return {
+    day: play.day(),
+    done,
+    total,
+    ordersPerSecond: done / Math.max(0.001, elapsedS),
+    leftS,
+    outstanding: pace.outstanding(),
+  };
 };
 
-type Show = { readonly stream: OrderStream; readonly stage: Stage; readonly pace: Pace; readonly struck: Struck; readonly peaks: PeakWatch };
+type Show = {
+  readonly stream: OrderStream;
+  readonly stage: Stage;
+  readonly pace: Pace;
+  readonly struck: Struck;
+  readonly peaks: PeakWatch;
+};
 
-type Played = { readonly play: Play; readonly settled: Settled; readonly moves: readonly StockMove[]; readonly unmatchedUnits: number };
+type Played = {
+  readonly play: Play;
+  readonly settled: Settled;
+  readonly moves: readonly StockMove[];
+  readonly unmatchedUnits: number;
+};
 
 async function playStream(options: RunOptions, show: Show, levels: Levels): Promise<Played> {
   const { flags, screen, signal } = options;
@@ -109,7 +132,13 @@ async function playStream(options: RunOptions, show: Show, levels: Levels): Prom
   });
   const startedAt = performance.now();
   const skus = rankSkus(measureDemand(stream.events));
-  const shown = startScreen({ db, controls, skus, stream: screen, progress: () => progressOf(play, pace, total, startedAt) });
+  const shown = startScreen({
+    db,
+    controls,
+    skus,
+    stream: screen,
+    progress: () => progressOf(play, pace, total, startedAt),
+  });
   try {
     const endChaos = await startChaos(controls, flags.chaos, flags.seed);
     await play.run();
@@ -122,7 +151,12 @@ async function playStream(options: RunOptions, show: Show, levels: Levels): Prom
   }
 }
 
-const streamFigures = (flags: Flags, stream: OrderStream, skus: readonly string[], { play, unmatchedUnits }: Played): Figures['stream'] => ({
+const streamFigures = (
+  flags: Flags,
+  stream: OrderStream,
+  skus: readonly string[],
+  { play, unmatchedUnits }: Played,
+): Figures['stream'] => ({
   name: stream.name,
   seed: flags.seed,
   skus: skus.length,
@@ -140,7 +174,10 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
   const skus = skusOf(stream.events);
   const demand = measureDemand(stream.events);
   const pools = choosePools(stream.events, demand);
-  const { levels } = chooseLevels(stream.events, demand, { pool: (sku) => pools.own.get(sku) ?? pools.every, marketBuffer: MARKET_BUFFER });
+  const { levels } = chooseLevels(stream.events, demand, {
+    pool: (sku) => pools.own.get(sku) ?? pools.every,
+    marketBuffer: MARKET_BUFFER,
+  });
   const say = (line: string): void => void screen.write(`${line}\n`);
   const stage = await openStage({ home: flags.home, skus, pools, redisUrl, say });
   const pace = startPace({ db: stage.db, limitMs: () => PATIENCE_MS[isRough(flags) ? 'rough' : 'calm'] });
@@ -168,7 +205,9 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
       { isRough: isRough(flags), missingOrders: settled.missing },
     );
     for (const line of undersold.lines.slice(0, 5)) {
-      say(`refused without need: ${line.quantity} of ${line.sku} on ${line.channel}, which showed ${line.shown} and could have sold ${line.could}`);
+      say(
+        `refused without need: ${line.quantity} of ${line.sku} on ${line.channel}, which showed ${line.shown} and could have sold ${line.could}`,
+      );
     }
     return { report, stage, busiest: rankSkus(demand)[0] ?? '' };
   } catch (error) {
@@ -180,4 +219,3 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
     await pace.close();
   }
 }
-

@@ -41,8 +41,14 @@ export function sayProgress({ day, done, total, ordersPerSecond, leftS, outstand
 }
 
 /** `shows` is what a buyer finds there. */
-export function drawTable(rows: readonly SkuFigures[], levels: Levels, size: { readonly columns: number; readonly rows: number }): string[] {
-  const shown = new Map([...levels].map(([channel, all]) => [channel, new Map(all.map(({ sku, sellable }) => [sku, sellable]))]));
+export function drawTable(
+  rows: readonly SkuFigures[],
+  levels: Levels,
+  size: { readonly columns: number; readonly rows: number },
+): string[] {
+  const shown = new Map(
+    [...levels].map(([channel, all]) => [channel, new Map(all.map(({ sku, sellable }) => [sku, sellable]))]),
+  );
   const cells = rows.map(({ sku, onHand, allocated, atp, channels }) => [
     sku,
     String(onHand),
@@ -83,7 +89,11 @@ function startTable({ db, controls, skus, progress, stream }: ScreenOptions): Sc
       nextLevelsAt = performance.now() + (performance.now() - startedAt) * LEVELS_SHARE;
     }
     const table = await readSkuTable(db, { skus: skus.slice(0, rows) });
-    const lines = [sayProgress(progress()).slice(0, columns), 'each channel: should show / shows'.slice(0, columns), ...drawTable(table, levels, { columns, rows })];
+    const lines = [
+      sayProgress(progress()).slice(0, columns),
+      'each channel: should show / shows'.slice(0, columns),
+      ...drawTable(table, levels, { columns, rows }),
+    ];
     stream.write(`${upBy(drawn)}${CLEAR_TO_END}${lines.join('\n')}\n`);
     drawn = lines.length;
   };
@@ -103,4 +113,5 @@ function startTable({ db, controls, skus, progress, stream }: ScreenOptions): Sc
   };
 }
 
-export const startScreen = (options: ScreenOptions): Screen => (options.stream.isTTY ? startTable(options) : startLines(options));
+export const startScreen = (options: ScreenOptions): Screen =>
+  options.stream.isTTY ? startTable(options) : startLines(options);

@@ -23,8 +23,14 @@ async function readPlatformOrders(controls: Controls): Promise<OrderTotals[]> {
     for (let after: number | null = 0; after !== null; ) {
       const page: Awaited<ReturnType<SandboxControl['orders']>> = await control.orders(after);
       for (const { orderRef, lines } of page.orders) {
-        const sum = (of: 'ordered' | 'cancelled' | 'shipped'): number => lines.reduce((total, line) => total + line[of], 0);
-        orders.push({ id: `${channel}/${orderRef}`, ordered: sum('ordered'), cancelled: sum('cancelled'), shipped: sum('shipped') });
+        const sum = (of: 'ordered' | 'cancelled' | 'shipped'): number =>
+          lines.reduce((total, line) => total + line[of], 0);
+        orders.push({
+          id: `${channel}/${orderRef}`,
+          ordered: sum('ordered'),
+          cancelled: sum('cancelled'),
+          shipped: sum('shipped'),
+        });
       }
       after = page.next;
     }
@@ -36,10 +42,22 @@ async function countMissing(db: Database, orders: readonly OrderTotals[]): Promi
   let missing = 0;
   for (let from = 0; from < orders.length; from += ORDERS_PER_LOOK) {
     const part = orders.slice(from, from + ORDERS_PER_LOOK);
-    const held = new Map((await readOrderTotals(db, part.map(({ id }) => id))).map((one) => [one.id, one]));
+    const held = new Map(
+      (
+        await readOrderTotals(
+          db,
+          part.map(({ id }) => id),
+        )
+      ).map((one) => [one.id, one]),
+    );
     missing += part.filter((order) => {
       const one = held.get(order.id);
-      return one === undefined || one.ordered !== order.ordered || one.cancelled !== order.cancelled || one.shipped !== order.shipped;
+      return (
+        one === undefined ||
+        one.ordered !== order.ordered ||
+        one.cancelled !== order.cancelled ||
+        one.shipped !== order.shipped
+      );
     }).length;
   }
   return missing;
@@ -50,7 +68,9 @@ const keyOf = (one: { listingRef: string; locationRef: string }): string => `${o
 export type Levels = ReadonlyMap<string, readonly SandboxLevel[]>;
 
 export async function readLevels(controls: Controls): Promise<Levels> {
-  const read = await Promise.all([...controls].map(async ([channel, control]) => [channel, await control.levels()] as const));
+  const read = await Promise.all(
+    [...controls].map(async ([channel, control]) => [channel, await control.levels()] as const),
+  );
   return new Map(read);
 }
 
@@ -59,7 +79,9 @@ export function findDrift(targets: readonly WantedNumber[], levels: Levels): Rea
   const drift = new Map<string, number>();
   for (const [channel, shown] of levels) {
     const sellable = new Map(shown.filter(({ tracked }) => tracked).map((level) => [keyOf(level), level.sellable]));
-    const wrong = targets.filter((target) => target.channel === channel && sellable.get(keyOf(target)) !== target.quantity);
+    const wrong = targets.filter(
+      (target) => target.channel === channel && sellable.get(keyOf(target)) !== target.quantity,
+    );
     drift.set(channel, wrong.length);
   }
   return drift;
@@ -82,7 +104,11 @@ export async function settle(db: Database, controls: Controls, signal: AbortSign
     const tookMs = Date.now() - startedAt;
     const isOver = tookMs > DEADLINE_MS || signal.aborted;
     if (isQuiet || isOver) {
-      const [missing, targets, levels] = [await countMissing(db, orders), await readTargets(db), await readLevels(controls)];
+      const [missing, targets, levels] = [
+        await countMissing(db, orders),
+        await readTargets(db),
+        await readLevels(controls),
+      ];
       const drift = findDrift(targets, levels);
       const isSettled = missing === 0 && [...drift.values()].every((count) => count === 0);
       if (isSettled || isOver) return { isSettled, missing, drift, tookMs };

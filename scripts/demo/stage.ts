@@ -3,8 +3,8 @@
  * stock. What is opened is closed in the reverse order, whatever fails on the way.
  */
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -62,21 +62,38 @@ async function findPort(): Promise<number> {
   return port;
 }
 
-type Platform = { readonly id: string; readonly control: SandboxControl; readonly child: Child; readonly seeded: CatalogueAnswer };
+type Platform = {
+  readonly id: string;
+  readonly control: SandboxControl;
+  readonly child: Child;
+  readonly seeded: CatalogueAnswer;
+};
 
-async function startPlatforms(secrets: Secrets, skus: readonly string[], keep: (child: Child) => void): Promise<Platform[]> {
+async function startPlatforms(
+  secrets: Secrets,
+  skus: readonly string[],
+  keep: (child: Child) => void,
+): Promise<Platform[]> {
   const start = async ({ id, connector, sandbox }: (typeof CHANNELS)[number]): Promise<Platform> => {
     const script = scriptAt(`connectors/${connector}/sandbox/main.ts`);
     const { child, url } = await startSandbox(script, { ...sandbox, ...secrets.channels[id] });
     keep(child);
     const control = createSandboxControl(url);
-    const seeded = await control.seed({ locations: [{ name: 'Main warehouse' }], listings: skus.map((sku) => ({ sku, title: sku, shown: 0 })) });
+    const seeded = await control.seed({
+      locations: [{ name: 'Main warehouse' }],
+      listings: skus.map((sku) => ({ sku, title: sku, shown: 0 })),
+    });
     return { id, control, child, seeded };
   };
   return Promise.all(CHANNELS.map(start));
 }
 
-async function fillCatalogue(db: Database, file: ConfigFile, platforms: readonly Platform[], skus: readonly string[]): Promise<void> {
+async function fillCatalogue(
+  db: Database,
+  file: ConfigFile,
+  platforms: readonly Platform[],
+  skus: readonly string[],
+): Promise<void> {
   await migrate(db);
   await applyConfiguration(db, {
     locations: file.locations,
@@ -86,9 +103,21 @@ async function fillCatalogue(db: Database, file: ConfigFile, platforms: readonly
     reason: 'the demo begins',
   });
   const by = { actor: 'demo', now: Date.now() };
-  await db.transaction((tx) => importItems(tx, skus.map((sku, n) => ({ line: n + 2, sku, title: null, lifecycle: null, identifiers: [] })), by));
+  await db.transaction((tx) =>
+    importItems(
+      tx,
+      skus.map((sku, n) => ({ line: n + 2, sku, title: null, lifecycle: null, identifiers: [] })),
+      by,
+    ),
+  );
   const rows = platforms.flatMap(({ id, seeded }) => listingRows(id, seeded));
-  const report = await db.transaction((tx) => importListings(tx, rows.map((row, n) => ({ ...row, line: n + 2 })), by));
+  const report = await db.transaction((tx) =>
+    importListings(
+      tx,
+      rows.map((row, n) => ({ ...row, line: n + 2 })),
+      by,
+    ),
+  );
   const skipped = report.rows.find((row) => row.verdict === 'skipped');
   if (skipped !== undefined) throw new Error(`the catalogue was not taken: ${skipped.key}: ${skipped.reason}`);
   await setMode(db, 'all', 'live', 'demo');
@@ -96,7 +125,15 @@ async function fillCatalogue(db: Database, file: ConfigFile, platforms: readonly
 
 function listingRows(channel: string, seeded: CatalogueAnswer): Omit<ListingRow, 'line'>[] {
   const locationRef = seeded.locations[0]?.locationRef ?? '';
-  return seeded.listings.map(({ sku, listingRef }) => ({ channel, listingRef, locationRef, sku, pack: 1, locations: null, title: sku }));
+  return seeded.listings.map(({ sku, listingRef }) => ({
+    channel,
+    listingRef,
+    locationRef,
+    sku,
+    pack: 1,
+    locations: null,
+    title: sku,
+  }));
 }
 
 /** Ready: it answers, and has looked at every platform once (which subscribes it to their webhooks). */
@@ -105,12 +142,19 @@ async function waitUntilReady(db: Database, url: string, check: () => void): Pro
   for (;;) {
     check();
     // Refused while it is not listening yet: that is what is waited for.
-    const isUp = await fetch(`${url}/readyz`).then(({ ok }) => ok, () => false);
+    const isUp = await fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
     const { channels } = await readStatus(db, Date.now());
     if (isUp && channels.every(({ reconciledAt }) => reconciledAt !== null)) return;
     if (Date.now() > deadline) {
-      const missing = channels.filter(({ reconciledAt }) => reconciledAt === null).map(({ id, lastError }) => `${id} (${lastError ?? 'no answer yet'})`);
-      throw new Error(`the daemon is not ready after ${READY_TIMEOUT_MS / 1000} s: ${isUp ? missing.join(', ') : 'it does not answer'}`);
+      const missing = channels
+        .filter(({ reconciledAt }) => reconciledAt === null)
+        .map(({ id, lastError }) => `${id} (${lastError ?? 'no answer yet'})`);
+      throw new Error(
+        `the daemon is not ready after ${READY_TIMEOUT_MS / 1000} s: ${isUp ? missing.join(', ') : 'it does not answer'}`,
+      );
     }
     await wait(LOOK_EVERY_MS);
   }

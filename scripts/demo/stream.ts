@@ -92,7 +92,8 @@ export async function readOrderStream(file: string, options: StreamOptions): Pro
   }
   const orders = [...draft.invoices.values()].map((invoice) => orderOf(invoice, options.wholesaleUnits));
   const events = [...orders, ...draft.others].sort((a, b) => a.at - b.at);
-  if (orders.length === 0) throw new StreamFault(`${file} holds no order: it has ${line - 1} rows, none of them a sale`);
+  if (orders.length === 0)
+    throw new StreamFault(`${file} holds no order: it has ${line - 1} rows, none of them a sale`);
   return { name: file, events, read: counts.read(), leftOut: counts.leftOut };
 }
 
@@ -102,7 +103,9 @@ const checkColumns =
   (header: readonly string[]): string[] => {
     const missing = COLUMNS.filter((name) => !header.includes(name));
     if (missing.length === 0) return [...header];
-    throw new StreamFault(`${file} lacks the column ${missing.join(', ')}: its header is ${header.join(',').slice(0, 200)}`);
+    throw new StreamFault(
+      `${file} lacks the column ${missing.join(', ')}: its header is ${header.join(',').slice(0, 200)}`,
+    );
   };
 
 function readFault(file: string, error: unknown): Error {
@@ -110,7 +113,9 @@ function readFault(file: string, error: unknown): Error {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'ENOENT') return new StreamFault(`${file}: there is no such file`, { cause: error });
   const why = error instanceof Error ? error.message : String(error);
-  return new StreamFault(`${file} cannot be read as ${file.endsWith('.gz') ? 'gzipped ' : ''}CSV: ${why}`, { cause: error });
+  return new StreamFault(`${file} cannot be read as ${file.endsWith('.gz') ? 'gzipped ' : ''}CSV: ${why}`, {
+    cause: error,
+  });
 }
 
 function createCounts() {
@@ -140,29 +145,45 @@ function createCounts() {
 
 type Taking = { readonly draft: Draft; readonly counts: ReturnType<typeof createCounts>; readonly place: string };
 
+/** Why a row becomes nothing; null for the others. */
+function whyLeftOut(row: Row, sku: string, units: number): string | null {
+  if (!isGoods(sku)) return sku === '' ? 'no code' : sku;
+  if (isCredit(row)) return units < 0 ? null : 'credit without a negative quantity';
+  if (units === 0) return 'no units';
+  return units < 0 && Number(row.UnitPrice) !== 0 ? 'negative quantity with a price' : null;
+}
+
 function takeRow(row: Row, { draft, counts, place }: Taking): void {
   const units = Number(row.Quantity);
-  if (!Number.isSafeInteger(units)) throw new StreamFault(`${place}: Quantity is ${JSON.stringify(row.Quantity)}, not a whole number`);
+  if (!Number.isSafeInteger(units)) {
+    throw new StreamFault(`${place}: Quantity is ${JSON.stringify(row.Quantity)}, not a whole number`);
+  }
   const at = Date.parse(`${row.InvoiceDate.replace(' ', 'T')}Z`);
-  if (Number.isNaN(at)) throw new StreamFault(`${place}: InvoiceDate is ${JSON.stringify(row.InvoiceDate)}, not YYYY-MM-DD hh:mm:ss`);
+  if (Number.isNaN(at)) {
+    throw new StreamFault(`${place}: InvoiceDate is ${JSON.stringify(row.InvoiceDate)}, not YYYY-MM-DD hh:mm:ss`);
+  }
   counts.add(row, units);
   const sku = row.StockCode.trim();
   const customer = customerOf(row.CustomerID);
-  if (!isGoods(sku)) return counts.leaveOut(row, units, sku === '' ? 'no code' : sku);
-  if (row.InvoiceNo.startsWith('C')) {
-    if (units >= 0) return counts.leaveOut(row, units, 'credit without a negative quantity');
-    draft.others.push({ kind: 'credit', at, ref: row.InvoiceNo, customer, sku, units: -units });
-    return;
-  }
-  if (units < 0 && Number(row.UnitPrice) === 0) {
-    const words = 'Description' in row ? String(row.Description) : '';
-    draft.others.push({ kind: 'adjust', at, sku, units: -units, reason: DAMAGED.test(words) ? 'damaged' : 'lost' });
-    return;
-  }
-  if (units <= 0) return counts.leaveOut(row, units, units === 0 ? 'no units' : 'negative quantity with a price');
+  const why = whyLeftOut(row, sku, units);
+  if (why !== null) counts.leaveOut(row, units, why);
+  else if (isCredit(row)) draft.others.push({ kind: 'credit', at, ref: row.InvoiceNo, customer, sku, units: -units });
+  else if (units < 0) draft.others.push({ kind: 'adjust', at, sku, units: -units, reason: reasonOf(row) });
+  else addLine(draft, row, { at, customer, sku, units });
+}
+
+const isCredit = (row: Row): boolean => row.InvoiceNo.startsWith('C');
+
+/** Only the full file describes its rows. */
+const reasonOf = (row: Row & { readonly Description?: string }): StreamAdjustment['reason'] =>
+  DAMAGED.test(row.Description ?? '') ? 'damaged' : 'lost';
+
+type Line = { readonly at: number; readonly customer: string | null; readonly sku: string; readonly units: number };
+
+function addLine({ invoices }: Draft, row: Row, { at, customer, sku, units }: Line): void {
   const fresh = { at, ref: row.InvoiceNo, customer, country: row.Country, units: new Map<string, number>() };
-  const invoice = draft.invoices.get(row.InvoiceNo) ?? fresh;
-  draft.invoices.set(row.InvoiceNo, invoice);
+  const invoice = invoices.get(row.InvoiceNo) ?? fresh;
+  invoices.set(row.InvoiceNo, invoice);
   invoice.units.set(sku, (invoice.units.get(sku) ?? 0) + units);
 }
 
@@ -171,7 +192,10 @@ const customerOf = (text: string): string | null => (text.trim() === '' ? null :
 
 const HOME_COUNTRY = 'United Kingdom';
 
-export function channelOf(order: { readonly country: string; readonly units: number }, wholesaleUnits: number): ChannelKey {
+export function channelOf(
+  order: { readonly country: string; readonly units: number },
+  wholesaleUnits: number,
+): ChannelKey {
   if (order.country !== HOME_COUNTRY) return 'fake:market';
   return order.units >= wholesaleUnits ? 'fake:wholesale' : 'shopify:main';
 }

@@ -5,15 +5,17 @@ import type { Report } from './report.ts';
 const number = (value: number | null): string => (value === null ? '-' : value.toLocaleString('en-US'));
 
 function sayChannels(report: Report): string[] {
-  const rows = Object.entries(report.channels).map(([id, { offered, placed, increases, decreases, apiCalls, drift }]) => [
-    id,
-    number(offered.units),
-    number(placed.units),
-    number(increases),
-    number(decreases),
-    number(apiCalls),
-    number(drift),
-  ]);
+  const rows = Object.entries(report.channels).map(
+    ([id, { offered, placed, increases, decreases, apiCalls, drift }]) => [
+      id,
+      number(offered.units),
+      number(placed.units),
+      number(increases),
+      number(decreases),
+      number(apiCalls),
+      number(drift),
+    ],
+  );
   const head = ['channel', 'units offered', 'placed', 'raised', 'lowered', 'API calls', 'drift'];
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
@@ -36,8 +38,9 @@ export function sayReport(report: Report): string {
     `Doctor: ${invariants} of ${Object.keys(doctor.violations).length} invariants hold. Crashes ${report.crashes}, Redis flushed ${report.flushes} times. ` +
       `Memory: daemon ${number(rssPeakMB.daemon)} MB, PostgreSQL ${number(rssPeakMB.postgres)} MB.`,
     '',
-    report.ok ? 'Every number is right.' : `Not right:\n${report.failures.map((failure) => `  - ${failure}`).join('\n')}`,
+    report.ok
+      ? 'Every number is right.'
+      : `Not right:\n${report.failures.map((failure) => `  - ${failure}`).join('\n')}`,
     '',
   ].join('\n');
 }
-

@@ -28,7 +28,12 @@ function pickSku(random: Random, skus: readonly string[]): string {
   return skus[index === -1 ? skus.length - 1 : index] ?? '';
 }
 
-const KINDS: readonly { readonly channel: ChannelKey; readonly share: number; readonly lines: number; readonly units: number }[] = [
+const KINDS: readonly {
+  readonly channel: ChannelKey;
+  readonly share: number;
+  readonly lines: number;
+  readonly units: number;
+}[] = [
   { channel: 'shopify:main', share: 0.66, lines: 3, units: 4 },
   { channel: 'fake:market', share: 0.26, lines: 2, units: 6 },
   { channel: 'fake:wholesale', share: 0.08, lines: 6, units: 30 },
@@ -69,7 +74,13 @@ function makeCredit(random: Random, order: StreamOrder, end: number): StreamEven
   return { kind: 'credit', at, ref: `C${order.ref}`, customer: order.customer, sku: line.sku, units: line.units };
 }
 
-export function makeOrderStream({ seed, limit }: { readonly seed: number; readonly limit: number | null }): OrderStream {
+export function makeOrderStream({
+  seed,
+  limit,
+}: {
+  readonly seed: number;
+  readonly limit: number | null;
+}): OrderStream {
   const random = createRandom(seed);
   const skus = Array.from({ length: SKUS }, (_, n) => `${GOODS[n % GOODS.length]}-${String(n + 1).padStart(2, '0')}`);
   const end = FIRST_DAY + DAYS * DAY_MS;
@@ -81,7 +92,13 @@ export function makeOrderStream({ seed, limit }: { readonly seed: number; readon
     const credit = makeCredit(random, order, end);
     events.push(order, ...(credit === null ? [] : [credit]));
     if (random() > 0.02) continue;
-    events.push({ kind: 'adjust', at: at + 60_000, sku: pickSku(random, skus), units: upTo(random, 5), reason: random() < 0.5 ? 'damaged' : 'lost' });
+    events.push({
+      kind: 'adjust',
+      at: at + 60_000,
+      sku: pickSku(random, skus),
+      units: upTo(random, 5),
+      reason: random() < 0.5 ? 'damaged' : 'lost',
+    });
   }
   events.sort((a, b) => a.at - b.at);
   return { name: `made up from seed ${seed}`, events, read: countEvents(events), leftOut: new Map() };

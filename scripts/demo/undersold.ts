@@ -1,6 +1,7 @@
 /**
  * Phantom stock-outs: what the platforms refused although the oracle would have let them sell it at that very moment.
  */
+import type { LogEntry } from '#connectors/sandbox/control.ts';
 import type { CommandBody } from '#core/command.ts';
 import type { Instant } from '#core/model.ts';
 import { type Oracle, type OracleBrand, openOracle } from './oracle.ts';
@@ -11,16 +12,24 @@ export type StockMove = { readonly at: Instant; readonly body: CommandBody };
 
 export type Undersold = {
   readonly units: number;
-  readonly lines: readonly { readonly channel: string; readonly sku: string; readonly quantity: number; readonly shown: number; readonly could: number }[];
+  readonly lines: readonly {
+    readonly channel: string;
+    readonly sku: string;
+    readonly quantity: number;
+    readonly shown: number;
+    readonly could: number;
+  }[];
 };
 
 type Happening = { readonly at: Instant; readonly tell: (oracle: Oracle) => void };
 
-export function findUndersold(brand: OracleBrand, events: readonly PlatformEvent[], moves: readonly StockMove[]): Undersold {
+export function findUndersold(
+  brand: OracleBrand,
+  events: readonly PlatformEvent[],
+  moves: readonly StockMove[],
+): Undersold {
   const lines: Undersold['lines'][number][] = [];
-  const tellEvent = ({ channel, entry }: PlatformEvent) => (oracle: Oracle): void => {
-    if (entry.kind === 'cancel') return oracle.cancel(channel, entry.orderRef, entry.lines, entry.at);
-    if (entry.kind === 'ship') return oracle.ship(channel, entry.orderRef, entry.lines, entry.at);
+  const tellPlacement = (oracle: Oracle, channel: string, entry: Extract<LogEntry, { kind: 'placement' }>): void => {
     for (const { sku, quantity, accepted, shown } of entry.lines) {
       const could = accepted ? 0 : oracle.published(channel, sku);
       if (!accepted && could >= quantity) lines.push({ channel, sku, quantity, shown, could });
@@ -28,11 +37,16 @@ export function findUndersold(brand: OracleBrand, events: readonly PlatformEvent
     const accepted = entry.lines.filter((line) => line.accepted);
     if (entry.orderRef !== null) oracle.place(channel, entry.orderRef, accepted, entry.at);
   };
+  const tell = (oracle: Oracle, { channel, entry }: PlatformEvent): void => {
+    if (entry.kind === 'cancel') oracle.cancel(channel, entry.orderRef, entry.lines, entry.at);
+    else if (entry.kind === 'ship') oracle.ship(channel, entry.orderRef, entry.lines, entry.at);
+    else tellPlacement(oracle, channel, entry);
+  };
   const happenings: Happening[] = [
     ...moves.map(({ at, body }) => ({ at, tell: (oracle: Oracle) => oracle.move(body, at) })),
-    ...events.map((event) => ({ at: event.entry.at, tell: tellEvent(event) })),
+    ...events.map((event) => ({ at: event.entry.at, tell: (oracle: Oracle) => tell(oracle, event) })),
   ];
   const oracle = openOracle(brand);
-  for (const { tell } of happenings.sort((a, b) => a.at - b.at)) tell(oracle);
+  for (const happening of happenings.sort((a, b) => a.at - b.at)) happening.tell(oracle);
   return { units: lines.reduce((sum, line) => sum + line.quantity, 0), lines };
 }

@@ -62,7 +62,7 @@ describe('validateChannels', () => {
     expect(() => plain?.secret('TOKEN')).toThrow('PLAIN_X_TOKEN: is missing, and the channel plain:x needs it.');
   });
 
-  it('tells all that is wrong at once, without showing text of settings', () => {
+  it('tells all that is wrong with the settings at once, without showing their text', () => {
     write('empty', '');
     const channels = `  - id: shop:eu-1
     program: dtc
@@ -82,6 +82,20 @@ describe('validateChannels', () => {
       'allot.yaml:8:17 channels[0].settings.pageSize: is text that does not fit. Write a whole number.',
       'allot.yaml:9:9 channels[1].id: no connector is called "shopp". Did you mean "shop"? A private one is loaded with ALLOT_CONNECTORS.',
       'allot.yaml:13:25 channels[2].settings.domain: is text that does not fit: write a host name, such as shop.example.',
+    ]);
+  });
+
+  it('tells every secret that is missing or told twice, where the settings fit', () => {
+    write('empty', '');
+    const channels = `  - id: shop:eu-1
+    program: dtc
+    settings: { domain: a.example }
+  - id: shop:us
+    program: dtc
+    settings: { domain: b.example }
+`;
+    const env = { SHOP_EU_1_TOKEN: 'one', SHOP_EU_1_TOKEN_FILE: 'empty', SHOP_US_TOKEN_FILE: 'empty' };
+    expect(problemsOf(() => validate(channels, env))).toEqual([
       'SHOP_EU_1_TOKEN: is set, and SHOP_EU_1_TOKEN_FILE too. Keep one of them.',
       'SHOP_EU_1_WEBHOOK_SECRET: is missing, and the channel shop:eu-1 needs it. Set it, or SHOP_EU_1_WEBHOOK_SECRET_FILE to a file that holds it.',
       'SHOP_US_TOKEN_FILE: empty is empty. Write the value into it.',

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { command } from '#test/support/brand.ts';
 import { openPipeline, type Partner, type Pipeline, type PipelineOptions, sellable } from '#test/support/pipeline.ts';
+import { decidePending } from '#workers/allocate.ts';
 import { pushChannel } from '#workers/push.ts';
 import { reconcileChannel } from '#workers/reconcile.ts';
 
@@ -58,7 +59,6 @@ describe.each(KINDS)('a platform of basis %s', (_name, partner) => {
     await p.control('fake:a').placeOrder({ lines: [{ sku: 'A', quantity: 4 }] });
     // More arrives, and push runs before the order is known: no poll in between.
     await receive(p, 'A', 5);
-    const { decidePending } = await import('#workers/allocate.ts');
     await decidePending(p.store.db, { now: p.context.now });
     await pushChannel(p.context, 'fake:a', new AbortController().signal);
     expect((await sellable(p, 'fake:a'))['A']).toBeLessThanOrEqual(11);
@@ -96,6 +96,23 @@ describe.each(KINDS)('a platform of basis %s', (_name, partner) => {
     await p.control('fake:a').setFaults({});
     await p.quiet();
     expect(await sellable(p, 'fake:a')).toEqual({ A: 5, B: 7, C: 3 });
+  });
+});
+
+describe('a lowering whose answer was lost, though it applied', () => {
+  test('is not taken for unseen sales: nothing is held back for it', async () => {
+    const p = await open({ partners: { 'fake:a': {}, 'fake:b': {} }, skus: ['A'] });
+    await receive(p, 'A', 10);
+    await p.quiet();
+    await p.control('fake:a').setFaults({ seed: 1, timeoutAfterApply: 1 });
+    await command(p.store.db, { kind: 'adjust', sku: 'A', location: 'main', disposition: 'sellable', delta: -6, reason: 'damaged' });
+    await decidePending(p.store.db, { now: p.context.now });
+    await pushChannel(p.context, 'fake:a', new AbortController().signal);
+    await p.control('fake:a').setFaults({});
+    await p.quiet();
+    expect((await sellable(p, 'fake:a'))['A']).toBe(4);
+    const observed = await p.store.db.rows(sql`select 1 from command where kind = 'observed'`);
+    expect(observed).toHaveLength(0);
   });
 });
 

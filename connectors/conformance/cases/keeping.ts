@@ -17,7 +17,7 @@ export const KEEPING_CASES: readonly ConformanceCase[] = [
   {
     id: 'subscriptions-idempotent',
     proves:
-      'ensureSubscriptions creates what is missing, says so, does nothing the second time, and no event comes twice for it.',
+      'Missing subscriptions are created and named; the second time nothing is done, and no event comes twice for it.',
     skipWhen: needsSubscriptions,
     async play(stage) {
       const { connection, signal } = stage;

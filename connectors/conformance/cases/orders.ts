@@ -121,7 +121,7 @@ export const ORDER_CASES: readonly ConformanceCase[] = [
   },
   {
     id: 'open-orders',
-    proves: 'fetchOpenOrders gives each order with units still to ship, once, and no other.',
+    proves: 'Each order with units still to ship comes from fetchOpenOrders once, and no other.',
     skipWhen: needsOpenOrders,
     async play(stage) {
       const place = () => stage.placeOrder([{ sku: 'SKU-1', quantity: 2 }]);

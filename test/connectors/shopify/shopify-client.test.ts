@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import nock from 'nock';
+import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { createFetch } from '#connectors/http.ts';
 import { openClient } from '#connectors/shopify/client.ts';
 import { connector } from '#connectors/shopify/index.ts';
 import { settingsSchema } from '#connectors/shopify/settings.ts';
@@ -15,6 +17,8 @@ const paid = (requestedQueryCost: number, currentlyAvailable: number): Response 
       cost: { requestedQueryCost, throttleStatus: { maximumAvailable: 1_000, currentlyAvailable, restoreRate: 100 } },
     },
   });
+
+afterAll(() => nock.restore());
 
 describe('settings', () => {
   it.each([
@@ -63,14 +67,15 @@ describe('several shops in one process', () => {
     expect(answers.filter((_, index) => index % 2 === 1).flat()).toEqual(Array(10).fill('Genoa'));
   });
 
-  it('goes to https://SHOP where no endpoint is set', async () => {
-    const urls: string[] = [];
-    const fetch = (input: string | URL | Request) => {
-      urls.push(input instanceof Request ? input.url : String(input));
-      return Promise.resolve(paid(1, 1_000));
-    };
-    await openClient(settingsSchema.parse({ shop: SHOP }), contextOn(fetch)).read(asked('query A { ok }'), patience());
-    expect(urls).toEqual([`https://${SHOP}/admin/api/2026-10/graphql.json`]);
+  it('go to https://SHOP where no endpoint is set, with the token and nothing more', async () => {
+    const settings = settingsSchema.parse({ shop: SHOP });
+    const scope = nock(`https://${SHOP}`, { reqheaders: { 'x-shopify-access-token': 'sandbox-access-token' } })
+      .post('/admin/api/2026-10/graphql.json', { query: 'query A { ok }', variables: {} })
+      .reply(200, { data: { ok: true } }, { 'content-type': 'application/json' });
+    const fetch = createFetch({ allowedHosts: connector.hosts(settings), deadlineMs: 5_000, maxBytes: 65_536 });
+    const answer = openClient(settings, contextOn(fetch)).read(asked('query A { ok }'), patience());
+    await expect(answer).resolves.toEqual({ ok: true });
+    scope.done();
   });
 });
 

@@ -1,0 +1,82 @@
+/** Which database a command works on: a home that has none, one that nobody runs, one that runs already; and the real process. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openDatabase } from '#db/client.ts';
+import { findEmbedded, startEmbedded, stopEmbedded } from '#db/embedded.ts';
+import { runAllot } from '#test/support/command-line.ts';
+import { type GuardedFolder, makeGuardedFolder } from '#test/support/reaper.ts';
+
+let folder: GuardedFolder;
+let home: string;
+
+beforeAll(() => {
+  folder = makeGuardedFolder({ open: true });
+  home = join(folder.path, 'home');
+});
+afterAll(async () => {
+  await stopEmbedded(home);
+  await folder.remove();
+});
+
+// DATABASE_URL leads nowhere on purpose: --home goes before it.
+const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
+
+test('a home without a database stays a message, until migrate makes one; the server ends with the command', async () => {
+  expect(await runAllot(['--home', home, 'status'], { env })).toMatchObject({
+    exitCode: 4,
+    err: expect.stringContaining('allot migrate'),
+  });
+  expect(existsSync(home)).toBe(false);
+  expect(await runAllot(['--home', home, 'migrate'], { env })).toMatchObject({
+    exitCode: 0,
+    out: expect.stringContaining('Applied'),
+  });
+  expect(await findEmbedded(home)).toBeUndefined();
+  const said = await runAllot(['status', '--json'], { env: { ALLOT_HOME: home } });
+  expect(said).toMatchObject({ exitCode: 0, err: expect.stringContaining('starting its database for this command') });
+  expect(said.document()).toMatchObject({ channels: [] });
+  expect(await findEmbedded(home)).toBeUndefined();
+});
+
+test('a server that runs is used and left running', async () => {
+  const server = await startEmbedded({ home });
+  expect(await runAllot(['--home', home, 'status'], { env })).toMatchObject({ exitCode: 0, err: '' });
+  expect(await findEmbedded(home)).toMatchObject({ pid: server.pid });
+  await server.stop();
+});
+
+test('a server that somebody else began to use meanwhile is left running', async () => {
+  const stays: (() => Promise<void>)[] = [];
+  // The question comes while the command holds its database open.
+  const ask = async () => {
+    const found = await findEmbedded(home);
+    if (found === undefined) throw new Error('the command started no server');
+    const neighbour = openDatabase(found.url, { max: 1, applicationName: 'neighbour' });
+    await neighbour.script('select 1');
+    stays.push(() => neighbour.close());
+    return false;
+  };
+  expect(await runAllot(['--home', home, 'parked', 'drop', '1', '--reason', 'test'], { env, ask })).toMatchObject({
+    exitCode: 130,
+  });
+  expect(await findEmbedded(home)).toBeDefined();
+  await Promise.all(stays.map((close) => close()));
+});
+
+test('the process itself: arguments, streams and exit code', async () => {
+  const allot = (...args: string[]) =>
+    promisify(execFile)(process.execPath, ['scripts/allot.mjs', ...args], {
+      env: { ...process.env, DATABASE_URL: '' },
+    });
+  expect((await allot('--version')).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  await expect(allot('recieve')).rejects.toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringContaining('Did you mean receive?'),
+  });
+  const { stdout } = await allot('--home', home, 'doctor', '--json');
+  expect(JSON.parse(stdout)).toMatchObject({ ok: true });
+});
