@@ -40,6 +40,23 @@ const REORDER_MS_MAX = 1000;
 
 const backoffMs = (attempt: number): number => Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** attempt);
 
+/** False for anything but 2xx; why does not matter to a platform. */
+function post({ event, url }: Job, signed: Readonly<Record<string, string>>, agent: Agent): Promise<boolean> {
+  if (!url.startsWith('http:')) return Promise.resolve(false);
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const body = Buffer.from(event.body);
+  const headers = { 'content-type': 'application/json', 'content-length': body.byteLength, ...signed };
+  const request = sendRequest(url, { method: 'POST', agent, headers, timeout: ANSWER_MS_MAX });
+  request.on('response', (response) => {
+    const { statusCode = 0 } = response;
+    response.resume().on('close', () => resolve(statusCode >= 200 && statusCode < 300));
+  });
+  request.on('timeout', () => request.destroy(new Error('no answer in time')));
+  request.on('error', () => resolve(false));
+  request.end(body);
+  return promise;
+}
+
 export function createDelivery({ dice, headersOf }: DeliveryOptions): Delivery {
   const counts = { sent: 0, failed: 0, dropped: 0, running: 0 };
   const ready: Job[] = [];
@@ -47,26 +64,9 @@ export function createDelivery({ dice, headersOf }: DeliveryOptions): Delivery {
   const agent = new Agent({ keepAlive: true, maxSockets: RUNNING_MAX });
   let isClosed = false;
 
-  /** False for anything but 2xx; why does not matter to a platform. */
-  const attempt = ({ event, url }: Job): Promise<boolean> => {
-    if (!url.startsWith('http:')) return Promise.resolve(false);
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const body = Buffer.from(event.body);
-    const headers = { 'content-type': 'application/json', 'content-length': body.byteLength, ...headersOf(event) };
-    const request = sendRequest(url, { method: 'POST', agent, headers, timeout: ANSWER_MS_MAX });
-    request.on('response', (response) => {
-      const { statusCode = 0 } = response;
-      response.resume().on('close', () => resolve(statusCode >= 200 && statusCode < 300));
-    });
-    request.on('timeout', () => request.destroy(new Error('no answer in time')));
-    request.on('error', () => resolve(false));
-    request.end(body);
-    return promise;
-  };
-
   const run = async (job: Job): Promise<void> => {
     counts.running += 1;
-    const isTaken = await attempt(job);
+    const isTaken = await post(job, headersOf(job.event), agent);
     counts.running -= 1;
     if (isTaken) counts.sent += 1;
     else counts.failed += 1;
@@ -75,7 +75,7 @@ export function createDelivery({ dice, headersOf }: DeliveryOptions): Delivery {
   };
 
   const pump = (): void => {
-    while (counts.running < RUNNING_MAX && !isClosed) {
+    while (counts.running < RUNNING_MAX) {
       const job = ready.shift();
       if (job === undefined) return;
       void run(job);
