@@ -80,8 +80,9 @@ export type Parsed = {
 };
 
 export type OrderPage = {
-  /** Each order with the bytes it came from, so that the inbox keeps what was received. */
   readonly orders: readonly OrderState[];
+  /** Orders of the page that could not be read: they must not hold up the others, and are read alone, where a fault parks them. */
+  readonly unread: readonly { readonly orderRef: string; readonly version: number }[];
   /** Opaque; null only before the first call. */
   readonly cursor: string;
   /** False when more pages follow at once. */

@@ -4,9 +4,29 @@
  */
 import type { Command } from './command.ts';
 import { assert } from './errors.ts';
-import type { Allocation, Disposition, Instant, LocationId, OrderId, OrderLine, Policy, Program, Sku } from './model.ts';
+import type {
+  Allocation,
+  Disposition,
+  Instant,
+  LocationId,
+  OrderId,
+  OrderLine,
+  Policy,
+  Program,
+  Sku,
+  StockMaster,
+} from './model.ts';
 import { draw, type FreeByLocation, type Pools, poolsOf } from './pools.ts';
-import type { Facts, ItemState, ListingState, PromiseEntry, ShortLine, State, StockEntry, StoredOrder } from './state.ts';
+import type {
+  Facts,
+  ItemState,
+  ListingState,
+  PromiseEntry,
+  ShortLine,
+  State,
+  StockEntry,
+  StoredOrder,
+} from './state.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -15,7 +35,10 @@ export type ListingBook = Mutable<ListingState>;
 export type ItemBook = {
   readonly sku: Sku;
   /** Key: location and disposition. */
-  readonly onHand: Map<string, { location: LocationId; disposition: Disposition; quantity: number; countedAsOf: Instant | null }>;
+  readonly onHand: Map<
+    string,
+    { location: LocationId; disposition: Disposition; quantity: number; countedAsOf: Instant | null }
+  >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
   readonly consumed: Map<string, number>;
@@ -34,7 +57,8 @@ export type Books = {
   readonly policy: Policy;
   readonly programs: ReadonlyMap<string, Program>;
   readonly sellsAt: ReadonlySet<LocationId>;
-  readonly knownLocations: ReadonlySet<LocationId>;
+  /** Who says how much there is at each known place. */
+  readonly masterOf: ReadonlyMap<LocationId, StockMaster>;
   readonly programOf: ReadonlyMap<string, string>;
   readonly items: Map<Sku, ItemBook>;
   /** Items that the command at hand changed. */
@@ -79,7 +103,7 @@ export function openBooks(state: State): Books {
     policy: state.policy,
     programs: new Map(state.policy.programs.map((program) => [program.id, program])),
     sellsAt: new Set(state.locations.filter((location) => location.sells).map((location) => location.id)),
-    knownLocations: new Set(state.locations.map((location) => location.id)),
+    masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
     items,
     touched: new Set(),
@@ -194,7 +218,11 @@ export function takeUnits(
   item: ItemBook,
   books: Books,
   command: Command,
-  ask: LineOwner & { readonly kind: 'release' | 'ship'; readonly units: number; readonly allocations: readonly Allocation[] },
+  ask: LineOwner & {
+    readonly kind: 'release' | 'ship';
+    readonly units: number;
+    readonly allocations: readonly Allocation[];
+  },
 ): { readonly taken: Allocation[]; readonly left: Allocation[] } {
   const left: Allocation[] = [];
   const taken: Allocation[] = [];

@@ -2,12 +2,29 @@
  * Commands: the only way that stock and promises change. Normalised, free of platform words and personal data, stored as JSON with
  * the batch that decided them, so that replay needs nothing else.
  */
-import type { ChannelId, CommandId, Disposition, Instant, ListingId, LocationId, OrderId, Sku } from './model.ts';
+import type {
+  ChannelId,
+  CommandId,
+  Disposition,
+  Instant,
+  ListingId,
+  LocationId,
+  OrderId,
+  Sku,
+  StockMaster,
+} from './model.ts';
 import type { OrderState } from './order-state.ts';
 
-export type OrderStateCommand = { readonly kind: 'order-state'; readonly channel: ChannelId; readonly order: OrderState };
+export type OrderStateCommand = {
+  readonly kind: 'order-state';
+  readonly channel: ChannelId;
+  readonly order: OrderState;
+};
 
-export type ReceiveCommand = {
+/** Who speaks of goods; absent: allot itself, by a person or a rule. Refused where another is the place's stock master. */
+type FromMaster = { readonly source?: StockMaster };
+
+export type ReceiveCommand = FromMaster & {
   readonly kind: 'receive';
   readonly sku: Sku;
   readonly location: LocationId;
@@ -16,7 +33,7 @@ export type ReceiveCommand = {
 };
 
 /** A signed correction of what is on hand, with the reason a person gave. */
-export type AdjustCommand = {
+export type AdjustCommand = FromMaster & {
   readonly kind: 'adjust';
   readonly sku: Sku;
   readonly location: LocationId;
@@ -26,7 +43,7 @@ export type AdjustCommand = {
 };
 
 /** What was counted, and the moment of counting: later movements are not erased by it. */
-export type CountCommand = {
+export type CountCommand = FromMaster & {
   readonly kind: 'count';
   readonly sku: Sku;
   readonly location: LocationId;
@@ -35,7 +52,7 @@ export type CountCommand = {
   readonly asOf: Instant;
 };
 
-export type TransferCommand = {
+export type TransferCommand = FromMaster & {
   readonly kind: 'transfer';
   readonly sku: Sku;
   readonly from: LocationId;
@@ -44,7 +61,7 @@ export type TransferCommand = {
 };
 
 /** Moves goods between dispositions at one place: the inspection that lets a return leave quarantine, or damage found. */
-export type InspectCommand = {
+export type InspectCommand = FromMaster & {
   readonly kind: 'inspect';
   readonly sku: Sku;
   readonly location: LocationId;
@@ -61,7 +78,7 @@ export type ShipCommand = {
 };
 
 /** Goods that came back without their order's channel saying so; they enter quarantine. */
-export type ReturnCommand = {
+export type ReturnCommand = FromMaster & {
   readonly kind: 'return';
   readonly sku: Sku;
   readonly location: LocationId;

@@ -5,12 +5,12 @@
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
 import {
-  type Books,
   allocateUnits,
+  type Books,
   freeOf,
   type ItemBook,
-  lineKey,
   type ListingBook,
+  lineKey,
   mergeAllocations,
   openBooks,
   poolsFor,
@@ -22,7 +22,7 @@ import { Defect } from './errors.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, Policy } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
 import { type Pools, promisableTo } from './pools.ts';
-import { PUBLISH_VERSION, publish, type PublishInputs } from './publish.ts';
+import { PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
 import { CommandRefused } from './refusal.ts';
 import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
@@ -30,7 +30,9 @@ import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, apply
 function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
   const known = books.listings.get(body.listing);
   if (known === undefined) {
-    throw new CommandRefused('unknown-listing', `listing ${body.listing} is gone`, { fix: 'nothing to do: it was unmapped meanwhile' });
+    throw new CommandRefused('unknown-listing', `listing ${body.listing} is gone`, {
+      fix: 'nothing to do: it was unmapped meanwhile',
+    });
   }
   known.listing.seenSold = body.seenSold;
   known.listing.seenUntil = body.until;
@@ -93,16 +95,23 @@ function fillShorts(books: Books, item: ItemBook, cause: Command): void {
     s.id,
     s.line.lineRef,
   ];
-  const waiting = [...item.shorts.values()].filter((s) => served.has(s.program)).sort((a, b) => {
-    const [x, y] = [rank(a), rank(b)];
-    for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
-    return 0;
-  });
+  const waiting = [...item.shorts.values()]
+    .filter((s) => served.has(s.program))
+    .sort((a, b) => {
+      const [x, y] = [rank(a), rank(b)];
+      for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
+      return 0;
+    });
   for (const short of waiting) {
     if (!served.has(short.program)) continue;
     const key = lineKey(short.id, short.line.lineRef);
     const line = short.line;
-    const ask = { orderId: short.id, lineRef: line.lineRef, program: short.program, wanted: openUnits(line) - allocatedUnits(line) };
+    const ask = {
+      orderId: short.id,
+      lineRef: line.lineRef,
+      program: short.program,
+      wanted: openUnits(line) - allocatedUnits(line),
+    };
     const drawn = allocateUnits(item, books, cause, ask);
     if (drawn.length === 0) {
       served.delete(short.program);
@@ -135,11 +144,18 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
 
-function inputsFor(books: Books, item: ItemBook, listing: ListingBook, pools: Pools, now: Instant): PublishInputs | null {
+function inputsFor(
+  books: Books,
+  item: ItemBook,
+  listing: ListingBook,
+  at: { pools: Pools; now: Instant },
+): PublishInputs | null {
+  const { pools, now } = at;
   const rule = ruleFor(books.policy, listing);
   const program = rule === undefined ? undefined : books.programs.get(rule.program);
   if (rule === undefined || program === undefined) return null;
-  const may = listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
+  const may =
+    listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
   const free = freeOf(books, item);
   const promise = promisableTo({ ...program, locations: may }, pools, free);
   const own = pools.own.find((share) => share.program === program.id);
@@ -177,17 +193,23 @@ function targetsOf(books: Books, item: ItemBook, now: Instant): TargetFact[] {
   const pools = poolsFor(books, item);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, pools, now);
+    const inputs = inputsFor(books, item, listing, { pools, now });
     if (inputs === null) continue;
     const before = listing.target;
-    const after = { quantity: publish(inputs), ownSold: listing.ownSold, ownOpen: listing.ownOpen, inFlight: inputs.inFlight / listing.pack };
+    const after = {
+      quantity: publish(inputs),
+      ownSold: listing.ownSold,
+      ownOpen: listing.ownOpen,
+      inFlight: inputs.inFlight / listing.pack,
+    };
     const isSame =
       before !== null &&
       before.quantity === after.quantity &&
       before.ownSold === after.ownSold &&
       before.ownOpen === after.ownOpen &&
       before.inFlight === after.inFlight;
-    if (!isSame) targets.push({ listing: listing.id, sku: item.sku, version: (before?.version ?? 0) + 1, ...after, inputs });
+    if (!isSame)
+      targets.push({ listing: listing.id, sku: item.sku, version: (before?.version ?? 0) + 1, ...after, inputs });
   }
   return targets;
 }
@@ -200,11 +222,17 @@ function nextReviewOf(item: ItemBook, now: Instant): Instant | null {
 }
 
 function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
-  return [...freeOf(books, item)].map(([location, free]) => ({ sku: item.sku, location, quantity: Math.max(0, -free) }));
+  return [...freeOf(books, item)].map(([location, free]) => ({
+    sku: item.sku,
+    location,
+    quantity: Math.max(0, -free),
+  }));
 }
 
 function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Facts {
-  const touched = [...books.items.values()].filter((item) => item.touchedBy !== null).sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  const touched = [...books.items.values()]
+    .filter((item) => item.touchedBy !== null)
+    .sort((a, b) => (a.sku < b.sku ? -1 : 1));
   const listings = touched.flatMap((item) => item.listings);
   const changed = [...books.changedOrders].sort();
   return {
@@ -214,7 +242,13 @@ function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Fact
     filledLines: [...books.filled.values()],
     counted: books.counted,
     deficits: touched.flatMap((item) => deficitsOf(books, item)),
-    listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({ listing: id, ownSold, ownOpen, seenSold, seenUntil })),
+    listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
+      listing: id,
+      ownSold,
+      ownOpen,
+      seenSold,
+      seenUntil,
+    })),
     targets: touched.flatMap((item) => targetsOf(books, item, now)),
     reviews: touched.map((item) => ({ sku: item.sku, nextReviewAt: nextReviewOf(item, now) })),
     outcomes,
@@ -223,17 +257,30 @@ function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Fact
 
 const parkedBy = (commandId: CommandId, error: unknown): Outcome => {
   if (error instanceof CommandRefused) {
-    return { commandId, kind: 'parked', code: error.reasonCode, reason: error.message, field: error.field, fix: error.fix };
+    return {
+      commandId,
+      kind: 'parked',
+      code: error.reasonCode,
+      reason: error.message,
+      field: error.field,
+      fix: error.fix,
+    };
   }
   const message = error instanceof Error ? error.message : String(error);
-  const fix = 'a defect of allot: report it with the output of allot parked show, then allot parked retry after an upgrade';
+  const fix =
+    'a defect of allot: report it with the output of allot parked show, then allot parked retry after an upgrade';
   return { commandId, kind: 'parked', code: 'defect', reason: message, field: null, fix };
 };
 
 type Attempt = { readonly facts: Facts } | { readonly failed: Command; readonly error: unknown };
 
 /** Decides all but the parked; stops at a throw that may have left the books half written. */
-function attempt(state: State, commands: readonly Command[], now: Instant, parked: ReadonlyMap<CommandId, Outcome>): Attempt {
+function attempt(
+  state: State,
+  commands: readonly Command[],
+  now: Instant,
+  parked: ReadonlyMap<CommandId, Outcome>,
+): Attempt {
   const books = openBooks(state);
   const stoppedOrders = new Set<OrderId>();
   const outcomes: Outcome[] = [];
@@ -244,7 +291,9 @@ function attempt(state: State, commands: readonly Command[], now: Instant, parke
       if (order !== null) stoppedOrders.add(order);
       const fix = `it follows by itself when the earlier one is retried`;
       const reason = `an earlier command of order ${order} is parked`;
-      outcomes.push(before ?? { commandId: command.id, kind: 'parked', code: 'behind-parked', reason, field: null, fix });
+      outcomes.push(
+        before ?? { commandId: command.id, kind: 'parked', code: 'behind-parked', reason, field: null, fix },
+      );
       continue;
     }
     try {

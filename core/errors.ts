@@ -51,6 +51,9 @@ export class Stale extends Fault {
   }
 }
 
+const wordsOf = (value: unknown): string =>
+  typeof value === 'string' ? value : (JSON.stringify(value) ?? typeof value);
+
 /** `field` is a path into the refused document, `value` what stood there, `fix` what a person should do. */
 export class Rejected extends Fault {
   readonly field: string | undefined;
@@ -59,7 +62,7 @@ export class Rejected extends Fault {
   constructor(message: string, at: { field?: string; value?: unknown; fix?: string } = {}, cause?: unknown) {
     super('rejected', message, cause);
     this.field = at.field;
-    this.value = at.value === undefined ? undefined : String(at.value).slice(0, 80);
+    this.value = at.value === undefined ? undefined : wordsOf(at.value).slice(0, 80);
     this.fix = at.fix;
   }
 }

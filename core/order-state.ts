@@ -35,6 +35,8 @@ export type OrderState = {
   readonly modifiedAt: Instant;
   /** Orders that the marketplace fulfils from its own stock never touch ours. */
   readonly fulfilledBy: 'seller' | 'marketplace';
+  /** Taken by a person (phone, import), so that the platform knows nothing of it and lowered no number; absent: the platform's own. */
+  readonly origin?: 'operator';
   readonly locationRef: string | null;
   readonly obligations: readonly Obligation[];
   readonly lines: readonly OrderLineState[];
@@ -53,7 +55,8 @@ export function settleLine(order: OrderState, line: OrderLineState): OrderLineSt
 const versionOf = (order: OrderState, line: OrderLineState): number => line.version ?? order.version;
 
 /** The greater text; any name before none. A line never moves to another listing: platforms give a changed item a new line. */
-const greaterName = (a: string | null, b: string | null): string | null => (a === null || (b !== null && b > a) ? b : a);
+const greaterName = (a: string | null, b: string | null): string | null =>
+  a === null || (b !== null && b > a) ? b : a;
 
 type Versioned = OrderLineState & { readonly version: number };
 

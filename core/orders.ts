@@ -22,13 +22,15 @@ import {
   touch,
 } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
+import { assert } from './errors.ts';
 import type { Allocation, Order, OrderLine } from './model.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
 import type { StoredOrder } from './state.ts';
 
 export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - line.cancelled - line.shipped);
-export const allocatedUnits = (line: OrderLine): number => line.allocations.reduce((sum, part) => sum + part.quantity, 0);
+export const allocatedUnits = (line: OrderLine): number =>
+  line.allocations.reduce((sum, part) => sum + part.quantity, 0);
 
 const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
 
@@ -46,15 +48,21 @@ function checkTotals(order: OrderState): void {
     for (const total of TOTALS) {
       const value = line[total];
       if (Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000) continue;
-      throw new CommandRefused('impossible-quantity', `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${value}`, {
-        field: `lines[${index}].${total}`,
-        fix: 'correct the order on its platform; allot retries when a newer state arrives, or drop it with allot parked drop',
-      });
+      throw new CommandRefused(
+        'impossible-quantity',
+        `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${value}`,
+        {
+          field: `lines[${index}].${total}`,
+          fix: 'correct the order on its platform; allot retries when a newer state arrives, or drop it with allot parked drop',
+        },
+      );
     }
   });
 }
 
-function newLine(books: Books, channel: string, state: OrderLineState, order: OrderState, index: number): OrderLine {
+function newLine(books: Books, channel: string, order: OrderState, index: number): OrderLine {
+  const state = order.lines[index];
+  assert(state !== undefined, `order ${order.displayRef} has no line ${index}`);
   const listingId = state.listingRef === null ? undefined : books.listingByRef.get(refKey(channel, state.listingRef));
   const known = listingId === undefined ? undefined : books.listings.get(listingId);
   if (state.listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
@@ -82,8 +90,11 @@ function newLine(books: Books, channel: string, state: OrderLineState, order: Or
   };
 }
 
+/** What every step of an order's command is done with. */
+type Turn = { readonly books: Books; readonly command: Command; readonly order: Order };
+
 /** Own sales of the line's listing, in listing units, for the number its platform keeps itself. */
-function countOwnSales(books: Books, command: Command, before: OrderLine, after: OrderLine): void {
+function countOwnSales({ books, command }: Turn, before: OrderLine, after: OrderLine): void {
   const known = after.listing === null ? undefined : books.listings.get(after.listing);
   if (known === undefined) return;
   const sold = (line: OrderLine) => (line.ordered - line.cancelled) / line.pack;
@@ -93,7 +104,7 @@ function countOwnSales(books: Books, command: Command, before: OrderLine, after:
   touch(books, known.item, command.id);
 }
 
-function shipUnits(item: ItemBook, books: Books, command: Command, order: Order, line: OrderLine, units: number): OrderLine {
+function shipUnits({ books, command, order }: Turn, item: ItemBook, line: OrderLine, units: number): OrderLine {
   const owner = { orderId: order.id, lineRef: line.lineRef };
   // Drawn first where nothing was: what a program ships comes out of its pool, whenever its order was heard of (I5).
   const undrawn = Math.max(0, units - allocatedUnits(line));
@@ -118,7 +129,7 @@ function shipUnits(item: ItemBook, books: Books, command: Command, order: Order,
 }
 
 /** Brings a line's allocations to what is open; the rest is short. */
-function settlePromise(item: ItemBook, books: Books, command: Command, order: Order, line: OrderLine): OrderLine {
+function settlePromise({ books, command, order }: Turn, item: ItemBook, line: OrderLine): OrderLine {
   const owner = { orderId: order.id, lineRef: line.lineRef };
   const open = openUnits(line);
   const have = allocatedUnits(line);
@@ -139,7 +150,7 @@ function settlePromise(item: ItemBook, books: Books, command: Command, order: Or
   return after;
 }
 
-function returnUnits(item: ItemBook, books: Books, command: Command, order: Order, units: number): void {
+function returnUnits({ books, command, order }: Turn, item: ItemBook, units: number): void {
   const place = books.programs.get(order.program)?.locations[0];
   if (units <= 0 || place === undefined) return;
   postMovement(item, books, {
@@ -152,22 +163,22 @@ function returnUnits(item: ItemBook, books: Books, command: Command, order: Orde
   });
 }
 
-function applyLine(books: Books, command: Command, order: Order, before: OrderLine, state: OrderLineState): OrderLine {
-  const reportedShipped = state.shipped * before.pack;
-  const totals: OrderLine = {
-    ...before,
-    ordered: state.ordered * before.pack,
-    cancelled: Math.min(state.cancelled, state.ordered) * before.pack,
-    returned: state.returned * before.pack,
-    reportedShipped,
-  };
-  countOwnSales(books, command, before, totals);
-  const item = before.sku === null ? undefined : books.items.get(before.sku);
+/** The line with what the platform now says of it, in base units. */
+const withTotals = (before: OrderLine, state: OrderLineState): OrderLine => ({
+  ...before,
+  ordered: state.ordered * before.pack,
+  cancelled: Math.min(state.cancelled, state.ordered) * before.pack,
+  returned: state.returned * before.pack,
+  reportedShipped: state.shipped * before.pack,
+});
+
+function applyTotals(turn: Turn, before: OrderLine, totals: OrderLine): OrderLine {
+  const item = before.sku === null ? undefined : turn.books.items.get(before.sku);
   if (item === undefined) return totals;
-  const newlyShipped = Math.max(0, reportedShipped - before.shipped);
-  const shipped = newlyShipped > 0 ? shipUnits(item, books, command, order, totals, newlyShipped) : totals;
-  returnUnits(item, books, command, order, totals.returned - before.returned);
-  return settlePromise(item, books, command, order, shipped);
+  const newlyShipped = Math.max(0, totals.reportedShipped - before.shipped);
+  const shipped = newlyShipped > 0 ? shipUnits(turn, item, totals, newlyShipped) : totals;
+  returnUnits(turn, item, totals.returned - before.returned);
+  return settlePromise(turn, item, shipped);
 }
 
 const sameState = (joined: OrderState, stored: OrderState): boolean =>
@@ -203,12 +214,16 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     const before = books.filled.get(lineKey(id, state.lineRef))?.line ?? known.get(state.lineRef);
     // A line may be named only by a later or an older state than the first that came.
     const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
-    return { state, before: isNamed ? before : newLine(books, body.channel, state, joined, index) };
+    return { state, before: isNamed ? before : newLine(books, body.channel, joined, index) };
   });
   const isOurs = joined.fulfilledBy === 'seller';
-  const lines = pairs.map(({ before, state }) =>
-    applyLine(books, command, order, before, isOurs ? settleLine(joined, state) : notOurs(before, state)),
-  );
+  const turn: Turn = { books, command, order };
+  const lines = pairs.map(({ before, state }) => {
+    const totals = withTotals(before, isOurs ? settleLine(joined, state) : notOurs(before, state));
+    // A platform lowers its number for the orders it took itself, not for those it never heard of.
+    if (joined.origin !== 'operator') countOwnSales(turn, before, totals);
+    return applyTotals(turn, before, totals);
+  });
   keepOrder(books, { ...order, lines, state: joined });
   return true;
 }
@@ -243,16 +258,21 @@ export function applyShip(books: Books, command: Command, body: ShipCommand): bo
   }
   for (const { line, units } of plan) {
     if (Number.isSafeInteger(units) && units >= 0 && units <= openUnits(line)) continue;
-    throw new CommandRefused('ship-beyond-open', `line ${line.lineRef} has ${openUnits(line)} open units, not ${units}`, {
-      field: 'quantity',
-      fix: `ship at most ${openUnits(line)}`,
-    });
+    throw new CommandRefused(
+      'ship-beyond-open',
+      `line ${line.lineRef} has ${openUnits(line)} open units, not ${units}`,
+      {
+        field: 'quantity',
+        fix: `ship at most ${openUnits(line)}`,
+      },
+    );
   }
   if (plan.every(({ units }) => units === 0)) return false;
+  const turn: Turn = { books, command, order };
   const lines = plan.map(({ line, units }) => {
     const item = line.sku === null ? undefined : books.items.get(line.sku);
     if (item === undefined || units === 0) return line;
-    return settlePromise(item, books, command, order, shipUnits(item, books, command, order, line, units));
+    return settlePromise(turn, item, shipUnits(turn, item, line, units));
   });
   keepOrder(books, { ...order, lines });
   return true;

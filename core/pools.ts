@@ -81,14 +81,21 @@ export function poolsOf(
   free: FreeByLocation,
   consumed: ReadonlyMap<ProgramId, number>,
 ): Pools {
-  const total = Math.max(0, [...free.values()].reduce((a, b) => a + b, 0));
+  const total = Math.max(
+    0,
+    [...free.values()].reduce((a, b) => a + b, 0),
+  );
   const programs = [...policy.programs].sort((a, b) => (a.id < b.id ? -1 : 1));
   const wants = programs.map((program) => {
     const units = poolRuleFor(policy, program.id, sku)?.units ?? 0;
     return { program: program.id, units, consumed: consumed.get(program.id) ?? 0 };
   });
   const units = wants.map((want) => want.units);
-  const cut = cutInProportion(total, units, wants.map((want) => want.consumed));
+  const cut = cutInProportion(
+    total,
+    units,
+    wants.map((want) => want.consumed),
+  );
   const own = wants.map((want, index) => ({ ...want, remaining: cut[index] ?? 0 }));
   return { free: total, own, shared: total - sumOf(cut) };
 }
@@ -113,7 +120,8 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
   const may = promisableTo(program, pools, free);
-  const turns: readonly ('own' | 'shared')[] = program.drawOrder === 'sharedThenOwn' ? ['shared', 'own'] : ['own', 'shared'];
+  const turns: readonly ('own' | 'shared')[] =
+    program.drawOrder === 'sharedThenOwn' ? ['shared', 'own'] : ['own', 'shared'];
   const left = new Map(program.locations.map((location) => [location, Math.max(0, free.get(location) ?? 0)]));
   const drawn: Allocation[] = [];
   let open = wanted;

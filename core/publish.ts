@@ -87,7 +87,11 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   const free = supply - committed - held;
   const reachable = Math.max(0, free);
   return [
-    { id: 'supply', result: supply, says: `sellable on hand where ${inputs.program} may draw (${names || 'no place'})` },
+    {
+      id: 'supply',
+      result: supply,
+      says: `sellable on hand where ${inputs.program} may draw (${names || 'no place'})`,
+    },
     { id: 'committed', result: supply - committed, says: `${committed} allocated to open orders of every channel` },
     { id: 'held', result: free, says: `${held} held` },
     {
@@ -118,7 +122,11 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
     { id: 'share', result: share, says: `${inputs.sharePercent} % of the promise, rounded down` },
     { id: 'safetyStock', result: safety, says: `${inputs.safetyStock} safety stock, never promised` },
     { id: 'buffer', result: buffer, says: `${inputs.buffer} buffer of the channel` },
-    { id: 'inFlight', result: inFlight, says: `${inputs.inFlight} sold there by its own number, their orders still on the way` },
+    {
+      id: 'inFlight',
+      result: inFlight,
+      says: `${inputs.inFlight} sold there by its own number, their orders still on the way`,
+    },
     {
       id: 'hideAtOrBelow',
       result: hidden,

@@ -86,7 +86,11 @@ export type State = {
   readonly items: readonly ItemState[];
   readonly orders: readonly StoredOrder[];
   /** Listing references of the batch's orders that resolve to nothing are absent here. */
-  readonly listingRefs: readonly { readonly channel: ChannelId; readonly listingRef: string; readonly listing: ListingId }[];
+  readonly listingRefs: readonly {
+    readonly channel: ChannelId;
+    readonly listingRef: string;
+    readonly listing: ListingId;
+  }[];
 };
 
 export type StockEntry = {

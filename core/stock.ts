@@ -14,7 +14,7 @@ import type {
   ReturnCommand,
   TransferCommand,
 } from './command.ts';
-import type { Disposition, LocationId, Sku } from './model.ts';
+import type { Disposition, LocationId, Sku, StockMaster } from './model.ts';
 import { poolRuleFor } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 
@@ -27,11 +27,20 @@ export function itemFor(books: Books, sku: Sku): ItemBook {
   });
 }
 
-function checkPlace(books: Books, location: LocationId, field: string): void {
-  if (books.knownLocations.has(location)) return;
-  throw new CommandRefused('unknown-location', `location ${location} is not known`, {
+/** The place is known, and whoever speaks is its stock master: two masters would each undo the other's word. */
+function checkPlace(books: Books, body: { readonly source?: StockMaster }, location: LocationId, field: string): void {
+  const master = books.masterOf.get(location);
+  if (master === undefined) {
+    throw new CommandRefused('unknown-location', `location ${location} is not known`, {
+      field,
+      fix: `the known ones are ${[...books.masterOf.keys()].join(', ') || 'none: add one to the configuration file'}`,
+    });
+  }
+  const source = body.source ?? 'allot';
+  if (source === master) return;
+  throw new CommandRefused('not-stock-master', `the stock of ${location} is kept by ${master}, not by ${source}`, {
     field,
-    fix: `the known ones are ${[...books.knownLocations].join(', ') || 'none: add one to the configuration file'}`,
+    fix: `change it in ${master}, or make allot its stock master in the configuration file`,
   });
 }
 
@@ -78,36 +87,54 @@ function refillPools(item: ItemBook, books: Books, command: Command, location: L
 
 export function applyReceive(books: Books, command: Command, body: ReceiveCommand): boolean {
   const item = itemFor(books, body.sku);
-  checkPlace(books, body.location, 'location');
+  checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
   const { location, disposition, quantity } = body;
-  postMovement(item, books, { commandId: command.id, location, disposition, delta: quantity, kind: 'receive', occurredAt: command.occurredAt });
+  postMovement(item, books, {
+    commandId: command.id,
+    location,
+    disposition,
+    delta: quantity,
+    kind: 'receive',
+    occurredAt: command.occurredAt,
+  });
   if (disposition === 'sellable') refillPools(item, books, command, location);
   return true;
 }
 
 export function applyAdjust(books: Books, command: Command, body: AdjustCommand): boolean {
   const item = itemFor(books, body.sku);
-  checkPlace(books, body.location, 'location');
+  checkPlace(books, body, body.location, 'location');
   checkQuantity(body.delta, 'delta', -1_000_000_000);
   if (body.delta < 0) checkThere(item, body.location, body.disposition, -body.delta);
   const { location, disposition, delta } = body;
-  postMovement(item, books, { commandId: command.id, location, disposition, delta, kind: 'adjust', occurredAt: command.occurredAt });
+  postMovement(item, books, {
+    commandId: command.id,
+    location,
+    disposition,
+    delta,
+    kind: 'adjust',
+    occurredAt: command.occurredAt,
+  });
   return delta !== 0;
 }
 
 export function applyCount(books: Books, command: Command, body: CountCommand): boolean {
   const item = itemFor(books, body.sku);
   const { location, disposition, asOf } = body;
-  checkPlace(books, location, 'location');
+  checkPlace(books, body, location, 'location');
   checkQuantity(body.quantity, 'quantity', 0);
   const balance = item.onHand.get(stockKey(location, disposition));
   const last = balance?.countedAsOf ?? null;
   if (last !== null && asOf <= last) {
-    throw new CommandRefused('older-count', `a count of ${item.sku} at ${location} as of ${new Date(last).toISOString()} is newer than this one`, {
-      field: 'asOf',
-      fix: 'count again and give the moment of the new count',
-    });
+    throw new CommandRefused(
+      'older-count',
+      `a count of ${item.sku} at ${location} as of ${new Date(last).toISOString()} is newer than this one`,
+      {
+        field: 'asOf',
+        fix: 'count again and give the moment of the new count',
+      },
+    );
   }
   if (asOf > command.recordedAt + 60_000) {
     throw new CommandRefused('count-in-the-future', `as-of ${new Date(asOf).toISOString()} has not come yet`, {
@@ -129,17 +156,26 @@ export function applyCount(books: Books, command: Command, body: CountCommand): 
 
 export function applyTransfer(books: Books, command: Command, body: TransferCommand): boolean {
   const item = itemFor(books, body.sku);
-  checkPlace(books, body.from, 'from');
-  checkPlace(books, body.to, 'to');
+  checkPlace(books, body, body.from, 'from');
+  checkPlace(books, body, body.to, 'to');
   checkQuantity(body.quantity, 'quantity', 1);
   const free = freeOf(books, item).get(body.from) ?? onHandOf(item, body.from, 'sellable');
   if (body.quantity > free) {
-    throw new CommandRefused('not-free', `${item.sku} has ${Math.max(0, free)} free units at ${body.from}, not ${body.quantity}`, {
-      field: 'quantity',
-      fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders there`,
-    });
+    throw new CommandRefused(
+      'not-free',
+      `${item.sku} has ${Math.max(0, free)} free units at ${body.from}, not ${body.quantity}`,
+      {
+        field: 'quantity',
+        fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders there`,
+      },
+    );
   }
-  const entry = { commandId: command.id, disposition: 'sellable' as const, kind: 'transfer' as const, occurredAt: command.occurredAt };
+  const entry = {
+    commandId: command.id,
+    disposition: 'sellable' as const,
+    kind: 'transfer' as const,
+    occurredAt: command.occurredAt,
+  };
   postMovement(item, books, { ...entry, location: body.from, delta: -body.quantity });
   postMovement(item, books, { ...entry, location: body.to, delta: body.quantity });
   return true;
@@ -147,10 +183,15 @@ export function applyTransfer(books: Books, command: Command, body: TransferComm
 
 export function applyInspect(books: Books, command: Command, body: InspectCommand): boolean {
   const item = itemFor(books, body.sku);
-  checkPlace(books, body.location, 'location');
+  checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
   checkThere(item, body.location, body.from, body.quantity);
-  const entry = { commandId: command.id, location: body.location, kind: 'inspect' as const, occurredAt: command.occurredAt };
+  const entry = {
+    commandId: command.id,
+    location: body.location,
+    kind: 'inspect' as const,
+    occurredAt: command.occurredAt,
+  };
   postMovement(item, books, { ...entry, disposition: body.from, delta: -body.quantity });
   postMovement(item, books, { ...entry, disposition: body.to, delta: body.quantity });
   return true;
@@ -158,9 +199,14 @@ export function applyInspect(books: Books, command: Command, body: InspectComman
 
 export function applyReturn(books: Books, command: Command, body: ReturnCommand): boolean {
   const item = itemFor(books, body.sku);
-  checkPlace(books, body.location, 'location');
+  checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
-  const entry = { commandId: command.id, location: body.location, disposition: 'quarantine' as const, kind: 'return' as const };
+  const entry = {
+    commandId: command.id,
+    location: body.location,
+    disposition: 'quarantine' as const,
+    kind: 'return' as const,
+  };
   postMovement(item, books, { ...entry, delta: body.quantity, occurredAt: command.occurredAt });
   return true;
 }

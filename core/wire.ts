@@ -94,11 +94,23 @@ function planOnHand(target: WireTarget, sync: SyncState, protection: Protection,
   const soldBaseline = target.ownSold;
   if (shown === null) return { kind: 'read', why: 'nothing is known of the platform yet' };
   if (shown === wire) return { kind: 'acknowledged', wireQuantity: wire, soldBaseline };
-  if (read === null && wire > shown && !protection.compares) return { kind: 'read', why: 'an increase needs a fresh read' };
-  return { kind: 'write', wireQuantity: wire, compareWith: protection.compares ? shown : null, soldBaseline, forgetSeen: false };
+  if (read === null && wire > shown && !protection.compares)
+    return { kind: 'read', why: 'an increase needs a fresh read' };
+  return {
+    kind: 'write',
+    wireQuantity: wire,
+    compareWith: protection.compares ? shown : null,
+    soldBaseline,
+    forgetSeen: false,
+  };
 }
 
-function planWithRead(target: WireTarget, sync: SyncState, protection: Protection, read: FreshRead, now: Instant): WirePlan {
+function planWithRead(
+  target: WireTarget,
+  sync: SyncState,
+  protection: Protection,
+  { read, now }: { readonly read: FreshRead; readonly now: Instant },
+): WirePlan {
   const soldBaseline = target.ownSold + target.inFlight;
   const seenSold = soldByRead(target, sync, read);
   const isExpired = isForgotten(target, now) && seenSold <= (target.seenSold ?? 0);
@@ -116,7 +128,7 @@ export function planPush(
   at: { readonly read: FreshRead | null; readonly now: Instant },
 ): WirePlan {
   if (protection.basis === 'onHandLessOwnOpen') return planOnHand(target, sync, protection, at.read);
-  if (at.read !== null) return planWithRead(target, sync, protection, at.read, at.now);
+  if (at.read !== null) return planWithRead(target, sync, protection, { read: at.read, now: at.now });
   const expected = expectedShown(target, sync);
   if (expected === null) return { kind: 'read', why: 'nothing is known of the platform yet' };
   if (expected < 0) return { kind: 'read', why: 'it should show less than 0' };
@@ -134,7 +146,14 @@ export function planPush(
 }
 
 /** Why a read differs from what should be shown, with nothing in flight. */
-export const DRIFT_CAUSES = ['missing', 'untracked', 'notBuyable', 'lateOrder', 'changedOnPlatform', 'lostPush'] as const;
+export const DRIFT_CAUSES = [
+  'missing',
+  'untracked',
+  'notBuyable',
+  'lateOrder',
+  'changedOnPlatform',
+  'lostPush',
+] as const;
 export type DriftCause = (typeof DRIFT_CAUSES)[number];
 
 export function classifyDrift(

@@ -225,7 +225,7 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
   const rows = facts.listings.map((listing) => ({
     ...listing,
     seenUntil: isoOrNull(listing.seenUntil),
-    ...(targets.get(listing.listing) ?? {}),
+    ...targets.get(listing.listing),
   }));
   await tx.rows(sql`
     insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, seen_sold, seen_until, batch_id, decided_at, inputs)

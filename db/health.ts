@@ -60,6 +60,7 @@ export async function beat(db: Queries, id: string, roles: readonly string[]): P
 /** The same for all processes on one database, different between databases. */
 export async function installationId(db: Queries): Promise<string> {
   const [row] = await db.rows<{ id: string }>(sql`select id from installation`);
-  if (row === undefined) throw new Error('table installation is empty: the database was not migrated whole; run npx allot migrate');
+  if (row === undefined)
+    throw new Error('table installation is empty: the database was not migrated whole; run npx allot migrate');
   return row.id;
 }

@@ -185,6 +185,7 @@ function stateOf(group: Group, known: Known): OrderState | null {
     placedAt: head.placedAt,
     modifiedAt: head.placedAt,
     fulfilledBy: 'seller',
+    origin: 'operator',
     locationRef: null,
     obligations: [],
     lines,

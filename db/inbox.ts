@@ -71,13 +71,23 @@ export async function insertInbox(
   });
 }
 
-async function keepFresh(tx: Queries, fresh: readonly FreshRow[], commandsOf: (row: FreshRow) => readonly NewCommand[] | null): Promise<void> {
+async function keepFresh(
+  tx: Queries,
+  fresh: readonly FreshRow[],
+  commandsOf: (row: FreshRow) => readonly NewCommand[] | null,
+): Promise<void> {
   const read = fresh.flatMap((row) => {
     const commands = commandsOf(row);
     return commands === null ? [] : [{ inboxId: row.inbox_id, commands }];
   });
-  await addCommands(tx, read.flatMap(({ commands }) => commands));
-  await markTaken(tx, read.map(({ inboxId }) => inboxId));
+  await addCommands(
+    tx,
+    read.flatMap(({ commands }) => commands),
+  );
+  await markTaken(
+    tx,
+    read.map(({ inboxId }) => inboxId),
+  );
   if (read.length < fresh.length) await ringBells(tx, [{ topic: 'intake', key: '' }]);
 }
 

@@ -113,6 +113,23 @@ export const retryParked = (tx: Queries, ids: readonly number[], actor: string):
 export const retryWaiting = (tx: Queries, waitsFor: readonly string[], actor: string): Promise<number> =>
   letGo(tx, sql`p.waits_for = any(${list(waitsFor)})`, actor);
 
+/**
+ * Retries what is parked though its cause is gone: an order that was decided while its listing was being mapped parks just after
+ * the mapping looked for it. Found by the sweep.
+ */
+export const retryMended = (tx: Queries, max: number): Promise<number> =>
+  letGo(
+    tx,
+    sql`p.id in (
+      select q.id from parked q join command c on q.source = 'command' and c.id = q.source_id
+      where q.state = 'parked' and ((q.code = 'unmapped-listing' and not exists (
+          select 1 from unnest(c.listing_refs) as r(ref) where not exists (
+            select 1 from listing l where l.channel_id = c.channel_id and l.listing_ref = r.ref and l.sku is not null)))
+        or (q.code = 'unknown-sku' and exists (select 1 from item i where i.sku = c.sku)))
+      order by q.id limit ${max})`,
+    'sweep',
+  );
+
 export async function dropParked(tx: Queries, ids: readonly number[], actor: string, reason: string): Promise<number> {
   const rows = await tx.rows<{ source: string; source_id: number }>(sql`
     update parked set state = 'dropped', closed_at = now(), closed_by = ${actor}, drop_reason = ${reason}

@@ -96,7 +96,10 @@ export async function dueListings(db: Queries, channelId: string, now: Instant, 
   return rows.map(candidateOf);
 }
 
-/** One listing's push state, for reconcile: the same shape, whether due or not. */
+/**
+ * Listings' push state, whether due or not. A platform may name a listing by another of its ids, which its connector keeps in `data`
+ * (a Shopify level names the inventory item, an order the variant).
+ */
 export async function listingsByRef(
   db: Queries,
   channelId: string,
@@ -107,7 +110,8 @@ export async function listingsByRef(
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, false as needs_read
     from json_to_recordset(${JSON.stringify(refs)}::json) as r("listingRef" text, "locationRef" text)
-    join listing l on l.channel_id = ${channelId} and l.listing_ref = r."listingRef" and l.location_ref = r."locationRef"
+    join listing l on l.channel_id = ${channelId} and l.location_ref = r."locationRef"
+      and (l.listing_ref = r."listingRef" or r."listingRef" in (select value from jsonb_each_text(l.data)))
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where l.sku is not null and t.version > 0`);
   return rows.map(candidateOf);
@@ -168,7 +172,10 @@ export async function saveObserved(tx: Queries, rows: readonly Observed[]): Prom
 }
 
 /** A read has told whether a write whose answer never came did apply. */
-export async function resolveUnknown(tx: Queries, rows: readonly (SyncState & { readonly listingId: number })[]): Promise<void> {
+export async function resolveUnknown(
+  tx: Queries,
+  rows: readonly (SyncState & { readonly listingId: number })[],
+): Promise<void> {
   if (rows.length === 0) return;
   await tx.rows(sql`
     update listing_sync s set acked_quantity = r."ackedQuantity", acked_wire = r."ackedWire", sold_baseline = r."soldBaseline",
@@ -178,7 +185,10 @@ export async function resolveUnknown(tx: Queries, rows: readonly (SyncState & { 
 }
 
 /** The answer to a write never came: what the platform would show if it applied. */
-export async function noteUnknown(tx: Queries, rows: readonly (SyncState & { readonly listingId: number })[]): Promise<void> {
+export async function noteUnknown(
+  tx: Queries,
+  rows: readonly (SyncState & { readonly listingId: number })[],
+): Promise<void> {
   if (rows.length === 0) return;
   await tx.rows(sql`
     insert into listing_sync (listing_id, unknown_quantity, unknown_wire, unknown_baseline)

@@ -37,12 +37,6 @@ describe('the tree', () => {
     expect(pages.flatMap((path) => findBrokenLinks(path, readText(path), hasFile))).toEqual([]);
   });
 
-  it('has no two test files of one name', () => {
-    expect(findRepeated(['a.test.ts', 'b.test.ts', 'a.test.ts'])).toEqual(['a.test.ts']);
-    const names = files.filter((path) => path.endsWith('.test.ts')).map((path) => basename(path));
-    expect(findRepeated(names)).toEqual([]);
-  });
-
   it('numbers its migrations without gaps', () => {
     expect(findMigrationGaps(['0001_spine.sql', '0003_later.sql'])).toHaveLength(1);
     expect(findMigrationGaps(['0001_spine.sql', '0001_twice.sql', 'notes.txt'])).toHaveLength(2);

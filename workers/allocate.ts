@@ -44,7 +44,11 @@ async function decideClaimed(tx: Queries, claim: Claim, now: Instant): Promise<B
   await settleOutcomes(tx, behind.map(behindParked));
   if (free.length === 0) return { claimed: claimed.length, decided: 0, parked: behind.length };
   const facts = decide(state, free, now);
-  await writeFacts(tx, { decidedAt: now, policyVersion: state.policy.version, commandIds: free.map((c) => c.id) }, facts);
+  await writeFacts(
+    tx,
+    { decidedAt: now, policyVersion: state.policy.version, commandIds: free.map((c) => c.id) },
+    facts,
+  );
   const parked = facts.outcomes.filter((outcome) => outcome.kind === 'parked').length + behind.length;
   return { claimed: claimed.length, decided: free.length, parked };
 }
@@ -53,14 +57,16 @@ async function decideClaimed(tx: Queries, claim: Claim, now: Instant): Promise<B
 async function parkOne(db: Database, commandId: number, error: unknown): Promise<BatchResult> {
   return db.transaction(async (tx) => {
     const reason = error instanceof Error ? error.message : String(error);
-    const fix = 'a defect of allot: report it with the output of allot parked show, then allot parked retry after an upgrade';
+    const fix =
+      'a defect of allot: report it with the output of allot parked show, then allot parked retry after an upgrade';
     await settleOutcomes(tx, [{ commandId, kind: 'parked', code: 'defect', reason, field: null, fix }]);
     return { claimed: 1, decided: 0, parked: 1 };
   });
 }
 
 /** The database went away or asks for patience: nothing is wrong with the commands. */
-const isPassing = (error: unknown): boolean => (error instanceof Fault && error.code !== 'defect') || isTemporary(error);
+const isPassing = (error: unknown): boolean =>
+  (error instanceof Fault && error.code !== 'defect') || isTemporary(error);
 
 async function decideBatch(db: Database, max: number, now: () => Instant): Promise<BatchResult> {
   for (let size = max; ; size = Math.floor(size / 2)) {
@@ -75,7 +81,10 @@ async function decideBatch(db: Database, max: number, now: () => Instant): Promi
 }
 
 /** Decides until nothing is pending that this worker may take. */
-export async function decidePending(db: Database, options: DecideOptions): Promise<{ decided: number; parked: number }> {
+export async function decidePending(
+  db: Database,
+  options: DecideOptions,
+): Promise<{ decided: number; parked: number }> {
   let decided = 0;
   let parked = 0;
   while (options.signal?.aborted !== true) {

@@ -15,20 +15,28 @@ export type ChannelToOpen = {
   readonly secret: (name: string) => string;
 };
 
-export function openChannels(channels: readonly ChannelToOpen[], at: { readonly now: () => Instant; readonly log: Log }): Map<string, OpenChannel> {
+export function openChannels(
+  channels: readonly ChannelToOpen[],
+  at: { readonly now: () => Instant; readonly log: Log },
+): Map<string, OpenChannel> {
   const open = new Map<string, OpenChannel>();
   for (const { id, connector, settings, secret } of channels) {
     const context: ConnectorContext = {
       channelId: id,
       secret,
       now: at.now,
-      fetch: createFetch({ allowedHosts: connector.hosts(settings), deadlineMs: DEADLINE_MS, maxBytes: RESPONSE_BYTES_MAX }),
+      fetch: createFetch({
+        allowedHosts: connector.hosts(settings),
+        deadlineMs: DEADLINE_MS,
+        maxBytes: RESPONSE_BYTES_MAX,
+      }),
       log: {
         info: (fields, message) => at.log.info({ channel: id, ...fields }, message),
         warn: (fields, message) => at.log.warn({ channel: id, ...fields }, message),
       },
     };
-    const capabilities = typeof connector.capabilities === 'function' ? connector.capabilities(settings) : connector.capabilities;
+    const capabilities =
+      typeof connector.capabilities === 'function' ? connector.capabilities(settings) : connector.capabilities;
     open.set(id, { id, capabilities, connection: connector.open(settings, context) });
   }
   return open;

@@ -40,20 +40,33 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
   if (roles.has('allocate')) queues.work('allocate', (_bell, signal) => decideAndWake(context, signal));
   if (roles.has('push')) {
     queues.work('push', ({ key }, signal) => pushChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
-    queues.work('collect', ({ key }, signal) => collectChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+    queues.work('collect', ({ key }, signal) => collectChannel(context, key, signal), {
+      concurrency: CHANNELS_AT_ONCE,
+    });
   }
   if (roles.has('reconcile')) {
-    queues.work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+    queues.work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), {
+      concurrency: CHANNELS_AT_ONCE,
+    });
   }
 }
 
-async function decideAndWake(context: Pick<WorkerContext, 'db' | 'now' | 'wakeRelay'>, signal?: AbortSignal): Promise<void> {
-  const { decided } = await decidePending(context.db, { now: context.now, ...(signal === undefined ? {} : { signal }) });
+async function decideAndWake(
+  context: Pick<WorkerContext, 'db' | 'now' | 'wakeRelay'>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { decided } = await decidePending(context.db, {
+    now: context.now,
+    ...(signal === undefined ? {} : { signal }),
+  });
   if (decided > 0) context.wakeRelay();
 }
 
 /** Runs `work` now, or once more after the run under way: whoever calls while it runs may have come too late for it. */
-function coalesce(work: () => Promise<void>, onError: (error: unknown) => void): { run(): void; idle(): Promise<void> } {
+function coalesce(
+  work: () => Promise<void>,
+  onError: (error: unknown) => void,
+): { readonly run: () => void; readonly idle: () => Promise<void> } {
   let running: Promise<void> | null = null;
   let isWanted = false;
   const loop = async () => {
@@ -98,7 +111,9 @@ function laterBells(queues: Queues, onError: (error: unknown) => void) {
 
 export async function startDaemon({ context: given, queues, roles, timing, startHttp }: Parts): Promise<Daemon> {
   const { log } = given;
-  const later = laterBells(queues, (error) => log.warn({ error: String(error) }, 'a delayed bell was lost; the sweep rings again'));
+  const later = laterBells(queues, (error) =>
+    log.warn({ error: String(error) }, 'a delayed bell was lost; the sweep rings again'),
+  );
   // Every process relays: what it commits is rung at once, and no process depends on another for its bells.
   const relay: Relay = startRelay(given.db, queues, log);
   const decider = coalesce(

@@ -8,15 +8,23 @@
  * Guarantees: an entry is marked taken in the transaction that writes its commands (I3, I7); what cannot be understood is parked
  * with its field and fix; a platform that does not answer leaves its entries pending, and only its own.
  */
-import type { Parsed } from '#connectors/connector.ts';
+import type { OrderPage, Parsed } from '#connectors/connector.ts';
 import type { CommandBody } from '#core/command.ts';
 import { Fault, Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
+import type { Queries } from '#db/client.ts';
 import { addCommands, type NewCommand } from '#db/commands.ts';
 import { readCursor, writeCursor } from '#db/health.ts';
-import type { Queries } from '#db/client.ts';
-import { holdPending, insertInbox, markTaken, type PendingInput, type Received, readPending, retryLater } from '#db/inbox.ts';
+import {
+  holdPending,
+  insertInbox,
+  markTaken,
+  type PendingInput,
+  type Received,
+  readPending,
+  retryLater,
+} from '#db/inbox.ts';
 import { type InboxRefusal, parkInbox } from '#db/parked.ts';
 import { askForReads, listingsByRef } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
@@ -26,10 +34,15 @@ const TAKE_MAX = 200;
 const RETRY_AFTER_MS = 2000;
 /** Topic of inbox entries that are OrderState as JSON already: what a poll read, and what the command line placed. */
 export const ORDER_STATE_TOPIC = 'allot/order-state';
+/** Body: an order reference that a poll could not read with its page; read alone, a fault parks it, and a retry reads it anew. */
+const ORDER_REF_TOPIC = 'allot/order-ref';
 
-type Taken = { readonly input: PendingInput; readonly orders: readonly OrderState[]; readonly reads: Parsed['listingsToRead'] };
+type Taken = {
+  readonly input: PendingInput;
+  readonly orders: readonly OrderState[];
+  readonly reads: Parsed['listingsToRead'];
+};
 type Result = Taken | { readonly refusal: InboxRefusal } | { readonly later: PendingInput };
-
 
 const refusalOf = (input: PendingInput, error: Rejected): Result => ({
   refusal: {
@@ -41,8 +54,16 @@ const refusalOf = (input: PendingInput, error: Rejected): Result => ({
   },
 });
 
-async function parseOne(channel: OpenChannel, input: PendingInput, rawBody: Buffer, signal: AbortSignal): Promise<Taken> {
-  if (input.topic === ORDER_STATE_TOPIC) return { input, orders: [JSON.parse(rawBody.toString('utf8')) as OrderState], reads: [] };
+async function parseOne(
+  channel: OpenChannel,
+  input: PendingInput,
+  rawBody: Buffer,
+  signal: AbortSignal,
+): Promise<Taken> {
+  if (input.topic === ORDER_STATE_TOPIC)
+    return { input, orders: [JSON.parse(rawBody.toString('utf8')) as OrderState], reads: [] };
+  if (input.topic === ORDER_REF_TOPIC)
+    return { input, orders: [await channel.connection.hydrate(rawBody.toString('utf8'), signal)], reads: [] };
   const parsed = await channel.connection.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt });
   // Below signed, what the event says is not believed: its orders are read at the platform.
   const isBelieved = input.assurance === 'signed';
@@ -58,15 +79,23 @@ async function take(context: WorkerContext, input: PendingInput, signal: AbortSi
     refusal: { inboxId: input.inboxId, code, reason, field: null, fix },
   });
   if (channel === undefined) {
-    return refuse('unknown-channel', `channel ${input.channelId} is not configured`, 'put it back into the configuration file, restart, then allot parked retry');
+    return refuse(
+      'unknown-channel',
+      `channel ${input.channelId} is not configured`,
+      'put it back into the configuration file, restart, then allot parked retry',
+    );
   }
-  if (input.rawBody === null) return refuse('payload-gone', input.fault ?? 'no payload', 'nothing to retry: drop it with a reason');
+  if (input.rawBody === null)
+    return refuse('payload-gone', input.fault ?? 'no payload', 'nothing to retry: drop it with a reason');
   try {
     return await parseOne(channel, input, input.rawBody, signal);
   } catch (error) {
     if (error instanceof Rejected) return refusalOf(input, error);
     if (error instanceof Fault && error.code !== 'defect') {
-      context.log.warn({ channel: input.channelId, inbox: input.inboxId, error: error.message }, 'input waits for its platform');
+      context.log.warn(
+        { channel: input.channelId, inbox: input.inboxId, error: error.message },
+        'input waits for its platform',
+      );
       return { later: input };
     }
     const reason = error instanceof Error ? error.message : String(error);
@@ -90,11 +119,18 @@ async function readAtOnce(context: WorkerContext, entry: Received): Promise<read
   const channel = context.channels.get(entry.channelId);
   if (channel === undefined || entry.assurance !== 'signed') return null;
   try {
-    const parsed = await channel.connection.parse({ topic: entry.topic, rawBody: entry.rawBody, receivedAt: context.now() });
+    const parsed = await channel.connection.parse({
+      topic: entry.topic,
+      rawBody: entry.rawBody,
+      receivedAt: context.now(),
+    });
     return parsed.refs.length + parsed.listingsToRead.length > 0 ? null : parsed.orders;
   } catch (error) {
     // Whatever is wrong with it, intake finds it again and parks it with its reason; here it must only be stored.
-    context.log.debug({ channel: entry.channelId, error: error instanceof Error ? error.message : String(error) }, 'left to intake');
+    context.log.debug(
+      { channel: entry.channelId, error: error instanceof Error ? error.message : String(error) },
+      'left to intake',
+    );
     return null;
   }
 }
@@ -137,14 +173,31 @@ async function keepResults(context: WorkerContext, tx: Queries, results: readonl
   const ours = await holdPending(tx, results.map(inputOf));
   const held = results.filter((result) => ours.has(inputOf(result)));
   const taken = held.flatMap((result) => ('input' in result ? [result] : []));
-  await addCommands(tx, taken.flatMap(({ input, orders }) => orderCommands(input, orders)));
-  await markTaken(tx, taken.map(({ input }) => input.inboxId));
-  await parkInbox(tx, held.flatMap((result) => ('refusal' in result ? [result.refusal] : [])));
+  await addCommands(
+    tx,
+    taken.flatMap(({ input, orders }) => orderCommands(input, orders)),
+  );
+  await markTaken(
+    tx,
+    taken.map(({ input }) => input.inboxId),
+  );
+  await parkInbox(
+    tx,
+    held.flatMap((result) => ('refusal' in result ? [result.refusal] : [])),
+  );
   const later = held.flatMap((result) => ('later' in result ? [result.later.inboxId] : []));
   await retryLater(tx, later, context.now() + RETRY_AFTER_MS);
   for (const [channelId, group] of Map.groupBy(taken, ({ input }) => input.channelId)) {
-    const listings = await listingsByRef(tx, channelId, group.flatMap(({ reads }) => reads));
-    await askForReads(tx, listings.map(({ listingId }) => listingId), context.now());
+    const listings = await listingsByRef(
+      tx,
+      channelId,
+      group.flatMap(({ reads }) => reads),
+    );
+    await askForReads(
+      tx,
+      listings.map(({ listingId }) => listingId),
+      context.now(),
+    );
   }
 }
 
@@ -156,7 +209,7 @@ export async function pollChannel(context: WorkerContext, channelId: string, sig
     for (let isComplete = false; !isComplete && !signal.aborted; ) {
       const cursor = await readCursor(context.db, channelId, 'orders');
       const page = await channel.connection.fetchOrdersSince(cursor, signal);
-      await storePolled(context, channelId, page.orders);
+      await storePolled(context, channelId, page);
       await writeCursor(context.db, channelId, 'orders', page.cursor);
       isComplete = page.complete;
     }
@@ -164,21 +217,28 @@ export async function pollChannel(context: WorkerContext, channelId: string, sig
 }
 
 /** Orders read whole enter by the same inbox, keyed by their version: reading the same state again stores nothing. */
-export async function storePolled(context: WorkerContext, channelId: string, orders: readonly OrderState[]): Promise<number> {
-  const byKey = new Map(orders.map((order) => [`order ${order.orderRef} ${order.version}`, order]));
-  const entries = [...byKey].map(([key, order]): Received => ({
+async function storePolled(
+  context: WorkerContext,
+  channelId: string,
+  page: Pick<OrderPage, 'orders' | 'unread'>,
+): Promise<void> {
+  const byKey = new Map(page.orders.map((order) => [`order ${order.orderRef} ${order.version}`, order]));
+  const entryOf = (key: string, topic: string, body: string): Received => ({
     channelId,
     key,
-    topic: ORDER_STATE_TOPIC,
+    topic,
     source: 'poll',
     assurance: 'signed',
-    rawBody: Buffer.from(JSON.stringify(order)),
-  }));
+    rawBody: Buffer.from(body),
+  });
+  const entries = [
+    ...[...byKey].map(([key, order]) => entryOf(key, ORDER_STATE_TOPIC, JSON.stringify(order))),
+    ...page.unread.map(({ orderRef, version }) => entryOf(`unread ${orderRef} ${version}`, ORDER_REF_TOPIC, orderRef)),
+  ];
   const receivedAt = context.now();
   const stored = await insertInbox(context.db, entries, context.sealingKeys[0], (entry, inboxId) => {
     const order = byKey.get(entry.key);
     return order === undefined ? null : orderCommands({ inboxId, channelId, receivedAt }, [order]);
   });
   if (stored > 0) context.decideSoon();
-  return stored;
 }

@@ -38,16 +38,24 @@ async function prepareSchema(db: Database, isEmbedded: boolean, log: Logger): Pr
   if (isEmbedded) await migrate(db, { log: (line) => log.info({}, line) });
   const status = await schemaStatus(db);
   if (status.newerThanCode) {
-    throw new SchemaTooNew(`The database has schema ${status.current}, this allot knows ${status.available}. Run the newer allot, or restore a backup from before its upgrade.`);
+    throw new SchemaTooNew(
+      `The database has schema ${status.current}, this allot knows ${status.available}. Run the newer allot, or restore a backup from before its upgrade.`,
+    );
   }
   if (status.pending.length > 0) {
-    throw new ConfigError([`The database lacks ${status.pending.length} migration(s), the first is ${status.pending[0]}. Run: npx allot migrate`]);
+    throw new ConfigError([
+      `The database lacks ${status.pending.length} migration(s), the first is ${status.pending[0]}. Run: npx allot migrate`,
+    ]);
   }
   await ensurePartitions(db, systemClock());
 }
 
-async function openStore(config: Config, log: Logger): Promise<{ db: Database; url: string; close: () => Promise<void> }> {
-  const embedded = config.databaseUrl === null ? await startEmbedded({ home: config.home, log: (line) => log.info({}, line) }) : null;
+async function openStore(
+  config: Config,
+  log: Logger,
+): Promise<{ db: Database; url: string; close: () => Promise<void> }> {
+  const embedded =
+    config.databaseUrl === null ? await startEmbedded({ home: config.home, log: (line) => log.info({}, line) }) : null;
   const url = embedded?.url ?? config.databaseUrl ?? '';
   const db = openDatabase(url, { max: CONNECTIONS_MAX, applicationName: 'allot daemon' });
   await prepareSchema(db, embedded !== null, log);
@@ -124,11 +132,16 @@ async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (er
   };
 }
 
-async function readiness(db: Database, queues: Queues, isDraining: boolean): Promise<{ ok: boolean; reasons: string[] }> {
+async function readiness(
+  db: Database,
+  queues: Queues,
+  isDraining: boolean,
+): Promise<{ ok: boolean; reasons: string[] }> {
   const reasons: string[] = isDraining ? ['the daemon is stopping'] : [];
   try {
     const { pending, newerThanCode } = await schemaStatus(db);
-    if (pending.length > 0 || newerThanCode) reasons.push('the database schema does not fit this allot: run npx allot migrate');
+    if (pending.length > 0 || newerThanCode)
+      reasons.push('the database schema does not fit this allot: run npx allot migrate');
   } catch (error) {
     reasons.push(`database: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -141,7 +154,8 @@ async function readiness(db: Database, queues: Queues, isDraining: boolean): Pro
 }
 
 function exitCodeOf(error: unknown): number {
-  if (error instanceof ConfigError || error instanceof SchemaTooNew || error instanceof EvictingRedis) return EXIT.configuration;
+  if (error instanceof ConfigError || error instanceof SchemaTooNew || error instanceof EvictingRedis)
+    return EXIT.configuration;
   if (error instanceof DatabaseUnreachable || error instanceof RedisUnreachable) return EXIT.unreachable;
   return EXIT.failed;
 }

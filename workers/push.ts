@@ -16,8 +16,17 @@ import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#d
 import type { Queries } from '#db/client.ts';
 import { addCommands, type NewCommand, undecidedSkus } from '#db/commands.ts';
 import { channelHealth } from '#db/health.ts';
-import { type Acknowledged, acknowledge, delayListings, dueListings, hasUnreadInput, type PushCandidate, resolveUnknown, saveObserved } from '#db/push.ts';
 import { ringBells } from '#db/outbox.ts';
+import {
+  type Acknowledged,
+  acknowledge,
+  delayListings,
+  dueListings,
+  hasUnreadInput,
+  type PushCandidate,
+  resolveUnknown,
+  saveObserved,
+} from '#db/push.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { pause } from './pause.ts';
 import { sendAttempt, settleUnknown } from './settle.ts';
@@ -61,7 +70,11 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
  * What input not decided yet cannot change: a number must not be too high for an order that was already here. A decrease waits
  * for it briefly, since the number that stands is worse still; whatever waits too long goes out, so that nothing can silence it.
  */
-async function readyNow(context: WorkerContext, tx: Queries, candidates: readonly PushCandidate[]): Promise<readonly PushCandidate[]> {
+async function readyNow(
+  context: WorkerContext,
+  tx: Queries,
+  candidates: readonly PushCandidate[],
+): Promise<readonly PushCandidate[]> {
   const now = context.now();
   const isPatient = ({ behindSince, target, sync }: PushCandidate) =>
     now - behindSince < (target.quantity < (sync.ackedQuantity ?? 0) ? LOWER_PATIENCE_MS : RAISE_PATIENCE_MS);
@@ -86,16 +99,21 @@ async function pushRound(
 ): Promise<void> {
   const protection = protectionOf(channel);
   const now = context.now();
-  const first = due.map((candidate): Planned => ({
-    candidate,
-    plan: candidate.needsRead ? { kind: 'read', why: 'asked for' } : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
-  }));
+  const first = due.map(
+    (candidate): Planned => ({
+      candidate,
+      plan: candidate.needsRead
+        ? { kind: 'read', why: 'asked for' }
+        : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
+    }),
+  );
   const toRead = first.filter(({ plan }) => plan.kind === 'read').map(({ candidate }) => candidate);
   const read = await readAndPlan(context, channel, toRead, signal);
   const planned = [...first.filter(({ plan }) => plan.kind !== 'read'), ...read];
   await keepPlans(context, channel, planned);
   const writes = planned.flatMap(({ candidate, plan }) => (plan.kind === 'write' ? [{ candidate, plan }] : []));
-  const isLowering = ({ candidate, plan }: Write) => plan.wireQuantity < (plan.compareWith ?? candidate.sync.ackedWire ?? 0);
+  const isLowering = ({ candidate, plan }: Write) =>
+    plan.wireQuantity < (plan.compareWith ?? candidate.sync.ackedWire ?? 0);
   const lanes = channel.capabilities.lanes;
   const [fastest, widest] = [lanes[0], lanes.at(-1)];
   assert(fastest !== undefined && widest !== undefined, `${channel.id} declares no lane`);
@@ -118,10 +136,16 @@ async function readAndPlan(
   signal: AbortSignal,
 ): Promise<Planned[]> {
   if (candidates.length === 0) return [];
-  const observations = await channel.connection.observe(candidates.map((candidate) => candidate.key), signal);
+  const observations = await channel.connection.observe(
+    candidates.map((candidate) => candidate.key),
+    signal,
+  );
   const pairs = candidates.map((candidate, index) => {
     const seen = observations[index];
-    assert(seen !== undefined, `${channel.id}: observe answered ${observations.length} of ${candidates.length} listings`);
+    assert(
+      seen !== undefined,
+      `${channel.id}: observe answered ${observations.length} of ${candidates.length} listings`,
+    );
     return { candidate, seen };
   });
   await saveObserved(
@@ -132,7 +156,9 @@ async function readAndPlan(
   const told = pairs.filter(({ seen }) => seen.state === 'tracked').map(tellUnknown);
   await resolveUnknown(
     context.db,
-    told.flatMap(({ candidate, wasUnknown }) => (wasUnknown ? [{ listingId: candidate.listingId, ...candidate.sync }] : [])),
+    told.flatMap(({ candidate, wasUnknown }) =>
+      wasUnknown ? [{ listingId: candidate.listingId, ...candidate.sync }] : [],
+    ),
   );
   const now = context.now();
   return told.map(({ candidate, seen }) => ({
@@ -149,7 +175,10 @@ function tellUnknown({ candidate, seen }: { candidate: PushCandidate; seen: Obse
 }
 
 /** Absent and untracked are not zero: nothing is written there until the platform shows the listing again. */
-async function putOffUnbuyable(context: WorkerContext, pairs: readonly { candidate: PushCandidate; seen: Observation }[]): Promise<void> {
+async function putOffUnbuyable(
+  context: WorkerContext,
+  pairs: readonly { candidate: PushCandidate; seen: Observation }[],
+): Promise<void> {
   const delays = pairs
     .filter(({ seen }) => seen.state !== 'tracked')
     .map(({ candidate, seen }) => ({
@@ -163,7 +192,12 @@ async function putOffUnbuyable(context: WorkerContext, pairs: readonly { candida
   await delayListings(context.db, delays);
 }
 
-const observedCommand = (context: WorkerContext, channelId: string, listing: number, seenSold: number | null): NewCommand => ({
+const observedCommand = (
+  context: WorkerContext,
+  channelId: string,
+  listing: number,
+  seenSold: number | null,
+): NewCommand => ({
   body: { kind: 'observed', listing, seenSold, until: seenSold === null ? null : context.now() + context.inFlightMs },
   actor: 'push',
   occurredAt: context.now(),
@@ -175,14 +209,26 @@ const observedCommand = (context: WorkerContext, channelId: string, listing: num
 async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: readonly Planned[]): Promise<void> {
   const shown = planned.flatMap(({ candidate, plan }): Acknowledged[] =>
     plan.kind === 'acknowledged'
-      ? [{ ...plan, listingId: candidate.listingId, version: candidate.version, quantity: candidate.target.quantity, readDueAt: null }]
+      ? [
+          {
+            ...plan,
+            listingId: candidate.listingId,
+            version: candidate.version,
+            quantity: candidate.target.quantity,
+            readDueAt: null,
+          },
+        ]
       : [],
   );
   const seen = planned.flatMap(({ candidate, plan }) => {
     if (plan.kind === 'unexplained') return [observedCommand(context, channel.id, candidate.listingId, plan.seenSold)];
-    return plan.kind === 'write' && plan.forgetSeen ? [observedCommand(context, channel.id, candidate.listingId, null)] : [];
+    return plan.kind === 'write' && plan.forgetSeen
+      ? [observedCommand(context, channel.id, candidate.listingId, null)]
+      : [];
   });
-  const unexplained = planned.flatMap(({ candidate, plan }) => (plan.kind === 'unexplained' ? [candidate.listingId] : []));
+  const unexplained = planned.flatMap(({ candidate, plan }) =>
+    plan.kind === 'unexplained' ? [candidate.listingId] : [],
+  );
   if (shown.length + seen.length === 0) return;
   await context.db.transaction(async (tx) => {
     await acknowledge(tx, shown);
@@ -214,7 +260,13 @@ async function sendChunk(
   const idempotencyKey = randomUUID();
   const head = { channelId: channel.id, lane: chunk.laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey };
   const attempt = await context.db.transaction(async (tx) => {
-    const ready = new Set(await readyNow(context, tx, chunk.writes.map(({ candidate }) => candidate)));
+    const ready = new Set(
+      await readyNow(
+        context,
+        tx,
+        chunk.writes.map(({ candidate }) => candidate),
+      ),
+    );
     const items = chunk.writes.filter(({ candidate }) => ready.has(candidate)).map(plannedItem);
     if (items.length === 0) return null;
     return openAttempt(tx, head, items, (stayed) => prepareItems(channel, chunk.writes, stayed, idempotencyKey));
@@ -231,7 +283,12 @@ const plannedItem = ({ candidate, plan }: Write): PlannedItem => ({
   soldBaseline: plan.soldBaseline,
 });
 
-function prepareItems(channel: OpenChannel, writes: readonly Write[], stayed: readonly AttemptItem[], idempotencyKey: string): string {
+function prepareItems(
+  channel: OpenChannel,
+  writes: readonly Write[],
+  stayed: readonly AttemptItem[],
+  idempotencyKey: string,
+): string {
   const keys = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate.key]));
   const items = stayed.map(({ listingId, version, wireQuantity, compareWith }) => {
     const listing = keys.get(listingId);

@@ -25,7 +25,8 @@ export async function reconcileChannel(context: WorkerContext, channelId: string
   await withChannel(context, channel, 'reconcile', async () => {
     await ensureSubscriptions(context, channel, signal);
     if (channel.capabilities.discoverListings) await discover(context, channel, signal);
-    if (channel.capabilities.observable === 'read') await judge(context, channel, await scanChannel(context, channel, signal));
+    if (channel.capabilities.observable === 'read')
+      await judge(context, channel, await scanChannel(context, channel, signal));
     await noteReconciled(context.db, channelId);
   });
 }
@@ -33,7 +34,8 @@ export async function reconcileChannel(context: WorkerContext, channelId: string
 /** A subscription is a write to the platform: only where the channel may be written to. */
 async function ensureSubscriptions(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   const health = await channelHealth(context.db, channel.id);
-  if (!channel.capabilities.subscriptions || context.publicUrl === null || context.readOnly || health?.mode !== 'live') return;
+  if (!channel.capabilities.subscriptions || context.publicUrl === null || context.readOnly || health?.mode !== 'live')
+    return;
   const callback = `${context.publicUrl}/webhooks/${encodeURIComponent(channel.id)}`;
   const mended = await channel.connection.ensureSubscriptions(callback, signal);
   if (mended.length === 0) return;
@@ -45,13 +47,18 @@ async function ensureSubscriptions(context: WorkerContext, channel: OpenChannel,
 async function discover(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   let cursor: string | null = null;
   do {
-    const page: Awaited<ReturnType<typeof channel.connection.discoverListings>> = await channel.connection.discoverListings(cursor, signal);
+    const page: Awaited<ReturnType<typeof channel.connection.discoverListings>> =
+      await channel.connection.discoverListings(cursor, signal);
     await context.db.transaction((tx) => saveDiscovered(tx, channel.id, page.listings));
     cursor = page.cursor;
   } while (cursor !== null && !signal.aborted);
 }
 
-async function scanChannel(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<ReconcileReport> {
+async function scanChannel(
+  context: WorkerContext,
+  channel: OpenChannel,
+  signal: AbortSignal,
+): Promise<ReconcileReport> {
   const report: ReconcileReport = { scanned: 0, unmapped: 0, causes: new Map() };
   let cursor: string | null = null;
   do {
@@ -70,7 +77,10 @@ async function comparePage(
 ): Promise<void> {
   const known = await listingsByRef(context.db, channel.id, observations);
   const byRef = new Map(known.map((listing) => [`${listing.key.listingRef} ${listing.key.locationRef}`, listing]));
-  const moving = await listingsInFlight(context.db, known.map((listing) => listing.listingId));
+  const moving = await listingsInFlight(
+    context.db,
+    known.map((listing) => listing.listingId),
+  );
   const toRead: number[] = [];
   const seen = observations.flatMap((observation) => {
     const listing = byRef.get(`${observation.listingRef} ${observation.locationRef}`);
@@ -79,7 +89,9 @@ async function comparePage(
       report.unmapped += 1;
       return [];
     }
-    const cause = moving.has(listing.listingId) ? null : classifyDrift(listing.target, listing.sync, protectionOf(channel), observation);
+    const cause = moving.has(listing.listingId)
+      ? null
+      : classifyDrift(listing.target, listing.sync, protectionOf(channel), observation);
     if (cause !== null) {
       report.causes.set(cause, (report.causes.get(cause) ?? 0) + 1);
       toRead.push(listing.listingId);
@@ -100,7 +112,12 @@ async function judge(context: WorkerContext, channel: OpenChannel, report: Recon
   for (const cause of DRIFT_CAUSES) context.tally.drifted(channel.id, cause, report.causes.get(cause) ?? 0);
   const drifting = [...report.causes].filter(([cause]) => cause !== 'lateOrder');
   const count = drifting.reduce((sum, [, listings]) => sum + listings, 0);
-  if (count === 0) return closeAlert(context.db, fingerprint, `a scan of ${report.scanned} listings found every mapped one as it should be`);
+  if (count === 0)
+    return closeAlert(
+      context.db,
+      fingerprint,
+      `a scan of ${report.scanned} listings found every mapped one as it should be`,
+    );
   const health = await channelHealth(context.db, channel.id);
   if (health?.mode === 'shadow') return;
   const isMending = health?.mode === 'live' && !context.readOnly;

@@ -11,14 +11,14 @@ import { type Bell, type Queues, TOPICS } from './queues.ts';
 
 const EVERY_MS = 1000;
 
-export type Relay = { wake(): void; stop(): Promise<void> };
+export type Relay = { readonly wake: () => void; readonly stop: () => Promise<void> };
 
 const isTopic = (topic: string): topic is Bell['topic'] => TOPICS.some((known) => known === topic);
 
 export function startRelay(db: Database, queues: Pick<Queues, 'ring'>, log: Log): Relay {
   let running: Promise<void> | null = null;
   let isWanted = false;
-  let isStopped = false;
+  const stopping = new AbortController();
   const turn = () =>
     db.transaction(async (tx) => {
       const bells = await takeBells(tx);
@@ -30,22 +30,25 @@ export function startRelay(db: Database, queues: Pick<Queues, 'ring'>, log: Log)
       do {
         isWanted = false;
         await turn();
-      } while (isWanted && !isStopped);
+      } while (isWanted && !stopping.signal.aborted);
     } catch (error) {
-      log.warn({ error: error instanceof Error ? error.message : String(error) }, 'bells wait in the outbox: the queue or the database does not answer');
+      log.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'bells wait in the outbox: the queue or the database does not answer',
+      );
     } finally {
       running = null;
     }
   };
   const wake = () => {
     isWanted = true;
-    if (running === null && !isStopped) running = run();
+    if (running === null && !stopping.signal.aborted) running = run();
   };
   const timer = setInterval(wake, EVERY_MS);
   return {
     wake,
     async stop() {
-      isStopped = true;
+      stopping.abort();
       clearInterval(timer);
       await running;
     },

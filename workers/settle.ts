@@ -14,7 +14,16 @@ import type { PushOutcome } from '#connectors/connector.ts';
 import { Credential, Rejected, Throttled, Transient } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { raiseAlert } from '#db/alerts.ts';
-import { type Attempt, type AttemptItem, askLater, finishItems, holdFence, keepTicket, type OpenAttempt, takeTickets } from '#db/attempts.ts';
+import {
+  type Attempt,
+  type AttemptItem,
+  askLater,
+  finishItems,
+  holdFence,
+  keepTicket,
+  type OpenAttempt,
+  takeTickets,
+} from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
 import { noteError, noteOk, noteThrottled } from '#db/health.ts';
@@ -56,7 +65,9 @@ async function send(
   try {
     const outcomes = await channel.connection.send({ wire: attempt.wire }, attempt.items.length, signal);
     await noteOk(context.db, channel.id);
-    return attempt.items.map((_, index) => outcomes[index] ?? { kind: 'unknown', why: 'the connector gave no outcome' });
+    return attempt.items.map(
+      (_, index) => outcomes[index] ?? { kind: 'unknown', why: 'the connector gave no outcome' },
+    );
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'push did not go through');
@@ -95,13 +106,26 @@ type Settling = { readonly id: number; readonly fence: number; readonly items: r
 
 type Sorted = { acknowledged: Acknowledged[]; delays: Delay[]; ticket: { ticket: string } | null };
 
-function sort(context: WorkerContext, channel: OpenChannel, items: readonly AttemptItem[], outcomes: readonly Settled[]): Sorted {
+function sort(
+  context: WorkerContext,
+  channel: OpenChannel,
+  items: readonly AttemptItem[],
+  outcomes: readonly Settled[],
+): Sorted {
   const now = context.now();
   const { writeProtection, observable, settleMs } = channel.capabilities;
   const isProven = writeProtection.includes('compareAndSet') || observable !== 'read';
   const sorted: Sorted = { acknowledged: [], delays: [], ticket: null };
   const delay = (item: AttemptItem, rest: Partial<Delay>) =>
-    sorted.delays.push({ listingId: item.listingId, readDueAt: null, blockedUntil: null, reason: null, fix: null, backOffS: null, ...rest });
+    sorted.delays.push({
+      listingId: item.listingId,
+      readDueAt: null,
+      blockedUntil: null,
+      reason: null,
+      fix: null,
+      backOffS: null,
+      ...rest,
+    });
   items.forEach((item, index) => {
     const outcome = outcomes[index] ?? { kind: 'unknown', why: 'no outcome' };
     switch (outcome.kind) {
@@ -110,10 +134,19 @@ function sort(context: WorkerContext, channel: OpenChannel, items: readonly Atte
         sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs });
         break;
       case 'stale':
-        delay(item, { readDueAt: now, backOffS: STALE_BACK_OFF_S, reason: 'the platform shows another number than we compared with' });
+        delay(item, {
+          readDueAt: now,
+          backOffS: STALE_BACK_OFF_S,
+          reason: 'the platform shows another number than we compared with',
+        });
         break;
       case 'unknown':
-        delay(item, { readDueAt: now + settleMs, blockedUntil: now + settleMs, reason: outcome.why, fix: 'nothing: allot reads the platform' });
+        delay(item, {
+          readDueAt: now + settleMs,
+          blockedUntil: now + settleMs,
+          reason: outcome.why,
+          fix: 'nothing: allot reads the platform',
+        });
         break;
       case 'rejected':
         delay(item, { blockedUntil: now + REJECTED_WAIT_MS, reason: outcome.reason, fix: outcome.fix });
@@ -137,7 +170,14 @@ function sort(context: WorkerContext, channel: OpenChannel, items: readonly Atte
 const unknownItems = (items: readonly AttemptItem[], outcomes: readonly Settled[]) =>
   items.flatMap((item, index) =>
     outcomes[index]?.kind === 'unknown'
-      ? [{ listingId: item.listingId, ackedQuantity: item.quantity, ackedWire: item.wireQuantity, soldBaseline: item.soldBaseline }]
+      ? [
+          {
+            listingId: item.listingId,
+            ackedQuantity: item.quantity,
+            ackedWire: item.wireQuantity,
+            soldBaseline: item.soldBaseline,
+          },
+        ]
       : [],
   );
 
@@ -148,7 +188,12 @@ const detailOf = (outcome: Settled): string | null => {
 };
 
 /** Writes the outcomes under the attempt's fence; a lost fence means that somebody else reads the platform for these items. */
-async function settle(context: WorkerContext, channel: OpenChannel, attempt: Settling, outcomes: readonly Settled[]): Promise<void> {
+async function settle(
+  context: WorkerContext,
+  channel: OpenChannel,
+  attempt: Settling,
+  outcomes: readonly Settled[],
+): Promise<void> {
   const sorted = sort(context, channel, attempt.items, outcomes);
   const finished = attempt.items.flatMap((item, index) => {
     const outcome = outcomes[index];
@@ -161,7 +206,8 @@ async function settle(context: WorkerContext, channel: OpenChannel, attempt: Set
     await delayListings(tx, sorted.delays);
     await noteUnknown(tx, unknownItems(attempt.items, outcomes));
     await finishItems(tx, attempt.id, finished);
-    if (sorted.ticket !== null) await keepTicket(tx, attempt.id, sorted.ticket.ticket, context.now() + COLLECT_AFTER_MS);
+    if (sorted.ticket !== null)
+      await keepTicket(tx, attempt.id, sorted.ticket.ticket, context.now() + COLLECT_AFTER_MS);
     await alertRejected(tx, channel, attempt.items, outcomes);
   });
   if (sorted.ticket !== null) context.ringLater({ topic: 'collect', key: channel.id }, COLLECT_AFTER_MS);
@@ -170,7 +216,9 @@ async function settle(context: WorkerContext, channel: OpenChannel, attempt: Set
 
 function ringForDelays(context: WorkerContext, channel: OpenChannel, delays: readonly Delay[]): void {
   const waits = delays.map((delay) =>
-    delay.backOffS === null ? Math.max(delay.blockedUntil ?? 0, delay.readDueAt ?? 0) - context.now() : delay.backOffS * 1000,
+    delay.backOffS === null
+      ? Math.max(delay.blockedUntil ?? 0, delay.readDueAt ?? 0) - context.now()
+      : delay.backOffS * 1000,
   );
   if (waits.length > 0) context.ringLater({ topic: 'push', key: channel.id }, Math.max(1, Math.min(...waits)));
 }
@@ -203,8 +251,18 @@ async function alertRejected(
   }
 }
 
-export const settleUnknown = (context: WorkerContext, channel: OpenChannel, attempt: Settling, why: string): Promise<void> =>
-  settle(context, channel, attempt, attempt.items.map(() => ({ kind: 'unknown', why })));
+export const settleUnknown = (
+  context: WorkerContext,
+  channel: OpenChannel,
+  attempt: Settling,
+  why: string,
+): Promise<void> =>
+  settle(
+    context,
+    channel,
+    attempt,
+    attempt.items.map(() => ({ kind: 'unknown', why })),
+  );
 
 const TICKET_LOST_MS = 15 * 60_000;
 
@@ -216,7 +274,12 @@ export async function collectChannel(context: WorkerContext, channelId: string, 
   for (const attempt of tickets) await collectOne(context, channel, attempt, signal);
 }
 
-async function collectOne(context: WorkerContext, channel: OpenChannel, attempt: OpenAttempt, signal: AbortSignal): Promise<void> {
+async function collectOne(
+  context: WorkerContext,
+  channel: OpenChannel,
+  attempt: OpenAttempt,
+  signal: AbortSignal,
+): Promise<void> {
   const again = async (delayMs: number): Promise<void> => {
     const at: Instant = context.now() + delayMs;
     await askLater(context.db, attempt.id, at);
@@ -228,12 +291,18 @@ async function collectOne(context: WorkerContext, channel: OpenChannel, attempt:
   try {
     const result = await channel.connection.collect(attempt.ticket ?? '', attempt.itemCount, signal);
     // A ticket is asked for ever less often, the longer it takes.
-    if (!result.done) return await again(Math.min(COLLECT_WAIT_MS_MAX, Math.max(COLLECT_AFTER_MS, (context.now() - attempt.createdAt) / 2)));
-    const outcomes = attempt.items.map((item): Settled => result.outcomes[item.wireIndex] ?? { kind: 'unknown', why: 'the result does not name it' });
+    if (!result.done)
+      return await again(
+        Math.min(COLLECT_WAIT_MS_MAX, Math.max(COLLECT_AFTER_MS, (context.now() - attempt.createdAt) / 2)),
+      );
+    const outcomes = attempt.items.map(
+      (item): Settled => result.outcomes[item.wireIndex] ?? { kind: 'unknown', why: 'the result does not name it' },
+    );
     await settle(context, channel, attempt, outcomes);
     context.ringLater({ topic: 'push', key: channel.id }, 0);
   } catch (error) {
-    if (error instanceof Rejected) return settleUnknown(context, channel, attempt, `its ticket is lost: ${error.message}`);
+    if (error instanceof Rejected)
+      return settleUnknown(context, channel, attempt, `its ticket is lost: ${error.message}`);
     const why = error instanceof Error ? error.message : String(error);
     context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'ticket could not be asked for');
     await again(error instanceof Throttled ? Math.max(1, error.retryAt - context.now()) : 20 * COLLECT_AFTER_MS);

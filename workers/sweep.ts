@@ -5,20 +5,27 @@
  * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
  */
 import { beat } from '#db/health.ts';
+import { RAW_KEPT_DAYS } from '#db/inbox.ts';
+import { retryMended } from '#db/parked.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { expireHolds, findUnfinished, type Intervals, purgeOld, reviewDue } from '#db/unfinished.ts';
-import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import type { WorkerContext } from './context.ts';
 import type { Bell, Queues } from './queues.ts';
 
 const REVIEWS_MAX = 2000;
+const RETRIES_MAX = 500;
 const DAY_MS = 86_400_000;
 const HOUSEKEEPING_MS = 3_600_000;
 
 /** One look at everything. */
-export async function sweepOnce(context: WorkerContext, queues: Pick<Queues, 'ring'>, intervals: Intervals): Promise<void> {
+export async function sweepOnce(
+  context: WorkerContext,
+  queues: Pick<Queues, 'ring'>,
+  intervals: Intervals,
+): Promise<void> {
   await expireHolds(context.db, context.now());
   await reviewDue(context.db, context.now(), REVIEWS_MAX);
+  await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
   const bells = found.filter(({ topic, key }) => {
     if (topic === 'intake' || topic === 'allocate') return true;
@@ -30,7 +37,11 @@ export async function sweepOnce(context: WorkerContext, queues: Pick<Queues, 'ri
 
 async function keepHouse(context: WorkerContext): Promise<void> {
   await ensurePartitions(context.db, context.now());
-  await dropExpired(context.db, 'inbox_raw', new Date(context.now() - RAW_KEPT_DAYS * DAY_MS).toISOString().slice(0, 10));
+  await dropExpired(
+    context.db,
+    'inbox_raw',
+    new Date(context.now() - RAW_KEPT_DAYS * DAY_MS).toISOString().slice(0, 10),
+  );
   await purgeOld(context.db);
 }
 
@@ -54,7 +65,10 @@ export function startSweep(
         keptHouseAt = context.now();
       }
     } catch (error) {
-      context.log.warn({ error: error instanceof Error ? error.message : String(error) }, 'the sweep will look again at its next turn');
+      context.log.warn(
+        { error: error instanceof Error ? error.message : String(error) },
+        'the sweep will look again at its next turn',
+      );
     }
     if (!isStopped) timer = setTimeout(start, at.sweepMs);
   };

@@ -16,7 +16,12 @@ import { pauseForCredential } from './settle.ts';
 
 const RETRY_MS_MAX = 2000;
 
-export async function withChannel(context: WorkerContext, channel: OpenChannel, topic: Topic, work: () => Promise<void>): Promise<void> {
+export async function withChannel(
+  context: WorkerContext,
+  channel: OpenChannel,
+  topic: Topic,
+  work: () => Promise<void>,
+): Promise<void> {
   try {
     await work();
   } catch (error) {

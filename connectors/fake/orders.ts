@@ -50,6 +50,9 @@ const pageSchema = z.object({
   clock: instant,
   keptSince: instant.nullable(),
 });
+/** What must be readable of an order for it to be asked for alone. */
+const namedSchema = z.object({ id: idSchema, version: z.int().min(1).optional().catch(undefined) });
+
 const cursorSchema = z.strictObject({ since: instant, after: z.int(), clock: instant.nullable() });
 type Cursor = z.infer<typeof cursorSchema>;
 
@@ -103,6 +106,22 @@ function readCursor(cursor: string | null): Cursor {
 
 export type PollOptions = { readonly overlapMs: number; readonly signal: AbortSignal };
 
+/** One order that makes no sense must not hold up the rest of its page. */
+function readEach(documents: readonly unknown[]): Pick<OrderPage, 'orders' | 'unread'> {
+  const orders: OrderState[] = [];
+  const unread: OrderPage['unread'][number][] = [];
+  for (const document of documents) {
+    try {
+      orders.push(readOrder(document, 'order list'));
+    } catch (error) {
+      const named = namedSchema.safeParse(document).data;
+      if (!(error instanceof Rejected) || named === undefined) throw error;
+      unread.push({ orderRef: named.id, version: named.version ?? 0 });
+    }
+  }
+  return { orders, unread };
+}
+
 export async function fetchOrdersSince(
   client: PartnerClient,
   cursor: string | null,
@@ -116,7 +135,7 @@ export async function fetchOrdersSince(
   const next: Cursor =
     page.next === null ? { since: clock, after: 0, clock: null } : { since: at.since, after: page.next, clock };
   return {
-    orders: page.orders.map((order) => readOrder(order, 'order list')),
+    ...readEach(page.orders),
     cursor: JSON.stringify(next),
     complete: page.next === null,
     reachesBackTo: page.keptSince,

@@ -192,30 +192,31 @@ export async function hydrateOrder(client: ShopifyClient, orderRef: string, sign
   return wholeOrder(client, order, signal);
 }
 
+type Unread = OrderPage['unread'][number];
+
 type Page = {
   readonly states: readonly OrderState[];
+  readonly unread: readonly Unread[];
   readonly newest: Instant;
   readonly pageInfo: z.infer<typeof pageInfoSchema>;
 };
 
-/** An order that cannot be is told to the log and left out: it must not hold up the orders behind it. */
+/** An order that cannot be must not hold up the orders behind it: it is told as unread. */
 async function readPage(line: OrderSource, query: string, after: string | null, signal: AbortSignal): Promise<Page> {
   const variables = { query, first: ORDERS_PER_PAGE, after };
   const { orders } = await line.client.read({ document: ORDERS, variables, answer: ordersAnswer }, signal);
   const states: OrderState[] = [];
+  const unread: Unread[] = [];
   for (const head of orders.nodes) {
     try {
       states.push(await wholeOrder(line.client, head, signal));
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;
-      line.log.warn(
-        { order: head.id, field: error.field ?? '', value: error.value ?? '' },
-        `left out of the poll: ${error.message}`,
-      );
+      unread.push({ orderRef: head.id, version: head.updatedAt });
     }
   }
   const newest = orders.nodes.reduce((latest, head) => Math.max(latest, head.updatedAt), 0);
-  return { states, newest, pageInfo: orders.pageInfo };
+  return { states, unread, newest, pageInfo: orders.pageInfo };
 }
 
 /** Where the poll stands: it walks the orders changed since `since`, page by page; `newest` is the latest change it has met. */
@@ -254,7 +255,7 @@ export async function pollOrders(
   const start = rules.now - rules.historyDays * DAY_MS;
   const at = cursor === null ? { since: start, after: null, newest: start, walked: 0 } : openCursor(cursor);
   const query = `updated_at:>='${new Date(at.since).toISOString()}'`;
-  const { states, pageInfo, ...page } = await readPage(line, query, at.after, signal);
+  const { states, unread, pageInfo, ...page } = await readPage(line, query, at.after, signal);
   const newest = Math.max(at.newest, page.newest);
   const walked = at.walked + ORDERS_PER_PAGE;
   const reachesBackTo = rules.now - LISTED_DAYS * DAY_MS;
@@ -267,9 +268,10 @@ export async function pollOrders(
     newest,
     walked: 0,
   };
-  if (!pageInfo.hasNextPage) return { orders: states, cursor: JSON.stringify(rest), complete: true, reachesBackTo };
+  if (!pageInfo.hasNextPage)
+    return { orders: states, unread, cursor: JSON.stringify(rest), complete: true, reachesBackTo };
   const next = walked >= ORDERS_PER_WALK && newest > at.since ? walkAnew : pageOn;
-  return { orders: states, cursor: JSON.stringify(next), complete: false, reachesBackTo };
+  return { orders: states, unread, cursor: JSON.stringify(next), complete: false, reachesBackTo };
 }
 
 const isOpen = (order: OrderState): boolean => order.lines.some((line) => line.ordered > line.cancelled + line.shipped);

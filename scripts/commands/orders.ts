@@ -100,6 +100,7 @@ async function place(
       placedAt: now,
       modifiedAt: now,
       fulfilledBy: 'seller',
+      origin: 'operator',
       locationRef: null,
       obligations: [],
       lines,

@@ -61,27 +61,20 @@ export type Restock = {
   night(day: number, free: ReadonlyMap<string, number>): { readonly sku: string; readonly units: number }[];
 };
 
+/** The lead time is shorter than the review period: when it is reviewed, nothing is on its way. */
 export function createRestock(levels: Levels): Restock {
-  const onOrder = new Map<string, number>();
   let due: { readonly day: number; readonly sku: string; readonly units: number }[] = [];
   let reviewAt: number | null = null;
   return {
     night(day, free) {
       const arrived = due.filter((delivery) => delivery.day <= day);
       due = due.filter((delivery) => delivery.day > day);
-      const coming = new Map<string, number>();
-      for (const { sku, units } of arrived) {
-        onOrder.set(sku, (onOrder.get(sku) ?? 0) - units);
-        coming.set(sku, (coming.get(sku) ?? 0) + units);
-      }
       reviewAt ??= day + REVIEW_DAYS;
       if (day < reviewAt) return arrived;
       reviewAt = day + REVIEW_DAYS;
       for (const [sku, level] of levels) {
-        const units = level - ((free.get(sku) ?? 0) + (coming.get(sku) ?? 0) + (onOrder.get(sku) ?? 0));
-        if (units <= 0) continue;
-        due.push({ day: day + LEAD_DAYS, sku, units });
-        onOrder.set(sku, (onOrder.get(sku) ?? 0) + units);
+        const units = level - (free.get(sku) ?? 0);
+        if (units > 0) due.push({ day: day + LEAD_DAYS, sku, units });
       }
       return arrived;
     },

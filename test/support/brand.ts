@@ -1,8 +1,8 @@
 /** A small brand in a test database: one location, three programs, channels, items with a listing on each channel. */
 import { sql } from 'drizzle-orm';
 import type { CommandBody } from '#core/command.ts';
-import type { OrderState } from '#core/order-state.ts';
 import type { Policy } from '#core/model.ts';
+import type { OrderState } from '#core/order-state.ts';
 import type { Database } from '#db/client.ts';
 import { addCommands } from '#db/commands.ts';
 
@@ -15,13 +15,35 @@ export const BRAND_POLICY: Omit<Policy, 'version'> = {
   ],
   pools: [],
   channels: [
-    { channel: 'fake:a', program: 'dtc', sku: '*', sharePercent: 100, safetyStock: 0, buffer: 0, hideAtOrBelow: null, cap: null },
-    { channel: 'fake:b', program: 'wholesale', sku: '*', sharePercent: 100, safetyStock: 0, buffer: 0, hideAtOrBelow: null, cap: null },
+    {
+      channel: 'fake:a',
+      program: 'dtc',
+      sku: '*',
+      sharePercent: 100,
+      safetyStock: 0,
+      buffer: 0,
+      hideAtOrBelow: null,
+      cap: null,
+    },
+    {
+      channel: 'fake:b',
+      program: 'wholesale',
+      sku: '*',
+      sharePercent: 100,
+      safetyStock: 0,
+      buffer: 0,
+      hideAtOrBelow: null,
+      cap: null,
+    },
   ],
   inFlightMs: 60_000,
 };
 
-export type Brand = { readonly skus: readonly string[]; readonly policy?: Omit<Policy, 'version'>; readonly mode?: 'shadow' | 'live' | 'paused' };
+export type Brand = {
+  readonly skus: readonly string[];
+  readonly policy?: Omit<Policy, 'version'>;
+  readonly mode?: 'shadow' | 'live' | 'paused';
+};
 
 /** Listing references are `ref-SKU`, mapped on every channel of the policy. */
 export async function seedBrand(db: Database, { skus, policy = BRAND_POLICY, mode = 'live' }: Brand): Promise<void> {
@@ -30,7 +52,9 @@ export async function seedBrand(db: Database, { skus, policy = BRAND_POLICY, mod
   await db.rows(sql`
     insert into channel (id, connector, program, mode) select id, 'fake', program, ${mode}
     from json_to_recordset(${JSON.stringify(channels)}::json) as r(id text, program text)`);
-  await db.rows(sql`insert into policy (version, body, author, reason) values (1, ${JSON.stringify(policy)}::jsonb, 'test', 'test')`);
+  await db.rows(
+    sql`insert into policy (version, body, author, reason) values (1, ${JSON.stringify(policy)}::jsonb, 'test', 'test')`,
+  );
   await db.rows(sql`insert into policy_current (version) values (1)`);
   await db.rows(sql`insert into item (sku) select value from json_array_elements_text(${JSON.stringify(skus)}::json)`);
   await db.rows(sql`
@@ -40,11 +64,17 @@ export async function seedBrand(db: Database, { skus, policy = BRAND_POLICY, mod
 
 export const command = (db: Database, body: CommandBody, occurredAt = NOW): Promise<number[]> =>
   db.transaction((tx) =>
-    addCommands(tx, [{ body, actor: 'test', occurredAt, channelId: body.kind === 'order-state' ? body.channel : null, inboxId: null }]),
+    addCommands(tx, [
+      { body, actor: 'test', occurredAt, channelId: body.kind === 'order-state' ? body.channel : null, inboxId: null },
+    ]),
   );
 
 /** One order of one line per entry of `units`. */
-export function orderOf(orderRef: string, units: Readonly<Record<string, number>>, over: Partial<OrderState> = {}): OrderState {
+export function orderOf(
+  orderRef: string,
+  units: Readonly<Record<string, number>>,
+  over: Partial<OrderState> = {},
+): OrderState {
   return {
     orderRef,
     displayRef: `#${orderRef}`,

@@ -59,7 +59,11 @@ async function openPartner(partner: Partner, skus: readonly string[]) {
 }
 
 /** Points the seeded listings at what the sandbox calls them. */
-async function mapListings(store: TestDatabase, channel: string, seeded: Awaited<ReturnType<SandboxControl['seed']>>): Promise<void> {
+async function mapListings(
+  store: TestDatabase,
+  channel: string,
+  seeded: Awaited<ReturnType<SandboxControl['seed']>>,
+): Promise<void> {
   const location = seeded.locations[0]?.locationRef ?? '';
   await store.db.rows(sql`
     update listing l set listing_ref = r."listingRef", location_ref = ${location}
@@ -67,11 +71,43 @@ async function mapListings(store: TestDatabase, channel: string, seeded: Awaited
     where l.channel_id = ${channel} and l.sku = r.sku`);
 }
 
+async function runRound(context: WorkerContext, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await pollChannel(context, id, never);
+  await takeInbox(context, never);
+  await decidePending(context.db, { now: context.now });
+  for (const id of ids) await pushChannel(context, id, never);
+  await context.db.rows(sql`update push_attempt set collect_at = clock_timestamp() where state = 'ticket'`);
+  for (const id of ids) await collectChannel(context, id, never);
+}
+
+async function isBusy(context: WorkerContext): Promise<boolean> {
+  const [row] = await context.db.rows<{ busy: boolean }>(sql`
+    select exists (select 1 from command where state = 'pending') or exists (select 1 from inbox_key where state = 'pending')
+      or exists (select 1 from push_attempt where state <> 'done')
+      or exists (select 1 from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
+        left join listing_sync s on s.listing_id = t.listing_id
+        where c.mode = 'live' and (t.version > t.acked_version or s.read_due_at is not null)) as busy`);
+  return (row?.busy ?? false) && !context.readOnly;
+}
+
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const store = await createTestDatabase();
   const ids = Object.keys(options.partners);
-  const rules = ids.map((channel) => ({ channel, program: 'dtc', sku: '*', sharePercent: 100, safetyStock: 0, buffer: 0, hideAtOrBelow: null, cap: null }));
-  await seedBrand(store.db, { skus: options.skus, policy: { ...BRAND_POLICY, channels: rules }, mode: options.mode ?? 'live' });
+  const rules = ids.map((channel) => ({
+    channel,
+    program: 'dtc',
+    sku: '*',
+    sharePercent: 100,
+    safetyStock: 0,
+    buffer: 0,
+    hideAtOrBelow: null,
+    cap: null,
+  }));
+  await seedBrand(store.db, {
+    skus: options.skus,
+    policy: { ...BRAND_POLICY, channels: rules },
+    mode: options.mode ?? 'live',
+  });
   const open = new Map<string, Awaited<ReturnType<typeof openPartner>>>();
   for (const [id, partner] of Object.entries(options.partners)) {
     const one = await openPartner(partner, options.skus);
@@ -84,7 +120,12 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   const context: WorkerContext = {
     db: store.db,
     channels: openChannels(
-      [...open].map(([id, { settings }]) => ({ id, connector, settings: connector.settings.parse(settings), secret: (name) => secrets[name] ?? '' })),
+      [...open].map(([id, { settings }]) => ({
+        id,
+        connector,
+        settings: connector.settings.parse(settings),
+        secret: (name) => secrets[name] ?? '',
+      })),
       { now: () => clock.now, log: silent },
     ),
     sealingKeys: [sealingKey(randomBytes(32).toString('base64'))],
@@ -99,23 +140,6 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     decideSoon: () => undefined,
     ringLater: (bell) => void rung.push(bell),
   };
-  const round = async () => {
-    for (const id of ids) await pollChannel(context, id, never);
-    await takeInbox(context, never);
-    await decidePending(store.db, { now: context.now });
-    for (const id of ids) await pushChannel(context, id, never);
-    await store.db.rows(sql`update push_attempt set collect_at = clock_timestamp() where state = 'ticket'`);
-    for (const id of ids) await collectChannel(context, id, never);
-  };
-  const isBusy = async () => {
-    const [row] = await store.db.rows<{ busy: boolean }>(sql`
-      select exists (select 1 from command where state = 'pending') or exists (select 1 from inbox_key where state = 'pending')
-        or exists (select 1 from push_attempt where state <> 'done')
-        or exists (select 1 from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
-          left join listing_sync s on s.listing_id = t.listing_id
-          where c.mode = 'live' and (t.version > t.acked_version or s.read_due_at is not null)) as busy`);
-    return (row?.busy ?? false) && !context.readOnly;
-  };
   return {
     store,
     context,
@@ -129,8 +153,8 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     },
     async quiet() {
       for (let n = 0; n < ROUNDS_MAX; n += 1) {
-        await round();
-        if (!(await isBusy())) return;
+        await runRound(context, ids);
+        if (!(await isBusy(context))) return;
         clock.now += 5000;
       }
       throw new Error(`the pipeline is not quiet after ${ROUNDS_MAX} rounds`);

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Database } from '#db/client.ts';
+import type { Database } from '#db/client.ts';
 import { outcomesOf } from '#db/commands.ts';
 import { retryWaiting } from '#db/parked.ts';
 import { command, NOW, orderOf, seedBrand } from '#test/support/brand.ts';
@@ -32,7 +32,11 @@ describe('decidePending', () => {
     await decidePending(db, { now });
     expect(await targets(db, 'A')).toEqual({ 'fake:a': 6, 'fake:b': 6 });
     const cancelled = orderOf('1', { A: 4 }, { version: 2 });
-    await command(db, { kind: 'order-state', channel: 'fake:a', order: { ...cancelled, lines: cancelled.lines.map((l) => ({ ...l, cancelled: 4 })) } });
+    await command(db, {
+      kind: 'order-state',
+      channel: 'fake:a',
+      order: { ...cancelled, lines: cancelled.lines.map((l) => ({ ...l, cancelled: 4 })) },
+    });
     await decidePending(db, { now });
     expect(await targets(db, 'A')).toEqual({ 'fake:a': 10, 'fake:b': 10 });
     const [sums] = await db.rows<{ stock: number; balance: number; promised: number; allocated: number }>(sql`
@@ -74,7 +78,11 @@ describe('decidePending', () => {
     const { db, url } = store;
     await command(db, { kind: 'receive', sku: 'D', location: 'main', quantity: 100, disposition: 'sellable' });
     for (let n = 0; n < 400; n += 1) {
-      await command(db, { kind: 'order-state', channel: n % 2 === 0 ? 'fake:a' : 'fake:b', order: orderOf(`d${n}`, { D: 1 }) });
+      await command(db, {
+        kind: 'order-state',
+        channel: n % 2 === 0 ? 'fake:a' : 'fake:b',
+        order: orderOf(`d${n}`, { D: 1 }),
+      });
     }
     const { openDatabase } = await import('#db/client.ts');
     const other = openDatabase(url);
@@ -98,11 +106,29 @@ describe('decidePending', () => {
 
   test('a command that the database refuses is parked alone; those beside it are decided', async () => {
     const { db } = store;
-    const good = await command(db, { kind: 'receive', sku: 'E', location: 'main', quantity: 1, disposition: 'sellable' });
+    const good = await command(db, {
+      kind: 'receive',
+      sku: 'E',
+      location: 'main',
+      quantity: 1,
+      disposition: 'sellable',
+    });
     // Beyond the column's range: core takes any whole number to a thousand million, three of them overflow the balance.
-    const big = { kind: 'receive', sku: 'E', location: 'main', quantity: 1_000_000_000, disposition: 'sellable' } as const;
+    const big = {
+      kind: 'receive',
+      sku: 'E',
+      location: 'main',
+      quantity: 1_000_000_000,
+      disposition: 'sellable',
+    } as const;
     const ids = [...good, ...(await command(db, big)), ...(await command(db, big)), ...(await command(db, big))];
-    const last = await command(db, { kind: 'receive', sku: 'B', location: 'main', quantity: 1, disposition: 'sellable' });
+    const last = await command(db, {
+      kind: 'receive',
+      sku: 'B',
+      location: 'main',
+      quantity: 1,
+      disposition: 'sellable',
+    });
     await decidePending(db, { now });
     const states = (await outcomesOf(db, [...ids, ...last])).map((outcome) => outcome.state);
     expect(states).toEqual(['applied', 'applied', 'applied', 'parked', 'applied']);

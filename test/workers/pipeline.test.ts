@@ -31,11 +31,14 @@ const KINDS: readonly (readonly [string, Partner])[] = [
   ['sellable without protection', { basis: 'sellable', compareAndSet: false }],
   ['sellable without protection, by ticket', { basis: 'sellable', compareAndSet: false, ticket: true }],
   ['on hand less own open orders', { basis: 'onHandLessOwnOpen', compareAndSet: false }],
-  ['on hand less own open orders, all or nothing', { basis: 'onHandLessOwnOpen', compareAndSet: true, batch: 'allOrNothing' }],
+  [
+    'on hand less own open orders, all or nothing',
+    { basis: 'onHandLessOwnOpen', compareAndSet: true, batch: 'allOrNothing' },
+  ],
 ];
 
 describe.each(KINDS)('a platform of basis %s', (_name, partner) => {
-  test('follows receipts, its own sales, the other channel\'s sales, cancels and shipments', async () => {
+  test("follows receipts, its own sales, the other channel's sales, cancels and shipments", async () => {
     const p = await open({ partners: { 'fake:a': partner, 'fake:b': {} }, skus: ['A', 'B'] });
     await receive(p, 'A', 10);
     await p.quiet();
@@ -105,7 +108,14 @@ describe('a lowering whose answer was lost, though it applied', () => {
     await receive(p, 'A', 10);
     await p.quiet();
     await p.control('fake:a').setFaults({ seed: 1, timeoutAfterApply: 1 });
-    await command(p.store.db, { kind: 'adjust', sku: 'A', location: 'main', disposition: 'sellable', delta: -6, reason: 'damaged' });
+    await command(p.store.db, {
+      kind: 'adjust',
+      sku: 'A',
+      location: 'main',
+      disposition: 'sellable',
+      delta: -6,
+      reason: 'damaged',
+    });
     await decidePending(p.store.db, { now: p.context.now });
     await pushChannel(p.context, 'fake:a', new AbortController().signal);
     await p.control('fake:a').setFaults({});
@@ -123,7 +133,11 @@ describe('no write leaves', () => {
     ['when allot is read-only, though the channel is live', { mode: 'live', readOnly: true }],
   ];
   test.each(cases)('%s', async (_name, at) => {
-    const p = await open({ partners: { 'fake:a': {}, 'fake:b': { basis: 'onHandLessOwnOpen', ticket: true } }, skus: ['A'], ...at });
+    const p = await open({
+      partners: { 'fake:a': {}, 'fake:b': { basis: 'onHandLessOwnOpen', ticket: true } },
+      skus: ['A'],
+      ...at,
+    });
     await receive(p, 'A', 10);
     await p.quiet();
     for (const channel of ['fake:a', 'fake:b']) {
