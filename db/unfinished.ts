@@ -17,10 +17,12 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     select 'intake' as topic, '' as key where exists (
       select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
-    union all select distinct 'push', c.id from channel c join listing l on l.channel_id = c.id join target t on t.listing_id = l.id
+    union all select distinct 'push', c.id from (
+        select listing_id from target where version > acked_version
+        union all select listing_id from listing_sync where read_due_at <= ${at}) due
+      join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       left join listing_sync s on s.listing_id = l.id
-      where c.mode = 'live' and c.configured and l.sku is not null and (t.version > t.acked_version or s.read_due_at <= ${at})
-        and coalesce(s.blocked_until <= ${at}, true)
+      where c.mode = 'live' and c.configured and l.sku is not null and coalesce(s.blocked_until <= ${at}, true)
     union select distinct 'push', channel_id from push_attempt where state = 'open' and lease_until < clock_timestamp()
     union all select distinct 'collect', channel_id from push_attempt where state = 'ticket' and collect_at <= clock_timestamp()
     union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'

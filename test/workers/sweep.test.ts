@@ -1,0 +1,126 @@
+import { sql } from 'drizzle-orm';
+import { afterEach, expect, test } from 'vitest';
+import { command } from '#test/support/brand.ts';
+import { openPipeline, type Pipeline } from '#test/support/pipeline.ts';
+import { decidePending } from '#workers/allocate.ts';
+import { receive } from '#workers/intake.ts';
+import type { Bell } from '#workers/queues.ts';
+import { sweepOnce } from '#workers/sweep.ts';
+
+let pipeline: Pipeline | undefined;
+afterEach(async () => {
+  await pipeline?.close();
+  pipeline = undefined;
+});
+
+async function open(): Promise<Pipeline> {
+  pipeline = await openPipeline({ partners: { 'fake:a': {}, 'fake:b': {} }, skus: ['A'] });
+  return pipeline;
+}
+
+const HOUR_MS = 3_600_000;
+
+/** What a sweep rings for, with every bell lost before: the outbox is emptied, and nothing else tells of the work. */
+async function bellsOf(p: Pipeline, intervals = { pollMs: HOUR_MS, reconcileMs: HOUR_MS }): Promise<string[]> {
+  await p.store.db.rows(sql`delete from outbox`);
+  const rung: Bell[] = [];
+  await sweepOnce(p.context, { ring: async (bells) => void rung.push(...bells) }, intervals);
+  return rung.map(({ topic, key }) => `${topic} ${key}`.trim()).sort((x, y) => (x < y ? -1 : 1));
+}
+
+const quietly = async (p: Pipeline) => {
+  await p.quiet();
+  await p.store.db.rows(
+    sql`insert into channel_health (channel_id, reconciled_at) select id, now() from channel on conflict (channel_id) do update set reconciled_at = now()`,
+  );
+};
+
+test('nothing waits: nothing is rung', async () => {
+  const p = await open();
+  await quietly(p);
+  expect(await bellsOf(p)).toEqual([]);
+});
+
+test('each kind of unfinished work is found from its table alone', async () => {
+  const p = await open();
+  await quietly(p);
+  const { db } = p.store;
+  await receive(p.context, [
+    {
+      channelId: 'fake:a',
+      key: 'k1',
+      topic: 'orders/changed',
+      source: 'webhook',
+      assurance: 'signed',
+      rawBody: Buffer.from('{'),
+    },
+  ]);
+  expect(await bellsOf(p)).toEqual(['intake']);
+  await db.rows(sql`update inbox_key set state = 'dropped' where state = 'pending'`);
+
+  await command(db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+  expect(await bellsOf(p)).toEqual(['allocate']);
+  await decidePending(db, { now: p.context.now });
+  expect(await bellsOf(p)).toEqual(['push fake:a', 'push fake:b']);
+  await quietly(p);
+
+  await db.rows(
+    sql`update listing_sync set read_due_at = to_timestamp(0) where listing_id = (select min(id) from listing)`,
+  );
+  expect(await bellsOf(p)).toEqual(['push fake:a']);
+  await quietly(p);
+
+  for (const [state, bell] of [
+    ['open', 'push fake:b'],
+    ['ticket', 'collect fake:b'],
+  ] as const) {
+    await db.rows(sql`
+      insert into push_attempt (channel_id, lane, owner, lease_until, collect_at, idempotency_key, wire, state)
+      values ('fake:b', 'direct', 'dead', now() - interval '1 s', now() - interval '1 s', ${state}, '', ${state})`);
+    expect(await bellsOf(p)).toEqual([bell]);
+    await db.rows(sql`update push_attempt set state = 'done' where state = ${state}`);
+  }
+
+  await db.rows(sql`update item set next_review_at = to_timestamp(0)`);
+  expect(await bellsOf(p)).toEqual(['allocate']);
+  await decidePending(db, { now: p.context.now });
+
+  p.clock.now += HOUR_MS;
+  expect(await bellsOf(p, { pollMs: 0, reconcileMs: 0 })).toEqual([
+    'poll fake:a',
+    'poll fake:b',
+    'reconcile fake:a',
+    'reconcile fake:b',
+  ]);
+});
+
+test('a hold past its end stops counting, and the units are shown again', async () => {
+  const p = await open();
+  await command(p.store.db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+  await p.store.db.rows(sql`
+    insert into hold (sku, location, quantity, owner, reason, expires_at)
+    values ('A', 'main', 2, 'ann', 'launch', to_timestamp(${p.clock.now + 1000} / 1000.0))`);
+  await quietly(p);
+  expect((await p.control('fake:a').levels())[0]?.sellable).toBe(3);
+  p.clock.now += HOUR_MS;
+  await bellsOf(p);
+  await quietly(p);
+  expect((await p.control('fake:a').levels())[0]?.sellable).toBe(5);
+});
+
+test('input that parked while its listing was being mapped goes on by itself', async () => {
+  const p = await open();
+  const { db } = p.store;
+  await command(db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+  await db.rows(sql`update listing set sku = null where channel_id = 'fake:a'`);
+  await p.control('fake:a').editLevels({ levels: [{ sku: 'A', shown: 5 }] });
+  await p.control('fake:a').placeOrder({ lines: [{ sku: 'A', quantity: 2 }] });
+  await p.quiet();
+  expect(await db.rows(sql`select 1 from parked where state = 'parked' and code = 'unmapped-listing'`)).toHaveLength(1);
+  // Mapped behind the back of everything that would have let it go.
+  await db.rows(sql`update listing set sku = 'A' where channel_id = 'fake:a'`);
+  await bellsOf(p);
+  await p.quiet();
+  expect(await db.rows(sql`select 1 from parked where state = 'parked'`)).toHaveLength(0);
+  expect((await p.control('fake:b').levels())[0]?.sellable).toBe(3);
+});
