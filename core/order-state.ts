@@ -35,7 +35,10 @@ export type OrderState = {
   readonly modifiedAt: Instant;
   /** Orders that the marketplace fulfils from its own stock never touch ours. */
   readonly fulfilledBy: 'seller' | 'marketplace';
-  /** Taken by a person (phone, import), so that the platform knows nothing of it and lowered no number; absent: the platform's own. */
+  /**
+   * Taken by a person (phone, import), so that the platform knows nothing of it and lowered no number; absent: the platform's own,
+   * which it becomes, and stays, with the first state that the platform tells of it.
+   */
   readonly origin?: 'operator';
   readonly locationRef: string | null;
   readonly obligations: readonly Obligation[];
@@ -98,6 +101,7 @@ export function joinOrder(a: OrderState, b: OrderState): OrderState {
   const { version, orderRef, displayRef, fulfilledBy, locationRef, obligations } = newerHead(a, b);
   return {
     lines: [...lines.values()].sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1)),
+    ...(a.origin === 'operator' && b.origin === 'operator' ? { origin: a.origin } : {}),
     version,
     orderRef,
     placedAt: Math.min(a.placedAt, b.placedAt),

@@ -53,7 +53,7 @@ function checkTotals(order: OrderState): void {
         `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${value}`,
         {
           field: `lines[${index}].${total}`,
-          fix: 'correct the order on its platform; allot retries when a newer state arrives, or drop it with allot parked drop',
+          fix: 'correct the order on its platform, then drop this one with allot parked drop: the newer state follows by itself',
         },
       );
     }
@@ -92,6 +92,9 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
 
 /** What every step of an order's command is done with. */
 type Turn = { readonly books: Books; readonly command: Command; readonly order: Order };
+
+/** A line of an order that its platform had not told of until now: none of it is among the own sales yet. */
+const uncounted = (line: OrderLine): OrderLine => ({ ...line, ordered: 0, cancelled: 0, reportedShipped: 0 });
 
 /** Own sales of the line's listing, in listing units, for the number its platform keeps itself. */
 function countOwnSales({ books, command }: Turn, before: OrderLine, after: OrderLine): void {
@@ -218,10 +221,11 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   });
   const isOurs = joined.fulfilledBy === 'seller';
   const turn: Turn = { books, command, order };
+  const wasCounted = stored?.state.origin !== 'operator';
   const lines = pairs.map(({ before, state }) => {
     const totals = withTotals(before, isOurs ? settleLine(joined, state) : notOurs(before, state));
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
-    if (joined.origin !== 'operator') countOwnSales(turn, before, totals);
+    if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : uncounted(before), totals);
     return applyTotals(turn, before, totals);
   });
   keepOrder(books, { ...order, lines, state: joined });

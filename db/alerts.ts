@@ -33,3 +33,14 @@ export async function closeAlert(db: Queries, fingerprint: string, proof: string
   await db.rows(sql`
     update alert set state = 'closed', closed_at = now(), proof = ${proof} where fingerprint = ${fingerprint} and state <> 'closed'`);
 }
+
+/** Closes the channel's alerts of refused pushes where every mapped listing refused so has been acknowledged since. */
+export async function closeMendedRefusals(db: Queries, channelId: string): Promise<void> {
+  await db.rows(sql`
+    update alert a set state = 'closed', closed_at = now(),
+      proof = 'the platform has since taken, or shown, the number of every listing that it refused so'
+    where a.code = 'push-rejected' and a.channel_id = ${channelId} and a.state <> 'closed' and not exists (
+      select 1 from listing l join listing_sync s on s.listing_id = l.id join push_attempt_item i on i.listing_id = l.id
+      where l.channel_id = a.channel_id and l.sku is not null and s.failures > 0 and i.outcome = 'rejected'
+        and i.detail = left(a.cause, 500) and i.finished_at > coalesce(s.acked_at, '-infinity'))`);
+}

@@ -10,6 +10,8 @@ import type { ChannelId, Instant, ListingId, Sku } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { addCommands } from './commands.ts';
+import { list } from './list.ts';
+import { ringBells } from './outbox.ts';
 import { retryWaiting } from './parked.ts';
 import { recordset } from './recordset.ts';
 import { lockResources, RESOURCE } from './state.ts';
@@ -172,7 +174,7 @@ export async function saveDiscovered(
     title: 'text',
     state: 'text',
   } as const;
-  const written = await tx.rows<{ added: boolean }>(sql`
+  const written = await tx.rows<{ id: ListingId; added: boolean }>(sql`
     merge into listing l using (
       select distinct on ("listingRef", "locationRef") * from ${recordset(discovered, columns, 'r')} order by "listingRef", "locationRef") r
     on l.channel_id = ${channel} and l.listing_ref = r."listingRef" and l.location_ref = r."locationRef"
@@ -180,10 +182,24 @@ export async function saveDiscovered(
       update set data = r.data, sku_hint = r.sku, title = r.title, platform_state = r.state
     when not matched then insert (channel_id, listing_ref, location_ref, data, sku_hint, title, platform_state)
       values (${channel}, r."listingRef", r."locationRef", r.data, r.sku, r.title, r.state)
-    returning merge_action() = 'INSERT' as added`);
+    returning l.id, merge_action() = 'INSERT' as added`);
+  await tryAgain(
+    tx,
+    channel,
+    written.flatMap(({ id, added: isNew }) => (isNew ? [] : [id])),
+  );
   const added = written.filter((row) => row.added).length;
   const mapped = options.autoMap === undefined ? 0 : await mapByHint(tx, channel, discovered, options.autoMap);
   return { added, changed: written.length - added, mapped };
+}
+
+/** The platform says something else of these than before: whatever put them off may be over. */
+async function tryAgain(tx: Queries, channel: ChannelId, listings: readonly ListingId[]): Promise<void> {
+  if (listings.length === 0) return;
+  const freed = await tx.execute(sql`
+    update listing_sync set blocked_until = null
+    where listing_id = any(${list(listings)}::bigint[]) and blocked_until is not null`);
+  if (freed > 0) await ringBells(tx, [{ topic: 'push', key: channel }]);
 }
 
 async function mapByHint(tx: Queries, channel: ChannelId, discovered: readonly Discovered[], by: By): Promise<number> {

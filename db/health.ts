@@ -3,11 +3,16 @@ import { sql } from 'drizzle-orm';
 import type { Instant } from '#core/model.ts';
 import type { Queries } from './client.ts';
 
-export type ChannelHealth = { readonly mode: 'shadow' | 'live' | 'paused'; readonly throttledUntil: Instant | null };
+export type ChannelHealth = {
+  readonly mode: 'shadow' | 'live' | 'paused';
+  /** Of pushes alone: reads that spent their part of a budget must not hold up a number. */
+  readonly throttledUntil: Instant | null;
+};
 
 export async function channelHealth(db: Queries, channelId: string): Promise<ChannelHealth | undefined> {
   const [row] = await db.rows<ChannelHealth>(sql`
-    select c.mode, h.throttled_until as "throttledUntil" from channel c left join channel_health h on h.channel_id = c.id
+    select c.mode, case when h.throttled_operation = 'push' then h.throttled_until end as "throttledUntil"
+    from channel c left join channel_health h on h.channel_id = c.id
     where c.id = ${channelId}`);
   return row;
 }

@@ -6,7 +6,8 @@
  * | retried | final; if it fails again a new parked row is made, with one attempt more         |
  * | dropped | final                                                                            |
  *
- * Guarantees: nothing parked is lost or retried by half: retrying an order's command retries the later ones of that order too.
+ * Guarantees: nothing parked is lost or retried by half: retrying an order's command retries the later ones of that order too, and
+ * dropping one lets those go on that were parked behind it.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Outcome } from '#core/state.ts';
@@ -130,12 +131,15 @@ export const retryMended = (tx: Queries, max: number): Promise<number> =>
     'sweep',
   );
 
+/** What stood parked behind a dropped command of its order goes on: nothing earlier is left to wait for. */
 export async function dropParked(tx: Queries, ids: readonly number[], actor: string, reason: string): Promise<number> {
-  const rows = await tx.rows<{ source: string; source_id: number }>(sql`
+  const rows = await tx.rows<{ source: string; source_id: number; order_id: string | null }>(sql`
     update parked set state = 'dropped', closed_at = now(), closed_by = ${actor}, drop_reason = ${reason}
-    where state = 'parked' and id = any(${list(ids)}::bigint[]) returning source, source_id`);
+    where state = 'parked' and id = any(${list(ids)}::bigint[]) returning source, source_id, order_id`);
   const of = (source: string) => rows.filter((row) => row.source === source).map((row) => row.source_id);
   await tx.rows(sql`update command set state = 'dropped' where id = any(${list(of('command'))}::bigint[])`);
   await tx.rows(sql`update inbox_key set state = 'dropped' where inbox_id = any(${list(of('inbox'))}::bigint[])`);
+  const orders = [...new Set(rows.flatMap((row) => row.order_id ?? []))];
+  await letGo(tx, sql`p.code = 'behind-parked' and p.order_id = any(${list(orders)})`, actor);
   return rows.length;
 }

@@ -106,12 +106,17 @@ export async function listingsByRef(
   refs: readonly { listingRef: string; locationRef: string }[],
 ): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
+    with r as (select * from json_to_recordset(${JSON.stringify(refs)}::json) as r("listingRef" text, "locationRef" text)),
+      named as (
+        select l.id from r join listing l
+          on l.channel_id = ${channelId} and l.listing_ref = r."listingRef" and l.location_ref = r."locationRef"
+        union select l.id from r join listing l
+          on jsonb_path_query_array(l.data, '$.*') ? r."listingRef"
+          and l.channel_id = ${channelId} and l.location_ref = r."locationRef")
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, false as needs_read
-    from json_to_recordset(${JSON.stringify(refs)}::json) as r("listingRef" text, "locationRef" text)
-    join listing l on l.channel_id = ${channelId} and l.location_ref = r."locationRef"
-      and (l.listing_ref = r."listingRef" or r."listingRef" in (select value from jsonb_each_text(l.data)))
+    from named join listing l on l.id = named.id
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where l.sku is not null and t.version > 0`);
   return rows.map(candidateOf);
@@ -229,12 +234,12 @@ export async function delayListings(tx: Queries, rows: readonly Delay[]): Promis
       failures = listing_sync.failures + 1`);
 }
 
-/** Makes these due for a look now, without counting a failure: what reconcile and a webhook about a level ask for. */
+/** Makes these due for a look now, without counting a failure: what reconcile and webhooks about a level ask for, each perhaps twice. */
 export async function askForReads(tx: Queries, listingIds: readonly number[], at: Instant): Promise<void> {
   if (listingIds.length === 0) return;
   await tx.rows(sql`
-    insert into listing_sync (listing_id, read_due_at) select id, ${iso(at)}::timestamptz from unnest(${list(listingIds)}::bigint[]) as u(id)
-    order by id
+    insert into listing_sync (listing_id, read_due_at)
+    select distinct id, ${iso(at)}::timestamptz from unnest(${list(listingIds)}::bigint[]) as u(id) order by id
     on conflict (listing_id) do update set read_due_at = least(listing_sync.read_due_at, excluded.read_due_at)`);
 }
 

@@ -58,7 +58,7 @@ export async function expireHolds(db: Queries, now: Instant): Promise<void> {
     update item set next_review_at = to_timestamp(${now} / 1000.0) where sku in (select sku from expired)`);
 }
 
-/** Old rows that nothing needs: acknowledgements and decided reviews. Raw payloads go with their partition (db/partitions.ts). */
+/** Old rows that nothing needs: acknowledgements. Raw payloads go with their partition (db/partitions.ts). */
 export async function purgeOld(db: Queries): Promise<void> {
   await db.rows(sql`delete from push_ack where acked_at < now() - interval '7 days'`);
 }

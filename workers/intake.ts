@@ -32,6 +32,8 @@ import { withChannel } from './with-channel.ts';
 
 const TAKE_MAX = 200;
 const RETRY_AFTER_MS = 2000;
+/** Two calls that run into their deadline, and some: what is left is tried at the next turn. */
+const CHANNEL_MS_MAX = 45_000;
 /** Topic of inbox entries that are OrderState as JSON already: what a poll read, and what the command line placed. */
 export const ORDER_STATE_TOPIC = 'allot/order-state';
 /** Body: an order reference that a poll could not read with its page; read alone, a fault parks it, and a retry reads it anew. */
@@ -156,12 +158,25 @@ export async function takeInbox(context: WorkerContext, signal: AbortSignal): Pr
   for (let found = TAKE_MAX; found === TAKE_MAX && !signal.aborted; ) {
     const inputs = await readPending(context.db, TAKE_MAX, context.sealingKeys);
     found = inputs.length;
-    // Parsed before the transaction: a platform that is asked for a whole order must not hold locks while it thinks.
-    const results: Result[] = [];
-    for (const input of inputs) results.push(await take(context, input, signal));
-    if (found > 0) await context.db.transaction((tx) => keepResults(context, tx, results));
-    if (found > 0) context.decideSoon();
+    const groups = Map.groupBy(inputs, ({ channelId }) => channelId);
+    const ends = await Promise.allSettled([...groups.values()].map((group) => takeOfChannel(context, group, signal)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
+}
+
+/** One channel's entries, in their order; a platform that answers slowly keeps only its own waiting, and not for long. */
+async function takeOfChannel(
+  context: WorkerContext,
+  inputs: readonly PendingInput[],
+  signal: AbortSignal,
+): Promise<void> {
+  const until = context.now() + CHANNEL_MS_MAX;
+  // Parsed before the transaction: a platform that is asked for a whole order must not hold locks while it thinks.
+  const results: Result[] = [];
+  for (const input of inputs)
+    results.push(context.now() > until ? { later: input } : await take(context, input, signal));
+  await context.db.transaction((tx) => keepResults(context, tx, results));
+  context.decideSoon();
 }
 
 function inputOf(result: Result): number {

@@ -9,7 +9,6 @@
  * owner are read, never repeated blindly.
  */
 import { randomUUID } from 'node:crypto';
-import type { Observation } from '#connectors/connector.ts';
 import { assert } from '#core/errors.ts';
 import { planPush, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
@@ -25,9 +24,9 @@ import {
   hasUnreadInput,
   type PushCandidate,
   resolveUnknown,
-  saveObserved,
 } from '#db/push.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
+import { lookAt, type Seen } from './look.ts';
 import { pause } from './pause.ts';
 import { sendAttempt, settleUnknown } from './settle.ts';
 import { withChannel } from './with-channel.ts';
@@ -38,7 +37,6 @@ const LEASE_MS = 30_000;
 const LOWER_PATIENCE_MS = 150;
 const RAISE_PATIENCE_MS = 2000;
 const UNDECIDED_WAIT_MS = 5;
-const UNBUYABLE_WAIT_MS = 10 * 60_000;
 
 type Planned = { readonly candidate: PushCandidate; readonly plan: WirePlan };
 type Write = { readonly candidate: PushCandidate; readonly plan: Extract<WirePlan, { kind: 'write' }> };
@@ -128,7 +126,7 @@ async function pushRound(
   }
 }
 
-/** Looks at the platform, keeps what it shows, and plans again with it. */
+/** Looks at the platform, and plans again with what it shows. */
 async function readAndPlan(
   context: WorkerContext,
   channel: OpenChannel,
@@ -136,24 +134,7 @@ async function readAndPlan(
   signal: AbortSignal,
 ): Promise<Planned[]> {
   if (candidates.length === 0) return [];
-  const observations = await channel.connection.observe(
-    candidates.map((candidate) => candidate.key),
-    signal,
-  );
-  const pairs = candidates.map((candidate, index) => {
-    const seen = observations[index];
-    assert(
-      seen !== undefined,
-      `${channel.id}: observe answered ${observations.length} of ${candidates.length} listings`,
-    );
-    return { candidate, seen };
-  });
-  await saveObserved(
-    context.db,
-    pairs.map(({ candidate, seen }) => ({ listingId: candidate.listingId, ...seen })),
-  );
-  await putOffUnbuyable(context, pairs);
-  const told = pairs.filter(({ seen }) => seen.state === 'tracked').map(tellUnknown);
+  const told = (await lookAt(context, channel, candidates, signal)).map(tellUnknown);
   await resolveUnknown(
     context.db,
     told.flatMap(({ candidate, wasUnknown }) =>
@@ -168,28 +149,10 @@ async function readAndPlan(
 }
 
 /** The read tells whether a write whose answer never came did apply; planning goes on from there. */
-function tellUnknown({ candidate, seen }: { candidate: PushCandidate; seen: Observation }) {
+function tellUnknown({ candidate, seen }: Seen) {
   if (candidate.unknown === null) return { candidate, seen, wasUnknown: false };
   const sync = syncAfterUnknown(candidate.target, candidate.sync, candidate.unknown, seen);
   return { candidate: { ...candidate, sync, unknown: null }, seen, wasUnknown: true };
-}
-
-/** Absent and untracked are not zero: nothing is written there until the platform shows the listing again. */
-async function putOffUnbuyable(
-  context: WorkerContext,
-  pairs: readonly { candidate: PushCandidate; seen: Observation }[],
-): Promise<void> {
-  const delays = pairs
-    .filter(({ seen }) => seen.state !== 'tracked')
-    .map(({ candidate, seen }) => ({
-      listingId: candidate.listingId,
-      readDueAt: context.now() + UNBUYABLE_WAIT_MS,
-      blockedUntil: context.now() + UNBUYABLE_WAIT_MS,
-      reason: `the platform says this listing is ${seen.state}`,
-      fix: 'mend the listing on the platform (stocked at the location, tracked, active); allot looks again by itself',
-      backOffS: null,
-    }));
-  await delayListings(context.db, delays);
 }
 
 const observedCommand = (

@@ -4,16 +4,19 @@
  * scan (or observe page by page) -> keep what was seen -> classify what differs with nothing in flight -> ask push to look and mend
  *
  * Guarantees: reads only, in every mode (shadow too): mending goes the same way as every push, so that the mode and the compare
- * still stand between; drift is an alert that closes when a whole scan finds the channel equal.
+ * still stand between; drift is an alert that closes when a whole scan finds the channel equal, and a refused push or credential one
+ * that closes when the platform has taken the numbers, or answered.
  */
 import type { Observation } from '#connectors/connector.ts';
 import { classifyDrift, DRIFT_CAUSES, type DriftCause } from '#core/wire.ts';
-import { closeAlert, raiseAlert } from '#db/alerts.ts';
+import { closeAlert, closeMendedRefusals, raiseAlert } from '#db/alerts.ts';
 import { saveDiscovered } from '#db/catalogue.ts';
 import { channelHealth, noteReconciled } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/push.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
+import { credentialAlert } from './settle.ts';
+import { whenAllowed } from './when-allowed.ts';
 import { withChannel } from './with-channel.ts';
 
 type ReconcileReport = { scanned: number; unmapped: number; causes: Map<DriftCause, number> };
@@ -28,6 +31,8 @@ export async function reconcileChannel(context: WorkerContext, channelId: string
     if (channel.capabilities.observable === 'read')
       await judge(context, channel, await scanChannel(context, channel, signal));
     await noteReconciled(context.db, channelId);
+    await closeMendedRefusals(context.db, channelId);
+    await closeAlert(context.db, credentialAlert(channelId), 'the platform answered a whole reconcile');
   });
 }
 
@@ -47,8 +52,12 @@ async function ensureSubscriptions(context: WorkerContext, channel: OpenChannel,
 async function discover(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   let cursor: string | null = null;
   do {
-    const page: Awaited<ReturnType<typeof channel.connection.discoverListings>> =
-      await channel.connection.discoverListings(cursor, signal);
+    const at: string | null = cursor;
+    const page: Awaited<ReturnType<typeof channel.connection.discoverListings>> = await whenAllowed(
+      context,
+      signal,
+      () => channel.connection.discoverListings(at, signal),
+    );
     await context.db.transaction((tx) => saveDiscovered(tx, channel.id, page.listings));
     cursor = page.cursor;
   } while (cursor !== null && !signal.aborted);
@@ -62,7 +71,10 @@ async function scanChannel(
   const report: ReconcileReport = { scanned: 0, unmapped: 0, causes: new Map() };
   let cursor: string | null = null;
   do {
-    const page: Awaited<ReturnType<typeof channel.connection.scan>> = await channel.connection.scan(cursor, signal);
+    const at: string | null = cursor;
+    const page: Awaited<ReturnType<typeof channel.connection.scan>> = await whenAllowed(context, signal, () =>
+      channel.connection.scan(at, signal),
+    );
     await comparePage(context, channel, page.observations, report);
     cursor = page.cursor;
   } while (cursor !== null && !signal.aborted);

@@ -87,11 +87,13 @@ async function send(
   }
 }
 
+export const credentialAlert = (channelId: string): string => `credential-refused ${channelId}`;
+
 /** A revoked credential stops the whole channel at once, with one alert; its input goes on. */
 export async function pauseForCredential(context: WorkerContext, channel: OpenChannel, why: string): Promise<void> {
   await setMode(context.db, [channel.id], 'paused', 'allot');
   await raiseAlert(context.db, {
-    fingerprint: `credential-refused ${channel.id}`,
+    fingerprint: credentialAlert(channel.id),
     code: 'credential-refused',
     severity: 'critical',
     title: `${channel.id}: the platform refuses our credential; the channel is paused`,

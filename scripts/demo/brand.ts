@@ -82,8 +82,22 @@ export const secretVariables = (secrets: Secrets): Record<string, string> => ({
 
 export type BrandPools = { readonly every: number; readonly own: ReadonlyMap<string, number> };
 
+export type BrandParts = {
+  /** Of each channel's platform. */
+  readonly endpoints: ReadonlyMap<string, string>;
+  readonly pools: BrandPools;
+  /** Where the daemon listens. */
+  readonly port: number;
+  readonly skuCount: number;
+};
+
+/** Whole catalogues are read so often that it costs no more calls for many SKUs than for few. */
+const SKUS_PER_RECONCILE_S = 40;
+const RECONCILE_S_MIN = 3;
+
 /** The configuration file. Intervals are short, so that what a fault hides is found within a demo. */
-export function writeConfiguration(endpoints: ReadonlyMap<string, string>, pools: BrandPools, port: number): string {
+export function writeConfiguration({ endpoints, pools, port, skuCount }: BrandParts): string {
+  const reconcileS = Math.max(RECONCILE_S_MIN, Math.ceil(skuCount / SKUS_PER_RECONCILE_S));
   const pool = (units: number) => ({ program: 'wholesale', units, refill: 'receipt' });
   const program = (id: string, priority: number) => ({
     id,
@@ -102,6 +116,6 @@ export function writeConfiguration(endpoints: ReadonlyMap<string, string>, pools
       settings: { ...settings, endpoint: endpoints.get(id) },
     })),
     http: { host: '127.0.0.1', port },
-    intervals: { poll: '2s', reconcile: '3s', sweep: '1s', inFlight: '5s' },
+    intervals: { poll: '2s', reconcile: `${reconcileS}s`, sweep: '1s', inFlight: '5s' },
   });
 }

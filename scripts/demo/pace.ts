@@ -31,7 +31,7 @@ export type Pace = {
   readonly late: () => number;
   watchOrder(totals: OrderTotals, skus: readonly Sku[]): void;
   watchCommands(ids: readonly number[], skus: readonly Sku[]): void;
-  /** Resolves when fewer than `max` are outstanding. */
+  /** Resolves when fewer than `max` are outstanding, or when it is closed. */
   room(max: number): Promise<void>;
   close(): Promise<void>;
 };
@@ -44,92 +44,97 @@ export type PaceOptions = {
 
 const LOOK_EVERY_MS = 20;
 
-export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
-  const watched = new Map<string, Watched>();
-  const waiting: { readonly max: number; readonly done: PromiseWithResolvers<void> }[] = [];
-  let late = 0;
-  let isClosed = false;
-  let fault: unknown;
+/** Asks allot about all of them, and strikes off what it has heard of and acknowledged. */
+async function look(db: Database, all: readonly Watched[]): Promise<void> {
+  const unheard = all.filter(({ behind }) => behind === null);
+  const orderIds = unheard.flatMap(({ order }) => order?.id ?? []);
+  const commandIds = unheard.flatMap((one) => one.commandIds);
+  const [totals, outcomes] = await Promise.all([readOrderTotals(db, orderIds), outcomesOf(db, commandIds)]);
+  const heard = findHeard(unheard, totals, outcomes);
+  const held = all.filter((one) => one.behind !== null);
+  const skus = new Set(heard.flatMap((one) => one.skus));
+  const behind = Map.groupBy(await readBehind(db, [...skus]), ({ sku }) => sku);
+  for (const one of heard) {
+    const targets = one.skus.flatMap((sku) => behind.get(sku) ?? []);
+    one.behind = new Map(targets.map(({ listingId, version }) => [listingId, version]));
+  }
+  const listings = new Set(held.flatMap((one) => [...(one.behind ?? [])].map(([listing]) => listing)));
+  for (const { listingId, version } of await readAcknowledged(db, [...listings])) {
+    for (const { behind: waits } of held)
+      if (version >= (waits?.get(listingId) ?? Number.POSITIVE_INFINITY)) waits?.delete(listingId);
+  }
+}
 
-  const release = (): void => {
-    for (const one of waiting.splice(0)) {
-      if (fault !== undefined) one.done.reject(fault);
-      else if (watched.size < one.max) one.done.resolve();
-      else waiting.push(one);
-    }
-  };
-
-  const look = async (): Promise<void> => {
-    const all = [...watched];
-    const unheard = all.filter(([, one]) => one.behind === null);
-    const [totals, outcomes] = await Promise.all([
-      readOrderTotals(
-        db,
-        unheard.flatMap(([, { order }]) => order?.id ?? []),
-      ),
-      outcomesOf(
-        db,
-        unheard.flatMap(([, { commandIds }]) => commandIds),
-      ),
-    ]);
-    const heard = findHeard(
-      unheard.map(([, one]) => one),
-      totals,
-      outcomes,
-    );
-    const behind = Map.groupBy(await readBehind(db, [...new Set(heard.flatMap(({ skus }) => skus))]), (one) => one.sku);
-    for (const one of heard) {
-      one.behind = new Map(
-        one.skus.flatMap((sku) => (behind.get(sku) ?? []).map(({ listingId, version }) => [listingId, version])),
-      );
-    }
-    const held = all.filter(([, one]) => one.behind !== null && !heard.includes(one));
-    const acked = await readAcknowledged(db, [
-      ...new Set(held.flatMap(([, one]) => [...(one.behind ?? [])].map(([id]) => id))),
-    ]);
-    const ackedOf = new Map(acked.map(({ listingId, version }) => [listingId, version]));
-    for (const [key, one] of all) {
-      for (const [listing, version] of one.behind ?? [])
-        if ((ackedOf.get(listing) ?? 0) >= version) one.behind?.delete(listing);
-      const isLate = now() - one.since > limitMs();
-      if (isLate) late += 1;
-      // A newer watch of the same order may stand there by now.
-      if ((isLate || one.behind?.size === 0) && watched.get(key) === one) watched.delete(key);
-    }
-  };
-
+/** Runs `turn` every 20 ms, one at a time, until it is stopped or fails. */
+function repeat(turn: () => Promise<void>, onFault: (error: unknown) => void): { stop(): Promise<void> } {
+  const stopping = new AbortController();
   const run = async (): Promise<void> => {
-    while (!isClosed) {
-      if (watched.size > 0) await look();
-      release();
+    while (!stopping.signal.aborted) {
+      await turn();
       await wait(LOOK_EVERY_MS);
     }
   };
-  const running = run().catch((error: unknown) => {
-    fault = error;
+  const running = run().catch(onFault);
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
+  const watched = new Map<string, Watched>();
+  const waiting: { readonly max: number; readonly done: PromiseWithResolvers<void> }[] = [];
+  const state: { late: number; isClosed: boolean; fault: Error | null } = { late: 0, isClosed: false, fault: null };
+
+  const release = (): void => {
+    for (const one of waiting.splice(0)) {
+      if (state.fault !== null) one.done.reject(state.fault);
+      else if (state.isClosed || watched.size < one.max) one.done.resolve();
+      else waiting.push(one);
+    }
+  };
+  const turn = async (): Promise<void> => {
+    const all = [...watched];
+    if (all.length > 0)
+      await look(
+        db,
+        all.map(([, one]) => one),
+      );
+    for (const [key, one] of all) {
+      // A newer watch of the same order may stand there by now.
+      if (watched.get(key) !== one) continue;
+      const isLate = now() - one.since > limitMs();
+      if (isLate || one.behind?.size === 0) watched.delete(key);
+      if (isLate) state.late += 1;
+    }
+    release();
+  };
+  const loop = repeat(turn, (error) => {
+    state.fault = error instanceof Error ? error : new Error(String(error));
     release();
   });
-
+  const watch = (key: string, one: Omit<Watched, 'since' | 'behind'>): void => {
+    watched.set(key, { ...one, since: now(), behind: null });
+  };
   return {
     outstanding: () => watched.size,
-    late: () => late,
-    watchOrder(order, skus) {
-      watched.set(order.id, { skus, since: now(), order, commandIds: [], behind: null });
-    },
-    watchCommands(commandIds, skus) {
-      if (commandIds.length === 0) return;
-      watched.set(`commands ${commandIds[0]}`, { skus, since: now(), order: null, commandIds, behind: null });
+    late: () => state.late,
+    watchOrder: (order, skus) => watch(order.id, { skus, order, commandIds: [] }),
+    watchCommands: (commandIds, skus) => {
+      if (commandIds.length > 0) watch(`commands ${commandIds[0]}`, { skus, order: null, commandIds });
     },
     room(max) {
-      if (fault === undefined && watched.size < max) return Promise.resolve();
       const done = Promise.withResolvers<void>();
       waiting.push({ max, done });
-      if (fault !== undefined) release();
+      release();
       return done.promise;
     },
     async close() {
-      isClosed = true;
-      await running;
+      state.isClosed = true;
+      await loop.stop();
+      release();
     },
   };
 }

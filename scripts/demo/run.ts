@@ -30,7 +30,7 @@ export type RunOptions = {
 export type Ran = { readonly report: Report; readonly stage: Stage; readonly busiest: string };
 
 /** Outstanding orders at most: more would sell numbers that are older than they need be (200 is the issue's limit). */
-const OUTSTANDING_MAX = 12;
+const OUTSTANDING_MAX = { calm: 24, rough: 40 } as const;
 const PATIENCE_MS = { calm: 30_000, rough: 8_000 } as const;
 const PEAK_EVERY_MS = 1000;
 
@@ -63,15 +63,22 @@ async function fillShelves(db: Database, levels: Levels, pace: Pace): Promise<St
 
 type Struck = { crashes: number; flushes: number };
 
+type Show = {
+  readonly stream: OrderStream;
+  readonly stage: Stage;
+  readonly pace: Pace;
+  readonly struck: Struck;
+  readonly peaks: PeakWatch;
+};
+
 /** What strikes after the n-th order. */
-function planFaults(stage: Stage, options: RunOptions, orders: number, struck: Struck, look: () => Promise<void>) {
-  const { flags, redisUrl } = options;
+function planFaults({ flags, redisUrl }: RunOptions, { stage, struck, peaks }: Show, orders: number) {
   const crashes = chooseMoments(flags.crash, orders, flags.seed);
   const flushes = chooseMoments(flags.flushRedis, orders, flags.seed + 1);
   return async (n: number): Promise<void> => {
     stage.checkDaemon();
     if (crashes.has(n)) {
-      await look();
+      await peaks.look();
       await stage.crashDaemon();
       struck.crashes += 1;
     }
@@ -96,14 +103,6 @@ const progressOf = (play: Play, pace: Pace, total: number, startedAt: number): P
   };
 };
 
-type Show = {
-  readonly stream: OrderStream;
-  readonly stage: Stage;
-  readonly pace: Pace;
-  readonly struck: Struck;
-  readonly peaks: PeakWatch;
-};
-
 type Played = {
   readonly play: Play;
   readonly settled: Settled;
@@ -113,7 +112,7 @@ type Played = {
 
 async function playStream(options: RunOptions, show: Show, levels: Levels): Promise<Played> {
   const { flags, screen, signal } = options;
-  const { stream, stage, pace, struck, peaks } = show;
+  const { stream, stage, pace } = show;
   const { db, controls } = stage;
   const opening = await fillShelves(db, levels, pace);
   const buyers = openBuyers(levels);
@@ -125,9 +124,9 @@ async function playStream(options: RunOptions, show: Show, levels: Levels): Prom
     buyers,
     restock: createRestock(levels),
     pace,
-    outstandingMax: OUTSTANDING_MAX,
+    outstandingMax: OUTSTANDING_MAX[isRough(flags) ? 'rough' : 'calm'],
     ordersPerSecond: flags.pace,
-    afterOrder: planFaults(stage, options, total, struck, peaks.look),
+    afterOrder: planFaults(options, show, total),
     signal,
   });
   const startedAt = performance.now();
@@ -181,6 +180,8 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
   const say = (line: string): void => void screen.write(`${line}\n`);
   const stage = await openStage({ home: flags.home, skus, pools, redisUrl, say });
   const pace = startPace({ db: stage.db, limitMs: () => PATIENCE_MS[isRough(flags) ? 'rough' : 'calm'] });
+  // Whoever interrupts does not wait for the closed loop.
+  signal.addEventListener('abort', () => void pace.close());
   const peaks = watchPeaks(stage.pids);
   const looking = setInterval(() => void peaks.look(), PEAK_EVERY_MS);
   const struck: Struck = { crashes: 0, flushes: 0 };

@@ -194,7 +194,12 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
     startPlatforms(secrets, skus, (child) => closers.push(() => child.end('SIGTERM'))),
     findPort(),
   ]);
-  const text = writeConfiguration(new Map(platforms.map(({ id, control }) => [id, control.url])), pools, port);
+  const text = writeConfiguration({
+    endpoints: new Map(platforms.map(({ id, control }) => [id, control.url])),
+    pools,
+    port,
+    skuCount: skus.length,
+  });
   await writeFile(home.configFile, text, { mode: 0o600 });
   const { file, problems } = readConfigFile(text, 'allot.yaml');
   if (file === null) throw new Error(`the demo wrote a configuration that does not fit: ${problems.join('; ')}`);

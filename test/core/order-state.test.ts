@@ -52,8 +52,17 @@ describe('joinOrder', () => {
     );
     expect(joined).toMatchObject({ placedAt: 3, modifiedAt: 9 });
   });
+  it("stays an operator's only while nobody but operators tell of it", () => {
+    const [byPhone, byPlatform] = [{ ...at(1), origin: 'operator' as const }, at(2)];
+    expect(joinOrder(byPhone, byPhone).origin).toBe('operator');
+    for (const joined of [joinOrder(byPhone, byPlatform), joinOrder(byPlatform, byPhone)]) {
+      expect(joined.origin).toBeUndefined();
+      expect(joinOrder(joined, byPhone)).toEqual(joined);
+    }
+  });
   it('equals as text what jsonb gives back of it', () => {
-    const joined = joinOrder(at(1), at(1));
+    const byPhone = { ...at(1), origin: 'operator' as const };
+    const joined = joinOrder(byPhone, byPhone);
     const byJsonb = (_key: string, value: unknown): unknown =>
       typeof value === 'object' && value !== null && !Array.isArray(value)
         ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1)))

@@ -42,6 +42,17 @@ describe('an order as a state', () => {
     expect(lineOf(cancelled.state)?.allocations[0]?.quantity).toBe(3);
     expect(cancelled.facts.targets).toMatchObject([{ quantity: 7, ownSold: 3 }]);
   });
+  it("is no sale of the platform's while it is an operator's, and is one from the platform's first word on", () => {
+    const byPhone = oneLineOrder('1', { ordered: 4 }, { origin: 'operator' });
+    const placed = run(stateOf(), byPhone);
+    expect(placed.facts.targets).toMatchObject([{ quantity: 6, ownSold: 0, ownOpen: 0 }]);
+    const less = run(placed.state, oneLineOrder('1', { ordered: 4, cancelled: 1 }, { version: 2, origin: 'operator' }));
+    expect(less.facts.targets).toMatchObject([{ quantity: 7, ownSold: 0, ownOpen: 0 }]);
+    const heard = run(less.state, told({ ordered: 4, cancelled: 1 }, 3));
+    expect(heard.facts.targets).toMatchObject([{ quantity: 7, ownSold: 3, ownOpen: 3 }]);
+    const again = run(heard.state, told({ ordered: 4, cancelled: 2 }, 4));
+    expect(again.facts.targets).toMatchObject([{ quantity: 8, ownSold: 2, ownOpen: 2 }]);
+  });
   it('is short by what is not there, never by less (I4)', () => {
     const { state, facts } = run(stateOf(), told({ ordered: 13 }));
     expect(lineOf(state)).toMatchObject({ ordered: 13, short: 3, allocations: [{ quantity: 10 }] });

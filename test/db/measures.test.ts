@@ -2,7 +2,14 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Instant } from '#core/model.ts';
-import { readIngested, readParkedCounts, readPropagation, readShortUnits, readSoldAfterKnown, readTargets } from '#db/measures.ts';
+import {
+  readIngested,
+  readParkedCounts,
+  readPropagation,
+  readShortUnits,
+  readSoldAfterKnown,
+  readTargets,
+} from '#db/measures.ts';
 import { command, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -39,8 +46,12 @@ describe('what came in', () => {
       { channel: 'fake:b', orders: 1, lines: 1, units: 2 },
     ]);
     expect(await readParkedCounts(store.db)).toEqual([{ channel: 'fake:b', count: 1 }]);
-    expect((await readTargets(store.db)).filter(({ sku }) => sku === 'MUG').map(({ quantity }) => quantity)).toEqual([4, 4]);
-    expect(await readShortUnits(store.db)).toEqual([{ orderId: 'fake:a/1', lineRef: 'line-TIN', sku: 'TIN', short: 1 }]);
+    expect((await readTargets(store.db)).filter(({ sku }) => sku === 'MUG').map(({ quantity }) => quantity)).toEqual([
+      4, 4,
+    ]);
+    expect(await readShortUnits(store.db)).toEqual([
+      { orderId: 'fake:a/1', lineRef: 'line-TIN', sku: 'TIN', short: 1 },
+    ]);
   });
 });
 
@@ -99,7 +110,11 @@ describe('sold after it was known', () => {
     await order('fake:b', '1', { MUG: 3 });
     await decideAll();
   });
-  const found = async () => readSoldAfterKnown(store.db, (await readShortUnits(store.db)).map((line) => ({ ...line, placedAt: 4000 })));
+  const found = async () =>
+    readSoldAfterKnown(
+      store.db,
+      (await readShortUnits(store.db)).map((line) => ({ ...line, placedAt: 4000 })),
+    );
 
   it('counts a line whose number was sent when an order that it ignores was in the inbox', async () => {
     await heard('fake:a/1', 2000);

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '#db/client.ts';
 import { outcomesOf } from '#db/commands.ts';
-import { retryWaiting } from '#db/parked.ts';
+import { dropParked, listParked, retryWaiting } from '#db/parked.ts';
 import { command, NOW, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -72,6 +72,24 @@ describe('decidePending', () => {
     await decidePending(db, { now });
     expect((await outcomesOf(db, [...ids, ...later])).map((outcome) => outcome.state)).toEqual(['applied', 'applied']);
     expect((await targets(db, 'C'))['fake:b']).toBe(7);
+  });
+
+  test('what stood behind a dropped state of its order goes on', async () => {
+    const { db } = store;
+    const broken = orderOf('drop', { Y: 1 });
+    await command(db, { kind: 'order-state', channel: 'fake:a', order: broken });
+    const mended = await command(db, {
+      kind: 'order-state',
+      channel: 'fake:a',
+      order: orderOf('drop', { C: 1 }, { version: 2 }),
+    });
+    await decidePending(db, { now });
+    expect((await outcomesOf(db, mended)).map(({ state }) => state)).toEqual(['parked']);
+    const first = (await listParked(db, 10)).find(({ code }) => code === 'unmapped-listing');
+    await db.transaction((tx) => dropParked(tx, [first?.id ?? 0], 'test', 'the platform corrected it'));
+    await decidePending(db, { now });
+    expect((await outcomesOf(db, mended)).map(({ state }) => state)).toEqual(['applied']);
+    expect(await listParked(db, 10)).toEqual([]);
   });
 
   test('400 orders at once for the last 100 units: exactly 100 are allocated, 300 are explicit shortages', async () => {

@@ -8,7 +8,7 @@ const endpoints = new Map(CHANNELS.map(({ id }, index) => [id as string, `http:/
 
 describe('the demo configuration', () => {
   const { file, problems } = readConfigFile(
-    writeConfiguration(endpoints, { every: 3, own: new Map([['00123', 40]]) }, 8791),
+    writeConfiguration({ endpoints, pools: { every: 3, own: new Map([['00123', 40]]) }, port: 8791, skuCount: 400 }),
     'allot.yaml',
   );
 
@@ -24,6 +24,7 @@ describe('the demo configuration', () => {
       ['market', 3],
     ]);
     expect(file?.http.port).toBe(8791);
+    expect(file?.intervals.reconcileMs).toBe(10_000);
   });
 
   it('has settings that each connector takes, in the words of the sandbox', async () => {

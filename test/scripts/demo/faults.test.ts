@@ -26,10 +26,19 @@ describe('moments', () => {
 
 describe('chaos', () => {
   it('strikes the chosen channel alone, and ends', async () => {
-    const sandboxes = await Promise.all(['a', 'b'].map(() => startFakeSandbox({ accessToken: 'token', webhookSecret: 'secret' })));
+    const sandboxes = await Promise.all(
+      ['a', 'b'].map(() => startFakeSandbox({ accessToken: 'token', webhookSecret: 'secret' })),
+    );
     const [a, b] = sandboxes.map(({ url }) => createSandboxControl(url));
     if (a === undefined || b === undefined) throw new Error('two sandboxes were started');
-    const end = await startChaos(new Map([['fake:a', a], ['fake:b', b]]), 'fake:a', 5);
+    const end = await startChaos(
+      new Map([
+        ['fake:a', a],
+        ['fake:b', b],
+      ]),
+      'fake:a',
+      5,
+    );
     const call = async (url: string) => (await fetch(`${url}/v1/orders`).catch(() => ({ status: 0 }))).status;
     const ask = async (url: string) => new Set(await Promise.all(Array.from({ length: 300 }, () => call(url))));
     const [hit, spared] = [await ask(a.url), await ask(b.url)];

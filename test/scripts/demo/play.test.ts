@@ -40,19 +40,20 @@ async function fill(quantity: number): Promise<void> {
 
 /** Runs rounds of the workers until `work` is done. */
 async function whileWorking<Result>(work: Promise<Result>): Promise<Result> {
-  let isDone = false;
-  const finished = work.finally(() => {
-    isDone = true;
-  });
-  const rounds = (async () => {
-    while (!isDone) await pipeline.quiet();
-  })();
-  const result = await finished;
-  await rounds;
+  const working = new AbortController();
+  const rounds = async (): Promise<void> => {
+    while (!working.signal.aborted) await pipeline.quiet();
+  };
+  const [result] = await Promise.all([work.finally(() => working.abort()), rounds()]);
   return result;
 }
 
-const order = (ref: string, at: number, channel: StreamOrder['channel'], units: Readonly<Record<string, number>>): StreamOrder => ({
+const order = (
+  ref: string,
+  at: number,
+  channel: StreamOrder['channel'],
+  units: Readonly<Record<string, number>>,
+): StreamOrder => ({
   kind: 'order',
   at,
   ref,
@@ -66,7 +67,12 @@ const prepare = (events: readonly StreamEvent[], over: Partial<PlayOptions> = {}
     db: pipeline.store.db,
     controls: pipeline.controls,
     events,
-    buyers: openBuyers(new Map([['MUG', 10], ['TIN', 10]])),
+    buyers: openBuyers(
+      new Map([
+        ['MUG', 10],
+        ['TIN', 10],
+      ]),
+    ),
     restock: createRestock(new Map()),
     pace,
     outstandingMax: 2,
@@ -79,7 +85,9 @@ const prepare = (events: readonly StreamEvent[], over: Partial<PlayOptions> = {}
 describe('the play', () => {
   const balanceOf = async (sku: string) => {
     const targets = await readTargets(pipeline.store.db);
-    return Object.fromEntries(targets.filter((one) => one.sku === sku).map(({ channel, quantity }) => [channel, quantity]));
+    return Object.fromEntries(
+      targets.filter((one) => one.sku === sku).map(({ channel, quantity }) => [channel, quantity]),
+    );
   };
 
   it('sells, cancels, loses, ships and takes back, and every platform ends at what is left', async () => {
@@ -100,7 +108,7 @@ describe('the play', () => {
     expect(pace.late()).toBe(0);
     expect(play.returned()).toBe(1);
     expect(play.adjustments).toEqual({ wanted: 4, done: 4 });
-    const [settled] = await Promise.all([whileWorking(settle(pipeline.store.db, pipeline.controls, never))]);
+    const settled = await whileWorking(settle(pipeline.store.db, pipeline.controls, never));
     expect(settled).toMatchObject({ isSettled: true, missing: 0 });
     // 10 less 3 sold there (1 cancelled), 2 wholesale (1 of them came back whole); the market wanted 6 and saw 5.
     expect(await balanceOf('MUG')).toEqual({ 'shopify:main': 7, 'fake:wholesale': 7, 'fake:market': 7 });
@@ -157,6 +165,16 @@ describe('the closed loop', () => {
     now += 501;
     await room;
     expect(pace.late()).toBe(1);
+  });
+
+  it('lets everybody go when it is closed', async () => {
+    pace = startPace({ db: pipeline.store.db, limitMs: () => 60_000 });
+    pace.watchOrder({ id: 'shopify:main/never', ordered: 1, cancelled: 0, shipped: 0 }, ['MUG']);
+    const room = pace.room(1);
+    await pace.close();
+    await room;
+    await pace.room(1);
+    expect(pace.outstanding()).toBe(1);
   });
 
   it('sees a platform that does not show what it should', async () => {

@@ -14,14 +14,30 @@ const figures = (sku: string) => ({
     'fake:market': { shouldShow: null, sent: null, shows: null },
   },
 });
-const level = (sku: string, sellable: number) => ({ sku, listingRef: '1', locationRef: 'L1', tracked: true, shown: sellable, reserved: 0, sellable });
+const level = (sku: string, sellable: number) => ({
+  sku,
+  listingRef: '1',
+  locationRef: 'L1',
+  tracked: true,
+  shown: sellable,
+  reserved: 0,
+  sellable,
+});
 
 describe('the live table', () => {
   const levels = new Map([['shopify:main', [level('MUG', 7)]]]);
 
   it('shows what each channel should show beside what its platform shows', () => {
     const [head, row] = drawTable([figures('MUG')], levels, { columns: 200, rows: 10 });
-    expect(head?.split(/\s{2,}/)).toEqual(['SKU', 'on hand', 'allocated', 'ATP', 'shopify:main', 'fake:wholesale', 'fake:market']);
+    expect(head?.split(/\s{2,}/)).toEqual([
+      'SKU',
+      'on hand',
+      'allocated',
+      'ATP',
+      'shopify:main',
+      'fake:wholesale',
+      'fake:market',
+    ]);
     expect(row?.split(/\s{2,}/)).toEqual(['MUG', '12', '3', '9', '9 / 7', '- / -', '- / -']);
   });
 

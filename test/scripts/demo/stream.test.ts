@@ -102,9 +102,9 @@ describe('a file of order rows', () => {
     ['a date in words', ['1,22139,1,yesterday,1,7,UK'], HEADER, /row 2: InvoiceDate is "yesterday"/],
     ['no sale at all', ['C1,22139,-1,2010-12-01 09:00:00,1,7,UK'], HEADER, /holds no order/],
   ])('is refused for %s, with the place', async (_, rows, header, message) => {
-    const refused = expect(read(rows, { header })).rejects;
-    await refused.toThrow(message);
-    await refused.toBeInstanceOf(StreamFault);
+    const reading = read(rows, { header });
+    await expect(reading).rejects.toThrow(message);
+    await expect(reading).rejects.toBeInstanceOf(StreamFault);
   });
 
   it('is refused when there is none', async () => {

@@ -1,0 +1,95 @@
+import { sql } from 'drizzle-orm';
+import { afterEach, expect, test } from 'vitest';
+import { Credential, Rejected } from '#core/errors.ts';
+import { saveDiscovered } from '#db/catalogue.ts';
+import { command } from '#test/support/brand.ts';
+import { openPipeline, type Pipeline, sellable } from '#test/support/pipeline.ts';
+import { decidePending } from '#workers/allocate.ts';
+import { pushChannel } from '#workers/push.ts';
+import { reconcileChannel } from '#workers/reconcile.ts';
+
+let pipeline: Pipeline | undefined;
+afterEach(async () => {
+  await pipeline?.close();
+  pipeline = undefined;
+});
+
+test('one listing that its connector refuses is put off alone, with the reason and the fix; the others get their numbers', async () => {
+  const p = await openPipeline({ partners: { 'fake:a': {} }, skus: ['A', 'B', 'C'] });
+  pipeline = p;
+  const channel = p.context.channels.get('fake:a');
+  if (channel === undefined) throw new Error('no such channel');
+  await p.store.db.rows(sql`update listing set listing_ref = 'made-up' where sku = 'B'`);
+  const observe: typeof channel.connection.observe = async (keys, signal) => {
+    const strange = keys.find(({ listingRef }) => listingRef === 'made-up');
+    if (strange !== undefined) throw new Rejected('listing made-up is none of this platform', { fix: 'unmap it' });
+    return channel.connection.observe(keys, signal);
+  };
+  const channels = new Map([['fake:a', { ...channel, connection: { ...channel.connection, observe } }]]);
+  for (const sku of ['A', 'B', 'C'])
+    await command(p.store.db, { kind: 'receive', sku, location: 'main', quantity: 5, disposition: 'sellable' });
+  await decidePending(p.store.db, { now: p.context.now });
+  await pushChannel({ ...p.context, channels }, 'fake:a', new AbortController().signal);
+  expect(await sellable(p, 'fake:a')).toEqual({ A: 5, B: 0, C: 5 });
+  const put = await p.store.db.rows(sql`
+    select l.sku, s.blocked_reason as reason, s.blocked_fix as fix, s.failures
+    from listing_sync s join listing l on l.id = s.listing_id where s.blocked_reason is not null`);
+  expect(put).toEqual([{ sku: 'B', reason: 'listing made-up is none of this platform', fix: 'unmap it', failures: 1 }]);
+});
+
+test('what was put off is tried again as soon as the platform says something else of it', async () => {
+  const p = await openPipeline({ partners: { 'fake:a': {} }, skus: ['A'] });
+  pipeline = p;
+  const { db } = p.store;
+  const [listing] = await db.rows<{ id: number; listing_ref: string; location_ref: string }>(
+    sql`select id, listing_ref, location_ref from listing`,
+  );
+  await db.rows(sql`
+    insert into listing_sync (listing_id, blocked_until, blocked_reason, failures)
+    values (${listing?.id ?? 0}, now() + interval '1 hour', 'no inventory item', 7)`);
+  await db.rows(sql`delete from outbox`);
+  const found = {
+    listingRef: listing?.listing_ref ?? '',
+    locationRef: listing?.location_ref ?? '',
+    data: { inventoryItemId: '7' },
+    sku: 'A',
+    title: 'A',
+    state: 'tracked' as const,
+  };
+  await db.transaction((tx) => saveDiscovered(tx, 'fake:a', [found]));
+  expect(await db.rows(sql`select blocked_until from listing_sync`)).toEqual([{ blocked_until: null }]);
+  expect(await db.rows(sql`select topic, key from outbox`)).toEqual([{ topic: 'push', key: 'fake:a' }]);
+});
+
+const openAlerts = (p: Pipeline) =>
+  p.store.db.rows<{ code: string }>(sql`select code from alert where state <> 'closed' order by code`);
+
+test('alerts of refused pushes and credentials close with the proof that it is over, and not before', async () => {
+  const p = await openPipeline({ partners: { 'fake:a': {} }, skus: ['A'] });
+  pipeline = p;
+  const channel = p.context.channels.get('fake:a');
+  if (channel === undefined) throw new Error('no such channel');
+  const never = new AbortController().signal;
+  await command(p.store.db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+  await decidePending(p.store.db, { now: p.context.now });
+  const failing = (error: Error) => {
+    const send = async () => {
+      throw error;
+    };
+    const channels = new Map([['fake:a', { ...channel, connection: { ...channel.connection, send } }]]);
+    return pushChannel({ ...p.context, channels }, 'fake:a', never);
+  };
+  await failing(new Rejected('the item is archived', { fix: 'bring it back' }));
+  await reconcileChannel(p.context, 'fake:a', never);
+  expect(await openAlerts(p)).toEqual([{ code: 'push-rejected' }]);
+  await p.store.db.rows(sql`update listing_sync set blocked_until = null`);
+  await failing(new Credential('the token was revoked'));
+  expect(await openAlerts(p)).toEqual([{ code: 'credential-refused' }, { code: 'push-rejected' }]);
+  await p.store.db.rows(sql`update channel set mode = 'live'`);
+  await p.store.db.rows(sql`update listing_sync set blocked_until = null`);
+  await p.quiet();
+  await reconcileChannel(p.context, 'fake:a', never);
+  expect(await openAlerts(p)).toEqual([]);
+  const proofs = await p.store.db.rows(sql`select 1 from alert where proof is null`);
+  expect(proofs).toEqual([]);
+});
