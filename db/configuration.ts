@@ -23,7 +23,6 @@ import {
   sortPolicy,
 } from './configuration-changes.ts';
 import { list } from './list.ts';
-import { ringBells } from './outbox.ts';
 
 export type { Configuration, PolicyBody } from './configuration-changes.ts';
 export { getModes, setMode } from './modes.ts';
@@ -138,8 +137,6 @@ async function markForReview(tx: Queries, reach: PolicyReach): Promise<number> {
   const touched = reach.isEverything
     ? sql`true`
     : sql`(sku = any(${list(reach.skus)}) or sku in (select l.sku from listing l where l.channel_id = any(${list(reach.channels)})))`;
-  const marked = await tx.execute(sql`
+  return tx.execute(sql`
     update item set next_review_at = now() where (next_review_at is null or next_review_at > now()) and ${touched}`);
-  await ringBells(tx, [{ topic: 'sweep', key: '' }]);
-  return marked;
 }

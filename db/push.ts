@@ -110,9 +110,9 @@ export async function listingsByRef(
       named as (
         select l.id from r join listing l
           on l.channel_id = ${channelId} and l.listing_ref = r."listingRef" and l.location_ref = r."locationRef"
-        union select l.id from r join listing l
-          on jsonb_path_query_array(l.data, '$.*') ? r."listingRef"
-          and l.channel_id = ${channelId} and l.location_ref = r."locationRef")
+        union select l.id from listing l
+          where l.channel_id = ${channelId} and jsonb_path_query_array(l.data, '$.*') ?| ${list(refs.map(({ listingRef }) => listingRef))}
+            and exists (select 1 from r where r."locationRef" = l.location_ref and jsonb_path_query_array(l.data, '$.*') ? r."listingRef"))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, false as needs_read

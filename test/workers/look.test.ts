@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
 import { Credential, Rejected } from '#core/errors.ts';
 import { saveDiscovered } from '#db/catalogue.ts';
+import { listingsByRef } from '#db/push.ts';
 import { command } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline, sellable } from '#test/support/pipeline.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -59,6 +60,21 @@ test('what was put off is tried again as soon as the platform says something els
   await db.transaction((tx) => saveDiscovered(tx, 'fake:a', [found]));
   expect(await db.rows(sql`select blocked_until from listing_sync`)).toEqual([{ blocked_until: null }]);
   expect(await db.rows(sql`select topic, key from outbox`)).toEqual([{ topic: 'push', key: 'fake:a' }]);
+});
+
+test('a listing is found by its reference and by any id in its data, at the location that is named alone', async () => {
+  const p = await openPipeline({ partners: { 'fake:a': {}, 'fake:b': {} }, skus: ['A', 'B'] });
+  pipeline = p;
+  await decidePending(p.store.db, { now: p.context.now });
+  await command(p.store.db, { kind: 'review', sku: 'A' });
+  await decidePending(p.store.db, { now: p.context.now });
+  await p.store.db.rows(
+    sql`update listing set listing_ref = 'variant', location_ref = 'here', data = '{"item": "7"}' where sku = 'A'`,
+  );
+  const find = async (listingRef: string, locationRef: string) =>
+    (await listingsByRef(p.store.db, 'fake:a', [{ listingRef, locationRef }])).map(({ sku }) => sku);
+  expect([await find('variant', 'here'), await find('7', 'here')]).toEqual([['A'], ['A']]);
+  expect([await find('7', 'there'), await find('item', 'here'), await find('8', 'here')]).toEqual([[], [], []]);
 });
 
 const openAlerts = (p: Pipeline) =>
