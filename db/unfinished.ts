@@ -58,7 +58,16 @@ export async function expireHolds(db: Queries, now: Instant): Promise<void> {
     update item set next_review_at = to_timestamp(${now} / 1000.0) where sku in (select sku from expired)`);
 }
 
-/** Old rows that nothing needs: acknowledgements. Raw payloads go with their partition (db/partitions.ts). */
+/** Attempts are kept for disputes with a platform; each holds its bytes. */
+const ATTEMPTS_KEPT_DAYS = 30;
+
+/** Old rows that nothing needs, a bounded lot at a time. Raw payloads go with their partition (db/partitions.ts). */
 export async function purgeOld(db: Queries): Promise<void> {
   await db.rows(sql`delete from push_ack where acked_at < now() - interval '7 days'`);
+  await db.rows(sql`
+    with old as (
+      select id from push_attempt where state = 'done' and finished_at < now() - make_interval(days => ${ATTEMPTS_KEPT_DAYS})
+      order by finished_at limit 10000),
+    items as (delete from push_attempt_item where attempt_id in (select id from old))
+    delete from push_attempt where id in (select id from old)`);
 }

@@ -28,6 +28,8 @@ import {
 import { type InboxRefusal, parkInbox } from '#db/parked.ts';
 import { askForReads, listingsByRef } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
+import { storableKey } from './inbox-names.ts';
+import { isStorable, refuseUnstorable, refuseUnstorableRefs, storableText } from './storable-input.ts';
 import { withChannel } from './with-channel.ts';
 
 const TAKE_MAX = 200;
@@ -46,17 +48,35 @@ type Taken = {
 };
 type Result = Taken | { readonly refusal: InboxRefusal } | { readonly later: PendingInput };
 
+/** A number is shown as it stood; of text only the length, since it may be a person's name or address (I10). */
+const describeFound = (value: string): string =>
+  /^-?[\d.,eE+-]{1,12}$/.test(value) || ['true', 'false', 'null'].includes(value)
+    ? value
+    : `text of ${value.length} characters`;
+
 const refusalOf = (input: PendingInput, error: Rejected): Result => ({
   refusal: {
     inboxId: input.inboxId,
     code: 'unreadable-input',
-    reason: error.message + (error.value === undefined ? '' : ` (found: ${error.value})`),
+    reason: storableText(error.message + (error.value === undefined ? '' : ` (found: ${describeFound(error.value)})`)),
     field: error.field ?? null,
     fix: error.fix ?? 'correct it at its source; allot takes the next version, or drop this one with allot parked drop',
   },
 });
 
 async function parseOne(
+  channel: OpenChannel,
+  input: PendingInput,
+  rawBody: Buffer,
+  signal: AbortSignal,
+): Promise<Taken> {
+  const taken = await readOne(channel, input, rawBody, signal);
+  taken.orders.forEach(refuseUnstorable);
+  refuseUnstorableRefs(taken.reads);
+  return taken;
+}
+
+async function readOne(
   channel: OpenChannel,
   input: PendingInput,
   rawBody: Buffer,
@@ -101,7 +121,11 @@ async function take(context: WorkerContext, input: PendingInput, signal: AbortSi
       return { later: input };
     }
     const reason = error instanceof Error ? error.message : String(error);
-    return refuse('defect', reason, 'a defect of allot: report it, then allot parked retry after an upgrade');
+    return refuse(
+      'defect',
+      storableText(reason),
+      'a defect of allot: report it, then allot parked retry after an upgrade',
+    );
   }
 }
 
@@ -126,7 +150,9 @@ async function readAtOnce(context: WorkerContext, entry: Received): Promise<read
       rawBody: entry.rawBody,
       receivedAt: context.now(),
     });
-    return parsed.refs.length + parsed.listingsToRead.length > 0 ? null : parsed.orders;
+    if (parsed.refs.length + parsed.listingsToRead.length > 0) return null;
+    parsed.orders.forEach(refuseUnstorable);
+    return parsed.orders;
   } catch (error) {
     // Whatever is wrong with it, intake finds it again and parks it with its reason; here it must only be stored.
     context.log.debug(
@@ -237,7 +263,7 @@ async function storePolled(
   channelId: string,
   page: Pick<OrderPage, 'orders' | 'unread'>,
 ): Promise<void> {
-  const byKey = new Map(page.orders.map((order) => [`order ${order.orderRef} ${order.version}`, order]));
+  const byKey = new Map(page.orders.map((order) => [storableKey(`order ${order.orderRef} ${order.version}`), order]));
   const entryOf = (key: string, topic: string, body: string): Received => ({
     channelId,
     key,
@@ -248,12 +274,17 @@ async function storePolled(
   });
   const entries = [
     ...[...byKey].map(([key, order]) => entryOf(key, ORDER_STATE_TOPIC, JSON.stringify(order))),
-    ...page.unread.map(({ orderRef, version }) => entryOf(`unread ${orderRef} ${version}`, ORDER_REF_TOPIC, orderRef)),
+    ...page.unread.map(({ orderRef, version }) =>
+      entryOf(storableKey(`unread ${orderRef} ${version}`), ORDER_REF_TOPIC, orderRef),
+    ),
   ];
   const receivedAt = context.now();
   const stored = await insertInbox(context.db, entries, context.sealingKeys[0], (entry, inboxId) => {
     const order = byKey.get(entry.key);
-    return order === undefined ? null : orderCommands({ inboxId, channelId, receivedAt }, [order]);
+    // What cannot be kept as a command is left to intake, which parks it; it must not hold up its page for ever.
+    return order === undefined || !isStorable(order)
+      ? null
+      : orderCommands({ inboxId, channelId, receivedAt }, [order]);
   });
   if (stored > 0) context.decideSoon();
 }

@@ -13,10 +13,12 @@ import { startEmbedded } from '#db/embedded.ts';
 import { installationId } from '#db/health.ts';
 import { migrate, SchemaTooNew, schemaStatus } from '#db/migrate.ts';
 import { ensurePartitions } from '#db/partitions.ts';
+import type { SealingKey } from '#db/seal.ts';
+import { hasOtherSessions } from '#db/sessions.ts';
 import { openChannels } from './channels.ts';
 import { systemClock } from './clock.ts';
 import { type Config, nothingConfigured, readConfig } from './config.ts';
-import { validateChannels } from './config-channels.ts';
+import { type ValidChannel, validateChannels } from './config-channels.ts';
 import type { ConfigFile } from './config-file.ts';
 import { ConfigError } from './config-problems.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
@@ -50,23 +52,27 @@ async function prepareSchema(db: Database, isEmbedded: boolean, log: Logger): Pr
   await ensurePartitions(db, systemClock());
 }
 
-async function openStore(
-  config: Config,
-  log: Logger,
-): Promise<{ db: Database; url: string; close: () => Promise<void> }> {
+type Store = { readonly db: Database; readonly url: string; readonly close: () => Promise<void> };
+
+/** The embedded server is stopped only by the last who uses it: a second daemon or a command line may work on the same home. */
+async function openStore(config: Config, log: Logger): Promise<Store> {
   const embedded =
     config.databaseUrl === null ? await startEmbedded({ home: config.home, log: (line) => log.info({}, line) }) : null;
   const url = embedded?.url ?? config.databaseUrl ?? '';
-  const db = openDatabase(url, { max: CONNECTIONS_MAX, applicationName: 'allot daemon' });
-  await prepareSchema(db, embedded !== null, log);
-  return {
-    db,
-    url,
-    close: async () => {
-      await db.close();
-      await embedded?.stop();
-    },
+  const applicationName = `allot daemon ${process.pid}`;
+  const db = openDatabase(url, { max: CONNECTIONS_MAX, applicationName });
+  const close = async () => {
+    const isShared = embedded !== null && (await hasOtherSessions(db, applicationName).catch(() => false)); // gone already: nobody's
+    await db.close();
+    if (!isShared) await embedded?.stop();
   };
+  try {
+    await prepareSchema(db, embedded !== null, log);
+    return { db, url, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (error: Error) => void): Promise<Stack> {
@@ -76,6 +82,24 @@ async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (er
   const [first, ...rest] = sealingKeys;
   if (first === undefined) throw new ConfigError(['ALLOT_SEAL_KEY: is missing']);
   const store = await openStore(config, log);
+  try {
+    return await startOn(store, { config, file, valid, sealingKeys: [first, ...rest], log, onDeath });
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+type Plan = {
+  readonly config: Config;
+  readonly file: ConfigFile;
+  readonly valid: readonly ValidChannel[];
+  readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
+  readonly log: Logger;
+  readonly onDeath: (error: Error) => void;
+};
+
+async function startOn(store: Store, { config, file, valid, sealingKeys, log, onDeath }: Plan): Promise<Stack> {
   const { db } = store;
   await applyConfiguration(db, {
     locations: file.locations,
@@ -98,7 +122,7 @@ async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (er
     context: {
       db,
       channels,
-      sealingKeys: [first, ...rest],
+      sealingKeys,
       owner: `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`,
       readOnly: config.isReadOnly,
       inFlightMs: file.policy.inFlightMs,

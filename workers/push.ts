@@ -37,6 +37,7 @@ const LEASE_MS = 30_000;
 const LOWER_PATIENCE_MS = 150;
 const RAISE_PATIENCE_MS = 2000;
 const UNDECIDED_WAIT_MS = 5;
+const UNDECIDED_WAIT_MS_MAX = 50;
 
 type Planned = { readonly candidate: PushCandidate; readonly plan: WirePlan };
 type Write = { readonly candidate: PushCandidate; readonly plan: Extract<WirePlan, { kind: 'write' }> };
@@ -44,14 +45,15 @@ type Write = { readonly candidate: PushCandidate; readonly plan: Extract<WirePla
 /** Runs rounds until nothing is due; handler of the `push` bell. */
 export async function pushChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
   const channel = context.channels.get(channelId);
-  if (channel === undefined || context.readOnly) return;
+  if (channel === undefined) return;
   await withChannel(context, channel, 'push', () => pushRounds(context, channel, signal));
 }
 
 async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   const channelId = channel.id;
   await resolveExpired(context, channel);
-  while (!signal.aborted) {
+  if (context.readOnly) return;
+  for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
     const waitMs = (health.throttledUntil ?? 0) - context.now();
@@ -59,7 +61,8 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
     const due = await dueListings(context.db, channelId, context.now(), DUE_MAX);
     if (due.length === 0) return;
     const ready = await readyNow(context, context.db, due);
-    if (ready.length === 0) await pause(UNDECIDED_WAIT_MS, signal);
+    waits = ready.length === 0 ? waits + 1 : 0;
+    if (ready.length === 0) await pause(Math.min(UNDECIDED_WAIT_MS_MAX, UNDECIDED_WAIT_MS * waits), signal);
     else await pushRound(context, channel, ready, signal);
   }
 }

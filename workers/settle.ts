@@ -307,6 +307,8 @@ async function collectOne(
       return settleUnknown(context, channel, attempt, `its ticket is lost: ${error.message}`);
     const why = error instanceof Error ? error.message : String(error);
     context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'ticket could not be asked for');
+    if (error instanceof Throttled) await noteThrottled(context.db, channel.id, error.retryAt, 'collect');
+    if (error instanceof Credential) await pauseForCredential(context, channel, why);
     await again(error instanceof Throttled ? Math.max(1, error.retryAt - context.now()) : 20 * COLLECT_AFTER_MS);
   }
 }

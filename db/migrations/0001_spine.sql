@@ -61,6 +61,9 @@ create table listing (
   unique (channel_id, listing_ref, location_ref)
 );
 create index listing_sku on listing (sku);
+-- A platform may name a listing by another of its ids, which its connector keeps in `data` (db/push.ts, listingsByRef): found by index,
+-- since a shop of 100,000 listings tells of each level that changes.
+create index listing_data_values on listing using gin (jsonb_path_query_array(data, '$.*'));
 
 -- ---- policy ---------------------------------------------------------------------------------------------------------------
 create table policy (
@@ -343,6 +346,7 @@ create table push_attempt (
   sent_at timestamptz,
   finished_at timestamptz
 );
+create index push_attempt_finished on push_attempt (finished_at) where state = 'done';
 create index push_attempt_unfinished on push_attempt (channel_id, lease_until) where state <> 'done';
 
 create table push_attempt_item (
