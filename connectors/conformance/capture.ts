@@ -1,9 +1,18 @@
 /** Orders placed on the platform, and the webhooks that tell of them. */
+import { ok } from 'node:assert/strict';
+import type { OrderState } from '#core/order-state.ts';
 import type { InboundRequest } from '../connector.ts';
 import { until } from './expect.ts';
 import type { Accepted, Stage } from './stage.ts';
+import type { WebhookFacts } from './subject.ts';
 
 export type Captured = { readonly request: InboundRequest; readonly verdict: Accepted; readonly orderRef: string };
+
+/** What the subject tells of its webhooks; it must where the connector declares them. */
+export function webhookOf({ subject }: Stage): WebhookFacts {
+  ok(subject.webhook !== null, 'the subject says what its webhooks look like');
+  return subject.webhook;
+}
 
 /** Webhooks so far whose body is a whole order, in the order of arrival. */
 export async function orderWebhooks(stage: Stage): Promise<{ request: InboundRequest; verdict: Accepted }[]> {
@@ -11,7 +20,7 @@ export async function orderWebhooks(stage: Stage): Promise<{ request: InboundReq
   const verified = await Promise.all(
     requests.map(async (request) => ({ request, verdict: await stage.verify(request) })),
   );
-  return verified.filter(({ verdict }) => stage.subject.webhook.orderTopics.includes(verdict.topic));
+  return verified.filter(({ verdict }) => webhookOf(stage).orderTopics.includes(verdict.topic));
 }
 
 /** One to three lines of different SKUs, each less than what is shown. */
@@ -28,4 +37,31 @@ export async function captureOrder(stage: Stage, lines = pickLines(stage)): Prom
   const orderRef = await stage.placeOrder(lines);
   const first = await until(async () => (await orderWebhooks(stage))[before] ?? null, 'the webhook of a placed order');
   return { ...first, orderRef };
+}
+
+async function pollOrder({ connection, signal }: Stage, orderRef: string): Promise<OrderState | null> {
+  for (let cursor: string | null = null; ; ) {
+    const page: Awaited<ReturnType<typeof connection.fetchOrdersSince>> = await connection.fetchOrdersSince(
+      cursor,
+      signal,
+    );
+    const found = page.orders.findLast((order) => order.orderRef === orderRef);
+    if (found !== undefined || page.complete) return found ?? null;
+    cursor = page.cursor;
+  }
+}
+
+/** A placed order as the platform tells of it by itself: by its webhook, or by the poll where it has none. */
+export async function tellOrder(
+  stage: Stage,
+  lines = pickLines(stage),
+): Promise<{ readonly orderRef: string; readonly order: OrderState }> {
+  if (!stage.capabilities.webhooks) {
+    const orderRef = await stage.placeOrder(lines);
+    return { orderRef, order: await until(() => pollOrder(stage, orderRef), 'the poll finds a placed order') };
+  }
+  const { request, orderRef } = await captureOrder(stage, lines);
+  const [order] = await stage.readOrders(request);
+  ok(order !== undefined, 'the webhook gives an order');
+  return { orderRef, order };
 }

@@ -8,7 +8,7 @@ export type ConformanceCase = {
   /** What a connector that passes has shown; the table in connectors/README.md is made of these. */
   readonly proves: string;
   /** Why the case does not apply to what is declared; null when it does. A case without it can never be skipped. */
-  readonly skipWhen?: (capabilities: Capabilities, webhook: WebhookFacts) => string | null;
+  readonly skipWhen?: (capabilities: Capabilities, webhook: WebhookFacts | null) => string | null;
   /** Played on the first seed alone: it is about size, and slow. */
   readonly once?: true;
   /** It looks at the whole process, so no other case may play at the same time. */
@@ -16,7 +16,7 @@ export type ConformanceCase = {
   readonly play: (stage: Stage) => Promise<void>;
 };
 
-/** No declaration lets a connector out of these. */
+/** No declaration lets a connector out of these, but for want of webhooks out of those that judge one. */
 export const MINIMUM: ReadonlySet<string> = new Set([
   'verify-accepts-signed',
   'verify-refuses-forged',
@@ -29,6 +29,8 @@ export const MINIMUM: ReadonlySet<string> = new Set([
 
 const lacks = (isThere: boolean, capability: string): string | null =>
   isThere ? null : `${capability} is declared absent`;
+
+export const needsWebhooks = ({ webhooks }: Capabilities): string | null => lacks(webhooks, 'webhooks');
 
 export const needsCompare = ({ writeProtection }: Capabilities): string | null =>
   lacks(writeProtection.includes('compareAndSet'), 'writeProtection compareAndSet');

@@ -21,7 +21,7 @@ import type { SandboxControl, SandboxLevel } from '../sandbox/control.ts';
 import { createRandom } from '../sandbox/faults.ts';
 import { until } from './expect.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
-import type { Bench, ConformanceSubject } from './subject.ts';
+import { type Bench, batchMaxOf, type ConformanceSubject } from './subject.ts';
 
 const DEADLINE_MS = 3000;
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
@@ -58,7 +58,7 @@ export type Stage = {
   verify(request: InboundRequest): Promise<Accepted>;
   /** The orders of a webhook, references read whole. */
   readOrders(request: InboundRequest): Promise<readonly OrderState[]>;
-  /** Sends, and collects the ticket where the platform gives one. */
+  /** Sends, in pushes of what the widest lane holds, and collects the tickets where the platform gives some. */
   push(items: readonly PushItem[], idempotencyKey: string): Promise<readonly PushOutcome[]>;
   settle(outcomes: readonly PushOutcome[]): Promise<readonly PushOutcome[]>;
 };
@@ -202,7 +202,16 @@ export async function playOn(
       ...base,
       ...createReaders(base),
       settle,
-      push: async (items, key) => settle(await connection.send(connection.prepare(items, key), items.length, signal)),
+      async push(items, key) {
+        const outcomes: PushOutcome[] = [];
+        const size = batchMaxOf(base.capabilities);
+        for (let from = 0; from < items.length; from += size) {
+          const part = items.slice(from, from + size);
+          const prepared = connection.prepare(part, from === 0 ? key : `${key}-${from}`);
+          outcomes.push(...(await settle(await connection.send(prepared, part.length, signal))));
+        }
+        return outcomes;
+      },
       receiver: async () => {
         const [open] = receivers;
         if (open !== undefined) return open;

@@ -4,7 +4,7 @@
  * A connector hands in one subject per kind of settings, in `connectors/<name>/sandbox/conformance.ts`, exported as `subjects`.
  * Everything else the kit learns through the interface and the sandbox's control API.
  */
-import type { Connector, ListingKey } from '../connector.ts';
+import type { Capabilities, Connector, ListingKey } from '../connector.ts';
 import type { SandboxControl } from '../sandbox/control.ts';
 
 /** A sandbox that runs, empty, and how to open a channel to it. */
@@ -36,13 +36,17 @@ export type ConformanceSubject = {
   /** Tells the connector's subjects apart, in the ids of the cases; empty for an only one. */
   readonly variant: string;
   readonly connector: Connector;
-  readonly webhook: WebhookFacts;
+  /** Null where the connector declares no webhooks. */
+  readonly webhook: WebhookFacts | null;
   /** So many orders, or listings, do not fit on one page of the platform. */
   readonly pageSizes: { readonly orders: number; readonly listings: number };
   start(): Promise<Bench>;
   /** A key like this one, of a listing that the platform does not have. */
   missingKey(key: ListingKey): ListingKey;
 };
+
+/** How many items one push may have: what the widest lane holds. */
+export const batchMaxOf = ({ lanes }: Capabilities): number => Math.max(...lanes.map(({ maxItems }) => maxItems));
 
 const PLACEHOLDER = '@@conformance@@';
 

@@ -51,6 +51,8 @@ export type SandboxPlatform = {
   api(request: ApiRequest): ApiResponse | Promise<ApiResponse>;
   /** Its word for "slow down". */
   throttled(): ApiResponse;
+  /** Its word for "not now", where it is not JSON: HTML of a gateway. */
+  unavailable?(): ApiResponse;
   /** Ends deliveries and timers. */
   close(): void;
 };

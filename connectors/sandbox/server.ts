@@ -65,19 +65,24 @@ function sendHuge(response: ServerResponse): void {
 }
 
 type Api = (request: ApiRequest) => Promise<ApiResponse>;
-type FaultyCall = { readonly request: ApiRequest; readonly response: ServerResponse; readonly api: Api };
+type FaultyCall = {
+  readonly request: ApiRequest;
+  readonly response: ServerResponse;
+  readonly api: Api;
+  readonly platform: SandboxPlatform;
+};
 
 async function commit(
   fault: Exclude<CallFault, 'none' | 'throttle'>,
   call: FaultyCall,
   dice: FaultDice,
 ): Promise<void> {
-  const { request, response, api } = call;
+  const { request, response, api, platform } = call;
   switch (fault) {
     case 'hang':
       return;
     case 'error5xx':
-      return reply(response, { status: 503, body: '{"error":"service unavailable"}' });
+      return reply(response, platform.unavailable?.() ?? { status: 503, body: '{"error":"service unavailable"}' });
     case 'refuseCredential':
       return reply(response, { status: 401, body: '{"error":"the access token is not valid"}' });
     case 'htmlBody':
@@ -126,7 +131,7 @@ export async function startSandboxServer(
       return reply(response, platform.throttled());
     }
     counts.faulted += 1;
-    return commit(fault, { request, response, api }, dice);
+    return commit(fault, { request, response, api, platform }, dice);
   };
 
   const serve = async (message: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -7,6 +7,7 @@ import type { ConformanceCase } from '../case.ts';
 import { expectFault, until } from '../expect.ts';
 import { type Item, makeItems, sendInTheDark, shownOf, untilObserved } from '../items.ts';
 import type { Stage } from '../stage.ts';
+import { batchMaxOf } from '../subject.ts';
 
 const SHORT_DEADLINE_MS = 500;
 const RETURN_MS_MAX = 3000;
@@ -19,7 +20,7 @@ type Scene = {
 };
 
 async function setScene(stage: Stage): Promise<Scene> {
-  const items = await makeItems(stage, stage.shuffle(stage.skus).slice(0, 3));
+  const items = await makeItems(stage, stage.shuffle(stage.skus).slice(0, Math.min(3, batchMaxOf(stage.capabilities))));
   return { items, before: await shownOf(stage, items), wanted: items.map(({ wireQuantity }) => wireQuantity) };
 }
 
@@ -50,7 +51,8 @@ async function expectReads(stage: Stage, scene: Scene, codes: readonly FaultCode
   await expectFault(readBack(stage, connection, scene), codes, `observe: ${when}`);
   await expectFault(() => connection.fetchOrdersSince(null, signal), codes, `fetchOrdersSince: ${when}`);
   await expectFault(() => connection.scan(null, signal), codes, `scan: ${when}`);
-  await expectFault(() => connection.discoverLocations(signal), codes, `discoverLocations: ${when}`);
+  if (stage.capabilities.discoverLocations)
+    await expectFault(() => connection.discoverLocations(signal), codes, `discoverLocations: ${when}`);
 }
 
 async function expectNothingApplied(stage: Stage, { items, before }: Scene): Promise<void> {

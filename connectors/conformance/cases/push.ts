@@ -4,6 +4,7 @@ import { type ConformanceCase, needsCompare, needsProtection } from '../case.ts'
 import { expectFault } from '../expect.ts';
 import { expectLevels, type Item, kindsOf, makeItems, shownOf } from '../items.ts';
 import type { Stage } from '../stage.ts';
+import { batchMaxOf } from '../subject.ts';
 
 /** What the other items of a batch come to when one of them is bad. */
 const othersOf = (stage: Stage): string => (stage.capabilities.batch === 'allOrNothing' ? 'deferred' : 'applied');
@@ -135,7 +136,7 @@ export const PUSH_CASES: readonly ConformanceCase[] = [
     async play(stage) {
       const [item] = await makeItems(stage, ['SKU-1']);
       ok(item !== undefined, 'there is an item');
-      const most = Math.max(...stage.capabilities.lanes.map(({ maxItems }) => maxItems));
+      const most = batchMaxOf(stage.capabilities);
       const { apiCalls } = await stage.control.stats();
       const prepare = (items: readonly Item[]) => () => stage.connection.prepare(items, 'too-many');
       await expectFault(
@@ -153,7 +154,7 @@ export const PUSH_CASES: readonly ConformanceCase[] = [
     id: 'prepare-is-pure',
     proves: 'The same items and key give the same bytes, without a call, and another attempt never the same key.',
     async play(stage) {
-      const items = await makeItems(stage, stage.skus);
+      const items = await makeItems(stage, stage.skus.slice(0, batchMaxOf(stage.capabilities)));
       const { apiCalls } = await stage.control.stats();
       const frozen = items.map((item) => Object.freeze(item));
       const first = stage.connection.prepare(Object.freeze(frozen), 'attempt-1');

@@ -1,0 +1,71 @@
+/**
+ * The Amazon connector: one seller account in one marketplace, through the Selling Partner API, merchant-fulfilled stock alone. What
+ * Amazon does, and why this connector does what it does, is in facts/amazon.md; here it is only put together.
+ *
+ * Orders come by poll. Notifications (SQS) are not spoken yet, so there is nothing to verify or parse.
+ */
+import { Defect, Rejected } from '#core/errors.ts';
+import type { Capabilities, ChannelConnection, Connector, ConnectorContext } from '../connector.ts';
+import { apiHost, LWA_HOST, openClient } from './client.ts';
+import { discoverListings, LOCATIONS, observe, scanLevels } from './levels.ts';
+import { hydrateOrder, openOrders, pollOrders } from './orders.ts';
+import { ITEMS_PER_PUSH, preparePush, sendPush } from './push.ts';
+import { type AmazonSettings, settingsSchema } from './settings.ts';
+
+const capabilitiesOf = ({ pollOverlap, settle }: Pick<AmazonSettings, 'pollOverlap' | 'settle'>): Capabilities => ({
+  quantityBasis: 'sellable',
+  observable: 'read',
+  writeProtection: ['none'],
+  batch: 'perItem',
+  lanes: [{ id: 'patch', maxItems: ITEMS_PER_PUSH, async: false }],
+  webhooks: false,
+  orderPolling: true,
+  pollOverlapMs: pollOverlap * 1000,
+  openOrders: true,
+  discoverListings: true,
+  // Named by discoverLocations, but there is nothing to discover: the merchant's channel is always the same one.
+  discoverLocations: false,
+  subscriptions: false,
+  answersOrders: false,
+  settleMs: settle * 1000,
+});
+
+const NO_WEBHOOKS = 'Amazon sends no webhooks: its orders come by poll';
+
+function open(rawSettings: unknown, context: ConnectorContext): ChannelConnection {
+  const settings = settingsSchema.parse(rawSettings);
+  const client = openClient(settings, context);
+  const source = { client, settings, log: context.log, now: context.now };
+  return {
+    verify: () => Promise.resolve({ ok: false, reason: NO_WEBHOOKS }),
+    parse: ({ topic }) => {
+      const fix = 'take the webhook address of this channel out of whatever calls it';
+      return Promise.reject(new Rejected(NO_WEBHOOKS, { field: 'topic', value: topic, fix }));
+    },
+    hydrate: (orderRef, signal) => hydrateOrder(source, orderRef, signal),
+    fetchOrdersSince: (cursor, signal) => pollOrders(source, cursor, signal),
+    fetchOpenOrders: (signal) => openOrders(source, signal),
+    observe: (keys, signal) => observe(source, keys, signal),
+    scan: (cursor, signal) => scanLevels(source, cursor, signal),
+    discoverListings: (cursor, signal) => discoverListings(source, cursor, signal),
+    discoverLocations: () => Promise.resolve(LOCATIONS),
+    prepare: (items) => preparePush(items, settings),
+    send: (prepared, itemCount, signal) => sendPush(source, prepared, itemCount, signal),
+    collect: () => Promise.reject(new Defect('Amazon answers a patch at once: it gives no tickets to collect')),
+    ensureSubscriptions: () => Promise.resolve([]),
+    close: () => Promise.resolve(),
+  };
+}
+
+export const connector: Connector = {
+  name: 'amazon',
+  capabilities: (rawSettings) =>
+    capabilitiesOf(settingsSchema.safeParse(rawSettings).data ?? { pollOverlap: 600, settle: 180 }),
+  settings: settingsSchema,
+  secrets: () => ['CLIENT_ID', 'CLIENT_SECRET', 'REFRESH_TOKEN'],
+  hosts: (settings) => {
+    const { endpoint, region } = settingsSchema.parse(settings);
+    return endpoint === undefined ? [apiHost(region), LWA_HOST] : [new URL(endpoint).host];
+  },
+  open,
+};

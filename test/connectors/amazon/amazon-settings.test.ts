@@ -1,0 +1,30 @@
+/** The settings of an Amazon channel: what is refused, and what they decide. */
+import { expect, it } from 'vitest';
+import { connector } from '#connectors/amazon/index.ts';
+import { settingsSchema } from '#connectors/amazon/settings.ts';
+import { SETTINGS } from './bench.ts';
+
+const ENDPOINT = 'http://127.0.0.1:4000';
+
+it.each([
+  ['a field that is not known', { shop: 'x' }],
+  ['a region of AWS', { region: 'eu-west-1' }],
+  ['a marketplace by its name', { marketplaceId: 'amazon.co.uk' }],
+  ['a sandbox on another machine', { endpoint: 'http://10.0.0.1:4000' }],
+  ['a speed-up of Amazon itself', { speedUp: 60 }],
+  ['a speed-up behind a proxy', { speedUp: 60, endpoint: 'https://proxy.example.com' }],
+])('refuse %s', (_, given) => {
+  expect(settingsSchema.safeParse({ ...SETTINGS, ...given }).success).toBe(false);
+});
+
+it('name the hosts that may be called', () => {
+  expect(connector.hosts(SETTINGS)).toEqual(['sellingpartnerapi-eu.amazon.com', 'api.amazon.com']);
+  expect(connector.hosts({ ...SETTINGS, endpoint: ENDPOINT, speedUp: 60 })).toEqual(['127.0.0.1:4000']);
+});
+
+it('decide the overlap and the time to settle', () => {
+  const { capabilities } = connector;
+  const declared =
+    typeof capabilities === 'function' ? capabilities({ ...SETTINGS, pollOverlap: 60, settle: 2 }) : null;
+  expect(declared).toMatchObject({ pollOverlapMs: 60_000, settleMs: 2000, webhooks: false, writeProtection: ['none'] });
+});

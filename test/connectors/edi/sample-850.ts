@@ -1,0 +1,23 @@
+/** A purchase order as a retailer writes it, whole and right; tests break it on purpose. */
+const SEGMENTS = [
+  'ISA*00*          *00*          *ZZ*RETAILERX      *ZZ*BRANDCO        *261123*0915*U*00401*000000101*0*T*>',
+  'GS*PO*RETAILERX*BRANDCO*20261123*0915*101*X*004010',
+  'ST*850*0001',
+  'BEG*00*SA*4500118822**20261123',
+  'REF*IA*0071234',
+  'DTM*010*20261201',
+  'DTM*001*20261205',
+  'N1*ST*RETAILER X DC 07*92*0007',
+  'N3*1 WAREHOUSE RD',
+  'N4*RENO*NV*89501*US',
+  'PO1*1*12*CA*48.00*PE*UP*012345678905*VN*MUG-BLU-12*IN*778812',
+  'PID*F*08***BLUE MUG 12OZ',
+  'PO4*6*1*EA',
+  'PO1*2*30*EA*9.50*PE*UP*012345678912*VN*TEA-GRN*IN*778813',
+  'CTT*2*42',
+  'SE*14*0001',
+  'GE*1*101',
+  'IEA*1*000000101',
+];
+
+export const SAMPLE_850 = `${SEGMENTS.join('~\n')}~\n`;
