@@ -12,7 +12,7 @@ import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#co
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 
-export const RESOURCE = { order: 1, item: 2, listing: 3 } as const;
+export const RESOURCE = { order: 1, item: 2 } as const;
 
 /** Enough to fill whatever one batch frees; the item is reviewed again at once when there are more. */
 const SHORTS_PER_ITEM_MAX = 300;

@@ -80,7 +80,8 @@ create table policy_current (
 );
 
 -- ---- locks ----------------------------------------------------------------------------------------------------------------
--- Rows, not advisory keys: no collisions, no limit of the lock table. Taken in (kind, id) order. 1 order, 2 item, 3 listing.
+-- Rows, not advisory keys: no collisions, no limit of the lock table. Taken in (kind, id) order. 1 order, 2 item; a listing is
+-- guarded by its item.
 create table resource (
   kind smallint not null,
   id text collate "C" not null,
