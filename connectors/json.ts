@@ -16,19 +16,22 @@ const revive: Reviver = (key, value, { source }) => {
   return value;
 };
 
+/** V8 quotes the text around the fault ("Unexpected token 'x', ...\"Jane Doe\"... is not valid JSON"): personal data, perhaps. */
+const withoutQuote = (message: string): string =>
+  message.replace(/,? ?(\.\.\.)?".*"(\.\.\.)? is not valid JSON$/s, '').slice(0, 120) || 'not JSON at all';
+
 /** `what` names the document in the message, for example `orders/create webhook`. */
 export function parseJson(rawBody: Uint8Array | string, what: string): unknown {
   try {
     const text = typeof rawBody === 'string' ? rawBody : new TextDecoder('utf-8', { fatal: true }).decode(rawBody);
     return parseWithSource(text, revive);
   } catch (error) {
-    const why = error instanceof Error ? error.message.slice(0, 120) : String(error);
+    const why = withoutQuote(error instanceof Error ? error.message : String(error));
     const at = {
       field: 'body',
-      value: why,
       fix: 'the platform must send whole UTF-8 JSON; retry if it was cut on the way',
     };
-    throw new Rejected(`${what}: the body is not JSON (${why})`, at, error);
+    throw new Rejected(`${what}: the body is not JSON (${why})`, at);
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * The stored mode of each channel: shadow (reads and computes, sends nothing), live, paused.
  *
- * Guarantees that every change is in the audit trail with its actor, and that a channel going live is pushed to at once. A push that
+ * Guarantees that every change is in the audit trail with its actor, and that a channel going live is pushed to and reconciled (which
+ * subscribes it to webhooks) at once. A push that
  * was sent before a pause is not called back: whoever sends reads the mode in the transaction that opens the attempt.
  */
 import { sql } from 'drizzle-orm';
@@ -56,7 +57,10 @@ export async function setMode(
     if (mode === 'live')
       await ringBells(
         tx,
-        ids.map((key) => ({ topic: 'push', key })),
+        ids.flatMap((key) => [
+          { topic: 'push', key },
+          { topic: 'reconcile', key },
+        ]),
       );
     return ids;
   });

@@ -32,6 +32,8 @@ import { sendAttempt, settleUnknown } from './settle.ts';
 import { withChannel } from './with-channel.ts';
 
 const DUE_MAX = 1000;
+/** Looked at in one round: what a round has done is kept when the platform refuses the next one, so a large catalogue comes to its end. */
+const READS_PER_ROUND_MAX = 200;
 const LEASE_MS = 30_000;
 /** A number waits so long for input that is not decided yet, then goes out all the same. */
 const LOWER_PATIENCE_MS = 150;
@@ -108,9 +110,30 @@ async function pushRound(
         : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
     }),
   );
-  const toRead = first.filter(({ plan }) => plan.kind === 'read').map(({ candidate }) => candidate);
-  const read = await readAndPlan(context, channel, toRead, signal);
-  const planned = [...first.filter(({ plan }) => plan.kind !== 'read'), ...read];
+  // What needs no look goes first: a look that the platform refuses must not hold it up.
+  await carryOut(
+    context,
+    channel,
+    first.filter(({ plan }) => plan.kind !== 'read'),
+    signal,
+  );
+  const toRead = first.filter(({ plan }) => plan.kind === 'read').slice(0, READS_PER_ROUND_MAX);
+  const read = await readAndPlan(
+    context,
+    channel,
+    toRead.map(({ candidate }) => candidate),
+    signal,
+  );
+  await carryOut(context, channel, read, signal);
+}
+
+/** Keeps what needs no sending, and sends the rest: lowering numbers first, on the fastest lane. */
+async function carryOut(
+  context: WorkerContext,
+  channel: OpenChannel,
+  planned: readonly Planned[],
+  signal: AbortSignal,
+): Promise<void> {
   await keepPlans(context, channel, planned);
   const writes = planned.flatMap(({ candidate, plan }) => (plan.kind === 'write' ? [{ candidate, plan }] : []));
   const isLowering = ({ candidate, plan }: Write) =>

@@ -8,7 +8,6 @@ import { dayOf, type StreamEvent, skusOf } from './stream.ts';
 
 export const REVIEW_DAYS = 7;
 export const LEAD_DAYS = 3;
-const COVER_DAYS = REVIEW_DAYS + LEAD_DAYS;
 
 export type Demand = {
   readonly mean: number;
@@ -17,13 +16,19 @@ export type Demand = {
   readonly wholesale: number;
 };
 
+/** Calendar days from the first event to the last. */
+export function countDays(events: readonly StreamEvent[]): number {
+  let [first, last] = [Number.MAX_SAFE_INTEGER, 0];
+  for (const { at } of events) {
+    first = Math.min(first, dayOf(at));
+    last = Math.max(last, dayOf(at));
+  }
+  return Math.max(1, last - first + 1);
+}
+
 /** Units of each SKU per calendar day of the stream. */
 export function measureDemand(events: readonly StreamEvent[]): ReadonlyMap<string, Demand> {
-  const days = events.map((event) => dayOf(event.at));
-  const dayCount =
-    days.reduce((most, day) => Math.max(most, day), 0) -
-    days.reduce((least, day) => Math.min(least, day), Number.MAX_SAFE_INTEGER) +
-    1;
+  const dayCount = countDays(events);
   const daily = new Map<string, Map<number, number>>();
   const wholesale = new Map<string, number>();
   for (const event of events) {
@@ -48,11 +53,12 @@ export function measureDemand(events: readonly StreamEvent[]): ReadonlyMap<strin
 
 export type Levels = ReadonlyMap<string, number>;
 
-export const levelsAt = (demand: ReadonlyMap<string, Demand>, z: number): Levels =>
+/** For `days` of cover, and `z` deviations on top. */
+export const levelsAt = (demand: ReadonlyMap<string, Demand>, z: number, days: number): Levels =>
   new Map(
     [...demand].map(([sku, { mean, deviation }]) => [
       sku,
-      Math.max(1, Math.round(mean * COVER_DAYS + z * deviation * Math.sqrt(COVER_DAYS))),
+      Math.max(1, Math.round(mean * days + z * deviation * Math.sqrt(days))),
     ]),
   );
 
@@ -132,9 +138,11 @@ export function chooseLevels(
   demand: ReadonlyMap<string, Demand>,
   rules: { readonly pool: PoolUnits; readonly marketBuffer: number },
 ): { readonly levels: Levels; readonly z: number; readonly rough: RoughRun } {
+  // A stream that is shorter than the cover would never run out.
+  const days = Math.min(REVIEW_DAYS + LEAD_DAYS, countDays(events));
   const candidates = Array.from({ length: Z_STEPS }, (_, step) => {
     const z = step / 4 - 1.5;
-    const levels = levelsAt(demand, z);
+    const levels = levelsAt(demand, z, days);
     const rough = playRoughly(events, levels, rules);
     return { z, levels, rough, margin: Math.min(rough.fill - FILL_MIN, (rough.stockouts - STOCKOUTS_MIN) / 4) };
   });

@@ -1,7 +1,6 @@
 /**
  * One demo from the first process to the report: stage -> opening stock -> the stream, day by day -> settle -> verify -> report.
  */
-import type { Database } from '#db/client.ts';
 import { addCommands } from '#db/commands.ts';
 import { LOCATION, MARKET_BUFFER } from './brand.ts';
 import { openBuyers } from './buyers.ts';
@@ -14,7 +13,7 @@ import { type Play, preparePlay } from './play.ts';
 import { type Figures, judge, type Report } from './report.ts';
 import { chooseLevels, choosePools, createRestock, type Levels, measureDemand } from './restock.ts';
 import { type Progress, startScreen } from './screen.ts';
-import { examine, type Settled, settle } from './settle.ts';
+import { examine, type Settled, settle, waitUntilPublished } from './settle.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type OrderStream, readOrderStream, skusOf } from './stream.ts';
 import { makeOrderStream } from './synthetic.ts';
@@ -45,19 +44,14 @@ const isRough = (flags: Flags): boolean => flags.crash + flags.flushRedis > 0 ||
 const rankSkus = (demand: ReturnType<typeof measureDemand>): string[] =>
   [...demand].sort(([, a], [, b]) => b.mean - a.mean).map(([sku]) => sku);
 
-async function fillShelves(db: Database, levels: Levels, pace: Pace): Promise<StockMove[]> {
+async function fillShelves({ db, checkDaemon }: Stage, levels: Levels): Promise<StockMove[]> {
   const at = Date.now();
   const bodies = [...levels].map(
     ([sku, quantity]) => ({ kind: 'receive', sku, location: LOCATION, quantity, disposition: 'sellable' }) as const,
   );
-  const ids = await db.transaction((tx) =>
-    addCommands(
-      tx,
-      bodies.map((body) => ({ body, actor: 'demo', occurredAt: at, channelId: null, inboxId: null })),
-    ),
-  );
-  pace.watchCommands(ids, [...levels.keys()]);
-  await pace.room(1);
+  const commands = bodies.map((body) => ({ body, actor: 'demo', occurredAt: at, channelId: null, inboxId: null }));
+  await db.transaction((tx) => addCommands(tx, commands));
+  await waitUntilPublished(db, checkDaemon);
   return bodies.map((body) => ({ at, body }));
 }
 
@@ -114,7 +108,7 @@ async function playStream(options: RunOptions, show: Show, levels: Levels): Prom
   const { flags, screen, signal } = options;
   const { stream, stage, pace } = show;
   const { db, controls } = stage;
-  const opening = await fillShelves(db, levels, pace);
+  const opening = await fillShelves(stage, levels);
   const buyers = openBuyers(levels);
   const total = stream.events.filter(({ kind }) => kind === 'order').length;
   const play = preparePlay({

@@ -87,6 +87,22 @@ export function findDrift(targets: readonly WantedNumber[], levels: Levels): Rea
   return drift;
 }
 
+const OPENING_MS_MAX = 300_000;
+
+/** Waits until every number has been decided and acknowledged: nothing can be sold from shelves that no platform shows. */
+export async function waitUntilPublished(db: Database, check: () => void): Promise<void> {
+  const deadline = Date.now() + OPENING_MS_MAX;
+  for (;;) {
+    check();
+    const { commands, attempts, behind } = await readUnfinished(db);
+    if (commands + attempts + behind === 0) return;
+    if (Date.now() > deadline) {
+      throw new Error(`the opening stock is not published after ${OPENING_MS_MAX / 1000} s: ${behind} listings wait`);
+    }
+    await wait(LOOK_EVERY_MS);
+  }
+}
+
 export type Settled = {
   readonly isSettled: boolean;
   /** Orders that the platforms hold and allot does not, or not as they are. */

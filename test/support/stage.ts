@@ -27,6 +27,7 @@ import { createTestDatabase } from './database.ts';
 import { findFreePort } from './free-port.ts';
 import type { Partner } from './pipeline.ts';
 import { makeGuardedFolder } from './reaper.ts';
+import { waitUntil } from './wait-until.ts';
 
 export type StageOptions = {
   readonly partners: Readonly<Record<string, Partner>>;
@@ -49,26 +50,29 @@ export type Stage = {
   readonly control: (channel: string) => SandboxControl;
   /** Ends a partner: its port refuses from now on. */
   readonly stopPartner: (channel: string) => Promise<void>;
-  readonly secretOf: (channel: string) => string;
+  readonly partner: (channel: string) => OpenPartner;
   /** Starts a daemon; `over` is added to its environment. It need not be ready yet. */
   readonly start: (over?: Environment) => DaemonProcess;
   readonly allot: (args: readonly string[], over?: Environment) => Promise<CommandSaid>;
-  /** Items, listings, opening stock, modes. */
+  /** Items, listings, opening stock, modes; then waits until live channels are subscribed to their partners' webhooks. */
   readonly fill: (options?: { readonly unmapped?: readonly Sku[] }) => Promise<void>;
   /** Fails unless allot comes to hold every order of the partners once, and each shows its target, and the doctor is content. */
   readonly expectRight: (limitMs?: number) => Promise<void>;
   readonly close: () => Promise<void>;
 };
 
-type OpenPartner = { readonly control: SandboxControl; readonly secret: string; readonly token: string };
+export type OpenPartner = {
+  readonly control: SandboxControl;
+  readonly endpoint: string;
+  /** Of its webhooks, and of its API. */
+  readonly secret: string;
+  readonly token: string;
+};
 type Listed = { readonly locationRef: string; readonly listings: readonly { sku: string; listingRef: string }[] };
 
 const ACTOR = 'test';
 
-async function openPartner(
-  partner: Partner,
-  closers: (() => Promise<void>)[],
-): Promise<OpenPartner & { endpoint: string }> {
+async function openPartner(partner: Partner, closers: (() => Promise<void>)[]): Promise<OpenPartner> {
   const [token, secret] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')];
   const sandbox = await startFakeSandbox({ ...partner, accessToken: token, webhookSecret: secret, ticketDelayMs: 20 });
   closers.push(() => sandbox.close());
@@ -149,7 +153,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   await mkdir(home, { mode: 0o711 });
   const store = options.database === 'given' ? await createTestDatabase({ max: 3 }) : null;
   if (store !== null) closers.push(() => store.drop());
-  const partners = new Map<string, OpenPartner & { endpoint: string }>();
+  const partners = new Map<string, OpenPartner>();
   const partnerClosers = new Map<string, () => Promise<void>>();
   for (const [id, partner] of Object.entries(options.partners)) {
     const own: (() => Promise<void>)[] = [];
@@ -188,14 +192,20 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     controls,
     control: (channel) => get(channel).control,
     stopPartner: async (channel) => partnerClosers.get(channel)?.(),
-    secretOf: (channel) => get(channel).secret,
+    partner: get,
     start(over = {}) {
       const daemon = startDaemon({ ...env, ...over }, home);
       closers.push(() => daemon.kill());
       return daemon;
     },
     allot: (args, over = {}) => runCommand(args, { ...env, ...over }, home),
-    fill: async ({ unmapped = [] } = {}) => fillCatalogue(await db(), options, listed, unmapped),
+    async fill({ unmapped = [] } = {}) {
+      await fillCatalogue(await db(), options, listed, unmapped);
+      if (options.mode === 'shadow') return;
+      for (const [id, partner] of partners) {
+        await waitUntil(`${id} is subscribed to`, async () => (await readSubscription(partner)) !== null);
+      }
+    },
     async expectRight(limitMs = 40_000) {
       const settled = await settle(await db(), controls, AbortSignal.timeout(limitMs));
       expect(settled).toMatchObject({ isSettled: true, missing: 0 });
@@ -207,6 +217,13 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
     },
   };
+}
+
+/** Where the partner sends its webhooks; null: nowhere. */
+export async function readSubscription({ endpoint, token }: OpenPartner): Promise<string | null> {
+  const headers = { authorization: `Bearer ${token}` };
+  const response = await fetch(new URL('/v1/webhooks', endpoint), { headers });
+  return ((await response.json()) as { url: string | null }).url;
 }
 
 const secretVariables = (partners: ReadonlyMap<string, OpenPartner>): Environment =>

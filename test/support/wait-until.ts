@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 const LOOK_EVERY_MS = 50;
+const TOLD_MAX = 3_000;
 
 /**
  * Resolves to the first answer of `look` that is neither undefined, null nor false. `what` names the condition in the message;
@@ -16,7 +17,7 @@ export async function waitUntil<Answer>(
   for (;;) {
     const answer = await look();
     if (answer !== undefined && answer !== null && answer !== false) return answer;
-    if (performance.now() > deadline) throw new Error(`not within ${limitMs / 1000} s: ${what}\n${tell()}`);
+    if (performance.now() > deadline) throw new Error(`not within ${limitMs / 1000} s: ${what}\n${tell().slice(-TOLD_MAX)}`);
     await wait(LOOK_EVERY_MS);
   }
 }

@@ -50,7 +50,7 @@ describe('demand', () => {
 
   it('makes levels of at least one unit', () => {
     const demand = new Map([['MUG', { mean: 0.01, deviation: 0.1, wholesale: 0 }]]);
-    expect(levelsAt(demand, -1).get('MUG')).toBe(1);
+    expect(levelsAt(demand, -1, 10).get('MUG')).toBe(1);
   });
 });
 
@@ -65,8 +65,8 @@ describe('the plain play', () => {
     expect(playRoughly([order(0, 10, 'fake:wholesale')], levels, rules)).toEqual({ fill: 1, stockouts: 1 });
   });
 
-  it('chooses levels that leave scarcity and sell most of what is offered', () => {
-    const { events } = makeOrderStream({ seed: 1, limit: null });
+  it.each([null, 60])('chooses levels that leave scarcity and sell most of what is offered, of %s orders', (limit) => {
+    const { events } = makeOrderStream({ seed: 1, limit });
     const demand = measureDemand(events);
     const pools = choosePools(events, demand);
     expect(pools.own.size).toBeGreaterThan(0);
