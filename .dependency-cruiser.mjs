@@ -88,7 +88,9 @@ const forbidden = [
   {
     name: 'conformance-kit-stays-out',
     comment: 'The kit is for the conformance command and for tests.',
-    from: { pathNot: '^test/|^scripts/conformance|^connectors/conformance/|^connectors/[^/]+/sandbox/conformance\\.ts$' },
+    from: {
+      pathNot: '^test/|^scripts/conformance|^connectors/conformance/|^connectors/[^/]+/sandbox/conformance\\.ts$',
+    },
     to: { path: '^connectors/conformance/' },
   },
   {

@@ -1,18 +1,18 @@
 /**
- * Faults by what to do about them (DESIGN section 7). Expected outcomes are returned values; these are thrown.
+ * Faults by what to do about them (DESIGN section 7). Expected outcomes (a stale compare, a
+ * refused command) are returned values; these are thrown.
  *
  * | class           | the caller                                                   |
  * | Transient       | tries again later, with jitter                               |
  * | Throttled       | waits until `retryAt`; never burns an attempt                |
  * | Uncertain       | reads the platform before anything else: it may have applied |
- * | Stale           | reads again and decides again                                |
  * | Rejected        | parks the one item or document; the rest goes on             |
  * | Credential      | pauses the channel and alerts once                           |
  * | Defect          | our bug: fails loudly and keeps the evidence                 |
  */
 import type { Instant } from './model.ts';
 
-export type FaultCode = 'transient' | 'throttled' | 'uncertain' | 'stale' | 'rejected' | 'credential' | 'defect';
+export type FaultCode = 'transient' | 'throttled' | 'uncertain' | 'rejected' | 'credential' | 'defect';
 
 /** Base of all faults: a stable code, a sentence for a person, and the fault beneath it. */
 export class Fault extends Error {
@@ -42,12 +42,6 @@ export class Throttled extends Fault {
 export class Uncertain extends Fault {
   constructor(message: string, cause?: unknown) {
     super('uncertain', message, cause);
-  }
-}
-
-export class Stale extends Fault {
-  constructor(message: string, cause?: unknown) {
-    super('stale', message, cause);
   }
 }
 

@@ -10,7 +10,6 @@ const FAULT_CODES: ReadonlySet<string> = new Set<FaultCode>([
   'transient',
   'throttled',
   'uncertain',
-  'stale',
   'rejected',
   'credential',
   'defect',

@@ -90,6 +90,41 @@ async function isBusy(context: WorkerContext): Promise<boolean> {
   return (row?.busy ?? false) && !context.readOnly;
 }
 
+type Stage = {
+  readonly store: TestDatabase;
+  readonly open: ReadonlyMap<string, Awaited<ReturnType<typeof openPartner>>>;
+  readonly clock: { now: number };
+  readonly rung: Bell[];
+  readonly readOnly: boolean;
+};
+
+function contextOf({ store, open, clock, rung, readOnly }: Stage): WorkerContext {
+  const secrets: Readonly<Record<string, string>> = { ACCESS_TOKEN: TOKEN, WEBHOOK_SECRET: SECRET };
+  return {
+    db: store.db,
+    channels: openChannels(
+      [...open].map(([id, { settings }]) => ({
+        id,
+        connector,
+        settings: connector.settings.parse(settings),
+        secret: (name) => secrets[name] ?? '',
+      })),
+      { now: () => clock.now, log: silent },
+    ),
+    sealingKeys: [sealingKey(randomBytes(32).toString('base64'))],
+    owner: 'test',
+    readOnly,
+    inFlightMs: 60_000,
+    publicUrl: 'http://127.0.0.1:1',
+    now: () => clock.now,
+    log: silent,
+    tally: { pushed: () => undefined, drifted: () => undefined },
+    wakeRelay: () => undefined,
+    decideSoon: () => undefined,
+    ringLater: (bell) => void rung.push(bell),
+  };
+}
+
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
   const store = await createTestDatabase();
   const ids = Object.keys(options.partners);
@@ -116,30 +151,7 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
   }
   const clock = { now: Date.now() };
   const rung: Bell[] = [];
-  const secrets: Readonly<Record<string, string>> = { ACCESS_TOKEN: TOKEN, WEBHOOK_SECRET: SECRET };
-  const context: WorkerContext = {
-    db: store.db,
-    channels: openChannels(
-      [...open].map(([id, { settings }]) => ({
-        id,
-        connector,
-        settings: connector.settings.parse(settings),
-        secret: (name) => secrets[name] ?? '',
-      })),
-      { now: () => clock.now, log: silent },
-    ),
-    sealingKeys: [sealingKey(randomBytes(32).toString('base64'))],
-    owner: 'test',
-    readOnly: options.readOnly ?? false,
-    inFlightMs: 60_000,
-    publicUrl: 'http://127.0.0.1:1',
-    now: () => clock.now,
-    log: silent,
-    tally: { pushed: () => undefined, drifted: () => undefined },
-    wakeRelay: () => undefined,
-    decideSoon: () => undefined,
-    ringLater: (bell) => void rung.push(bell),
-  };
+  const context = contextOf({ store, open, clock, rung, readOnly: options.readOnly ?? false });
   return {
     store,
     context,

@@ -17,7 +17,8 @@ export async function waitUntil<Answer>(
   for (;;) {
     const answer = await look();
     if (answer !== undefined && answer !== null && answer !== false) return answer;
-    if (performance.now() > deadline) throw new Error(`not within ${limitMs / 1000} s: ${what}\n${tell().slice(-TOLD_MAX)}`);
+    if (performance.now() > deadline)
+      throw new Error(`not within ${limitMs / 1000} s: ${what}\n${tell().slice(-TOLD_MAX)}`);
     await wait(LOOK_EVERY_MS);
   }
 }
