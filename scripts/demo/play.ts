@@ -251,9 +251,10 @@ export function preparePlay(options: PlayOptions): Play {
       const days = splitDays(options.events);
       const numbers = [...days.keys()];
       const last = Math.max(...numbers);
-      for (run.day = Math.min(...numbers); run.day <= last && !options.signal.aborted; run.day += 1) {
-        await playDay(run, days.get(run.day) ?? []);
-        if (run.day < last) await playNight(run);
+      for (let day = Math.min(...numbers); day <= last && !options.signal.aborted; day += 1) {
+        run.day = day;
+        await playDay(run, days.get(day) ?? []);
+        if (day < last) await playNight(run);
       }
     },
   };

@@ -23,7 +23,7 @@ beforeAll(async () => {
   });
   daemon = stage.start();
   await daemon.ready();
-  await stage.fill({ unmapped: ['NEW'] });
+  await stage.furnish({ unmapped: ['NEW'] });
   refOf = new Map((await stage.control(CHANNEL).levels()).map(({ sku, listingRef }) => [sku, listingRef]));
 });
 afterAll(() => stage.close());

@@ -20,7 +20,7 @@ beforeEach(async () => {
   });
   daemon = stage.start();
   await daemon.ready();
-  await stage.fill();
+  await stage.furnish();
   for (const channel of stage.controls.keys()) await expectShown(channel, OPENING);
 });
 afterEach(() => stage.close());

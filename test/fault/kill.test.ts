@@ -21,7 +21,7 @@ afterEach(() => stage.close());
 test('five kills lose nothing, and every number comes right', { timeout: 120_000 }, async () => {
   let daemon = stage.start();
   await daemon.ready();
-  await stage.fill();
+  await stage.furnish();
   const server = await findEmbedded(stage.home);
   const buyers = startBuyers(stage.controls, SKUS);
   for (let kill = 1; kill <= KILLS; kill += 1) {

@@ -59,7 +59,7 @@ test('shadow and read-only write nothing, not even a subscription; live writes; 
 }, async () => {
   const first = stage.start();
   await first.ready();
-  await stage.fill();
+  await stage.furnish();
   await waitUntil('the number is decided', async () => (await readTarget()) === 50);
   await expectFullTurn();
   expect(await readWrites()).toEqual({ numbers: 0, subscription: null });

@@ -36,7 +36,7 @@ describe.skipIf(missingRedis !== undefined)('with the queue on Redis', () => {
   test('FLUSHALL while orders arrive', { timeout: 60_000 }, async () => {
     const daemon = stage.start();
     await daemon.ready();
-    await stage.fill();
+    await stage.furnish();
     const buyers = startBuyers(stage.controls, SKUS);
     for (let flush = 0; flush < 5; flush += 1) {
       await buyers.more(20);
@@ -51,7 +51,7 @@ describe.skipIf(missingRedis !== undefined)('with the queue on Redis', () => {
   test('kill -9 of Redis, a while without it, and an empty one', { timeout: 60_000 }, async () => {
     const daemon = stage.start();
     await daemon.ready();
-    await stage.fill();
+    await stage.furnish();
     const buyers = startBuyers(stage.controls, SKUS);
     await buyers.more(20);
     await redis.kill();

@@ -33,10 +33,10 @@ async function openOn(redisUrl: string | null): Promise<Stage> {
 }
 
 /** Orders come while all of these run, and everything is right at the end. */
-async function trade(stage: Stage, processes: readonly Environment[], orders: number): Promise<void> {
+async function expectGoodTrade(stage: Stage, processes: readonly Environment[], orders: number): Promise<void> {
   const daemons = processes.map((env) => stage.start(env));
   await Promise.all(daemons.map((daemon) => daemon.ready()));
-  await stage.fill();
+  await stage.furnish();
   const buyers = startBuyers(stage.controls, SKUS);
   await buyers.more(orders);
   await buyers.stop();
@@ -68,7 +68,7 @@ describe.skipIf(missingRedis !== undefined)('the roles split over three processe
     const redis = await startRedis();
     closers.push(() => redis.stop());
     const roles = ['http,intake', 'allocate,sweep', 'push,reconcile'];
-    await trade(
+    await expectGoodTrade(
       await openOn(redis.url),
       roles.map((WORKERS) => ({ WORKERS })),
       90,
@@ -79,6 +79,6 @@ describe.skipIf(missingRedis !== undefined)('the roles split over three processe
 describe('two whole daemons by mistake', () => {
   test('on one database, the queue in it too', { timeout: 60_000 }, async () => {
     const port = await findFreePort();
-    await trade(await openOn(null), [{}, { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` }], 90);
+    await expectGoodTrade(await openOn(null), [{}, { PORT: String(port), PUBLIC_URL: `http://127.0.0.1:${port}` }], 90);
   });
 });

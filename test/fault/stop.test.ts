@@ -22,10 +22,11 @@ afterEach(() => stage.close());
 test('the first SIGTERM finishes what runs, and the next start goes on where it was', { timeout: 60_000 }, async () => {
   const first = stage.start();
   await first.ready();
-  await stage.fill();
+  await stage.furnish();
   const server = await findEmbedded(stage.home);
   const buyers = startBuyers(stage.controls, SKUS, { everyMs: 5 });
   await buyers.more(60);
+  await stage.letGo();
   first.send('SIGTERM');
   expect(await first.ended).toEqual({ code: 0, signal: null });
   expect(first.said()).toContain('stopping: running work is finished first');
@@ -43,7 +44,7 @@ test('the first SIGTERM finishes what runs, and the next start goes on where it 
 test('a second SIGTERM does not wait for a partner that hangs', { timeout: 60_000 }, async () => {
   const daemon = stage.start();
   await daemon.ready();
-  await stage.fill();
+  await stage.furnish();
   const before = await stage.control('fake:shop').stats();
   await stage.control('fake:shop').setFaults({ hang: 1 });
   await waitUntil('a call hangs at the partner', async () => {

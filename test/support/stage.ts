@@ -46,6 +46,8 @@ export type Stage = {
   readonly env: Environment;
   /** The first one must be up. */
   readonly db: () => Promise<Database>;
+  /** Ends the test's own sessions: an embedded server stays while anybody uses it. */
+  readonly letGo: () => Promise<void>;
   readonly controls: ReadonlyMap<string, SandboxControl>;
   readonly control: (channel: string) => SandboxControl;
   /** Ends a partner: its port refuses from now on. */
@@ -55,7 +57,7 @@ export type Stage = {
   readonly start: (over?: Environment) => DaemonProcess;
   readonly allot: (args: readonly string[], over?: Environment) => Promise<CommandSaid>;
   /** Items, listings, opening stock, modes; then waits until live channels are subscribed to their partners' webhooks. */
-  readonly fill: (options?: { readonly unmapped?: readonly Sku[] }) => Promise<void>;
+  readonly furnish: (options?: { readonly unmapped?: readonly Sku[] }) => Promise<void>;
   /** Fails unless allot comes to hold every order of the partners once, and each shows its target, and the doctor is content. */
   readonly expectRight: (limitMs?: number) => Promise<void>;
   readonly close: () => Promise<void>;
@@ -132,17 +134,50 @@ async function seedPartners(controls: ReadonlyMap<string, SandboxControl>, skus:
 }
 
 /** One pool per server: an embedded one that was stopped and started again answers elsewhere. */
-function databaseOf(home: string, given: Database | null, closers: (() => Promise<void>)[]): Stage['db'] {
+function databaseOf(home: string, given: Database | null): Pick<Stage, 'db' | 'letGo'> {
   const opened = new Map<string, Database>();
-  return async () => {
-    if (given !== null) return given;
-    const server = await findEmbedded(home);
-    if (server === undefined) throw new Error(`no server runs on ${home}`);
-    const db = opened.get(server.url) ?? openDatabase(server.url, { max: 3, applicationName: 'test' });
-    if (!opened.has(server.url)) closers.push(() => db.close());
-    opened.set(server.url, db);
-    return db;
+  return {
+    async db() {
+      if (given !== null) return given;
+      const server = await findEmbedded(home);
+      if (server === undefined) throw new Error(`no server runs on ${home}`);
+      const db = opened.get(server.url) ?? openDatabase(server.url, { max: 3, applicationName: 'test' });
+      opened.set(server.url, db);
+      return db;
+    },
+    async letGo() {
+      const all = [...opened.values()];
+      opened.clear();
+      await Promise.all(all.map((db) => db.close()));
+    },
   };
+}
+
+type OpenPartners = {
+  readonly partners: ReadonlyMap<string, OpenPartner>;
+  readonly stop: (channel: string) => Promise<void>;
+};
+
+async function openPartners(kinds: StageOptions['partners'], closers: (() => Promise<void>)[]): Promise<OpenPartners> {
+  const partners = new Map<string, OpenPartner>();
+  const stops = new Map<string, () => Promise<void>>();
+  for (const [id, kind] of Object.entries(kinds)) {
+    const own: (() => Promise<void>)[] = [];
+    partners.set(id, await openPartner(kind, own));
+    const stop = async () => {
+      await own.pop()?.();
+    };
+    stops.set(id, stop);
+    closers.push(stop);
+  }
+  return { partners, stop: async (channel) => stops.get(channel)?.() };
+}
+
+function writeConfiguration(home: string, kinds: StageOptions['partners'], partners: OpenPartners['partners']): void {
+  const settings = Object.entries(kinds).map(
+    ([id, kind]) => [id, { ...kind, endpoint: partners.get(id)?.endpoint }] as const,
+  );
+  writeFileSync(join(home, 'allot.yaml'), configurationOf(Object.fromEntries(settings)));
 }
 
 export async function openStage(options: StageOptions): Promise<Stage> {
@@ -153,21 +188,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   await mkdir(home, { mode: 0o711 });
   const store = options.database === 'given' ? await createTestDatabase({ max: 3 }) : null;
   if (store !== null) closers.push(() => store.drop());
-  const partners = new Map<string, OpenPartner>();
-  const partnerClosers = new Map<string, () => Promise<void>>();
-  for (const [id, partner] of Object.entries(options.partners)) {
-    const own: (() => Promise<void>)[] = [];
-    partners.set(id, await openPartner(partner, own));
-    const stop = async () => void (await own.pop()?.());
-    partnerClosers.set(id, stop);
-    closers.push(stop);
-  }
+  const { partners, stop: stopPartner } = await openPartners(options.partners, closers);
   const controls = new Map([...partners].map(([id, { control }]) => [id, control]));
   const listed = await seedPartners(controls, options.skus);
-  const settings = Object.entries(options.partners).map(
-    ([id, partner]) => [id, { ...partner, endpoint: partners.get(id)?.endpoint }] as const,
-  );
-  writeFileSync(join(home, 'allot.yaml'), configurationOf(Object.fromEntries(settings)));
+  writeConfiguration(home, options.partners, partners);
   const sealKey = randomBytes(32).toString('base64');
   const port = await findFreePort();
   const env: Environment = {
@@ -179,7 +203,8 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     ...(options.redisUrl === undefined ? {} : { REDIS_URL: options.redisUrl }),
     ...secretVariables(partners),
   };
-  const db = databaseOf(home, store?.db ?? null, closers);
+  const { db, letGo } = databaseOf(home, store?.db ?? null);
+  closers.push(letGo);
   const get = (channel: string) => {
     const found = partners.get(channel);
     if (found === undefined) throw new Error(`no partner ${channel}`);
@@ -189,9 +214,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     home,
     env,
     db,
+    letGo,
     controls,
     control: (channel) => get(channel).control,
-    stopPartner: async (channel) => partnerClosers.get(channel)?.(),
+    stopPartner,
     partner: get,
     start(over = {}) {
       const daemon = startDaemon({ ...env, ...over }, home);
@@ -199,7 +225,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       return daemon;
     },
     allot: (args, over = {}) => runCommand(args, { ...env, ...over }, home),
-    async fill({ unmapped = [] } = {}) {
+    async furnish({ unmapped = [] } = {}) {
       await fillCatalogue(await db(), options, listed, unmapped);
       if (options.mode === 'shadow') return;
       for (const [id, partner] of partners) {

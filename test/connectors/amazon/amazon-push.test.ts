@@ -128,7 +128,7 @@ it('what the rate limit cannot take now gets a moment of its own, without a call
 });
 
 it('an accepted quantity shows after its delay, and overwrites what sold meanwhile', async () => {
-  await using bench = await openBench({ applyDelayMs: 60 });
+  await using bench = await openBench({ applyDelayMs: 2000 });
   const { control, connection } = bench;
   await control.seed({ listings: [{ sku: 'A', shown: 9 }] });
   const [outcome] = await connection.send(connection.prepare([itemOf('A', 20)], 'key'), 1, patience());
@@ -136,7 +136,7 @@ it('an accepted quantity shows after its delay, and overwrites what sold meanwhi
   const shown = async () => (await connection.observe([keyOf('A')], patience()))[0]?.shown;
   expect(await shown()).toBe(9);
   await control.placeOrder({ lines: [{ sku: 'A', quantity: 2 }] });
-  await expect.poll(shown, { timeout: 5000, interval: 10 }).toBe(20);
+  await expect.poll(shown, { timeout: 10_000, interval: 10 }).toBe(20);
   expect((await control.log()).entries.at(-1)).toMatchObject({ kind: 'applied', by: 'push', from: 7, to: 20 });
 });
 
