@@ -31,6 +31,18 @@ export type Capabilities = {
   readonly answersOrders: boolean;
   /** How long after a write a read may still show the old number. */
   readonly settleMs: number;
+  /** Numbers, orders and answers travel as documents (files in a mailbox); present together with `ChannelConnection.documents`. */
+  readonly documents?: DocumentTerms;
+};
+
+/** On what terms a partner takes documents. */
+export type DocumentTerms = {
+  /** A document with numbers goes out this often at most. */
+  readonly pushEveryMs: number;
+  /** `all`: each document holds every listing, changed or not, since what is not in it counts as 0. */
+  readonly scope: 'changed' | 'all';
+  /** How long a receipt may take; then the numbers go out again, in a new document. */
+  readonly receiptMs: number;
 };
 
 export type Lane = {
@@ -121,14 +133,25 @@ export type PushItem = {
   readonly compareWith: number | null;
 };
 
+/**
+ * `sent`: on its way as a document; a receipt of that name will say accepted or rejected, perhaps much later, and newer numbers may
+ * follow before it does (write protection `sequence`).
+ */
 export type PushOutcome =
   | { readonly kind: 'applied'; readonly shownAfter: number | null }
+  | { readonly kind: 'sent'; readonly receipt: string }
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'stale'; readonly shown: number | null }
   | { readonly kind: 'rejected'; readonly reason: string; readonly fix: string }
   | { readonly kind: 'unknown'; readonly why: string }
   | { readonly kind: 'accepted'; readonly ticket: string }
   | { readonly kind: 'deferred'; readonly until: Instant; readonly why: string };
+
+/**
+ * The place of a document among all of its channel's: `sequence` rises with every attempt and document and is never given twice; `at`
+ * rises with it, by a second at least. Both are taken in the transaction that stores the bytes.
+ */
+export type Stamp = { readonly sequence: number; readonly at: Instant };
 
 /** The exact bytes to send; stored before they are sent, so that a repeat after a crash is byte-equal. */
 export type PreparedPush = { readonly wire: string };
@@ -138,6 +161,70 @@ export type CollectResult = {
   readonly done: boolean;
   /** In the order of the pushed items; null for an item the result does not name (it must be read). */
   readonly outcomes: readonly (PushOutcome | null)[];
+};
+
+/** A document that waits in the partner's mailbox. `dedupeKey` is of its content: the same file again has the same one. */
+export type WaitingDocument = {
+  readonly ref: string;
+  readonly dedupeKey: string;
+  readonly topic: string;
+  readonly rawBody: Uint8Array;
+};
+
+/** What a partner says of a document of ours, by the name that the document was given for its receipt. */
+export type Receipt = { readonly receipt: string; readonly isAccepted: boolean; readonly reason: string };
+
+/** A part of a document that could not be taken, for a person: which part, what is wrong with it, what to do. */
+export type DocumentRefusal = { readonly what: string; readonly reason: string; readonly fix: string };
+
+/** A document of ours, whole. `name` is unique in the channel; `receipt` is null where none is expected. */
+export type OutboundDocument = { readonly name: string; readonly text: string; readonly receipt: string | null };
+
+/** A document that is owed: one per kind and subject for ever. `write` is pure, and given its number in the transaction that stores it. */
+export type DocumentDraft = {
+  /** `997`, `855`. */
+  readonly kind: string;
+  /** What it is about: the envelope or the order that it answers. */
+  readonly subject: string;
+  write(stamp: Stamp): OutboundDocument;
+};
+
+/**
+ * One envelope of a document. It is taken once: another with its key and another digest is refused whole, and one with the same
+ * digest is a repeat. So is an order by its reference and version.
+ */
+export type Envelope = {
+  readonly key: string;
+  readonly digest: string;
+  readonly orders: readonly { readonly order: OrderState; readonly digest: string }[];
+  readonly receipts: readonly Receipt[];
+  readonly replies: readonly DocumentDraft[];
+};
+
+/** Refusals hold up nothing else of the document. */
+export type ParsedDocument = { readonly envelopes: readonly Envelope[]; readonly refusals: readonly DocumentRefusal[] };
+
+/** What we promise of an order, in listing units; what is neither accepted nor back-ordered is refused. */
+export type OrderAnswer = {
+  readonly orderRef: string;
+  /** What we call the order. */
+  readonly ourRef: string;
+  readonly answeredAt: Instant;
+  readonly lines: readonly { readonly lineRef: string; readonly accepted: number; readonly backOrdered: number }[];
+};
+
+/** The exchange of documents with a partner, where the platform is a mailbox. */
+export type DocumentExchange = {
+  /** What waits, oldest first, some dozens at most; all of it stays where it is. `complete` is false when more waits. */
+  fetch(signal: AbortSignal): Promise<{ readonly documents: readonly WaitingDocument[]; readonly complete: boolean }>;
+  /** It is durably in the inbox: takes it out of the mailbox. Done before: nothing. */
+  archive(document: WaitingDocument, signal: AbortSignal): Promise<void>;
+  /** Pure: the same document gives the same answer, also after a crash. Never throws for what the partner wrote. */
+  parse(inbound: Inbound): ParsedDocument;
+  /** The answer to an order, written over the document that stated it; null where the partner wants none. Throws Rejected. */
+  answer(stated: Inbound, answer: OrderAnswer): DocumentDraft | null;
+  /** Puts a stored document out, whole or not at all; the same one again is harmless. */
+  send(document: Omit<OutboundDocument, 'receipt'>, signal: AbortSignal): Promise<void>;
 };
 
 /**
@@ -158,13 +245,16 @@ export type ChannelConnection = {
     signal: AbortSignal,
   ): Promise<{ readonly listings: readonly DiscoveredListing[]; readonly cursor: string | null }>;
   discoverLocations(signal: AbortSignal): Promise<readonly DiscoveredLocation[]>;
-  /** Pure. `idempotencyKey` is unique per attempt and stored with it. */
-  prepare(items: readonly PushItem[], idempotencyKey: string): PreparedPush;
+  /**
+   * Pure. `idempotencyKey` is unique per attempt and stored with it; the stamp is there where write protection `sequence` is declared.
+   */
+  prepare(items: readonly PushItem[], idempotencyKey: string, stamp?: Stamp): PreparedPush;
   /** Sends the prepared bytes as they are; one outcome per item, in order. Never retries. */
   send(prepared: PreparedPush, itemCount: number, signal: AbortSignal): Promise<readonly PushOutcome[]>;
   collect(ticket: string, itemCount: number, signal: AbortSignal): Promise<CollectResult>;
   /** Idempotent; answers what it had to create or mend. */
   ensureSubscriptions(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
+  readonly documents?: DocumentExchange;
   close(): Promise<void>;
 };
 

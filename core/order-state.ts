@@ -18,11 +18,16 @@ export type OrderLineState = {
   readonly cancelled: number;
   readonly shipped: number;
   readonly returned: number;
+  /** The platform orders it by so many at once (a case); 1 when absent. What is promised of it is whole ones. */
+  readonly unit?: number;
   /** Written by `joinOrder` alone: the newest order version that named this line. */
   readonly version?: number;
 };
 
 export type Obligation = { readonly kind: 'acknowledge' | 'accept' | 'ship'; readonly dueAt: Instant };
+
+/** What becomes of units that cannot be promised when the order has to be answered; `shipComplete`: all of it or nothing. */
+export type FillRule = 'cancelBalance' | 'backOrder' | 'shipComplete';
 
 export type OrderState = {
   /** The platform's own order id, opaque, unique in the channel. */
@@ -42,6 +47,8 @@ export type OrderState = {
   readonly origin?: 'operator';
   readonly locationRef: string | null;
   readonly obligations: readonly Obligation[];
+  /** Only where an obligation to `accept` asks for an answer; `cancelBalance` when absent. */
+  readonly fillRule?: FillRule;
   readonly lines: readonly OrderLineState[];
 };
 

@@ -11,7 +11,7 @@
  * | notSent            | put off a little: nothing reached the platform                             |
  */
 import type { PushOutcome } from '#connectors/connector.ts';
-import { Credential, Rejected, Throttled, Transient } from '#core/errors.ts';
+import { Credential, Defect, Rejected, Throttled, Transient } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { raiseAlert } from '#db/alerts.ts';
 import {
@@ -162,6 +162,8 @@ function sort(
       case 'accepted':
         sorted.ticket = { ticket: outcome.ticket };
         break;
+      case 'sent':
+        throw new Defect(`${channel.id}: no receipts are taken yet`);
       default:
         outcome satisfies never;
     }
