@@ -15,15 +15,17 @@ alter table order_line add constraint order_line_check
 alter table sales_order
   add column answered_version bigint,
   add column answered_at timestamptz,
-  add column answer_stored_version bigint not null default 0;
+  add column answer_stored_version bigint not null default 0,
+  -- Its answer could not be written: not before this moment.
+  add column answer_retry_at timestamptz;
 create index sales_order_unanswered on sales_order (channel_id) where answered_version > answer_stored_version;
 
 -- One row per channel whose documents are numbered: taken in the transaction that stores the document's bytes.
 create table document_counter (
   channel_id text primary key references channel,
   sequence bigint not null,
-  -- The moment that the last document bears: the next one bears a later second.
-  at timestamptz not null
+  -- The moment that the last document with numbers bears: the next one bears a later second.
+  numbers_at timestamptz
 );
 
 -- Documents that we owe: acknowledgments and answers. Numbers go out by push attempts.
@@ -39,7 +41,7 @@ create table document (
   wire text not null,
   -- What the partner's receipt calls it; null: none is expected.
   receipt text,
-  state text not null default 'pending' check (state in ('pending', 'sent', 'accepted', 'rejected')),
+  state text not null default 'pending' check (state in ('withheld', 'pending', 'sent', 'accepted', 'rejected')),
   reason text,
   created_at timestamptz not null default clock_timestamp(),
   sent_at timestamptz,
