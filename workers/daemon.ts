@@ -4,6 +4,7 @@
  * Start: relay -> handlers -> http -> sweep (which rings for all that an earlier life left unfinished).
  * Stop:  http takes nothing new -> sweep and relay end -> running handlers finish (20 s, then their signal aborts) -> lines close.
  */
+import type { Intervals } from '#db/unfinished.ts';
 import { decidePending } from './allocate.ts';
 import type { Role } from './config.ts';
 import type { WorkerContext } from './context.ts';
@@ -16,7 +17,7 @@ import { type Relay, startRelay } from './relay.ts';
 import { collectChannel } from './settle.ts';
 import { startSweep } from './sweep.ts';
 
-export type Timing = { readonly pollMs: number; readonly reconcileMs: number; readonly sweepMs: number };
+export type Timing = Intervals & { readonly sweepMs: number };
 
 export type Daemon = { stop(): Promise<void> };
 
