@@ -1,7 +1,7 @@
 /**
  * How far allot has come with certain orders and items, in cheap reads: what the demo paces itself by, many times a second.
  *
- * Guarantees: touches only the rows it is asked for; sees nothing but committed rows.
+ * Guarantees: touches only the rows it is asked for, and those that are behind; sees nothing but committed rows.
  */
 import { sql } from 'drizzle-orm';
 import type { ListingId, OrderId, Sku } from '#core/model.ts';
@@ -19,24 +19,22 @@ export type OrderTotals = {
 /** Those of the orders that are held; the others are absent. */
 export const readOrderTotals = (db: Queries, ids: readonly OrderId[]): Promise<OrderTotals[]> =>
   db.rows<OrderTotals>(sql`
-    select order_id as id, sum(ordered)::int as ordered, sum(cancelled)::int as cancelled, sum(reported_shipped)::int as shipped
+    select order_id as id, sum(ordered)::int as ordered, sum(cancelled)::int as cancelled, sum(shipped)::int as shipped
     from order_line where order_id = any(${list(ids)}) group by order_id`);
 
-export type BehindTarget = { readonly listingId: ListingId; readonly sku: Sku; readonly version: number };
+export type BehindTarget = {
+  readonly listingId: ListingId;
+  readonly sku: Sku;
+  readonly version: number;
+  readonly acknowledged: number;
+};
 
-/** Targets of these items on live channels that are not acknowledged yet, with the version to wait for. */
-export const readBehind = (db: Queries, skus: readonly Sku[]): Promise<BehindTarget[]> =>
+/** All targets on live channels that are not acknowledged yet. */
+export const readBehind = (db: Queries): Promise<BehindTarget[]> =>
   db.rows<BehindTarget>(sql`
-    select t.listing_id as "listingId", l.sku, t.version from listing l
-    join channel c on c.id = l.channel_id and c.mode = 'live' and c.configured join target t on t.listing_id = l.id
-    where l.sku = any(${list(skus)}) and t.version > t.acked_version`);
-
-export const readAcknowledged = (
-  db: Queries,
-  listings: readonly ListingId[],
-): Promise<{ listingId: ListingId; version: number }[]> =>
-  db.rows(sql`
-    select listing_id as "listingId", acked_version as version from target where listing_id = any(${list(listings)}::bigint[])`);
+    select t.listing_id as "listingId", l.sku, t.version, t.acked_version as acknowledged from target t
+    join listing l on l.id = t.listing_id and l.sku is not null
+    join channel c on c.id = l.channel_id and c.mode = 'live' and c.configured where t.version > t.acked_version`);
 
 /** Lines of these orders that have units to ship, as a warehouse is told. */
 export const readAllocated = (

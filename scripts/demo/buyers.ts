@@ -5,8 +5,9 @@
  * A credit of the data names no order: it is matched with the newest lines of the same customer and SKU. Units that have not left are
  * cancelled, those that have come back as a return; what finds no line is counted apart.
  */
+import type { ChannelId } from '#core/model.ts';
 import type { OrderTotals } from '#db/pace.ts';
-import type { ChannelKey, StreamCredit, StreamOrder } from './stream.ts';
+import type { StreamCredit, StreamOrder } from './stream.ts';
 
 export type BoughtLine = {
   readonly sku: string;
@@ -17,7 +18,7 @@ export type BoughtLine = {
 };
 export type Bought = {
   readonly id: string;
-  readonly channel: ChannelKey;
+  readonly channel: ChannelId;
   readonly orderRef: string;
   /** In the stream's time. */
   readonly at: number;

@@ -39,7 +39,7 @@ export function buildCommand(): Command {
   const channels = CHANNELS.map(({ id }) => id);
   return new Command('npm run demo --')
     .description(
-      'Plays real or made-up orders through a Shopify shop and two scripted partners, and proves that every number is right.',
+      'Plays real or made-up orders through a Shopify shop, an Amazon account and retailers, and proves that every number is right.',
     )
     .option('--orders <file>', 'orders to play, csv or csv.gz; without it the demo makes them up')
     .option('--limit <n>', 'the first N invoices alone', wholeFrom(1))

@@ -9,6 +9,7 @@ export type Amount = { readonly orders: number; readonly lines: number; readonly
 
 export type ChannelReport = {
   readonly connector: string;
+  readonly speedUp: number;
   readonly offered: Amount;
   readonly placed: Amount;
   readonly refused: Amount;

@@ -21,7 +21,7 @@ describe('the demo configuration', () => {
     expect(file?.policy.programs.map(({ id, priority }) => [id, priority])).toEqual([
       ['wholesale', 1],
       ['dtc', 2],
-      ['market', 3],
+      ['marketplace', 3],
     ]);
     expect(file?.http.port).toBe(8791);
     expect(file?.intervals.reconcileMs).toBe(10_000);
@@ -32,6 +32,6 @@ describe('the demo configuration', () => {
     for (const { connector, settings } of file?.channels ?? []) {
       expect(connectors.get(connector)?.settings.safeParse(settings).success).toBe(true);
     }
-    expect(file?.channels).toHaveLength(3);
+    expect(file?.channels).toHaveLength(CHANNELS.length);
   });
 });

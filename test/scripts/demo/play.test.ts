@@ -21,7 +21,7 @@ beforeEach(async () => {
     partners: {
       'shopify:main': {},
       'fake:wholesale': { basis: 'onHandLessOwnOpen', batch: 'allOrNothing' },
-      'fake:market': { compareAndSet: false },
+      'amazon:uk': { compareAndSet: false },
     },
     skus: ['MUG', 'TIN'],
   });
@@ -96,23 +96,23 @@ describe('the play', () => {
     const play = prepare([
       order('1', 8 * HOUR_MS, 'shopify:main', { MUG: 3, TIN: 50 }),
       order('2', 9 * HOUR_MS, 'fake:wholesale', { MUG: 2 }),
-      order('3', 10 * HOUR_MS, 'fake:market', { MUG: 6 }),
+      order('3', 10 * HOUR_MS, 'amazon:uk', { MUG: 6 }),
       { kind: 'credit', at: 11 * HOUR_MS, ref: 'C1', customer: 'ann', sku: 'MUG', units: 1 },
       { kind: 'adjust', at: 12 * HOUR_MS, sku: 'TIN', units: 4, reason: 'damaged' },
-      order('4', 2 * DAY_MS, 'fake:market', { TIN: 1 }),
+      order('4', 2 * DAY_MS, 'amazon:uk', { TIN: 1 }),
       { kind: 'credit', at: 3 * DAY_MS, ref: 'C2', customer: 'ann', sku: 'MUG', units: 1 },
       order('5', 4 * DAY_MS, 'shopify:main', { TIN: 1 }),
     ]);
     await whileWorking(play.run());
-    expect(play.offered['shopify:main']).toEqual({ orders: 2, lines: 3, units: 54 });
+    expect(play.offered.get('shopify:main')).toEqual({ orders: 2, lines: 3, units: 54 });
     expect(pace.late()).toBe(0);
     expect(play.returned()).toBe(1);
     expect(play.adjustments).toEqual({ wanted: 4, done: 4 });
     const settled = await whileWorking(settle(pipeline.store.db, pipeline.controls, never));
     expect(settled).toMatchObject({ isSettled: true, missing: 0 });
     // 10 less 3 sold there (1 cancelled), 2 wholesale (1 of them came back whole); the market wanted 6 and saw 5.
-    expect(await balanceOf('MUG')).toEqual({ 'shopify:main': 7, 'fake:wholesale': 7, 'fake:market': 7 });
-    expect(await balanceOf('TIN')).toEqual({ 'shopify:main': 4, 'fake:wholesale': 4, 'fake:market': 4 });
+    expect(await balanceOf('MUG')).toEqual({ 'shopify:main': 7, 'fake:wholesale': 7, 'amazon:uk': 7 });
+    expect(await balanceOf('TIN')).toEqual({ 'shopify:main': 4, 'fake:wholesale': 4, 'amazon:uk': 4 });
   });
 
   it('takes in at night what the restock rule ordered', async () => {
@@ -125,7 +125,7 @@ describe('the play', () => {
     await whileWorking(play.run());
     expect(play.moves.map(({ body }) => body.kind)).toEqual(['receive']);
     await pipeline.quiet();
-    expect((await balanceOf('MUG'))['fake:market']).toBe(3);
+    expect((await balanceOf('MUG'))['amazon:uk']).toBe(3);
   });
 
   it('keeps to a pace of its own when told to, and calls after each order', async () => {
@@ -180,8 +180,8 @@ describe('the closed loop', () => {
   it('sees a platform that does not show what it should', async () => {
     pace = startPace({ db: pipeline.store.db, limitMs: () => 60_000 });
     await fill(10);
-    await pipeline.control('fake:market').editLevels({ levels: [{ sku: 'TIN', shown: 9 }] });
+    await pipeline.control('amazon:uk').editLevels({ levels: [{ sku: 'TIN', shown: 9 }] });
     const drift = findDrift(await readTargets(pipeline.store.db), await readLevels(pipeline.controls));
-    expect(Object.fromEntries(drift)).toEqual({ 'shopify:main': 0, 'fake:wholesale': 0, 'fake:market': 1 });
+    expect(Object.fromEntries(drift)).toEqual({ 'shopify:main': 0, 'fake:wholesale': 0, 'amazon:uk': 1 });
   });
 });

@@ -12,6 +12,7 @@ const amount = (units: number) => ({ orders: 10, lines: 20, units });
 
 const channel = (over: Partial<ChannelReport> = {}): ChannelReport => ({
   connector: 'fake',
+  speedUp: 1,
   offered: amount(1000),
   placed: { orders: 9, lines: 19, units: 950 },
   refused: { orders: 1, lines: 1, units: 50 },
