@@ -59,9 +59,9 @@ const LINES_AND_PROMISES: SQL = sql`
   where allocated <> parts`;
 
 const VANISHED_UNITS: SQL = sql`
-  select format('order %s line %s: %s ordered, %s cancelled, %s shipped leave %s open, and %s are allocated, %s short', order_id, line_ref,
-    ordered, cancelled, shipped, greatest(0, ordered - cancelled - shipped), allocated, short) as example
-  from order_line where sku is not null and greatest(0, ordered - cancelled - shipped) <> allocated + short`;
+  select format('order %s line %s: %s ordered, %s cancelled or refused, %s shipped leave %s open, and %s are allocated, %s short', order_id, line_ref,
+    ordered, greatest(cancelled, refused), shipped, greatest(0, ordered - greatest(cancelled, refused) - shipped), allocated, short) as example
+  from order_line where sku is not null and greatest(0, ordered - greatest(cancelled, refused) - shipped) <> allocated + short`;
 
 const VANISHED_LINES: SQL = sql`
   select format('order %s: its line %s is in no book', o.id, s."lineRef") as example

@@ -7,6 +7,7 @@ import type { ChannelId, Instant } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
 import { addCommands } from './commands.ts';
 import type { BellRow } from './outbox.ts';
+import { IS_NOT_SENT } from './push.ts';
 import { recordset } from './recordset.ts';
 
 /** For channels that are not named, and for those that are. */
@@ -28,13 +29,18 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
       select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
     union all select distinct 'push', c.id from (
-        select listing_id from target where version > acked_version
+        select t.listing_id from target t left join listing_sync s on s.listing_id = t.listing_id
+          where t.version > t.acked_version and ${IS_NOT_SENT}
         union all select listing_id from listing_sync where read_due_at <= ${at}) due
       join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       left join listing_sync s on s.listing_id = l.id
       where c.mode = 'live' and c.configured and l.sku is not null and coalesce(s.blocked_until <= ${at}, true)
     union select distinct 'push', channel_id from push_attempt where state = 'open' and lease_until < clock_timestamp()
     union all select distinct 'collect', channel_id from push_attempt where state = 'ticket' and collect_at <= clock_timestamp()
+    union all select 'documents', c.id from channel c where c.configured and (
+        exists (select 1 from document d where d.channel_id = c.id and d.state = 'pending' and c.mode = 'live')
+        or exists (select 1 from sales_order o where o.channel_id = c.id and o.answered_version > o.answer_stored_version
+          and coalesce(o.answer_retry_at <= ${at}, true)))
     union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders' left join ${own}
       where c.configured and (k.advanced_at is null or k.advanced_at <= ${before(sql`own."pollMs"`, intervals.pollMs)})
     union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id left join ${own}

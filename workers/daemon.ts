@@ -8,6 +8,7 @@ import type { Intervals } from '#db/unfinished.ts';
 import { decidePending } from './allocate.ts';
 import type { Role } from './config.ts';
 import type { WorkerContext } from './context.ts';
+import { exchangeDocuments } from './documents.ts';
 import { pollChannel, takeInbox } from './intake.ts';
 import { pushChannel } from './push.ts';
 import type { Bell, Queues } from './queues.ts';
@@ -36,6 +37,9 @@ type Parts = {
 function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>): void {
   if (roles.has('intake')) {
     queues.work('intake', (_bell, signal) => takeInbox(context, signal));
+    queues.work('documents', ({ key }, signal) => exchangeDocuments(context, key, signal), {
+      concurrency: CHANNELS_AT_ONCE,
+    });
     queues.work('poll', ({ key }, signal) => pollChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
   if (roles.has('allocate')) queues.work('allocate', (_bell, signal) => decideAndWake(context, signal));
