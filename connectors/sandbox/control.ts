@@ -146,6 +146,15 @@ export const logEntrySchema = z.discriminatedUnion('kind', [
   z.object({ ...entryBase, kind: z.literal('ship'), orderRef: z.string(), lines: z.array(changedLineSchema) }),
   z.object({
     ...entryBase,
+    /** The seller answered an order that was accepted at its placing: what it refuses is cancelled with this. */
+    kind: z.literal('answer'),
+    orderRef: z.string(),
+    lines: z.array(
+      z.object({ sku: z.string(), accepted: z.int().min(0), backOrdered: z.int().min(0), refused: z.int().min(0) }),
+    ),
+  }),
+  z.object({
+    ...entryBase,
     /** A raw number was set: by a push, by a push that applied late, or by hand. */
     kind: z.literal('applied'),
     by: z.enum(['push', 'latePush', 'edit']),
