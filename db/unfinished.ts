@@ -10,10 +10,11 @@ import type { BellRow } from './outbox.ts';
 
 export type Intervals = { readonly pollMs: number; readonly reconcileMs: number };
 
-/** Bells for all that waits now. */
+/** Bells for all that waits now, but for what its platform refused until later. */
 export async function findUnfinished(db: Queries, now: Instant, intervals: Intervals): Promise<BellRow[]> {
   const at = sql`to_timestamp(${now} / 1000.0)`;
   return db.rows<BellRow>(sql`
+    with waiting as (
     select 'intake' as topic, '' as key where exists (
       select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
@@ -28,7 +29,9 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
       where c.configured and (k.advanced_at is null or k.advanced_at <= ${at} - make_interval(secs => ${intervals.pollMs / 1000}::float8))
     union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id
-      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${at} - make_interval(secs => ${intervals.reconcileMs / 1000}::float8))`);
+      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${at} - make_interval(secs => ${intervals.reconcileMs / 1000}::float8)))
+    select topic, key from waiting w where not exists (
+      select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
 }
 
 /** Writes a Review command for each item whose moment has come; bounded, the rest follows at the next sweep. Answers how many. */
