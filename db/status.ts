@@ -25,7 +25,8 @@ export type ChannelStatus = {
   readonly polledAt: Instant | null;
   readonly lastError: string | null;
   readonly lastErrorAt: Instant | null;
-  readonly throttledUntil: Instant | null;
+  /** Operations that the platform refuses for now: reads that spent their part of a budget hold up no number. */
+  readonly throttled: readonly { readonly operation: string; readonly until: Instant }[];
   readonly listings: number;
   readonly unmapped: number;
   /** Targets that the platform has not acknowledged, and since when the oldest one waits. */
@@ -118,12 +119,15 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
     select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
       h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt",
       h.last_error as "lastError", h.last_error_at as "lastErrorAt",
-      case when h.throttled_until > now() then h.throttled_until end as "throttledUntil",
+      coalesce(t.throttled, '[]') as throttled,
       coalesce(l.listings, 0) as listings, coalesce(l.unmapped, 0) as unmapped, coalesce(l.behind, 0) as behind,
       l.behind_since as "behindSince", coalesce(l.blocked, 0) as blocked, coalesce(a.open, 0) as "openAttempts"
     from channel c
     left join channel_health h on h.channel_id = c.id
     left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
+    left join (
+      select channel_id, jsonb_agg(jsonb_build_object('operation', operation, 'until', floor(extract(epoch from until) * 1000)) order by operation)
+        as throttled from channel_throttle where until > now() group by channel_id) t on t.channel_id = c.id
     left join (
       select l.channel_id, count(*)::int as listings, (count(*) filter (where l.sku is null))::int as unmapped,
         (count(*) filter (where l.sku is not null and t.version > t.acked_version))::int as behind,

@@ -23,7 +23,8 @@ const sayQueue = (run: Run, queue: Queue): string =>
 
 function sayState(channel: ChannelStatus): string {
   if (!channel.configured) return 'not configured';
-  if (channel.throttledUntil !== null) return 'throttled';
+  if (channel.throttled.length > 0)
+    return `throttled: ${channel.throttled.map(({ operation }) => operation).join(', ')}`;
   return channel.lastError === null ? '' : 'last call failed';
 }
 
