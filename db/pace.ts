@@ -40,10 +40,10 @@ export const readBehind = (db: Queries): Promise<BehindTarget[]> =>
 export const readAllocated = (
   db: Queries,
   ids: readonly OrderId[],
-): Promise<{ orderId: OrderId; sku: Sku; units: number }[]> =>
+): Promise<{ orderId: OrderId; lineRef: string; sku: Sku; units: number }[]> =>
   db.rows(sql`
-    select order_id as "orderId", sku, sum(allocated)::int as units from order_line
-    where order_id = any(${list(ids)}) and allocated > 0 group by order_id, sku order by order_id, sku`);
+    select order_id as "orderId", line_ref as "lineRef", sku, allocated as units from order_line
+    where order_id = any(${list(ids)}) and allocated > 0 order by order_id, line_ref`);
 
 export type Unfinished = {
   readonly inbox: number;

@@ -12,8 +12,13 @@ export const LOCATION = 'main';
 export const PROTECTED = 'wholesale';
 const SHOP = 'allot-demo.myshopify.com';
 const SELLER = { sellerId: 'A1DEMO0SELLER0', marketplaceId: 'A1F83G8C2ARO7P' } as const;
-/** At Amazon's own pace a poll is allowed every three minutes: here every 180 ms, as the stream plays months in minutes. */
+/**
+ * The stream plays months in minutes, and platforms count calls by the second. Amazon allows a poll of orders every three minutes:
+ * here every 180 ms. A Plus shop pays 1,000 points a second from a bucket of 20,000: here from ten of them.
+ */
 const AMAZON_SPEED_UP = 1000;
+const SHOP_SPEED_UP = 10;
+const SHOP_BUCKET = { maximumAvailable: 20_000 * SHOP_SPEED_UP, restoreRate: 1_000 * SHOP_SPEED_UP } as const;
 
 /** Whose orders of the stream a channel gets: abroad, large orders at home, or all else. Several channels of one share its customers. */
 export type Clientele = 'home' | 'abroad' | 'bulk';
@@ -28,8 +33,10 @@ export type DemoChannel = {
   readonly clientele: Clientele;
   /** Of the orders that are made up: how many of all, with at most so many lines, and units a line. */
   readonly madeUp: { readonly share: number; readonly lines: number; readonly units: number };
-  /** False: its buyers have no way to cancel, and give back after it has left what they do not want. */
+  /** False: its buyers have no way to cancel, and can only give back what has left. */
   readonly cancels: boolean;
+  /** True: an order is taken as it is placed, and what cannot be promised is refused by allot's answer to it. */
+  readonly isAnswered: boolean;
   /** Who tells allot that goods have left: the platform, or the warehouse itself by a command. */
   readonly shippedBy: 'platform' | 'warehouse';
   /** Where the platform has locations to sell from. */
@@ -46,7 +53,7 @@ export type DemoChannel = {
 const WHOLESALE = { basis: 'onHandLessOwnOpen', batch: 'allOrNothing', ticket: false, compareAndSet: true } as const;
 const WEBHOOK_SECRETS = ['ACCESS_TOKEN', 'WEBHOOK_SECRET'] as const;
 
-const AS_A_SHOP = { cancels: true, shippedBy: 'platform', speedUp: 1, intervals: {} } as const;
+const AS_A_SHOP = { cancels: true, isAnswered: false, shippedBy: 'platform', speedUp: 1, intervals: {} } as const;
 
 export const CHANNELS: readonly DemoChannel[] = [
   {
@@ -59,10 +66,13 @@ export const CHANNELS: readonly DemoChannel[] = [
     clientele: 'home',
     madeUp: { share: 0.66, lines: 3, units: 4 },
     locations: ['Main warehouse'],
+    speedUp: SHOP_SPEED_UP,
+    // For the webhooks that are lost.
+    intervals: { poll: '4s' },
     secrets: WEBHOOK_SECRETS,
     // Short: this shop lists an order at once, and every poll reads its overlap again.
-    settings: (endpoint) => ({ shop: SHOP, pollOverlap: 10, endpoint }),
-    sandbox: { shop: SHOP },
+    settings: (endpoint) => ({ shop: SHOP, pollOverlap: 2, endpoint }),
+    sandbox: { shop: SHOP, ...SHOP_BUCKET },
   },
   {
     ...AS_A_SHOP,

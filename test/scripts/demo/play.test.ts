@@ -2,9 +2,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readTargets } from '#db/measures.ts';
 import { readOrderTotals, readUnfinished } from '#db/pace.ts';
+import type { PlayOptions } from '#scripts/demo/acts.ts';
 import { openBuyers } from '#scripts/demo/buyers.ts';
 import { type Pace, startPace } from '#scripts/demo/pace.ts';
-import { type PlayOptions, preparePlay } from '#scripts/demo/play.ts';
+import { preparePlay } from '#scripts/demo/play.ts';
 import { createRestock, LEAD_DAYS, REVIEW_DAYS } from '#scripts/demo/restock.ts';
 import { findDrift, readLevels, settle } from '#scripts/demo/settle.ts';
 import { DAY_MS, type StreamEvent, type StreamOrder } from '#scripts/demo/stream.ts';
