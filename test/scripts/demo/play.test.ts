@@ -21,7 +21,7 @@ beforeEach(async () => {
   pipeline = await openPipeline({
     partners: {
       'shopify:main': {},
-      'fake:wholesale': { basis: 'onHandLessOwnOpen', batch: 'allOrNothing' },
+      'edi:department-store': { basis: 'onHandLessOwnOpen', batch: 'allOrNothing' },
       'amazon:uk': { compareAndSet: false },
     },
     skus: ['MUG', 'TIN'],
@@ -96,7 +96,7 @@ describe('the play', () => {
     await fill(10);
     const play = prepare([
       order('1', 8 * HOUR_MS, 'shopify:main', { MUG: 3, TIN: 50 }),
-      order('2', 9 * HOUR_MS, 'fake:wholesale', { MUG: 2 }),
+      order('2', 9 * HOUR_MS, 'edi:department-store', { MUG: 2 }),
       order('3', 10 * HOUR_MS, 'amazon:uk', { MUG: 6 }),
       { kind: 'credit', at: 11 * HOUR_MS, ref: 'C1', customer: 'ann', sku: 'MUG', units: 1 },
       { kind: 'adjust', at: 12 * HOUR_MS, sku: 'TIN', units: 4, reason: 'damaged' },
@@ -112,8 +112,8 @@ describe('the play', () => {
     const settled = await whileWorking(settle(pipeline.store.db, pipeline.controls, never));
     expect(settled).toMatchObject({ isSettled: true, missing: 0 });
     // 10 less 3 sold there (1 cancelled), 2 wholesale (1 of them came back whole); the market wanted 6 and saw 5.
-    expect(await balanceOf('MUG')).toEqual({ 'shopify:main': 7, 'fake:wholesale': 7, 'amazon:uk': 7 });
-    expect(await balanceOf('TIN')).toEqual({ 'shopify:main': 4, 'fake:wholesale': 4, 'amazon:uk': 4 });
+    expect(await balanceOf('MUG')).toEqual({ 'shopify:main': 7, 'edi:department-store': 7, 'amazon:uk': 7 });
+    expect(await balanceOf('TIN')).toEqual({ 'shopify:main': 4, 'edi:department-store': 4, 'amazon:uk': 4 });
   });
 
   it('takes in at night what the restock rule ordered', async () => {
@@ -183,6 +183,6 @@ describe('the closed loop', () => {
     await fill(10);
     await pipeline.control('amazon:uk').editLevels({ levels: [{ sku: 'TIN', shown: 9 }] });
     const drift = findDrift(await readTargets(pipeline.store.db), await readLevels(pipeline.controls));
-    expect(Object.fromEntries(drift)).toEqual({ 'shopify:main': 0, 'fake:wholesale': 0, 'amazon:uk': 1 });
+    expect(Object.fromEntries(drift)).toEqual({ 'shopify:main': 0, 'edi:department-store': 0, 'amazon:uk': 1 });
   });
 });

@@ -23,6 +23,7 @@ const channel = (over: Partial<ChannelReport> = {}): ChannelReport => ({
   apiCalls: 70,
   drift: 0,
   parked: 0,
+  refusedDocuments: 0,
   ...over,
 });
 
