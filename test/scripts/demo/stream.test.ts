@@ -122,6 +122,15 @@ describe('the mapping to channels', () => {
     expect(channelOf({ country: 'United Kingdom', units: 500, buyer }, 500)).toBe('edi:department-store');
     expect(channelOf({ country: 'United Kingdom', units: 499, buyer }, 500)).toBe('shopify:main');
   });
+
+  it('shares large orders between the retailers, each buyer always at one', () => {
+    const channelsOf = () =>
+      Array.from({ length: 40 }, (_, n) =>
+        channelOf({ country: 'United Kingdom', units: 500, buyer: String(17_000 + n) }, 500),
+      );
+    expect(new Set(channelsOf())).toEqual(new Set(['edi:department-store', 'edi:dropship-mall']));
+    expect(channelsOf()).toEqual(channelsOf());
+  });
 });
 
 describe('a stream that is made up', () => {
