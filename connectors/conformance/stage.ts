@@ -18,6 +18,7 @@ import { createFetch } from '../http.ts';
 import type { CatalogueAnswer, SandboxControl, SandboxLevel } from '../sandbox/control.ts';
 import { createRandom } from '../sandbox/faults.ts';
 import { type Clerk, openClerk } from './clerk.ts';
+import { ratesInMemory } from './rates.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 import { createSender, type Sender } from './sender.ts';
 import type { Bench, BenchMailbox, ConformanceSubject } from './subject.ts';
@@ -86,6 +87,7 @@ function openConnection(subject: ConformanceSubject, bench: Bench, options: Open
     },
     now: () => Date.now() + aheadMs,
     fetch: createFetch({ allowedHosts, deadlineMs, maxBytes: BODY_BYTES_MAX }),
+    rates: ratesInMemory(),
     log: silentLog,
   });
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { type Clerk, openClerk } from '#connectors/conformance/clerk.ts';
+import { ratesInMemory } from '#connectors/conformance/rates.ts';
 import type { ChannelConnection, PushItem } from '#connectors/connector.ts';
 import { connector } from '#connectors/edi/index.ts';
 import type { Partner } from '#connectors/edi/partner.ts';
@@ -38,6 +39,7 @@ export async function openRetailer(
     secret: () => '',
     now: () => Date.now(),
     fetch: () => Promise.reject(new Error('an EDI channel goes nowhere')),
+    rates: ratesInMemory(),
     log: { info: () => undefined, warn: () => undefined },
   });
   onTestFinished(async () => {
