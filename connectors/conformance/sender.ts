@@ -8,14 +8,14 @@ import { batchMaxOf } from './subject.ts';
 
 export type Sender = {
   /** What a worker would give to `prepare`: with its place among the documents, where that is how numbers are protected. */
-  prepare(items: readonly PushItem[], idempotencyKey: string): PreparedPush;
-  send(prepared: PreparedPush, itemCount: number): Promise<readonly PushOutcome[]>;
+  readonly prepare: (items: readonly PushItem[], idempotencyKey: string) => PreparedPush;
+  readonly send: (prepared: PreparedPush, itemCount: number) => Promise<readonly PushOutcome[]>;
   /** Collects tickets and receipts, where the platform gives some. */
-  settle(outcomes: readonly PushOutcome[]): Promise<readonly PushOutcome[]>;
+  readonly settle: (outcomes: readonly PushOutcome[]) => Promise<readonly PushOutcome[]>;
   /** Sends, in pushes of what the widest lane holds, and settles. */
-  push(items: readonly PushItem[], idempotencyKey: string): Promise<readonly PushOutcome[]>;
+  readonly push: (items: readonly PushItem[], idempotencyKey: string) => Promise<readonly PushOutcome[]>;
   /** Until the partner has taken every document that is out. */
-  untilHeard(): Promise<DocumentStats>;
+  readonly untilHeard: () => Promise<DocumentStats>;
 };
 
 type Line = {

@@ -60,18 +60,18 @@ export type DocumentFacts = {
   /** Names that carriers give to what is not whole yet. */
   readonly unfinishedNames: readonly string[];
   /** Several documents as one file. */
-  join(contents: readonly Uint8Array[]): Uint8Array;
+  readonly join: (contents: readonly Uint8Array[]) => Uint8Array;
   /** The same document in other bytes: what lies between its parts. */
-  reflow(content: Uint8Array): Uint8Array;
+  readonly reflow: (content: Uint8Array) => Uint8Array;
   /** The same order, stated in another envelope. */
-  restate(content: Uint8Array): Uint8Array;
+  readonly restate: (content: Uint8Array) => Uint8Array;
   /** Another quantity under the same numbers and references. */
-  change(content: Uint8Array): Uint8Array;
+  readonly change: (content: Uint8Array) => Uint8Array;
   /** Envelopes of which nothing may be taken and nothing answered, since they are not whole, or not for us. */
-  broken(content: Uint8Array): readonly SpoiltDocument[];
-  foreign(content: Uint8Array): readonly SpoiltDocument[];
+  readonly broken: (content: Uint8Array) => readonly SpoiltDocument[];
+  readonly foreign: (content: Uint8Array) => readonly SpoiltDocument[];
   /** Whole envelopes with a part that cannot be taken: it is refused in the reply. */
-  flawed(content: Uint8Array): readonly SpoiltDocument[];
+  readonly flawed: (content: Uint8Array) => readonly SpoiltDocument[];
 };
 
 export type ConformanceSubject = {
