@@ -1,5 +1,5 @@
 /**
- * Push: brings one channel's listings to their newest targets, in rounds, until nothing is due.
+ * Push: brings one channel's listings to their newest targets, in rounds, until nothing is due; rings for what is due later.
  *
  * A round: load what is due -> plan (core/wire.ts) -> look at the platform where the plan asks -> acknowledge what it shows
  * already -> open attempts for the newest versions whose items no undecided input touches -> send -> settle outcomes.
@@ -10,6 +10,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { assert, Rejected } from '#core/errors.ts';
+import type { Instant } from '#core/model.ts';
 import { planPush, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
@@ -22,6 +23,7 @@ import {
   delayListings,
   dueListings,
   hasUnreadInput,
+  nextDueAt,
   type PushCandidate,
   resolveUnknown,
 } from '#db/push.ts';
@@ -58,15 +60,47 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
   for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
-    const waitMs = (health.throttledUntil ?? 0) - context.now();
+    const now = context.now();
+    const waitMs = (health.throttledUntil ?? 0) - now;
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
-    const due = await dueListings(context.db, channelId, context.now(), DUE_MAX);
-    if (due.length === 0) return;
-    const ready = await readyNow(context, context.db, due);
+    const settledBefore = now - channel.capabilities.settleMs;
+    const due = await dueListings(context.db, channelId, { now, settledBefore, max: DUE_MAX });
+    const plans = due.map((candidate) => planUnread(channel, candidate, { now, looksAt: health.looksThrottledUntil }));
+    const acting = plans.filter(({ plan }) => plan.kind !== 'wait');
+    if (acting.length === 0) return ringForNext(context, channel, plans);
+    const candidates = new Set(
+      await readyNow(
+        context,
+        context.db,
+        acting.map(({ candidate }) => candidate),
+      ),
+    );
+    const ready = acting.filter(({ candidate }) => candidates.has(candidate));
     waits = ready.length === 0 ? waits + 1 : 0;
     if (ready.length === 0) await pause(Math.min(UNDECIDED_WAIT_MS_MAX, UNDECIDED_WAIT_MS * waits), signal);
     else await pushRound(context, channel, ready, signal);
   }
+}
+
+/** The plan without a look; a look that the platform refuses until later waits as one that would show our own write as it was. */
+function planUnread(
+  channel: OpenChannel,
+  candidate: PushCandidate,
+  { now, looksAt }: { readonly now: Instant; readonly looksAt: Instant | null },
+): Planned {
+  const { target, sync, writtenAt, needsRead } = candidate;
+  const settledAt = writtenAt === null ? null : writtenAt + channel.capabilities.settleMs;
+  const plan = planPush(target, sync, protectionOf(channel), { read: null, now, settledAt, isReadAsked: needsRead });
+  const isHeldUp = plan.kind === 'read' && looksAt !== null && looksAt > now;
+  return { candidate, plan: isHeldUp ? { kind: 'wait', until: looksAt } : plan };
+}
+
+/** Nothing can be done now: rings for the first of what waits for its time. */
+async function ringForNext(context: WorkerContext, channel: OpenChannel, waiting: readonly Planned[]): Promise<void> {
+  const next = await nextDueAt(context.db, channel.id, context.now());
+  const moments = waiting.flatMap(({ plan }) => (plan.kind === 'wait' ? [plan.until] : []));
+  const at = Math.min(next ?? Number.POSITIVE_INFINITY, ...moments);
+  if (Number.isFinite(at)) context.ringLater({ topic: 'push', key: channel.id }, Math.max(1, at - context.now()));
 }
 
 /**
@@ -97,19 +131,9 @@ async function resolveExpired(context: WorkerContext, channel: OpenChannel): Pro
 async function pushRound(
   context: WorkerContext,
   channel: OpenChannel,
-  due: readonly PushCandidate[],
+  first: readonly Planned[],
   signal: AbortSignal,
 ): Promise<void> {
-  const protection = protectionOf(channel);
-  const now = context.now();
-  const first = due.map(
-    (candidate): Planned => ({
-      candidate,
-      plan: candidate.needsRead
-        ? { kind: 'read', why: 'asked for' }
-        : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
-    }),
-  );
   // What needs no look goes first: a look that the platform refuses must not hold it up.
   await carryOut(
     context,
@@ -205,6 +229,7 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
             version: candidate.version,
             quantity: candidate.target.quantity,
             readDueAt: null,
+            writtenAt: null,
           },
         ]
       : [],

@@ -8,7 +8,7 @@ import { Defect, Rejected } from '#core/errors.ts';
 import type { Capabilities, ChannelConnection, Connector, ConnectorContext } from '../connector.ts';
 import { sendPush } from './batch.ts';
 import { apiHost, LWA_HOST, openClient } from './client.ts';
-import { discoverListings, LOCATIONS, observe, scanLevels } from './levels.ts';
+import { discoverListings, LOCATIONS, observe, SKUS_PER_READ, scanLevels } from './levels.ts';
 import { hydrateOrder, openOrders, pollOrders } from './orders.ts';
 import { ITEMS_PER_PUSH, preparePush } from './push.ts';
 import { type AmazonSettings, settingsSchema } from './settings.ts';
@@ -29,6 +29,7 @@ const capabilitiesOf = ({ pollOverlap, settle }: Pick<AmazonSettings, 'pollOverl
   subscriptions: false,
   answersOrders: false,
   settleMs: settle * 1000,
+  observeMax: SKUS_PER_READ,
 });
 
 const NO_WEBHOOKS = 'Amazon sends no webhooks: its orders come by poll';
