@@ -150,8 +150,9 @@ export type PushOutcome =
   | { readonly kind: 'deferred'; readonly until: Instant; readonly why: string };
 
 /**
- * The place of a document among all of its channel's: `sequence` rises with every attempt and document and is never given twice; `at`
- * rises with it, by a second at least. Both are taken in the transaction that stores the bytes.
+ * The place of a document among all of its channel's: `sequence` rises with every attempt and document and is never given twice. `at`
+ * is now; from one document with numbers to the next it rises by a second at least. Both are taken in the transaction that stores
+ * the bytes.
  */
 export type Stamp = { readonly sequence: number; readonly at: Instant };
 

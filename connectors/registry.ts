@@ -13,6 +13,7 @@ import type { Connector } from './connector.ts';
 const OURS: Readonly<Record<string, () => Promise<{ readonly connector: Connector }>>> = {
   shopify: () => import('./shopify/index.ts'),
   amazon: () => import('./amazon/index.ts'),
+  edi: () => import('./edi/index.ts'),
   fake: () => import('./fake/index.ts'),
 };
 

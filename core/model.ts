@@ -82,6 +82,15 @@ export type Allocation = {
   readonly quantity: number;
 };
 
+/** What we promised of a line when its order had to be answered, base units: together what it wanted then. */
+export type LineAnswer = {
+  readonly accepted: number;
+  /** Comes later, as there is supply. */
+  readonly backOrdered: number;
+  /** Never comes: the line wants it no more. */
+  readonly refused: number;
+};
+
 /** Base units: listing units times the pack of the listing. */
 export type OrderLine = {
   readonly lineRef: string;
@@ -99,6 +108,8 @@ export type OrderLine = {
   readonly allocations: readonly Allocation[];
   /** Accepted by the platform, wanted, and neither shipped nor allocated. */
   readonly short: number;
+  /** Null until its order was answered; given once. */
+  readonly answer: LineAnswer | null;
 };
 
 export type Order = {

@@ -73,7 +73,9 @@ type Versioned = OrderLineState & { readonly version: number };
 function joinLine(a: Versioned, b: Versioned): Versioned {
   const isTie = a.version === b.version;
   const newer = b.version > a.version ? b : a;
+  const unit = isTie ? Math.max(a.unit ?? 1, b.unit ?? 1) : (newer.unit ?? 1);
   return {
+    ...(unit === 1 ? {} : { unit }),
     lineRef: a.lineRef,
     ordered: isTie ? Math.max(a.ordered, b.ordered) : newer.ordered,
     shipped: Math.max(a.shipped, b.shipped),
@@ -88,8 +90,10 @@ function joinLine(a: Versioned, b: Versioned): Versioned {
 /** Whose word counts on all but lines and moments: the newer state's; of two with one version, the greater as text. */
 function newerHead(a: OrderState, b: OrderState): OrderState {
   if (a.version !== b.version) return a.version > b.version ? a : b;
-  const textOf = ({ displayRef, fulfilledBy, locationRef, obligations }: OrderState): string =>
-    JSON.stringify([displayRef, fulfilledBy, locationRef, obligations.map(({ kind, dueAt }) => [kind, dueAt])]);
+  const textOf = ({ displayRef, fillRule, fulfilledBy, locationRef, obligations }: OrderState): string => {
+    const owed = obligations.map(({ kind, dueAt }) => [kind, dueAt]);
+    return JSON.stringify([displayRef, fulfilledBy, locationRef, owed, fillRule ?? 'cancelBalance']);
+  };
   return textOf(a) >= textOf(b) ? a : b;
 }
 
@@ -105,11 +109,12 @@ export function joinOrder(a: OrderState, b: OrderState): OrderState {
       lines.set(line.lineRef, joinLine(lines.get(line.lineRef) ?? versioned, versioned));
     }
   }
-  const { version, orderRef, displayRef, fulfilledBy, locationRef, obligations } = newerHead(a, b);
+  const { version, fillRule, orderRef, displayRef, fulfilledBy, locationRef, obligations } = newerHead(a, b);
   return {
     lines: [...lines.values()].sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1)),
     ...(a.origin === 'operator' && b.origin === 'operator' ? { origin: a.origin } : {}),
     version,
+    ...(fillRule === undefined ? {} : { fillRule }),
     orderRef,
     placedAt: Math.min(a.placedAt, b.placedAt),
     displayRef,

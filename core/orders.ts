@@ -7,9 +7,11 @@
  * | open (ordered-cancelled-shipped) < allocated | release the difference                      |
  * | open > allocated              | allocate; what is not there becomes `short` (I4)               |
  * | returned grew                 | the goods enter quarantine                                     |
+ * An order that has to be answered is answered when it is first met (answers.ts): open is then also less what was refused.
  *
  * Guarantees: applying a state twice changes nothing; a line is never dropped; a request to cancel frees nothing, only a total.
  */
+import { answerLines, closedUnits, owesAnswer } from './answers.ts';
 import {
   allocateUnits,
   type Books,
@@ -28,7 +30,7 @@ import { joinOrder, type OrderLineState, type OrderState, settleLine } from './o
 import { CommandRefused } from './refusal.ts';
 import type { StoredOrder } from './state.ts';
 
-export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - line.cancelled - line.shipped);
+export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - closedUnits(line) - line.shipped);
 export const allocatedUnits = (line: OrderLine): number =>
   line.allocations.reduce((sum, part) => sum + part.quantity, 0);
 
@@ -87,6 +89,7 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
     shipped: 0,
     allocations: [],
     short: 0,
+    answer: null,
   };
 }
 
@@ -94,14 +97,20 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
 type Turn = { readonly books: Books; readonly command: Command; readonly order: Order };
 
 /** A line of an order that its platform had not told of until now: none of it is among the own sales yet. */
-const uncounted = (line: OrderLine): OrderLine => ({ ...line, ordered: 0, cancelled: 0, reportedShipped: 0 });
+const uncounted = (line: OrderLine): OrderLine => ({
+  ...line,
+  ordered: 0,
+  cancelled: 0,
+  reportedShipped: 0,
+  answer: null,
+});
 
 /** Own sales of the line's listing, in listing units, for the number its platform keeps itself. */
 function countOwnSales({ books, command }: Turn, before: OrderLine, after: OrderLine): void {
   const known = after.listing === null ? undefined : books.listings.get(after.listing);
   if (known === undefined) return;
-  const sold = (line: OrderLine) => (line.ordered - line.cancelled) / line.pack;
-  const open = (line: OrderLine) => Math.max(0, (line.ordered - line.cancelled - line.reportedShipped) / line.pack);
+  const sold = (line: OrderLine) => (line.ordered - closedUnits(line)) / line.pack;
+  const open = (line: OrderLine) => Math.max(0, (line.ordered - closedUnits(line) - line.reportedShipped) / line.pack);
   known.listing.ownSold += sold(after) - sold(before);
   known.listing.ownOpen += open(after) - open(before);
   touch(books, known.item, command.id);
@@ -228,8 +237,25 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : uncounted(before), totals);
     return applyTotals(turn, before, totals);
   });
-  keepOrder(books, { ...order, lines, state: joined });
+  const isOwed = owesAnswer(joined, lines);
+  keepOrder(books, {
+    ...order,
+    lines: isOwed ? giveAnswer(turn, joined, lines) : lines,
+    state: joined,
+    answeredVersion: isOwed ? joined.version : (stored?.answeredVersion ?? null),
+  });
   return true;
+}
+
+/** What is refused is wanted no more: its units go back to where they came from. */
+function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]): OrderLine[] {
+  return answerLines(order, lines).map((answered, index) => {
+    const before = lines[index];
+    const item = answered.sku === null ? undefined : turn.books.items.get(answered.sku);
+    if (before === undefined || before === answered || item === undefined) return answered;
+    countOwnSales(turn, before, answered);
+    return settlePromise(turn, item, answered);
+  });
 }
 
 function keepOrder(books: Books, order: StoredOrder): void {

@@ -77,7 +77,11 @@ export type ItemState = {
 
 export type ShortLine = Omit<Order, 'lines'> & { readonly line: OrderLine };
 
-export type StoredOrder = Order & { readonly state: OrderState };
+export type StoredOrder = Order & {
+  readonly state: OrderState;
+  /** The version of the state that was last answered; null until then, and where nobody asks for an answer. */
+  readonly answeredVersion: number | null;
+};
 
 export type State = {
   readonly policy: Policy;

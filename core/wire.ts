@@ -164,6 +164,18 @@ export function planPush(target: WireTarget, sync: SyncState, protection: Protec
   return isBlind ? plan : { kind: 'wait', until };
 }
 
+/**
+ * For a platform that cannot be read: what it was told last is all that is known of it. Absolute and in sequence, so lower or higher
+ * goes out at once; what it was told already goes again only after own sales, since whether it counts those itself nobody knows.
+ */
+export function planBlind(basis: QuantityBasis, target: WireTarget, sync: SyncState): WirePlan {
+  const wire = wireQuantity(basis, target);
+  const soldBaseline = target.ownSold;
+  if (sync.ackedWire === wire && sync.soldBaseline === soldBaseline)
+    return { kind: 'acknowledged', wireQuantity: wire, soldBaseline };
+  return { kind: 'write', wireQuantity: wire, compareWith: null, soldBaseline, forgetSeen: false };
+}
+
 /** Why a read differs from what should be shown, with nothing in flight. */
 export const DRIFT_CAUSES = [
   'missing',

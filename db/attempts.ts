@@ -4,7 +4,7 @@
  * | attempt | meaning                                       | next                                              |
  * | open    | its bytes are stored; they may be on the wire | done; ticket; after the lease: items unknown      |
  * | ticket  | the platform took it and works                | done, by collect                                  |
- * | done    | every item has its outcome                    | final                                             |
+ * | done    | every item has its outcome                    | final; `sent` items: the receipt's word           |
  *
  * Guarantees: at most one unfinished write per listing (unique index); an item enters only with its listing's newest version;
  * outcomes are taken only from the holder of the fence (I6).
@@ -89,6 +89,56 @@ export async function finishItems(tx: Queries, attemptId: number, outcomes: read
     where id = ${attemptId} and not exists (select 1 from push_attempt_item where attempt_id = ${attemptId} and outcome is null)`);
 }
 
+/** It went out as a document: the receipt of this name will say what became of it. */
+export async function keepReceiptName(tx: Queries, attemptId: number, receipt: string): Promise<void> {
+  await tx.rows(sql`update push_attempt set receipt = ${receipt} where id = ${attemptId}`);
+}
+
+export type ReceiptedAttempt = {
+  readonly id: number;
+  readonly receipt: string;
+  readonly isAccepted: boolean;
+  readonly reason: string;
+  /** Those that were still waiting for this word. */
+  readonly items: readonly AttemptItem[];
+};
+
+/** The attempts that these receipts are about, with the items that wait for them; locked, so that one word counts once. */
+export async function takeReceipted(
+  tx: Queries,
+  channelId: string,
+  receipts: readonly { readonly receipt: string; readonly isAccepted: boolean; readonly reason: string }[],
+): Promise<ReceiptedAttempt[]> {
+  if (receipts.length === 0) return [];
+  const rows = await tx.rows<{ id: number; receipt: string }>(sql`
+    select id, receipt from push_attempt where channel_id = ${channelId}
+      and receipt = any(${list(receipts.map(({ receipt }) => receipt))}) order by id for update`);
+  if (rows.length === 0) return [];
+  const items = await tx.rows<AttemptItem & { attemptId: number }>(sql`
+    select attempt_id as "attemptId", position, listing_id as "listingId", version, quantity, wire_quantity as "wireQuantity",
+      compare_with as "compareWith", sold_baseline as "soldBaseline" from push_attempt_item
+    where attempt_id = any(${list(rows.map(({ id }) => id))}::bigint[]) and outcome = 'sent' order by attempt_id, position`);
+  const words = new Map(receipts.map((one) => [one.receipt, one]));
+  const byAttempt = Map.groupBy(items, ({ attemptId }) => attemptId);
+  return rows.flatMap(({ id, receipt }) => {
+    const word = words.get(receipt);
+    if (word === undefined) return [];
+    return [{ id, receipt, isAccepted: word.isAccepted, reason: word.reason, items: byAttempt.get(id) ?? [] }];
+  });
+}
+
+/** Nobody waits any more for a word on these listings' older numbers: a newer one, or the same sent anew, was accepted. */
+export async function supersedeSent(
+  tx: Queries,
+  attemptId: number,
+  items: readonly { readonly listingId: number; readonly version: number }[],
+): Promise<void> {
+  await tx.rows(sql`
+    update push_attempt_item i set outcome = 'superseded', finished_at = clock_timestamp()
+    from json_to_recordset(${JSON.stringify(items)}::json) as r("listingId" bigint, version int)
+    where i.listing_id = r."listingId" and i.version <= r.version and i.outcome = 'sent' and i.attempt_id <> ${attemptId}`);
+}
+
 export async function keepTicket(tx: Queries, attemptId: number, ticket: string, collectAt: Instant): Promise<void> {
   await tx.rows(sql`
     update push_attempt set state = 'ticket', ticket = ${ticket}, collect_at = to_timestamp(${collectAt} / 1000.0) where id = ${attemptId}`);
@@ -102,10 +152,18 @@ export type OpenAttempt = {
   readonly itemCount: number;
   readonly channelId: string;
   readonly ticket: string | null;
+  readonly wire: string;
   readonly createdAt: Instant;
 };
 
-type AttemptRow = { id: number; fence: number; channel_id: string; ticket: string | null; created_at: number };
+type AttemptRow = {
+  id: number;
+  fence: number;
+  channel_id: string;
+  ticket: string | null;
+  wire: string;
+  created_at: number;
+};
 
 async function withItems(tx: Queries, attempts: readonly AttemptRow[]): Promise<OpenAttempt[]> {
   if (attempts.length === 0) return [];
@@ -121,6 +179,7 @@ async function withItems(tx: Queries, attempts: readonly AttemptRow[]): Promise<
     fence: row.fence,
     channelId: row.channel_id,
     ticket: row.ticket,
+    wire: row.wire,
     createdAt: row.created_at,
     items: (byAttempt.get(row.id) ?? []).filter((item) => item.outcome === null),
     itemCount: byAttempt.get(row.id)?.length ?? 0,
@@ -138,7 +197,7 @@ export async function takeExpired(
     update push_attempt set fence = fence + 1, owner = ${owner}, lease_until = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
     where id in (select id from push_attempt where channel_id = ${channelId} and state = 'open' and lease_until < clock_timestamp()
       order by id limit 100 for update skip locked)
-    returning id, fence, channel_id, ticket, created_at`);
+    returning id, fence, channel_id, ticket, wire, created_at`);
   return withItems(tx, rows);
 }
 
@@ -154,7 +213,7 @@ export async function takeTickets(
       collect_at = clock_timestamp() + make_interval(secs => ${leaseMs / 1000}::float8)
     where id in (select id from push_attempt where channel_id = ${channelId} and state = 'ticket' and collect_at <= clock_timestamp()
       order by id limit 20 for update skip locked)
-    returning id, fence, channel_id, ticket, created_at`);
+    returning id, fence, channel_id, ticket, wire, created_at`);
   return withItems(tx, rows);
 }
 

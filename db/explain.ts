@@ -159,6 +159,10 @@ export type LineExplanation = {
   readonly shipped: number;
   readonly allocated: number;
   readonly short: number;
+  /** What we answered the partner; null where nobody asked, or it is not answered yet. */
+  readonly accepted: number | null;
+  readonly backOrdered: number;
+  readonly refused: number;
   readonly shortSince: Instant | null;
   readonly allocations: readonly Allocation[];
   /** What the item has now, over all places that sell. */
@@ -200,6 +204,7 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
   const [lines, history] = await Promise.all([
     db.rows<LineExplanation>(sql`
       select o.line_ref as "lineRef", o.sku, o.pack, o.ordered, o.cancelled, o.shipped, o.allocated, o.short, o.allocations,
+        o.accepted, o.back_ordered as "backOrdered", o.refused,
         s.opened_at as "shortSince", coalesce(b.sellable, 0)::int as "sellableNow", coalesce(p.allocated, 0)::int as "allocatedNow",
         coalesce(h.held, 0)::int as "heldNow"
       from order_line o

@@ -29,7 +29,7 @@ export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts)
   if (batch === undefined) throw new Error('insert into batch answered no row');
   await writeStock(tx, batch.id, facts);
   await writePromises(tx, batch.id, facts);
-  await writeOrders(tx, batch.id, facts);
+  await writeOrders(tx, batch.id, header.decidedAt, facts);
   await writeShortages(tx, facts);
   await writeTargets(tx, batch.id, header.decidedAt, facts);
   await writeOutcomes(tx, batch.id, facts);
@@ -119,28 +119,43 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
     when not matched then insert values (r.sku, r.program, r.consumed)`);
 }
 
-const lineRow = (orderId: OrderId, line: OrderLine) => ({
+const lineRow = (orderId: OrderId, { answer, ...line }: OrderLine) => ({
   ...line,
   orderId,
+  accepted: answer?.accepted ?? null,
+  backOrdered: answer?.backOrdered ?? 0,
+  refused: answer?.refused ?? 0,
   allocated: line.allocations.reduce((sum, part) => sum + part.quantity, 0),
 });
 
-const orderRow = ({ id, channel, program, placedAt, state }: StoredOrder) => ({
+const orderRow = ({ id, channel, program, placedAt, state, answeredVersion }: StoredOrder) => ({
   id,
   channel,
   program,
   placedAt: iso(placedAt),
   state,
+  answeredVersion,
 });
 
-async function writeOrders(tx: Queries, batchId: number, facts: Facts): Promise<void> {
+/** Orders with their lines; rings for those whose answer has to be written. */
+async function writeOrders(tx: Queries, batchId: number, decidedAt: Instant, facts: Facts): Promise<void> {
   if (facts.orders.length > 0) {
-    await tx.rows(sql`
-      insert into sales_order (id, channel_id, program, placed_at, state, first_batch_id, batch_id)
-      select id, channel, program, "placedAt", state, ${batchId}, ${batchId}
+    const answered = await tx.rows<{ channel: string }>(sql`
+      insert into sales_order (id, channel_id, program, placed_at, state, first_batch_id, batch_id, answered_version, answered_at)
+      select id, channel, program, "placedAt", state, ${batchId}, ${batchId}, "answeredVersion",
+        case when "answeredVersion" is not null then ${iso(decidedAt)}::timestamptz end
       from json_to_recordset(${JSON.stringify(facts.orders.map(orderRow))}::json)
-        as r(id text, channel text, program text, "placedAt" timestamptz, state jsonb)
-      on conflict (id) do update set state = excluded.state, batch_id = excluded.batch_id, placed_at = excluded.placed_at`);
+        as r(id text, channel text, program text, "placedAt" timestamptz, state jsonb, "answeredVersion" bigint)
+      on conflict (id) do update set state = excluded.state, batch_id = excluded.batch_id, placed_at = excluded.placed_at,
+        answered_at = case when excluded.answered_version is distinct from sales_order.answered_version
+          then excluded.answered_at else sales_order.answered_at end,
+        answered_version = excluded.answered_version
+      returning case when answered_version > answer_stored_version then channel_id end as channel`);
+    const channels = new Set(answered.flatMap(({ channel }) => channel ?? []));
+    await ringBells(
+      tx,
+      [...channels].map((key) => ({ topic: 'documents', key })),
+    );
   }
   const lines = [
     ...facts.orders.flatMap((order) => order.lines.map((line) => lineRow(order.id, line))),
@@ -149,14 +164,17 @@ async function writeOrders(tx: Queries, batchId: number, facts: Facts): Promise<
   if (lines.length === 0) return;
   await tx.rows(sql`
     insert into order_line (order_id, line_ref, listing_id, sku, pack, ordered, cancelled, returned, reported_shipped, shipped,
-      allocated, short, allocations)
-    select "orderId", "lineRef", listing, sku, pack, ordered, cancelled, returned, "reportedShipped", shipped, allocated, short, allocations
+      allocated, short, allocations, accepted, back_ordered, refused)
+    select "orderId", "lineRef", listing, sku, pack, ordered, cancelled, returned, "reportedShipped", shipped, allocated, short, allocations,
+      accepted, "backOrdered", refused
     from json_to_recordset(${JSON.stringify(lines)}::json) as r("orderId" text, "lineRef" text, listing bigint, sku text, pack int,
-      ordered int, cancelled int, returned int, "reportedShipped" int, shipped int, allocated int, short int, allocations jsonb)
+      ordered int, cancelled int, returned int, "reportedShipped" int, shipped int, allocated int, short int, allocations jsonb,
+      accepted int, "backOrdered" int, refused int)
     on conflict (order_id, line_ref) do update set listing_id = excluded.listing_id, sku = excluded.sku, pack = excluded.pack,
       ordered = excluded.ordered, cancelled = excluded.cancelled, returned = excluded.returned,
       reported_shipped = excluded.reported_shipped, shipped = excluded.shipped, allocated = excluded.allocated,
-      short = excluded.short, allocations = excluded.allocations`);
+      short = excluded.short, allocations = excluded.allocations, accepted = excluded.accepted,
+      back_ordered = excluded.back_ordered, refused = excluded.refused`);
 }
 
 type ShortageRow = {

@@ -33,14 +33,14 @@ export type ToCommands = (entry: Received, inboxId: number) => readonly NewComma
 
 type FreshRow = { inbox_id: number; channel_id: string; key: string };
 
-/** Stores what is new, with the commands of what could be read at once, in one transaction; answers how many were new. */
+/** Stores what is new, with the commands of what could be read at once, in one transaction; answers the keys that were new. */
 export async function insertInbox(
   db: Database,
   entries: readonly Received[],
   key: SealingKey,
   toCommands: ToCommands = () => null,
-): Promise<number> {
-  if (entries.length === 0) return 0;
+): Promise<ReadonlySet<string>> {
+  if (entries.length === 0) return new Set();
   const byKey = new Map(entries.map((entry) => [`${entry.channelId} ${entry.key}`, entry]));
   const rows = [...byKey.values()].map((entry) => ({
     channel: entry.channelId,
@@ -67,7 +67,7 @@ export async function insertInbox(
       const entry = byKey.get(`${row.channel_id} ${row.key}`);
       return entry === undefined ? null : toCommands(entry, row.inbox_id);
     });
-    return fresh.length;
+    return new Set(fresh.map((row) => row.key));
   });
 }
 
@@ -132,6 +132,18 @@ export async function readPending(db: Queries, max: number, keys: readonly Seali
       where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true) order by inbox_id limit ${max})
     select p.*, w.key_id, w.sealed from p left join inbox_raw w on w.inbox_id = p.inbox_id order by p.inbox_id`);
   return rows.map((row) => open(keys, row));
+}
+
+/** An entry as it was received; undefined where it, or its payload, is gone. */
+export async function readInput(
+  db: Queries,
+  inboxId: number,
+  keys: readonly SealingKey[],
+): Promise<PendingInput | undefined> {
+  const [row] = await db.rows<PendingRow>(sql`
+    select k.inbox_id, k.channel_id, k.topic, k.received_at, k.assurance, w.key_id, w.sealed
+    from inbox_key k left join inbox_raw w on w.inbox_id = k.inbox_id where k.inbox_id = ${inboxId}`);
+  return row === undefined ? undefined : open(keys, row);
 }
 
 /** Locks those that are still pending and answers them: another worker may have been faster. */

@@ -11,10 +11,11 @@ import { recordset } from './recordset.ts';
 
 export type Amount = { readonly orders: number; readonly lines: number; readonly units: number };
 
+/** What of an order was refused by our own answer never was one. */
 export const readIngested = (db: Queries): Promise<(Amount & { readonly channel: ChannelId })[]> =>
   db.rows(sql`
-    select o.channel_id as channel, count(distinct o.id)::int as orders, count(*)::int as lines, sum(l.ordered)::int as units
-    from sales_order o join order_line l on l.order_id = o.id where l.ordered > 0 group by o.channel_id`);
+    select o.channel_id as channel, count(distinct o.id)::int as orders, count(*)::int as lines, sum(l.ordered - l.refused)::int as units
+    from sales_order o join order_line l on l.order_id = o.id where l.ordered > l.refused group by o.channel_id`);
 
 /** Open parked input of each channel; null for what belongs to none. */
 export const readParkedCounts = (db: Queries): Promise<{ channel: ChannelId | null; count: number }[]> =>
@@ -63,9 +64,11 @@ export type ShortUnits = {
   readonly short: number;
 };
 
+/** Without what we told the partner to wait for. */
 export const readShortUnits = (db: Queries): Promise<ShortUnits[]> =>
   db.rows<ShortUnits>(sql`
-    select order_id as "orderId", line_ref as "lineRef", sku, short from order_line where short > 0 order by order_id, line_ref`);
+    select order_id as "orderId", line_ref as "lineRef", sku, short - back_ordered as short from order_line
+    where short > back_ordered order by order_id, line_ref`);
 
 /**
  * Of these short lines, those that were sold by a number allot should not have sent: when its push was opened, an order of the same
@@ -81,7 +84,7 @@ export const readSoldAfterKnown = (
     join order_line ol on ol.order_id = s."orderId" and ol.line_ref = s."lineRef"
     cross join lateral (
       select i.version, a.created_at from push_attempt_item i join push_attempt a on a.id = i.attempt_id
-      where i.listing_id = ol.listing_id and a.created_at < s."placedAt" and i.outcome in ('applied', 'unchanged', 'unknown')
+      where i.listing_id = ol.listing_id and a.created_at < s."placedAt" and i.outcome in ('applied', 'unchanged', 'unknown', 'sent', 'superseded')
       order by a.created_at desc limit 1) p
     cross join lateral (
       select batch_id from target_entry where listing_id = ol.listing_id and version = p.version limit 1) t

@@ -1,14 +1,14 @@
 /**
  * How far allot has come with certain orders and items, in cheap reads: what the demo paces itself by, many times a second.
  *
- * Guarantees: touches only the rows it is asked for; sees nothing but committed rows.
+ * Guarantees: touches only the rows it is asked for, and those that are behind; sees nothing but committed rows.
  */
 import { sql } from 'drizzle-orm';
 import type { ListingId, OrderId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 
-/** Sums over the lines of an order, base units. */
+/** Sums over the lines of an order, base units; what our answer refused counts as cancelled. */
 export type OrderTotals = {
   readonly id: OrderId;
   readonly ordered: number;
@@ -19,33 +19,31 @@ export type OrderTotals = {
 /** Those of the orders that are held; the others are absent. */
 export const readOrderTotals = (db: Queries, ids: readonly OrderId[]): Promise<OrderTotals[]> =>
   db.rows<OrderTotals>(sql`
-    select order_id as id, sum(ordered)::int as ordered, sum(cancelled)::int as cancelled, sum(reported_shipped)::int as shipped
+    select order_id as id, sum(ordered)::int as ordered, sum(greatest(cancelled, refused))::int as cancelled, sum(shipped)::int as shipped
     from order_line where order_id = any(${list(ids)}) group by order_id`);
 
-export type BehindTarget = { readonly listingId: ListingId; readonly sku: Sku; readonly version: number };
+export type BehindTarget = {
+  readonly listingId: ListingId;
+  readonly sku: Sku;
+  readonly version: number;
+  readonly acknowledged: number;
+};
 
-/** Targets of these items on live channels that are not acknowledged yet, with the version to wait for. */
-export const readBehind = (db: Queries, skus: readonly Sku[]): Promise<BehindTarget[]> =>
+/** All targets on live channels that are not acknowledged yet. */
+export const readBehind = (db: Queries): Promise<BehindTarget[]> =>
   db.rows<BehindTarget>(sql`
-    select t.listing_id as "listingId", l.sku, t.version from listing l
-    join channel c on c.id = l.channel_id and c.mode = 'live' and c.configured join target t on t.listing_id = l.id
-    where l.sku = any(${list(skus)}) and t.version > t.acked_version`);
-
-export const readAcknowledged = (
-  db: Queries,
-  listings: readonly ListingId[],
-): Promise<{ listingId: ListingId; version: number }[]> =>
-  db.rows(sql`
-    select listing_id as "listingId", acked_version as version from target where listing_id = any(${list(listings)}::bigint[])`);
+    select t.listing_id as "listingId", l.sku, t.version, t.acked_version as acknowledged from target t
+    join listing l on l.id = t.listing_id and l.sku is not null
+    join channel c on c.id = l.channel_id and c.mode = 'live' and c.configured where t.version > t.acked_version`);
 
 /** Lines of these orders that have units to ship, as a warehouse is told. */
 export const readAllocated = (
   db: Queries,
   ids: readonly OrderId[],
-): Promise<{ orderId: OrderId; sku: Sku; units: number }[]> =>
+): Promise<{ orderId: OrderId; lineRef: string; sku: Sku; units: number }[]> =>
   db.rows(sql`
-    select order_id as "orderId", sku, sum(allocated)::int as units from order_line
-    where order_id = any(${list(ids)}) and allocated > 0 group by order_id, sku order by order_id, sku`);
+    select order_id as "orderId", line_ref as "lineRef", sku, allocated as units from order_line
+    where order_id = any(${list(ids)}) and allocated > 0 order by order_id, line_ref`);
 
 export type Unfinished = {
   readonly inbox: number;

@@ -30,6 +30,8 @@ export type PushCandidate = {
   readonly needsRead: boolean;
   /** Since when its newest number has not been acknowledged. */
   readonly behindSince: Instant;
+  /** A number went out by document and has no receipt yet: what `sync` says is from before it. */
+  readonly isOnItsWay: boolean;
 };
 
 type CandidateRow = {
@@ -55,6 +57,7 @@ type CandidateRow = {
   written_at: number | null;
   needs_read: boolean;
   behind_since: number;
+  is_on_its_way: boolean;
 };
 
 const candidateOf = (row: CandidateRow): PushCandidate => ({
@@ -79,7 +82,12 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
   writtenAt: row.written_at,
   needsRead: row.needs_read,
   behindSince: row.behind_since,
+  isOnItsWay: row.is_on_its_way,
 });
+
+/** By document the newest number may be on its way already: it goes again when its receipt does not come. */
+export const IS_NOT_SENT = sql`(coalesce(s.sent_version, 0) <= t.acked_version or s.resend_at <= clock_timestamp()
+  or s.sent_quantity <> t.quantity or s.sent_baseline <> t.own_sold)`;
 
 /**
  * Listings of a live channel whose target is ahead of what was acknowledged, or that are due for a look: lowering first, then what is
@@ -92,12 +100,14 @@ export async function dueListings(
 ): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
     with due as (
-      select t.listing_id from target t where t.version > t.acked_version
+      select t.listing_id from target t left join listing_sync s on s.listing_id = t.listing_id
+        where t.version > t.acked_version and ${IS_NOT_SENT}
       union select s.listing_id from listing_sync s where s.read_due_at <= to_timestamp(${now} / 1000.0))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
-      coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read
+      coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read,
+      coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and t.version > 0
@@ -140,11 +150,74 @@ export async function listingsByRef(
             and exists (select 1 from r where r."locationRef" = l.location_ref and jsonb_path_query_array(l.data, '$.*') ? r."listingRef"))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
-      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read
+      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
+      coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from named join listing l on l.id = named.id
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where l.sku is not null and t.version > 0`);
   return rows.map(candidateOf);
+}
+
+/** All mapped listings of a live channel with nothing under way: for a partner to whom a listing left out counts as 0. */
+export async function allListings(db: Queries, channelId: string, max: number): Promise<PushCandidate[]> {
+  const rows = await db.rows<CandidateRow>(sql`
+    select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
+      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
+      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
+      coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
+    from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id
+      left join listing_sync s on s.listing_id = l.id
+    where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and t.version > 0
+    order by l.id limit ${max}`);
+  return rows.map(candidateOf);
+}
+
+export type Sent = {
+  readonly listingId: number;
+  readonly version: number;
+  readonly quantity: number;
+  readonly soldBaseline: number;
+  /** Without a receipt by then the number goes out anew. */
+  readonly resendAt: Instant;
+};
+
+/** These went out by document. */
+export async function noteSent(tx: Queries, rows: readonly Sent[]): Promise<void> {
+  if (rows.length === 0) return;
+  const text = JSON.stringify(rows.map((row) => ({ ...row, resendAt: iso(row.resendAt) })));
+  await tx.rows(sql`
+    insert into listing_sync (listing_id, sent_version, sent_quantity, sent_baseline, resend_at)
+    select "listingId", version, quantity, "soldBaseline", "resendAt"
+    from json_to_recordset(${text}::json) as r("listingId" bigint, version int, quantity int, "soldBaseline" int, "resendAt" timestamptz)
+    order by "listingId"
+    on conflict (listing_id) do update set sent_version = excluded.sent_version, sent_quantity = excluded.sent_quantity,
+      sent_baseline = excluded.sent_baseline, resend_at = excluded.resend_at, read_due_at = null,
+      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0`);
+}
+
+/** The partner refused these: they are as if never sent. A newer number may be on its way already. */
+export async function forgetSent(
+  tx: Queries,
+  rows: readonly { readonly listingId: number; readonly version: number }[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.rows(sql`
+    update listing_sync s set sent_version = null, sent_quantity = null, sent_baseline = null, resend_at = null
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r("listingId" bigint, version int)
+    where s.listing_id = r."listingId" and s.sent_version = r.version`);
+}
+
+/** Of these, the ones that are not acknowledged yet: a receipt may come after that of a newer number. */
+export async function stillBehind<Row extends { readonly listingId: number; readonly version: number }>(
+  tx: Queries,
+  rows: readonly Row[],
+): Promise<Row[]> {
+  if (rows.length === 0) return [];
+  const behind = await tx.rows<{ listingId: number; version: number }>(sql`
+    select r."listingId", r.version from json_to_recordset(${JSON.stringify(rows)}::json) as r("listingId" bigint, version int)
+    join target t on t.listing_id = r."listingId" where r.version > t.acked_version`);
+  const keys = new Set(behind.map(({ listingId, version }) => `${listingId} ${version}`));
+  return rows.filter(({ listingId, version }) => keys.has(`${listingId} ${version}`));
 }
 
 export type Acknowledged = {

@@ -122,6 +122,9 @@ export type LineRow = {
   shipped: number;
   short: number;
   allocations: Allocation[];
+  accepted: number | null;
+  back_ordered: number;
+  refused: number;
 };
 
 export const lineOf = (row: LineRow): OrderLine => ({
@@ -136,13 +139,25 @@ export const lineOf = (row: LineRow): OrderLine => ({
   shipped: row.shipped,
   allocations: row.allocations,
   short: row.short,
+  answer:
+    row.accepted === null ? null : { accepted: row.accepted, backOrdered: row.back_ordered, refused: row.refused },
 });
+
+type OrderRow = {
+  id: string;
+  channel_id: string;
+  program: string;
+  placed_at: number;
+  state: OrderState;
+  answered_version: number | null;
+};
 
 async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOrder[]> {
   if (ids.length === 0) return [];
   const [orders, lines] = await Promise.all([
-    tx.rows<{ id: string; channel_id: string; program: string; placed_at: number; state: OrderState }>(sql`
-      select id, channel_id, program, placed_at, state from sales_order where id = any(${list(ids)}) order by id`),
+    tx.rows<OrderRow>(sql`
+      select id, channel_id, program, placed_at, state, answered_version from sales_order
+      where id = any(${list(ids)}) order by id`),
     tx.rows<LineRow>(
       sql`select * from order_line where order_id = any(${list(ids)}) order by order_id, line_ref collate "C"`,
     ),
@@ -154,6 +169,7 @@ async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOr
     program: row.program,
     placedAt: row.placed_at,
     state: row.state,
+    answeredVersion: row.answered_version,
     lines: (byOrder.get(row.id) ?? []).map(lineOf),
   }));
 }

@@ -2,34 +2,50 @@
  * Finds all unfinished work from the tables alone: what the sweep rings for when Redis was wiped, a process was killed or a bell
  * was lost. Every topic that carries work has its question here.
  */
-import { sql } from 'drizzle-orm';
-import type { Instant } from '#core/model.ts';
+import { type SQL, sql } from 'drizzle-orm';
+import type { ChannelId, Instant } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
 import { addCommands } from './commands.ts';
 import type { BellRow } from './outbox.ts';
+import { IS_NOT_SENT } from './push.ts';
+import { recordset } from './recordset.ts';
 
-export type Intervals = { readonly pollMs: number; readonly reconcileMs: number };
+/** For channels that are not named, and for those that are. */
+export type Intervals = {
+  readonly pollMs: number;
+  readonly reconcileMs: number;
+  readonly channels?: readonly { readonly id: ChannelId; readonly pollMs: number; readonly reconcileMs: number }[];
+};
 
 /** Bells for all that waits now, but for what its platform refused until later. */
 export async function findUnfinished(db: Queries, now: Instant, intervals: Intervals): Promise<BellRow[]> {
   const at = sql`to_timestamp(${now} / 1000.0)`;
+  const columns = { id: 'text', pollMs: 'int8', reconcileMs: 'int8' } as const;
+  const own = sql`${recordset(intervals.channels ?? [], columns, 'own')} on own.id = c.id`;
+  const before = (ownMs: SQL, allMs: number): SQL =>
+    sql`${at} - make_interval(secs => coalesce(${ownMs}, ${allMs}::int8) / 1000.0::float8)`;
   return db.rows<BellRow>(sql`
     with waiting as (
     select 'intake' as topic, '' as key where exists (
       select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
     union all select distinct 'push', c.id from (
-        select listing_id from target where version > acked_version
+        select t.listing_id from target t left join listing_sync s on s.listing_id = t.listing_id
+          where t.version > t.acked_version and ${IS_NOT_SENT}
         union all select listing_id from listing_sync where read_due_at <= ${at}) due
       join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       left join listing_sync s on s.listing_id = l.id
       where c.mode = 'live' and c.configured and l.sku is not null and coalesce(s.blocked_until <= ${at}, true)
     union select distinct 'push', channel_id from push_attempt where state = 'open' and lease_until < clock_timestamp()
     union all select distinct 'collect', channel_id from push_attempt where state = 'ticket' and collect_at <= clock_timestamp()
-    union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
-      where c.configured and (k.advanced_at is null or k.advanced_at <= ${at} - make_interval(secs => ${intervals.pollMs / 1000}::float8))
-    union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id
-      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${at} - make_interval(secs => ${intervals.reconcileMs / 1000}::float8)))
+    union all select 'documents', c.id from channel c where c.configured and (
+        exists (select 1 from document d where d.channel_id = c.id and d.state = 'pending' and c.mode = 'live')
+        or exists (select 1 from sales_order o where o.channel_id = c.id and o.answered_version > o.answer_stored_version
+          and coalesce(o.answer_retry_at <= ${at}, true)))
+    union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders' left join ${own}
+      where c.configured and (k.advanced_at is null or k.advanced_at <= ${before(sql`own."pollMs"`, intervals.pollMs)})
+    union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id left join ${own}
+      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)}))
     select topic, key from waiting w where not exists (
       select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: plays real or made-up orders through three sandboxed platforms and allot, and proves what came of it.
+ * `npm run demo`: plays real or made-up orders through sandboxed platforms and allot, and proves what came of it.
  *
  * Data (the report, with --json) goes to stdout, all else to stderr. Exit codes: 0 every number is right; 1 something is not, or the
  * demo failed; 2 wrong usage; 130 interrupted before the report. Whatever ends it, every process it started is ended too.

@@ -6,6 +6,7 @@
  */
 import type { ChannelId, ChannelRule, Policy, StockMaster } from '#core/model.ts';
 import type { PolicyBody } from '#db/configuration.ts';
+import type { Intervals } from '#db/unfinished.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { type ChannelEntry, type ConfigBody, configSchema } from './config-schema.ts';
 import { suggest } from './did-you-mean.ts';
@@ -33,7 +34,7 @@ export type ConfigFile = {
   readonly channels: readonly ConfiguredChannel[];
   readonly policy: PolicyBody;
   readonly http: { readonly host: string; readonly port: number };
-  readonly intervals: { readonly pollMs: number; readonly reconcileMs: number; readonly sweepMs: number };
+  readonly intervals: Intervals & { readonly sweepMs: number };
 };
 
 export type ConfigFileResult =
@@ -63,7 +64,16 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
       inFlightMs: toMs(inFlight),
     },
     http: body.http,
-    intervals: { pollMs: toMs(poll), reconcileMs: toMs(reconcile), sweepMs: toMs(sweep) },
+    intervals: {
+      pollMs: toMs(poll),
+      reconcileMs: toMs(reconcile),
+      sweepMs: toMs(sweep),
+      channels: body.channels.map(({ id, intervals: own }) => ({
+        id,
+        pollMs: toMs(own.poll ?? poll),
+        reconcileMs: toMs(own.reconcile ?? reconcile),
+      })),
+    },
   };
 }
 

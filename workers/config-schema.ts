@@ -82,6 +82,11 @@ const channel = z.strictObject({
     .record(sku, z.strictObject(rule).partial())
     .default({})
     .describe('a block of SKUs, each with what differs for it (share, safetyStock, buffer, hideAtOrBelow, cap)'),
+  intervals: z
+    .strictObject({ poll: duration, reconcile: duration })
+    .partial()
+    .default({})
+    .describe('a block with poll and reconcile, where this channel has others than all'),
   settings: z
     .record(z.string(), z.unknown())
     .default({})

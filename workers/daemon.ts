@@ -4,9 +4,11 @@
  * Start: relay -> handlers -> http -> sweep (which rings for all that an earlier life left unfinished).
  * Stop:  http takes nothing new -> sweep and relay end -> running handlers finish (20 s, then their signal aborts) -> lines close.
  */
+import type { Intervals } from '#db/unfinished.ts';
 import { decidePending } from './allocate.ts';
 import type { Role } from './config.ts';
 import type { WorkerContext } from './context.ts';
+import { exchangeDocuments } from './documents.ts';
 import { pollChannel, takeInbox } from './intake.ts';
 import { pushChannel } from './push.ts';
 import type { Bell, Queues } from './queues.ts';
@@ -15,7 +17,7 @@ import { type Relay, startRelay } from './relay.ts';
 import { collectChannel } from './settle.ts';
 import { startSweep } from './sweep.ts';
 
-export type Timing = { readonly pollMs: number; readonly reconcileMs: number; readonly sweepMs: number };
+export type Timing = Intervals & { readonly sweepMs: number };
 
 export type Daemon = { stop(): Promise<void> };
 
@@ -35,6 +37,9 @@ type Parts = {
 function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>): void {
   if (roles.has('intake')) {
     queues.work('intake', (_bell, signal) => takeInbox(context, signal));
+    queues.work('documents', ({ key }, signal) => exchangeDocuments(context, key, signal), {
+      concurrency: CHANNELS_AT_ONCE,
+    });
     queues.work('poll', ({ key }, signal) => pollChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
   if (roles.has('allocate')) queues.work('allocate', (_bell, signal) => decideAndWake(context, signal));

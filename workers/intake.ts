@@ -3,18 +3,17 @@
  *
  * event -> stored; a signed one that holds whole orders becomes commands in the same transaction
  * inbox (pending) -> connector.parse -> orders: commands; refs: read whole, then commands; levels: listings to look at
- * poll -> connector.fetchOrdersSince -> inbox, under the order's own version as key
+ * poll -> connector.fetchOrdersSince -> inbox, under the order's own version as key; or the mailbox (documents.ts)
+ * document (pending) -> documents.parse -> orders: commands; receipts; replies: stored with their numbers; refused parts: parked
  *
  * Guarantees: an entry is marked taken in the transaction that writes its commands (I3, I7); what cannot be understood is parked
  * with its field and fix; a platform that does not answer leaves its entries pending, and only its own.
  */
-import type { OrderPage, Parsed } from '#connectors/connector.ts';
-import type { CommandBody } from '#core/command.ts';
+import type { OrderPage, Parsed, ParsedDocument } from '#connectors/connector.ts';
 import { Fault, Rejected } from '#core/errors.ts';
-import type { Instant } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { Queries } from '#db/client.ts';
-import { addCommands, type NewCommand } from '#db/commands.ts';
+import { addCommands } from '#db/commands.ts';
 import { readCursor, writeCursor } from '#db/health.ts';
 import {
   holdPending,
@@ -28,8 +27,11 @@ import {
 import { type InboxRefusal, parkInbox } from '#db/parked.ts';
 import { askForReads, listingsByRef } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
+import { collectDocuments } from './documents.ts';
 import { storableKey } from './inbox-names.ts';
+import { orderCommands } from './order-commands.ts';
 import { isStorable, refuseUnstorable, refuseUnstorableRefs, storableText } from './storable-input.ts';
+import { keepDocument } from './take-document.ts';
 import { withChannel } from './with-channel.ts';
 
 const TAKE_MAX = 200;
@@ -46,7 +48,8 @@ type Taken = {
   readonly orders: readonly OrderState[];
   readonly reads: Parsed['listingsToRead'];
 };
-type Result = Taken | { readonly refusal: InboxRefusal } | { readonly later: PendingInput };
+type Opened = { readonly input: PendingInput; readonly document: ParsedDocument };
+type Result = Taken | Opened | { readonly refusal: InboxRefusal } | { readonly later: PendingInput };
 
 /** A number is shown as it stood; of text only the length, since it may be a person's name or address (I10). */
 const describeFound = (value: string): string =>
@@ -69,7 +72,10 @@ async function parseOne(
   input: PendingInput,
   rawBody: Buffer,
   signal: AbortSignal,
-): Promise<Taken> {
+): Promise<Taken | Opened> {
+  const { documents } = channel.connection;
+  if (documents !== undefined && input.topic !== ORDER_STATE_TOPIC && input.topic !== ORDER_REF_TOPIC)
+    return { input, document: documents.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt }) };
   const taken = await readOne(channel, input, rawBody, signal);
   taken.orders.forEach(refuseUnstorable);
   refuseUnstorableRefs(taken.reads);
@@ -129,17 +135,6 @@ async function take(context: WorkerContext, input: PendingInput, signal: AbortSi
   }
 }
 
-type Origin = { readonly inboxId: number; readonly channelId: string; readonly receivedAt: Instant };
-
-const orderCommands = ({ inboxId, channelId, receivedAt }: Origin, orders: readonly OrderState[]): NewCommand[] =>
-  orders.map((order) => ({
-    body: { kind: 'order-state', channel: channelId, order } satisfies CommandBody,
-    actor: channelId,
-    occurredAt: Math.min(order.modifiedAt, receivedAt),
-    channelId,
-    inboxId,
-  }));
-
 /** What an entry says, when it can be read without asking anybody: a signed event that holds whole orders and nothing else. */
 async function readAtOnce(context: WorkerContext, entry: Received): Promise<readonly OrderState[] | null> {
   const channel = context.channels.get(entry.channelId);
@@ -175,8 +170,8 @@ export async function receive(context: WorkerContext, entries: readonly Received
     const orders = read.get(entry) ?? null;
     return orders === null ? null : orderCommands({ inboxId, channelId: entry.channelId, receivedAt }, orders);
   });
-  if (stored > 0) context.decideSoon();
-  return stored;
+  if (stored.size > 0) context.decideSoon();
+  return stored.size;
 }
 
 /** Handler of the `intake` bell: until nothing is pending, or only what waits for its platform. */
@@ -213,7 +208,8 @@ function inputOf(result: Result): number {
 async function keepResults(context: WorkerContext, tx: Queries, results: readonly Result[]): Promise<void> {
   const ours = await holdPending(tx, results.map(inputOf));
   const held = results.filter((result) => ours.has(inputOf(result)));
-  const taken = held.flatMap((result) => ('input' in result ? [result] : []));
+  const taken = held.flatMap((result) => ('reads' in result ? [result] : []));
+  for (const result of held) if ('document' in result) await keepDocument(context, tx, result.input, result.document);
   await addCommands(
     tx,
     taken.flatMap(({ input, orders }) => orderCommands(input, orders)),
@@ -245,8 +241,15 @@ async function keepResults(context: WorkerContext, tx: Queries, results: readonl
 /** Handler of the `poll` bell: pages from the cursor until complete; the cursor moves only after its page is in the inbox. */
 export async function pollChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
   const channel = context.channels.get(channelId);
-  if (channel === undefined || !channel.capabilities.orderPolling) return;
+  const exchange = channel?.connection.documents;
+  if (channel === undefined || (!channel.capabilities.orderPolling && exchange === undefined)) return;
   await withChannel(context, channel, 'poll', async () => {
+    if (exchange !== undefined) {
+      const hasNew = await collectDocuments(context, channelId, exchange, signal);
+      await writeCursor(context.db, channelId, 'orders', null);
+      if (hasNew) await takeInbox(context, signal);
+      return;
+    }
     for (let isComplete = false; !isComplete && !signal.aborted; ) {
       const cursor = await readCursor(context.db, channelId, 'orders');
       const page = await channel.connection.fetchOrdersSince(cursor, signal);
@@ -286,5 +289,5 @@ async function storePolled(
       ? null
       : orderCommands({ inboxId, channelId, receivedAt }, [order]);
   });
-  if (stored > 0) context.decideSoon();
+  if (stored.size > 0) context.decideSoon();
 }

@@ -9,17 +9,20 @@
  * owner are read, never repeated blindly.
  */
 import { randomUUID } from 'node:crypto';
+import type { Stamp } from '#connectors/connector.ts';
 import { assert, Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
-import { planPush, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
+import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
 import { addCommands, type NewCommand, undecidedSkus } from '#db/commands.ts';
+import { numbersSentAt, stampNumbers } from '#db/documents.ts';
 import { channelHealth } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import {
   type Acknowledged,
   acknowledge,
+  allListings,
   delayListings,
   dueListings,
   hasUnreadInput,
@@ -34,6 +37,8 @@ import { sendAttempt, settleUnknown } from './settle.ts';
 import { withChannel } from './with-channel.ts';
 
 const DUE_MAX = 1000;
+/** Of a catalogue that goes out whole. */
+const ALL_MAX = 100_000;
 /** Looked at in one round: what a round has done is kept when the platform refuses the next one, so a large catalogue comes to its end. */
 const READS_PER_ROUND_MAX = 200;
 const LEASE_MS = 30_000;
@@ -55,7 +60,7 @@ export async function pushChannel(context: WorkerContext, channelId: string, sig
 
 async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   const channelId = channel.id;
-  await resolveExpired(context, channel);
+  await resolveExpired(context, channel, signal);
   if (context.readOnly) return;
   for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
@@ -63,24 +68,24 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
     const now = context.now();
     const waitMs = (health.throttledUntil ?? 0) - now;
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
+    const turnMs = await waitForTurn(context, channel);
+    if (turnMs > 0) return context.ringLater({ topic: 'push', key: channelId }, turnMs);
     const settledBefore = now - channel.capabilities.settleMs;
     const due = await dueListings(context.db, channelId, { now, settledBefore, max: DUE_MAX });
     const plans = due.map((candidate) => planUnread(channel, candidate, { now, looksAt: health.looksThrottledUntil }));
     const acting = plans.filter(({ plan }) => plan.kind !== 'wait');
     if (acting.length === 0) return ringForNext(context, channel, plans);
-    const candidates = new Set(
-      await readyNow(
-        context,
-        context.db,
-        acting.map(({ candidate }) => candidate),
-      ),
-    );
-    const ready = acting.filter(({ candidate }) => candidates.has(candidate));
+    const acted = acting.map(({ candidate }) => candidate);
+    const readyOnes = new Set(await readyNow(context, context.db, acted));
+    const ready = acting.filter(({ candidate }) => readyOnes.has(candidate));
     waits = ready.length === 0 ? waits + 1 : 0;
     if (ready.length === 0) await pause(Math.min(UNDECIDED_WAIT_MS_MAX, UNDECIDED_WAIT_MS * waits), signal);
-    else await pushRound(context, channel, ready, signal);
+    else if (channel.capabilities.observable === 'read') await pushRound(context, channel, ready, signal);
+    else await pushBlind(context, channel, ready, signal);
   }
 }
+
+const UNKNOWN: SyncState = { ackedQuantity: null, ackedWire: null, soldBaseline: null };
 
 /** The plan without a look; a look that the platform refuses until later waits as one that would show our own write as it was. */
 function planUnread(
@@ -88,8 +93,10 @@ function planUnread(
   candidate: PushCandidate,
   { now, looksAt }: { readonly now: Instant; readonly looksAt: Instant | null },
 ): Planned {
-  const { target, sync, writtenAt, needsRead } = candidate;
-  const settledAt = writtenAt === null ? null : writtenAt + channel.capabilities.settleMs;
+  const { target, sync, writtenAt, needsRead, isOnItsWay } = candidate;
+  const { quantityBasis, observable, settleMs } = channel.capabilities;
+  if (observable !== 'read') return { candidate, plan: planBlind(quantityBasis, target, isOnItsWay ? UNKNOWN : sync) };
+  const settledAt = writtenAt === null ? null : writtenAt + settleMs;
   const plan = planPush(target, sync, protectionOf(channel), { read: null, now, settledAt, isReadAsked: needsRead });
   const isHeldUp = plan.kind === 'read' && looksAt !== null && looksAt > now;
   return { candidate, plan: isHeldUp ? { kind: 'wait', until: looksAt } : plan };
@@ -101,6 +108,31 @@ async function ringForNext(context: WorkerContext, channel: OpenChannel, waiting
   const moments = waiting.flatMap(({ plan }) => (plan.kind === 'wait' ? [plan.until] : []));
   const at = Math.min(next ?? Number.POSITIVE_INFINITY, ...moments);
   if (Number.isFinite(at)) context.ringLater({ topic: 'push', key: channel.id }, Math.max(1, at - context.now()));
+}
+
+/** What a partner that takes documents only now and then still has to wait; 0 for all others. */
+async function waitForTurn(context: WorkerContext, channel: OpenChannel): Promise<number> {
+  const terms = channel.capabilities.documents;
+  if (terms === undefined) return 0;
+  return ((await numbersSentAt(context.db, channel.id)) ?? 0) + terms.pushEveryMs - context.now();
+}
+
+/** A round for a platform that cannot be read: everything that is due goes out, and with it all the rest where the partner wants that. */
+async function pushBlind(
+  context: WorkerContext,
+  channel: OpenChannel,
+  planned: readonly Planned[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { quantityBasis, documents } = channel.capabilities;
+  const isWritten = planned.some(({ plan }) => plan.kind === 'write');
+  if (!isWritten || documents?.scope !== 'all') return carryOut(context, channel, planned, signal);
+  const all = await allListings(context.db, channel.id, ALL_MAX);
+  const ready = await readyNow(context, context.db, all);
+  // A listing that is left out would count as 0: all of them, or none yet.
+  if (ready.length < all.length) return pause(UNDECIDED_WAIT_MS_MAX, signal);
+  const written = all.map((candidate) => ({ candidate, plan: planBlind(quantityBasis, candidate.target, UNKNOWN) }));
+  await carryOut(context, channel, written, signal);
 }
 
 /**
@@ -122,10 +154,18 @@ async function readyNow(
   return candidates.filter((candidate) => !isPatient(candidate) || (!isUnread && !undecided.has(candidate.sku)));
 }
 
-/** A worker died between storing the bytes and hearing the answer: what the platform has is unknown until it is read. */
-async function resolveExpired(context: WorkerContext, channel: OpenChannel): Promise<void> {
+/**
+ * A worker died between storing the bytes and hearing the answer: what the platform has is unknown until it is read. A document is put
+ * out again instead: the same name and bytes, which is harmless.
+ */
+async function resolveExpired(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
+  const isDocument = channel.connection.documents !== undefined;
+  if (isDocument && (context.readOnly || (await channelHealth(context.db, channel.id))?.mode !== 'live')) return;
   const expired = await context.db.transaction((tx) => takeExpired(tx, channel.id, context.owner, LEASE_MS));
-  for (const attempt of expired) await settleUnknown(context, channel, attempt, 'its worker died before the answer');
+  for (const attempt of expired) {
+    if (isDocument) await sendAttempt(context, channel, attempt, signal);
+    else await settleUnknown(context, channel, attempt, 'its worker died before the answer');
+  }
 }
 
 async function pushRound(
@@ -165,10 +205,14 @@ async function carryOut(
   const lanes = channel.capabilities.lanes;
   const [fastest, widest] = [lanes[0], lanes.at(-1)];
   assert(fastest !== undefined && widest !== undefined, `${channel.id} declares no lane`);
-  const turns = [
-    { lane: fastest, writes: writes.filter(isLowering) },
-    { lane: widest, writes: writes.filter((write) => !isLowering(write)) },
-  ];
+  const [lowering, others] = [writes.filter(isLowering), writes.filter((write) => !isLowering(write))];
+  const turns =
+    fastest === widest
+      ? [{ lane: fastest, writes: [...lowering, ...others] }]
+      : [
+          { lane: fastest, writes: lowering },
+          { lane: widest, writes: others },
+        ];
   for (const { lane, writes: part } of turns) {
     for (let from = 0; from < part.length; from += lane.maxItems) {
       await sendChunk(context, channel, { laneId: lane.id, writes: part.slice(from, from + lane.maxItems) }, signal);
@@ -296,7 +340,9 @@ async function openChunk(context: WorkerContext, channel: OpenChannel, { laneId,
     const ready = new Set(await readyNow(context, tx, candidates));
     const items = writes.filter(({ candidate }) => ready.has(candidate)).map(plannedItem);
     if (items.length === 0) return null;
-    return openAttempt(tx, head, items, (stayed) => prepareItems(channel, writes, stayed, idempotencyKey));
+    const isNumbered = channel.capabilities.writeProtection.includes('sequence');
+    const stamp = isNumbered ? await stampNumbers(tx, channel.id, context.now()) : undefined;
+    return openAttempt(tx, head, items, (stayed) => prepareItems(channel, writes, stayed, { idempotencyKey, stamp }));
   });
 }
 
@@ -313,7 +359,7 @@ function prepareItems(
   channel: OpenChannel,
   writes: readonly Write[],
   stayed: readonly AttemptItem[],
-  idempotencyKey: string,
+  mark: { readonly idempotencyKey: string; readonly stamp: Stamp | undefined },
 ): string {
   const keys = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate.key]));
   const items = stayed.map(({ listingId, version, wireQuantity, compareWith }) => {
@@ -321,5 +367,5 @@ function prepareItems(
     assert(listing !== undefined, `attempt holds listing ${listingId}, which was not planned`);
     return { listing, version, wireQuantity, compareWith };
   });
-  return channel.connection.prepare(items, idempotencyKey).wire;
+  return channel.connection.prepare(items, mark.idempotencyKey, mark.stamp).wire;
 }

@@ -15,6 +15,7 @@ import { channelHealth, noteReconciled } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/push.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
+import { judgeReceipts } from './receipts.ts';
 import { credentialAlert } from './settle.ts';
 import { whenAllowed } from './when-allowed.ts';
 import { withChannel } from './with-channel.ts';
@@ -30,6 +31,7 @@ export async function reconcileChannel(context: WorkerContext, channelId: string
     if (channel.capabilities.discoverListings) await discover(context, channel, signal);
     if (channel.capabilities.observable === 'read')
       await judge(context, channel, await scanChannel(context, channel, signal));
+    await judgeReceipts(context, channel);
     await noteReconciled(context.db, channelId);
     await closeMendedRefusals(context.db, channelId);
     await closeAlert(context.db, credentialAlert(channelId), 'the platform answered a whole reconcile');

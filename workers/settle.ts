@@ -4,14 +4,15 @@
  * | outcome            | the listing                                                                |
  * | applied, unchanged | acknowledged; read again after settling where the platform does not compare |
  * | stale              | looked at, then planned anew                                               |
- * | unknown            | looked at after settling: it may have been applied                         |
+ * | unknown            | looked at after settling: it may have been applied; put off where nothing can be read |
  * | rejected           | put off, with an alert                                                     |
  * | deferred           | put off until the platform's word                                          |
  * | accepted           | waits for its ticket; no other write meanwhile                             |
+ * | sent               | waits for its receipt (receipts.ts); newer numbers may go out meanwhile    |
  * | notSent            | put off a little: nothing reached the platform                             |
  */
 import type { PushOutcome } from '#connectors/connector.ts';
-import { Credential, Defect, Rejected, Throttled, Transient } from '#core/errors.ts';
+import { Credential, Rejected, Throttled, Transient } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { raiseAlert } from '#db/alerts.ts';
 import {
@@ -20,6 +21,7 @@ import {
   askLater,
   finishItems,
   holdFence,
+  keepReceiptName,
   keepTicket,
   type OpenAttempt,
   takeTickets,
@@ -27,7 +29,15 @@ import {
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
 import { noteError, noteOk, noteThrottled } from '#db/health.ts';
-import { type Acknowledged, acknowledge, type Delay, delayListings, noteUnknown } from '#db/push.ts';
+import {
+  type Acknowledged,
+  acknowledge,
+  type Delay,
+  delayListings,
+  noteSent,
+  noteUnknown,
+  type Sent,
+} from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 
 type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string };
@@ -38,7 +48,7 @@ const LEASE_MS = 30_000;
 /** First waits, at random below; they double with each failure of the listing. */
 const STALE_BACK_OFF_S = 0.02;
 const NOT_SENT_BACK_OFF_S = 0.5;
-const REJECTED_WAIT_MS = 5 * 60_000;
+export const REJECTED_WAIT_MS = 5 * 60_000;
 
 /** Sends and settles; never throws for what the platform did, only for what the database did. */
 export async function sendAttempt(
@@ -106,7 +116,16 @@ export async function pauseForCredential(context: WorkerContext, channel: OpenCh
 
 type Settling = { readonly id: number; readonly fence: number; readonly items: readonly AttemptItem[] };
 
-type Sorted = { acknowledged: Acknowledged[]; delays: Delay[]; ticket: { ticket: string } | null };
+type Sorted = {
+  acknowledged: Acknowledged[];
+  delays: Delay[];
+  sent: Sent[];
+  receipt: string | null;
+  ticket: { ticket: string } | null;
+};
+
+/** A day, as most partners promise. */
+const RECEIPT_MS = 24 * 3_600_000;
 
 function sort(
   context: WorkerContext,
@@ -115,9 +134,10 @@ function sort(
   outcomes: readonly Settled[],
 ): Sorted {
   const now = context.now();
-  const { writeProtection, observable, settleMs } = channel.capabilities;
-  const isProven = writeProtection.includes('compareAndSet') || observable !== 'read';
-  const sorted: Sorted = { acknowledged: [], delays: [], ticket: null };
+  const { writeProtection, observable, settleMs, documents } = channel.capabilities;
+  const isReadable = observable === 'read';
+  const isProven = writeProtection.includes('compareAndSet') || !isReadable;
+  const sorted: Sorted = { acknowledged: [], delays: [], sent: [], receipt: null, ticket: null };
   const delay = (item: AttemptItem, rest: Partial<Delay>) =>
     sorted.delays.push({
       listingId: item.listingId,
@@ -143,12 +163,17 @@ function sort(
         });
         break;
       case 'unknown':
-        delay(item, {
-          readDueAt: now + settleMs,
-          blockedUntil: now + settleMs,
-          reason: outcome.why,
-          fix: 'nothing: allot reads the platform',
-        });
+        delay(
+          item,
+          isReadable
+            ? {
+                readDueAt: now + settleMs,
+                blockedUntil: now + settleMs,
+                reason: outcome.why,
+                fix: 'nothing: allot reads the platform',
+              }
+            : { backOffS: NOT_SENT_BACK_OFF_S, reason: outcome.why, fix: 'nothing: allot sends it again' },
+        );
         break;
       case 'rejected':
         delay(item, { blockedUntil: now + REJECTED_WAIT_MS, reason: outcome.reason, fix: outcome.fix });
@@ -163,7 +188,9 @@ function sort(
         sorted.ticket = { ticket: outcome.ticket };
         break;
       case 'sent':
-        throw new Defect(`${channel.id}: no receipts are taken yet`);
+        sorted.sent.push({ ...item, resendAt: now + (documents?.receiptMs ?? RECEIPT_MS) });
+        sorted.receipt = outcome.receipt;
+        break;
       default:
         outcome satisfies never;
     }
@@ -208,7 +235,9 @@ async function settle(
     if (!(await holdFence(tx, attempt.id, attempt.fence))) return;
     await acknowledge(tx, sorted.acknowledged);
     await delayListings(tx, sorted.delays);
-    await noteUnknown(tx, unknownItems(attempt.items, outcomes));
+    if (channel.capabilities.observable === 'read') await noteUnknown(tx, unknownItems(attempt.items, outcomes));
+    await noteSent(tx, sorted.sent);
+    if (sorted.receipt !== null) await keepReceiptName(tx, attempt.id, sorted.receipt);
     await finishItems(tx, attempt.id, finished);
     if (sorted.ticket !== null)
       await keepTicket(tx, attempt.id, sorted.ticket.ticket, context.now() + COLLECT_AFTER_MS);
@@ -227,10 +256,10 @@ function ringForDelays(context: WorkerContext, channel: OpenChannel, delays: rea
   if (waits.length > 0) context.ringLater({ topic: 'push', key: channel.id }, Math.max(1, Math.min(...waits)));
 }
 
-async function alertRejected(
+export async function alertRejected(
   tx: Queries,
-  channel: OpenChannel,
-  items: readonly AttemptItem[],
+  channel: Pick<OpenChannel, 'id'>,
+  items: readonly Pick<AttemptItem, 'listingId'>[],
   outcomes: readonly Settled[],
 ): Promise<void> {
   const reasons = new Map<string, { fix: string; listings: number[] }>();

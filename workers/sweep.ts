@@ -30,7 +30,8 @@ export async function sweepOnce(
   const bells = found.filter(({ topic, key }) => {
     if (topic === 'intake' || topic === 'allocate') return true;
     const channel = context.channels.get(key);
-    return channel !== undefined && (topic !== 'poll' || channel.capabilities.orderPolling);
+    const isPolled = channel?.capabilities.orderPolling === true || channel?.connection.documents !== undefined;
+    return channel !== undefined && (topic !== 'poll' || isPolled);
   });
   await queues.ring(bells);
 }

@@ -1,57 +1,32 @@
 /**
- * Intake of one file: what its interchanges say to us, what we answer, and what a person has to look at.
+ * Intake of one file: what its interchanges say to us, what we owe in answer, and what a person has to look at.
  *
- * | what                                              | becomes                                                   |
- * | text outside interchanges, an envelope with faults | a refusal; no answer, since nobody knows what it answers   |
- * | another sender, receiver, or test for production   | a refusal; no answer: never guess whose it is              |
- * | a group with faults                                | its 997 rejects it whole, and a refusal says so            |
- * | a set with faults, or one that we do not take      | rejected in the 997, and a refusal                         |
+ * | what                                               | becomes                                                   |
+ * | text outside interchanges, an envelope with faults | a refusal; no answer, since nobody knows what it answers  |
+ * | another sender, receiver, or test for production   | a refusal; no answer: never guess whose it is             |
+ * | a group with faults                                | its 997 rejects it whole, and a refusal says so           |
+ * | a set with faults, or one that we do not take      | rejected in the 997, and a refusal                        |
  * | an 850                                             | an order; or accepted in the 997 and refused with its field |
- * | a 997                                              | what the partner says of ours; never answered              |
+ * | a 997                                              | receipts for ours; never answered                         |
+ * | a TA1                                              | a refusal where it says no to an interchange of ours; never answered |
  *
- * Guarantees: pure: the same text and moment give the same orders and the same bytes, so that all of it may be done again after a
- * crash; every set of the file is an order, a word on ours, or a refusal. Duplicates are the caller's to know.
+ * Guarantees: pure: the same text and moment give the same, so that all of it may be done again after a crash; every set of the file is
+ * an order, a receipt, or a refusal. What was taken before is the caller's to know, by keys and digests: these are of content, so that
+ * a repeat is one also where it came under another file name, in another line length, or, for an order, in another interchange.
  */
+import { createHash } from 'node:crypto';
 import { Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
-import type { OrderState } from '#core/order-state.ts';
-import { type Acknowledged, readAcknowledgment, writeAcknowledgment } from './documents/acknowledgment.ts';
+import type { DocumentDraft, DocumentRefusal, Envelope, ParsedDocument, Receipt } from '../connector.ts';
+import { readAcknowledgment, writeAcknowledgment } from './documents/acknowledgment.ts';
+import { receiptOf, writeDocument } from './documents/outbound.ts';
 import { readPurchaseOrder } from './documents/purchase-order.ts';
-import { envelopeTo, type Partner } from './partner.ts';
+import type { Partner } from './partner.ts';
 import { type CheckedGroup, type CheckedInterchange, type CheckedSet, checkFile } from './x12/check.ts';
 import type { X12Fault } from './x12/fault.ts';
-import type { Interchange, Party } from './x12/read.ts';
-import { CONTROL_MAX, type SetDraft, writeInterchange } from './x12/write.ts';
-
-export type Refusal = {
-  /** `interchange 000000101, set 850 0002`. */
-  readonly what: string;
-  readonly reason: string;
-  readonly fix: string;
-};
-
-export type ReceivedInterchange = {
-  /** Sender, receiver, number and usage: two with one key and different content are never both taken. */
-  readonly key: string;
-  readonly orders: readonly OrderState[];
-  readonly acknowledged: readonly Acknowledged[];
-  /** The 997 to send, whole; null where none is wanted or none is due. */
-  readonly answer: { readonly control: number; readonly text: string } | null;
-};
-
-export type ReceivedFile = {
-  readonly interchanges: readonly ReceivedInterchange[];
-  readonly refusals: readonly Refusal[];
-};
+import { elementOf, type Interchange, type Party, type TransactionSet } from './x12/read.ts';
 
 const ASK = 'ask the partner to send it again, corrected';
-
-/**
- * Answers take their numbers from the upper half, by the number of what they answer: nothing has to be counted or stored for a
- * repeat to be byte-equal, and numbers that are counted, from 1 on, never meet them.
- */
-const ANSWERS_FROM = 500_000_000;
-const answerControl = (control: string): number => ANSWERS_FROM + (Number(control) % (CONTROL_MAX - ANSWERS_FROM));
 
 const sayFaults = (faults: readonly X12Fault[]): string =>
   faults.map(({ message, list, code }) => `${message} [${list} ${code}]`).join('; ');
@@ -63,7 +38,7 @@ const isParty = (a: Party, b: Party): boolean => a.qualifier === b.qualifier && 
 function refuseInterchange(
   { interchange, faults }: CheckedInterchange,
   partner: Partner,
-): Omit<Refusal, 'what'> | null {
+): Omit<DocumentRefusal, 'what'> | null {
   if (faults.length > 0) return { reason: sayFaults(faults), fix: ASK };
   const { sender, receiver, usage } = interchange;
   const fix = 'if it is meant for us, correct the dialect; else tell the partner';
@@ -86,7 +61,32 @@ function refuseUntaken(checked: CheckedSet): CheckedSet {
   return { ...checked, isAccepted: false, faults: [...faults, fault] };
 }
 
-type Taken = { orders: OrderState[]; acknowledged: Acknowledged[]; refusals: Refusal[] };
+const digestOf = (parts: readonly string[]): string => {
+  const hash = createHash('sha256');
+  // No part has a line end in it, so that other parts never give the same text.
+  for (const part of parts) hash.update(part).update('\n');
+  return hash.digest('hex');
+};
+
+/** What the partner says, without the numbers of its envelope and without its separators. */
+function orderDigest({ segments }: TransactionSet): string {
+  return digestOf(
+    segments.slice(1, -1).map(({ tag, elements }) => {
+      const used = elements.findLastIndex((value) => value !== '') + 1;
+      return JSON.stringify([tag, ...elements.slice(0, used)]);
+    }),
+  );
+}
+
+/** Of an answer to ours: by the group, and by each set of it, since ours have one set. */
+function readReceipt(set: TransactionSet): Receipt {
+  const { functionalId, groupControl, isAccepted, sets, reason } = readAcknowledgment(set);
+  const isWhole = isAccepted && ![...sets.values()].includes(false);
+  const why = isWhole || reason !== '' ? reason : 'the partner gives no reason';
+  return { receipt: receiptOf(functionalId, Number(groupControl)), isAccepted: isWhole, reason: why };
+}
+
+type Taken = { orders: Envelope['orders'][number][]; receipts: Receipt[]; refusals: DocumentRefusal[] };
 type Around = { readonly partner: Partner; readonly at: Instant; readonly what: string };
 
 function takeSet({ set, isAccepted, faults }: CheckedSet, { partner, at, what }: Around, taken: Taken): void {
@@ -96,8 +96,8 @@ function takeSet({ set, isAccepted, faults }: CheckedSet, { partner, at, what }:
     return;
   }
   try {
-    if (set.id === '997') taken.acknowledged.push(readAcknowledgment(set));
-    else taken.orders.push(readPurchaseOrder(set, partner, at));
+    if (set.id === '997') taken.receipts.push(readReceipt(set));
+    else taken.orders.push({ order: readPurchaseOrder(set, partner, at), digest: orderDigest(set) });
   } catch (error) {
     if (!(error instanceof Rejected)) throw error;
     taken.refusals.push({ what: name, reason: error.message, fix: error.fix ?? ASK });
@@ -113,40 +113,81 @@ function takeGroup(group: CheckedGroup, around: Around, taken: Taken): void {
   taken.refusals.push({ what, reason: sayFaults(group.faults), fix: ASK });
 }
 
+/** TA1 A says no more than that the envelope arrived: only the 997 says that the content was taken. */
+function takeInterchangeAnswers({ others }: Interchange, what: string, taken: Taken): void {
+  for (const answer of others.filter(({ tag }) => tag === 'TA1')) {
+    const [control, verdict, code] = [elementOf(answer, 1), elementOf(answer, 4), elementOf(answer, 5)];
+    if (verdict === 'A') continue;
+    const word = verdict === 'E' ? 'took with errors' : 'threw away';
+    taken.refusals.push({
+      what: `${what}, TA1`,
+      reason: `the partner ${word} our interchange ${control}, for TA105 ${code}`,
+      fix: 'compare the envelope in the dialect with what the partner asks for; what was in it goes out again when its receipt is overdue',
+    });
+  }
+}
+
 /** One 997 for each group that gets one, all in one interchange. */
-function writeAnswer(groups: readonly CheckedGroup[], control: string, { partner, at }: Around) {
-  const acknowledgments = groups.map(writeAcknowledgment).filter((segments) => segments !== null);
-  if (!partner.answers.acknowledgment || acknowledgments.length === 0) return null;
-  const number = answerControl(control);
-  const sets = acknowledgments.map(
-    (segments, index): SetDraft => ({ id: '997', control: String(index + 1).padStart(4, '0'), segments }),
-  );
-  const group = { functionalId: 'FA', control: number, sets };
-  return { control: number, text: writeInterchange(envelopeTo(partner), { control: number, at, groups: [group] }) };
+function draftAnswer(groups: readonly CheckedGroup[], key: string, partner: Partner): readonly DocumentDraft[] {
+  const sets = groups.map(writeAcknowledgment).filter((segments) => segments !== null);
+  if (!partner.answers.acknowledgment || sets.length === 0) return [];
+  const write: DocumentDraft['write'] = (stamp) =>
+    writeDocument({ kind: '997', functionalId: 'FA', sets }, partner, stamp);
+  return [{ kind: '997', subject: key, write }];
 }
 
 const keyOf = ({ sender, receiver, control, usage }: Interchange): string =>
   [sayParty(sender), sayParty(receiver), Number(control), usage].join(' ');
 
-/** `at` is when the file came: answers are dated by it. */
-export function readReceived(text: string, partner: Partner, at: Instant): ReceivedFile {
+/** `at` is when the file came: the time to answer an order begins then. */
+export function readReceived(text: string, partner: Partner, at: Instant): ParsedDocument {
   const file = checkFile(text);
-  const refusals: Refusal[] = file.faults.map(({ message }) => ({ what: 'the file', reason: message, fix: ASK }));
-  const interchanges = file.interchanges.flatMap((checked): ReceivedInterchange[] => {
+  const refusals: DocumentRefusal[] = file.faults.map(({ message }) => ({
+    what: 'the file',
+    reason: message,
+    fix: ASK,
+  }));
+  const envelopes = file.interchanges.flatMap((checked): Envelope[] => {
     const { interchange } = checked;
-    const around: Around = { partner, at, what: `interchange ${interchange.control}` };
+    const what = `interchange ${interchange.control}`;
     const refusal = refuseInterchange(checked, partner);
     if (refusal !== null) {
-      refusals.push({ what: around.what, ...refusal });
+      refusals.push({ what, ...refusal });
       return [];
     }
-    const taken: Taken = { orders: [], acknowledged: [], refusals };
+    const taken: Taken = { orders: [], receipts: [], refusals };
     const groups = checked.groups.map((group) => ({ ...group, sets: group.sets.map(refuseUntaken) }));
-    for (const group of groups) takeGroup(group, around, taken);
-    const { orders, acknowledged } = taken;
-    return [
-      { key: keyOf(interchange), orders, acknowledged, answer: writeAnswer(groups, interchange.control, around) },
-    ];
+    for (const group of groups) takeGroup(group, { partner, at, what }, taken);
+    takeInterchangeAnswers(interchange, what, taken);
+    const { orders, receipts } = taken;
+    const key = keyOf(interchange);
+    const digest = digestOf(interchange.raw.map((segment) => JSON.stringify(segment.text)));
+    return [{ key, digest, orders, receipts, replies: draftAnswer(groups, key, partner) }];
   });
-  return { interchanges, refusals };
+  return { envelopes, refusals };
+}
+
+function isOrder({ set, isAccepted }: CheckedSet, orderRef: string, partner: Partner): boolean {
+  const begin = set.segments.find(({ tag }) => tag === 'BEG');
+  if (set.id !== '850' || !isAccepted || elementOf(begin, 3) !== orderRef) return false;
+  try {
+    return readPurchaseOrder(set, partner, 0).orderRef === orderRef;
+  } catch (error) {
+    if (error instanceof Rejected) return false;
+    throw error;
+  }
+}
+
+/** The 850 that stated an order, in a file that was taken; the first, since a later one with other content was refused. */
+export function findStated(text: string, partner: Partner, orderRef: string): TransactionSet {
+  const groups = checkFile(text)
+    .interchanges.filter((checked) => refuseInterchange(checked, partner) === null)
+    .flatMap((checked) => checked.groups.filter(({ faults }) => faults.length === 0));
+  const found = groups.flatMap(({ sets }) => sets).find((checked) => isOrder(checked, orderRef, partner));
+  if (found !== undefined) return found.set;
+  throw new Rejected(`the document does not state purchase order ${orderRef}`, {
+    field: 'BEG03',
+    value: orderRef,
+    fix: 'answer the order by hand, in the partner portal; its document is not the one that it came with',
+  });
 }

@@ -3,14 +3,16 @@
  *
  * inbound -> (read, stored by the caller) -> archive/YYYY/MM/DD, or rejects with its reason beside it; outbound <- written whole
  *
- * Guarantees: a file is seen only when its writer has let it rest; nothing is ever overwritten or deleted but an exact repeat of what
- * is there; what is sent appears under its name at once and whole, and sending the same again is harmless. Every move may be repeated
- * after a crash. All directories of one mailbox lie on one file system, since only there a rename is atomic.
+ * Guarantees: a file is seen only when its writer has let it rest, and moved only when it is still what was read; nothing is ever
+ * overwritten or deleted but an exact repeat of what is there; what is sent appears under its name at once and whole, and sending the
+ * same again is harmless. Every move may be repeated after a crash. All directories of one mailbox lie on one file system, since only
+ * there a rename is atomic. None of the four is ever made here: one that is missing may be a share that is not mounted, and what is
+ * written beneath a mount point reaches nobody.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { Defect, Rejected, Transient } from '#core/errors.ts';
+import { Defect, Fault, Transient, Uncertain } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 
 export type Mailbox = {
@@ -23,7 +25,8 @@ export type Mailbox = {
 export type InboundFile = { readonly name: string; readonly bytes: number; readonly modifiedAt: Instant };
 export type ReadFile = { readonly content: Uint8Array; readonly sha256: string };
 
-const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** What is larger is no order file, and would not fit into memory beside its segments. */
+export const FILE_BYTES_MAX = 32 * 1024 * 1024;
 /** Names under which carriers write what is not whole yet. */
 const UNFINISHED = /^\.|\.(tmp|part|partial|filepart)$/i;
 
@@ -31,14 +34,18 @@ const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 
 /** A directory that is not there or full is mended by a person; until then nothing is lost. */
-const asTransient = (what: string, error: unknown): Transient =>
-  new Transient(`${what}: ${error instanceof Error ? error.message : String(error)}`, error);
+function asTransient(what: string, error: unknown): Transient {
+  const why = error instanceof Error ? error.message : String(error);
+  const path = error instanceof Error && 'path' in error && typeof error.path === 'string' ? error.path : '';
+  const mend = codeOf(error) === 'ENOENT' && path !== '' ? `: mount it, or make it with: mkdir -p ${path}` : '';
+  return new Transient(`${what}: ${why}${mend}`, error);
+}
 
 async function doing<T>(what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof Rejected || error instanceof Defect) throw error;
+    if (error instanceof Fault) throw error;
     throw asTransient(what, error);
   }
 }
@@ -79,17 +86,13 @@ export function listInbound({ inbound }: Mailbox, before: Instant): Promise<read
   });
 }
 
-/** Throws Rejected for what is too large to be an order file. */
-export function readInbound({ inbound }: Mailbox, { name, bytes }: InboundFile): Promise<ReadFile> {
+/** Null when the file is not what was listed any more: it goes on growing, or was taken away. */
+export function readInbound({ inbound }: Mailbox, { name, bytes, modifiedAt }: InboundFile): Promise<ReadFile | null> {
   return doing(`the inbound file ${name} cannot be read`, async () => {
-    if (bytes > FILE_BYTES_MAX)
-      throw new Rejected(`the inbound file ${name} has ${bytes} bytes, at most ${FILE_BYTES_MAX} are read`, {
-        field: 'file',
-        value: name,
-        fix: 'split it between interchanges (after an IEA)',
-      });
-    const content = await readFile(join(inbound, name));
-    return { content, sha256: hashOf(content) };
+    const content = await readIfThere(join(inbound, name));
+    const after = await describe(inbound, name);
+    const isSame = after?.bytes === bytes && after.modifiedAt === modifiedAt && content?.byteLength === bytes;
+    return isSame ? { content, sha256: hashOf(content) } : null;
   });
 }
 
@@ -103,39 +106,49 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/**
- * Moves into `folder`. Another file of that name stays, and this one is called after its content beside it; the same content again
- * is one file. Done before: nothing.
- */
-async function moveInto(from: string, folder: string, name: string): Promise<void> {
-  const content = await readIfThere(from);
-  if (content === null) return;
-  await mkdir(folder, { recursive: true });
-  const kept = await readIfThere(join(folder, name));
-  if (kept?.equals(content) === true) {
-    await unlink(from);
-    return;
-  }
+/** `name`, or where another file has it, one that tells the two apart by `mark`. */
+async function freeName(folder: string, name: string, mark: string): Promise<string> {
+  if ((await describe(folder, name)) === null) return name;
   const extension = extname(name);
-  const stem = name.slice(0, name.length - extension.length);
-  const free = kept === null ? name : `${stem}.${hashOf(content).slice(0, 12)}${extension}`;
-  await rename(from, join(folder, free));
+  return `${name.slice(0, name.length - extension.length)}.${mark}${extension}`;
+}
+
+async function moveInto(from: string, folder: string, name: string): Promise<void> {
+  await rename(from, join(folder, name));
   await syncFolder(folder);
 }
 
-/** For what is durably known elsewhere. By the day of `at`, UTC. */
-export function archiveInbound(box: Mailbox, name: string, at: Instant): Promise<void> {
-  const [year = '', month = '', day = ''] = new Date(at).toISOString().slice(0, 10).split('-');
-  const folder = join(box.archive, year, month, day);
-  return doing(`the inbound file ${name} cannot be archived`, () => moveInto(join(box.inbound, name), folder, name));
+/**
+ * For what is durably known elsewhere, by its hash: moved to the day of `at`, UTC. Another file of that name stays, and this one is
+ * called after its content beside it; the same content again is one file. Done before, or another content by now: nothing.
+ */
+export function archiveInbound(box: Mailbox, name: string, sha256: string, at: Instant): Promise<void> {
+  const days = new Date(at).toISOString().slice(0, 10).split('-');
+  const from = join(box.inbound, name);
+  return doing(`the inbound file ${name} cannot be archived`, async () => {
+    const content = await readIfThere(from);
+    if (content === null || hashOf(content) !== sha256) return;
+    const folder = join(box.archive, ...days);
+    await stat(box.archive);
+    await mkdir(folder, { recursive: true });
+    const kept = await readIfThere(join(folder, name));
+    if (kept?.equals(content) === true) return unlink(from);
+    return moveInto(from, folder, await freeName(folder, name, sha256.slice(0, 12)));
+  });
 }
 
-/** `reason` is for a person, and lies beside the file as `NAME.reason.txt` before the file is there. */
-export function rejectInbound(box: Mailbox, name: string, reason: string): Promise<void> {
+/**
+ * For what cannot even be read: `reason` is for a person, and lies beside the file as `NAME.reason.txt` before the file is there.
+ * Done before, or another file by now: nothing.
+ */
+export function rejectInbound(box: Mailbox, { name, bytes, modifiedAt }: InboundFile, reason: string): Promise<void> {
   return doing(`the inbound file ${name} cannot be put to the rejects`, async () => {
-    await mkdir(box.rejects, { recursive: true });
-    await writeWhole(box.rejects, `${name}.reason.txt`, Buffer.from(`${reason}\n`));
-    await moveInto(join(box.inbound, name), box.rejects, name);
+    const found = await describe(box.inbound, name);
+    if (found?.bytes !== bytes || found.modifiedAt !== modifiedAt) return;
+    await stat(box.rejects);
+    const free = await freeName(box.rejects, name, `${bytes}-${Math.trunc(modifiedAt)}`);
+    await writeWhole(box.rejects, `${free}.reason.txt`, Buffer.from(`${reason}\n`));
+    await moveInto(join(box.inbound, name), box.rejects, free);
   });
 }
 
@@ -148,8 +161,12 @@ async function writeWhole(folder: string, name: string, content: Uint8Array): Pr
   } finally {
     await handle.close();
   }
-  await rename(unfinished, join(folder, name));
-  await syncFolder(folder);
+  try {
+    await rename(unfinished, join(folder, name));
+    await syncFolder(folder);
+  } catch (error) {
+    throw new Uncertain(`${name} may be in ${folder} or not: ${String(error)}`, error);
+  }
 }
 
 /**

@@ -4,7 +4,7 @@
  * Guarantees: a file with an unknown or missing field, or with separators that cannot work together, is Rejected with the path of the
  * field and all that is wrong at once. Test and production of one retailer are two files: `usage` is part of who the partner is.
  */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { Rejected } from '#core/errors.ts';
@@ -46,7 +46,10 @@ const inventorySchema = z.strictObject({
   reportType: qualifier.default('SI'),
   /** How LIN names an item, in this order; besides the order's own qualifier, taken from the listing's data. */
   identify: z.array(qualifier).min(1).max(10),
+  /** QTY03, one of `orders.units`; numbers are rounded down to whole ones of it. For a pack, the listing's data says `pack`. */
   unit: z.string().length(2).default('EA'),
+  /** Time between two 846s at least. Partners want one every 5 to 15 minutes. */
+  everySeconds: z.number().min(0).max(86_400).default(300),
   /** REF behind each LIN: `[ZZ, AC]`. */
   itemReference: z.tuple([z.string().min(2).max(3), z.string().min(1).max(30)]).optional(),
   /** REF in the heading: `[IA, '0071234']`, our number at the partner. */
@@ -83,6 +86,8 @@ export const partnerSchema = z
       shipTo: z.record(z.string().min(2), z.string().min(1)).default({}),
       /** DTM01 codes that say by when to ship, the first that is there. */
       shipBy: z.array(z.string().length(3)).default(['010', '038']),
+      /** What becomes of units that we cannot promise, where the order itself does not say it (CSH01). */
+      fillRule: z.enum(['cancelBalance', 'backOrder', 'shipComplete']).default('cancelBalance'),
     }),
     answers: z.strictObject({
       /** A 997 for each group received. */
@@ -95,10 +100,16 @@ export const partnerSchema = z
     dropship: z.boolean(),
     /** It answers what we send with a 997. */
     acknowledges: z.boolean(),
+    /** How long that 997 may take; then what we sent counts as lost. */
+    receiptHours: z.number().positive().max(720).default(24),
   })
   .refine(({ dropship, inventory }) => !dropship || inventory !== null, {
     error: 'a dropship partner needs `inventory`: it sells what the 846 shows',
     path: ['inventory'],
+  })
+  .refine(({ inventory, orders }) => inventory === null || Object.hasOwn(orders.units, inventory.unit), {
+    error: 'must be one of `orders.units`, which says how many listing units it is',
+    path: ['inventory', 'unit'],
   })
   .refine(({ separators, versions }) => separators.repetition === null || versions.interchange >= '00402', {
     error: 'exists from version 00402 on',
@@ -118,13 +129,16 @@ export function readPartner(document: unknown, what: string): Partner {
   throw new Rejected(`${what}: ${problems.join('; ')}. To fix it: ${FIX}.`, { field, fix: FIX });
 }
 
-/** A dialect from a YAML file. */
-export async function loadPartner(path: string): Promise<Partner> {
+/** A dialect from a YAML file. Throws Rejected. At once and not later: settings are read before anything runs. */
+export function loadPartner(path: string): Partner {
   const refuse = (why: string, cause: unknown): Rejected =>
     new Rejected(`${path}: ${why}`, { field: 'partner', value: path, fix: 'correct the path or the YAML' }, cause);
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
     throw refuse('the partner file cannot be read', error);
-  });
+  }
   let document: unknown;
   try {
     document = parse(text);

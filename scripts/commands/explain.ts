@@ -136,10 +136,18 @@ async function explainOneOrder(run: Run, db: Database, id: string): Promise<Exit
   return EXIT.done;
 }
 
+/** What the partner was told, before what is so now. */
 function sayLine(run: Run, line: LineExplanation): string {
-  const wanted = line.ordered - line.cancelled - line.shipped;
+  const { accepted, backOrdered, refused } = line;
+  if (accepted === null) return sayPromise(run, line);
+  const told = [`accepted ${accepted}`, ...(backOrdered > 0 ? [`back-ordered ${backOrdered}`] : [])];
+  return `answered: ${[...told, ...(refused > 0 ? [`refused ${refused}`] : [])].join(', ')}; ${sayPromise(run, line)}`;
+}
+
+function sayPromise(run: Run, line: LineExplanation): string {
+  const wanted = line.ordered - Math.max(line.cancelled, line.refused) - line.shipped;
   if (line.sku === null) return 'names no item: nothing is promised for it';
-  if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'wholly cancelled';
+  if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'nothing open';
   const parts = line.allocations.map(({ quantity, pool, location }) => `${quantity} ${pool} at ${location}`).join(', ');
   const has = `${line.allocated} of ${wanted} allocated${parts === '' ? '' : ` (${parts})`}`;
   if (line.short === 0) return has;

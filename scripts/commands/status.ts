@@ -30,7 +30,9 @@ function sayState(channel: ChannelStatus): string {
 
 function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
   const words = ['CHANNEL', 'MODE', 'STATE', 'LAST OK', 'RECONCILED'].map((title) => ({ title }));
-  const numbers = ['LISTINGS', 'UNMAPPED', 'BEHIND', 'BLOCKED', 'IN FLIGHT'].map((title) => ({
+  const hasDocuments = channels.some(({ pendingDocuments, awaitingReceipt }) => pendingDocuments + awaitingReceipt > 0);
+  const exchanged = hasDocuments ? ['TO SEND', 'NO RECEIPT'] : [];
+  const numbers = ['LISTINGS', 'UNMAPPED', 'BEHIND', 'BLOCKED', 'IN FLIGHT', ...exchanged].map((title) => ({
     title,
     isNumber: true,
   }));
@@ -47,6 +49,7 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
       one.behind,
       one.blocked,
       one.openAttempts,
+      ...(hasDocuments ? [one.pendingDocuments, one.awaitingReceipt] : []),
       run.out.age(one.behindSince),
     ]),
   );

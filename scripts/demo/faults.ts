@@ -6,6 +6,7 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { SandboxControl } from '#connectors/sandbox/control.ts';
 import { createRandom, type SandboxFaultsInput } from '#connectors/sandbox/faults.ts';
+import { connectorOf } from '#workers/config-file.ts';
 
 /** Different moments between the first and the last twentieth, so that there is work before and after each. */
 export function chooseMoments(count: number, orders: number, seed: number): ReadonlySet<number> {
@@ -16,14 +17,16 @@ export function chooseMoments(count: number, orders: number, seed: number): Read
   return moments;
 }
 
-const CHAOS: Omit<SandboxFaultsInput, 'seed'> = {
-  duplicateWebhook: 0.1,
-  reorderWebhook: 0.1,
-  delayWebhookMs: 300,
-  dropWebhook: 0.05,
-  throttle: 0.02,
-  error5xx: 0.03,
-  timeoutAfterApply: 0.02,
+type Chaos = Omit<SandboxFaultsInput, 'seed'>;
+
+const ON_CALLS: Chaos = { throttle: 0.02, error5xx: 0.03, timeoutAfterApply: 0.02 };
+const ON_WEBHOOKS: Chaos = { duplicateWebhook: 0.1, reorderWebhook: 0.1, delayWebhookMs: 300, dropWebhook: 0.05 };
+
+/** By connector: what goes wrong at its platform. */
+const CHAOS: Readonly<Record<string, Chaos>> = {
+  shopify: { ...ON_CALLS, ...ON_WEBHOOKS },
+  amazon: { ...ON_CALLS, lateApply: 0.02, indexLagMs: 1500 },
+  edi: { ...ON_WEBHOOKS, brokenInterchange: 0.05, lateReceiptMs: 1500, loseReceipt: 0.02 },
 };
 
 /** Sets the chosen channels on their faults; answers what ends them again. */
@@ -33,7 +36,11 @@ export async function startChaos(
   seed: number,
 ): Promise<() => Promise<void>> {
   const chosen = [...controls].filter(([id]) => channel === 'all' || channel === id);
-  for (const [index, [, control]] of chosen.entries()) await control.setFaults({ ...CHAOS, seed: seed + index });
+  for (const [index, [id, control]] of chosen.entries()) {
+    const chaos = CHAOS[connectorOf(id)];
+    if (chaos === undefined) throw new Error(`nobody said what goes wrong at ${id}`);
+    await control.setFaults({ ...chaos, seed: seed + index });
+  }
   return async () => {
     for (const [, control] of chosen) await control.setFaults({});
   };

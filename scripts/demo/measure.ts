@@ -21,7 +21,7 @@ export type MeasureOptions = {
   readonly controls: Controls;
   readonly config: ConfigFile;
   readonly skus: readonly string[];
-  readonly offered: Readonly<Record<string, Amount>>;
+  readonly offered: ReadonlyMap<string, Amount>;
   readonly drift: ReadonlyMap<string, number>;
   readonly moves: readonly StockMove[];
 };
@@ -43,23 +43,26 @@ async function reportChannels(options: MeasureOptions, words: Words): Promise<Re
   const { db, controls, offered, drift } = options;
   const [ingested, parked] = await Promise.all([readIngested(db), readParkedCounts(db)]);
   const reports: Record<string, ChannelReport> = {};
-  for (const { id, connector } of CHANNELS) {
+  for (const { id, connector, speedUp } of CHANNELS) {
     const [word, control] = [words.get(id), controls.get(id)];
     if (word === undefined || control === undefined) continue;
+    const stats = await control.stats();
     const { placed, refused, cancelled, increases, decreases } = word.figures;
     const { orders, lines, units } = ingested.find(({ channel }) => channel === id) ?? NOTHING;
     reports[id] = {
       connector,
-      offered: offered[id] ?? NOTHING,
+      speedUp,
+      offered: offered.get(id) ?? NOTHING,
       placed,
       refused,
       ingested: { orders, lines, units },
       cancelled,
       increases,
       decreases,
-      apiCalls: (await control.stats()).apiCalls,
+      apiCalls: stats.apiCalls,
       drift: drift.get(id) ?? 0,
       parked: parked.find(({ channel }) => channel === id)?.count ?? 0,
+      refusedDocuments: stats.documents?.refused ?? 0,
     };
   }
   return reports;

@@ -7,13 +7,13 @@
  * | acknowledged   | none is behind, or all reached the kept versions         | (gone)   |
  * | late           | not acknowledged within the limit                        | (gone)   |
  *
- * Guarantees: one look at a time, two cheap reads each; what is late is given up and counted, so that a fault never stops the demo.
+ * Guarantees: one look at a time, three cheap reads each; what is late is given up and counted, so that a fault never stops the demo.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ListingId, OrderId, Sku } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { outcomesOf } from '#db/commands.ts';
-import { type OrderTotals, readAcknowledged, readBehind, readOrderTotals } from '#db/pace.ts';
+import { type OrderTotals, readBehind, readOrderTotals } from '#db/pace.ts';
 
 type Watched = {
   readonly skus: readonly Sku[];
@@ -29,10 +29,13 @@ export type Pace = {
   readonly outstanding: () => number;
   /** Given up so far. */
   readonly late: () => number;
+  /** `skus`: those whose numbers it changed. What was watched of the order before is still waited for. */
   watchOrder(totals: OrderTotals, skus: readonly Sku[]): void;
   watchCommands(ids: readonly number[], skus: readonly Sku[]): void;
   /** Resolves when fewer than `max` are outstanding, or when it is closed. */
   room(max: number): Promise<void>;
+  /** Resolves when allot holds all of it, acknowledged or not, or when it is closed. */
+  heard(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -43,6 +46,8 @@ export type PaceOptions = {
 };
 
 const LOOK_EVERY_MS = 20;
+/** Looking may cost a third of the time, however much there is to look at. */
+const REST_SHARE = 2;
 
 /** Asks allot about all of them, and strikes off what it has heard of and acknowledged. */
 async function look(db: Database, all: readonly Watched[]): Promise<void> {
@@ -50,28 +55,28 @@ async function look(db: Database, all: readonly Watched[]): Promise<void> {
   const orderIds = unheard.flatMap(({ order }) => order?.id ?? []);
   const commandIds = unheard.flatMap((one) => one.commandIds);
   const [totals, outcomes] = await Promise.all([readOrderTotals(db, orderIds), outcomesOf(db, commandIds)]);
-  const heard = findHeard(unheard, totals, outcomes);
-  const held = all.filter((one) => one.behind !== null);
-  const skus = new Set(heard.flatMap((one) => one.skus));
-  const behind = Map.groupBy(await readBehind(db, [...skus]), ({ sku }) => sku);
-  for (const one of heard) {
-    const targets = one.skus.flatMap((sku) => behind.get(sku) ?? []);
-    one.behind = new Map(targets.map(({ listingId, version }) => [listingId, version]));
+  // Read after what was heard: an order and the targets that follow from it are committed together.
+  const behind = await readBehind(db);
+  const bySku = Map.groupBy(behind, ({ sku }) => sku);
+  const acknowledged = new Map(behind.map((target) => [target.listingId, target.acknowledged]));
+  for (const { behind: waits } of all) {
+    for (const [listing, version] of waits ?? [])
+      if (version <= (acknowledged.get(listing) ?? Number.POSITIVE_INFINITY)) waits?.delete(listing);
   }
-  const listings = new Set(held.flatMap((one) => [...(one.behind ?? [])].map(([listing]) => listing)));
-  for (const { listingId, version } of await readAcknowledged(db, [...listings])) {
-    for (const { behind: waits } of held)
-      if (version >= (waits?.get(listingId) ?? Number.POSITIVE_INFINITY)) waits?.delete(listingId);
+  for (const one of findHeard(unheard, totals, outcomes)) {
+    const targets = one.skus.flatMap((sku) => bySku.get(sku) ?? []);
+    one.behind = new Map(targets.map(({ listingId, version }) => [listingId, version]));
   }
 }
 
-/** Runs `turn` every 20 ms, one at a time, until it is stopped or fails. */
+/** Runs `turn` again and again, one at a time, until it is stopped or fails. */
 function repeat(turn: () => Promise<void>, onFault: (error: unknown) => void): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const run = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
+      const startedAt = performance.now();
       await turn();
-      await wait(LOOK_EVERY_MS);
+      await wait(Math.max(LOOK_EVERY_MS, REST_SHARE * (performance.now() - startedAt)));
     }
   };
   const running = run().catch(onFault);
@@ -85,13 +90,13 @@ function repeat(turn: () => Promise<void>, onFault: (error: unknown) => void): {
 
 export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
   const watched = new Map<string, Watched>();
-  const waiting: { readonly max: number; readonly done: PromiseWithResolvers<void> }[] = [];
+  const waiting: { readonly isMet: () => boolean; readonly done: PromiseWithResolvers<void> }[] = [];
   const state: { late: number; isClosed: boolean; fault: Error | null } = { late: 0, isClosed: false, fault: null };
 
   const release = (): void => {
     for (const one of waiting.splice(0)) {
       if (state.fault !== null) one.done.reject(state.fault);
-      else if (state.isClosed || watched.size < one.max) one.done.resolve();
+      else if (state.isClosed || one.isMet()) one.done.resolve();
       else waiting.push(one);
     }
   };
@@ -115,8 +120,15 @@ export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
     state.fault = error instanceof Error ? error : new Error(String(error));
     release();
   });
+  const until = (isMet: () => boolean): Promise<void> => {
+    const done = Promise.withResolvers<void>();
+    waiting.push({ isMet, done });
+    release();
+    return done.promise;
+  };
   const watch = (key: string, one: Omit<Watched, 'since' | 'behind'>): void => {
-    watched.set(key, { ...one, since: now(), behind: null });
+    const before = watched.get(key)?.skus ?? [];
+    watched.set(key, { ...one, skus: [...new Set([...before, ...one.skus])], since: now(), behind: null });
   };
   return {
     outstanding: () => watched.size,
@@ -125,12 +137,8 @@ export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
     watchCommands: (commandIds, skus) => {
       if (commandIds.length > 0) watch(`commands ${commandIds[0]}`, { skus, order: null, commandIds });
     },
-    room(max) {
-      const done = Promise.withResolvers<void>();
-      waiting.push({ max, done });
-      release();
-      return done.promise;
-    },
+    room: (max) => until(() => watched.size < max),
+    heard: () => until(() => [...watched.values()].every(({ behind }) => behind !== null)),
     async close() {
       state.isClosed = true;
       await loop.stop();

@@ -4,6 +4,7 @@
  * S comes from the stream's own demand: mean over R + L days, and `z` deviations on top. One `z` for all, chosen by playing the
  * stream through plain arithmetic (`playRoughly`), so that scarcity is left and yet most of what is offered can be sold.
  */
+import { CHANNELS, channelNamed, type DemoChannel, PROTECTED } from './brand.ts';
 import { dayOf, type StreamEvent, skusOf } from './stream.ts';
 
 export const REVIEW_DAYS = 7;
@@ -12,7 +13,7 @@ export const LEAD_DAYS = 3;
 export type Demand = {
   readonly mean: number;
   readonly deviation: number;
-  /** Units a review period of the wholesale program alone. */
+  /** Units a review period of the protected program alone. */
   readonly wholesale: number;
 };
 
@@ -38,7 +39,7 @@ export function measureDemand(events: readonly StreamEvent[]): ReadonlyMap<strin
       const series = daily.get(sku) ?? new Map<number, number>();
       series.set(day, (series.get(day) ?? 0) + units);
       daily.set(sku, series);
-      if (event.channel === 'fake:wholesale') wholesale.set(sku, (wholesale.get(sku) ?? 0) + units);
+      if (channelNamed(event.channel).program === PROTECTED) wholesale.set(sku, (wholesale.get(sku) ?? 0) + units);
     }
   }
   const demandOf = (series: ReadonlyMap<number, number>, sku: string): Demand => {
@@ -91,22 +92,16 @@ export type PoolUnits = (sku: string) => number;
 export type RoughRun = { readonly fill: number; readonly stockouts: number };
 
 /** What the stream would sell at these levels, by plain arithmetic: no channel is ever late, nothing is cancelled. */
-export function playRoughly(
-  events: readonly StreamEvent[],
-  levels: Levels,
-  rules: { readonly pool: PoolUnits; readonly marketBuffer: number },
-): RoughRun {
+export function playRoughly(events: readonly StreamEvent[], levels: Levels, pool: PoolUnits): RoughRun {
   const free = new Map(levels);
   const drawn = new Map<string, number>();
   const empty = new Set<string>();
   const restock = createRestock(levels);
   let [offered, sold] = [0, 0];
   let today: number | null = null;
-  const shownTo = (channel: string, sku: string): number => {
-    const there = free.get(sku) ?? 0;
-    if (channel === 'fake:wholesale') return there;
-    const kept = Math.max(0, rules.pool(sku) - (drawn.get(sku) ?? 0));
-    return Math.max(0, there - kept - (channel === 'fake:market' ? rules.marketBuffer : 0));
+  const shownTo = ({ program, buffer }: DemoChannel, sku: string): number => {
+    const kept = program === PROTECTED ? 0 : Math.max(0, pool(sku) - (drawn.get(sku) ?? 0));
+    return Math.max(0, (free.get(sku) ?? 0) - kept - buffer);
   };
   for (const event of events) {
     if (event.kind !== 'order') continue;
@@ -116,13 +111,14 @@ export function playRoughly(
         drawn.delete(sku);
       }
     }
+    const channel = channelNamed(event.channel);
     for (const { sku, units } of event.lines) {
       offered += units;
-      if (shownTo(event.channel, sku) < units) continue;
+      if (shownTo(channel, sku) < units) continue;
       sold += units;
       free.set(sku, (free.get(sku) ?? 0) - units);
-      if (event.channel === 'fake:wholesale') drawn.set(sku, (drawn.get(sku) ?? 0) + units);
-      if (shownTo('fake:market', sku) === 0) empty.add(sku);
+      if (channel.program === PROTECTED) drawn.set(sku, (drawn.get(sku) ?? 0) + units);
+      if (CHANNELS.some((one) => shownTo(one, sku) === 0)) empty.add(sku);
     }
   }
   return { fill: offered === 0 ? 1 : sold / offered, stockouts: empty.size / Math.max(1, levels.size) };
@@ -136,14 +132,14 @@ const Z_STEPS = 40;
 export function chooseLevels(
   events: readonly StreamEvent[],
   demand: ReadonlyMap<string, Demand>,
-  rules: { readonly pool: PoolUnits; readonly marketBuffer: number },
+  pool: PoolUnits,
 ): { readonly levels: Levels; readonly z: number; readonly rough: RoughRun } {
   // A stream that is shorter than the cover would never run out.
   const days = Math.min(REVIEW_DAYS + LEAD_DAYS, countDays(events));
   const candidates = Array.from({ length: Z_STEPS }, (_, step) => {
     const z = step / 4 - 1.5;
     const levels = levelsAt(demand, z, days);
-    const rough = playRoughly(events, levels, rules);
+    const rough = playRoughly(events, levels, pool);
     return { z, levels, rough, margin: Math.min(rough.fill - FILL_MIN, (rough.stockouts - STOCKOUTS_MIN) / 4) };
   });
   return candidates.reduce((best, one) => (one.margin > best.margin ? one : best));
@@ -152,7 +148,7 @@ export function chooseLevels(
 const OWN_POOLS_MAX = 10;
 const PROTECTED_SHARE = 0.3;
 
-/** Units protected for wholesale: a share of what it takes in a review period; the ten SKUs it takes most of have rules of their own. */
+/** Units protected: a share of what it takes in a review period; the ten SKUs it takes most of have rules of their own. */
 export function choosePools(
   events: readonly StreamEvent[],
   demand: ReadonlyMap<string, Demand>,

@@ -2,7 +2,7 @@
  * One demo from the first process to the report: stage -> opening stock -> the stream, day by day -> settle -> verify -> report.
  */
 import { addCommands } from '#db/commands.ts';
-import { LOCATION, MARKET_BUFFER } from './brand.ts';
+import { LOCATION } from './brand.ts';
 import { openBuyers } from './buyers.ts';
 import { type PeakWatch, watchPeaks } from './child.ts';
 import { chooseMoments, flushRedis, startChaos } from './faults.ts';
@@ -28,8 +28,9 @@ export type RunOptions = {
 
 export type Ran = { readonly report: Report; readonly stage: Stage; readonly busiest: string };
 
-/** Outstanding orders at most: more would sell numbers that are older than they need be (200 is the issue's limit). */
-const OUTSTANDING_MAX = { calm: 24, rough: 40 } as const;
+/** Outstanding orders at least and at most: on few SKUs more of them would sell numbers that are older than they need be. */
+const OUTSTANDING = { calm: 24, rough: 40, most: 200 } as const;
+const SKUS_PER_OUTSTANDING = 16;
 const PATIENCE_MS = { calm: 30_000, rough: 8_000 } as const;
 const PEAK_EVERY_MS = 1000;
 
@@ -37,6 +38,9 @@ export const readStream = (flags: Flags): Promise<OrderStream> =>
   flags.orders === null
     ? Promise.resolve(makeOrderStream({ seed: flags.seed, limit: flags.limit }))
     : readOrderStream(flags.orders, { wholesaleUnits: flags.wholesaleUnits, limit: flags.limit });
+
+const outstandingMax = (pace: 'calm' | 'rough', skus: number): number =>
+  Math.min(OUTSTANDING.most, Math.max(OUTSTANDING[pace], Math.ceil(skus / SKUS_PER_OUTSTANDING)));
 
 const isRough = (flags: Flags): boolean => flags.crash + flags.flushRedis > 0 || flags.chaos !== null;
 
@@ -118,7 +122,7 @@ async function playStream(options: RunOptions, show: Show, levels: Levels): Prom
     buyers,
     restock: createRestock(levels),
     pace,
-    outstandingMax: OUTSTANDING_MAX[isRough(flags) ? 'rough' : 'calm'],
+    outstandingMax: outstandingMax(isRough(flags) ? 'rough' : 'calm', levels.size),
     ordersPerSecond: flags.pace,
     afterOrder: planFaults(options, show, total),
     signal,
@@ -167,10 +171,7 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
   const skus = skusOf(stream.events);
   const demand = measureDemand(stream.events);
   const pools = choosePools(stream.events, demand);
-  const { levels } = chooseLevels(stream.events, demand, {
-    pool: (sku) => pools.own.get(sku) ?? pools.every,
-    marketBuffer: MARKET_BUFFER,
-  });
+  const { levels } = chooseLevels(stream.events, demand, (sku) => pools.own.get(sku) ?? pools.every);
   const say = (line: string): void => void screen.write(`${line}\n`);
   const stage = await openStage({ home: flags.home, skus, pools, redisUrl, say });
   const pace = startPace({ db: stage.db, limitMs: () => PATIENCE_MS[isRough(flags) ? 'rough' : 'calm'] });

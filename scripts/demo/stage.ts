@@ -1,5 +1,5 @@
 /**
- * The stage: three platforms, the database and the daemon as processes of their own, the catalogue in all of them, and the opening
+ * The stage: the platforms, the database and the daemon as processes of their own, the catalogue in all of them, and the opening
  * stock. What is opened is closed in the reverse order, whatever fails on the way.
  */
 import { writeFile } from 'node:fs/promises';
@@ -18,7 +18,16 @@ import { migrate } from '#db/migrate.ts';
 import { setMode } from '#db/modes.ts';
 import { readStatus } from '#db/status.ts';
 import { type ConfigFile, connectorOf, readConfigFile } from '#workers/config-file.ts';
-import { type BrandPools, CHANNELS, makeSecrets, type Secrets, secretVariables, writeConfiguration } from './brand.ts';
+import {
+  type BrandPools,
+  CHANNELS,
+  type DemoChannel,
+  makeSecrets,
+  type Secrets,
+  sandboxOptions,
+  secretVariables,
+  writeConfiguration,
+} from './brand.ts';
 import { type Child, startDaemonProcess, startSandbox } from './child.ts';
 import { type DemoHome, openDemoHome, writeSecrets } from './home.ts';
 
@@ -70,17 +79,17 @@ type Platform = {
 };
 
 async function startPlatforms(
-  secrets: Secrets,
-  skus: readonly string[],
+  { home, secrets, skus }: { readonly home: DemoHome; readonly secrets: Secrets; readonly skus: readonly string[] },
   keep: (child: Child) => void,
 ): Promise<Platform[]> {
-  const start = async ({ id, connector, sandbox }: (typeof CHANNELS)[number]): Promise<Platform> => {
+  const start = async (channel: DemoChannel): Promise<Platform> => {
+    const { id, connector, locations } = channel;
     const script = scriptAt(`connectors/${connector}/sandbox/main.ts`);
-    const { child, url } = await startSandbox(script, { ...sandbox, ...secrets.channels[id] });
+    const { child, url } = await startSandbox(script, sandboxOptions(channel, secrets, home.path));
     keep(child);
     const control = createSandboxControl(url);
     const seeded = await control.seed({
-      locations: [{ name: 'Main warehouse' }],
+      locations: locations.map((name) => ({ name })),
       listings: skus.map((sku) => ({ sku, title: sku, shown: 0 })),
     });
     return { id, control, child, seeded };
@@ -160,6 +169,10 @@ async function waitUntilReady(db: Database, url: string, check: () => void): Pro
   }
 }
 
+/** A platform that is faster here than it is says so. */
+const sayChannel = ({ id, speedUp }: DemoChannel): string =>
+  speedUp === 1 ? id : `${id} (its rates and delays ${speedUp} times as fast)`;
+
 type Closers = (() => Promise<unknown>)[];
 
 /** All are tried, the last opened first; the first fault is told at the end. */
@@ -185,13 +198,13 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
   const home = await openDemoHome(folder);
   const secrets = makeSecrets();
   await writeSecrets(home, secrets);
-  say('starting PostgreSQL, a Shopify sandbox and two scripted partners');
+  say(`starting PostgreSQL and a sandbox for each of ${CHANNELS.map(sayChannel).join(', ')}`);
   const [server, platforms, port] = await Promise.all([
     startEmbedded({ home: home.path }).then((one) => {
       closers.push(() => one.stop());
       return one;
     }),
-    startPlatforms(secrets, skus, (child) => closers.push(() => child.end('SIGTERM'))),
+    startPlatforms({ home, secrets, skus }, (child) => closers.push(() => child.end('SIGTERM'))),
     findPort(),
   ]);
   const text = writeConfiguration({
@@ -199,6 +212,7 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
     pools,
     port,
     skuCount: skus.length,
+    home: home.path,
   });
   await writeFile(home.configFile, text, { mode: 0o600 });
   const { file, problems } = readConfigFile(text, 'allot.yaml');
@@ -206,7 +220,7 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
   const db = openDatabase(server.url, { max: 4, applicationName: 'allot demo', statementTimeoutMs: 120_000 });
   closers.push(() => db.close());
   await fillCatalogue(db, file, platforms, skus);
-  say(`${skus.length} SKUs on three channels; starting the daemon`);
+  say(`${skus.length} SKUs on ${CHANNELS.length} channels; starting the daemon`);
   const publicUrl = `http://127.0.0.1:${port}`;
   const daemonOptions = {
     script: scriptAt('workers/main.ts'),

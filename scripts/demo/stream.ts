@@ -14,14 +14,14 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { parse } from 'csv-parse';
-
-export type ChannelKey = 'shopify:main' | 'fake:wholesale' | 'fake:market';
+import type { ChannelId } from '#core/model.ts';
+import { channelFor } from './brand.ts';
 
 export type StreamOrder = {
   readonly kind: 'order';
   readonly at: number;
   readonly ref: string;
-  readonly channel: ChannelKey;
+  readonly channel: ChannelId;
   readonly customer: string | null;
   readonly lines: readonly { readonly sku: string; readonly units: number }[];
 };
@@ -192,19 +192,21 @@ const customerOf = (text: string): string | null => (text.trim() === '' ? null :
 
 const HOME_COUNTRY = 'United Kingdom';
 
+/** `buyer` is the customer, or the invoice of a guest. */
 export function channelOf(
-  order: { readonly country: string; readonly units: number },
+  order: { readonly country: string; readonly units: number; readonly buyer: string },
   wholesaleUnits: number,
-): ChannelKey {
-  if (order.country !== HOME_COUNTRY) return 'fake:market';
-  return order.units >= wholesaleUnits ? 'fake:wholesale' : 'shopify:main';
+): ChannelId {
+  if (order.country !== HOME_COUNTRY) return channelFor('abroad', order.buyer);
+  return channelFor(order.units >= wholesaleUnits ? 'bulk' : 'home', order.buyer);
 }
 
 function orderOf(invoice: Invoice, wholesaleUnits: number): StreamOrder {
   const lines = [...invoice.units].map(([sku, units]) => ({ sku, units }));
   const units = lines.reduce((sum, line) => sum + line.units, 0);
   const { at, ref, customer, country } = invoice;
-  return { kind: 'order', at, ref, customer, channel: channelOf({ country, units }, wholesaleUnits), lines };
+  const channel = channelOf({ country, units, buyer: customer ?? ref }, wholesaleUnits);
+  return { kind: 'order', at, ref, customer, channel, lines };
 }
 
 export const DAY_MS = 86_400_000;

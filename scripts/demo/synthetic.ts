@@ -1,9 +1,10 @@
 /**
- * A plausible order stream made of nothing but a seed: 30 days, 40 SKUs, some 1,200 orders over three channels, with what goes wrong
+ * A plausible order stream made of nothing but a seed: 30 days, 40 SKUs, some 1,200 orders over all channels, with what goes wrong
  * in a warehouse (cancels, returns, breakage). Demand per SKU falls off as in real shops: few sell most.
  */
 import { createRandom } from '#connectors/sandbox/faults.ts';
-import { type ChannelKey, DAY_MS, type OrderStream, type StreamEvent, type StreamOrder } from './stream.ts';
+import { CHANNELS, type DemoChannel } from './brand.ts';
+import { DAY_MS, type OrderStream, type StreamEvent, type StreamOrder } from './stream.ts';
 
 const DAYS = 30;
 const SKUS = 40;
@@ -28,36 +29,26 @@ function pickSku(random: Random, skus: readonly string[]): string {
   return skus[index === -1 ? skus.length - 1 : index] ?? '';
 }
 
-const KINDS: readonly {
-  readonly channel: ChannelKey;
-  readonly share: number;
-  readonly lines: number;
-  readonly units: number;
-}[] = [
-  { channel: 'shopify:main', share: 0.66, lines: 3, units: 4 },
-  { channel: 'fake:market', share: 0.26, lines: 2, units: 6 },
-  { channel: 'fake:wholesale', share: 0.08, lines: 6, units: 30 },
-];
-
-function pickKind(random: Random): (typeof KINDS)[number] {
-  let left = random();
-  const found = KINDS.find(({ share }) => {
-    left -= share;
+/** By the shares of the table, which are taken as weights. */
+function pickChannel(random: Random): DemoChannel {
+  let left = random() * CHANNELS.reduce((sum, { madeUp }) => sum + madeUp.share, 0);
+  const found = CHANNELS.find(({ madeUp }) => {
+    left -= madeUp.share;
     return left <= 0;
   });
-  return found ?? (KINDS[0] as (typeof KINDS)[number]);
+  return found ?? (CHANNELS[0] as DemoChannel);
 }
 
 function makeOrder(random: Random, at: number, n: number, skus: readonly string[]): StreamOrder {
-  const kind = pickKind(random);
+  const { id: channel, madeUp } = pickChannel(random);
   const units = new Map<string, number>();
-  const count = upTo(random, kind.lines);
-  for (let line = 0; line < count; line += 1) units.set(pickSku(random, skus), upTo(random, kind.units));
+  const count = upTo(random, madeUp.lines);
+  for (let line = 0; line < count; line += 1) units.set(pickSku(random, skus), upTo(random, madeUp.units));
   return {
     kind: 'order',
     at,
     ref: String(1000 + n),
-    channel: kind.channel,
+    channel,
     customer: `buyer-${upTo(random, 200)}`,
     lines: [...units].map(([sku, quantity]) => ({ sku, units: quantity })),
   };

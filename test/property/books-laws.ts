@@ -5,6 +5,7 @@
 
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
+import { closedUnits } from '#core/answers.ts';
 import type { Command } from '#core/command.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { anyBody, brandArb, commandsOf, opening, splitAt } from '../support/arbitraries.ts';
@@ -97,9 +98,9 @@ export const ownSalesAreSums = (core: Core) =>
       const lines = state.orders.flatMap((order) => order.lines);
       for (const listing of state.items.flatMap((item) => item.listings)) {
         const own = lines.filter((line) => line.listing === listing.id);
-        expect(listing.ownSold).toBe(sumOf(own.map((line) => (line.ordered - line.cancelled) / line.pack)));
+        expect(listing.ownSold).toBe(sumOf(own.map((line) => (line.ordered - closedUnits(line)) / line.pack)));
         expect(listing.ownOpen).toBe(
-          sumOf(own.map((line) => Math.max(0, line.ordered - line.cancelled - line.reportedShipped) / line.pack)),
+          sumOf(own.map((line) => Math.max(0, line.ordered - closedUnits(line) - line.reportedShipped) / line.pack)),
         );
       }
     });
@@ -122,7 +123,7 @@ export const noLineVanishes = (core: Core) =>
       for (const order of state.orders) {
         expect(order.lines.map((line) => line.lineRef)).toEqual([...(accepted.get(order.id) ?? [])].sort());
         for (const line of order.lines.filter((each) => each.sku !== null)) {
-          const open = Math.max(0, line.ordered - line.cancelled - line.shipped);
+          const open = Math.max(0, line.ordered - closedUnits(line) - line.shipped);
           expect(allocatedOf(line) + line.short, `${order.id} line ${line.lineRef}`).toBe(open);
         }
       }

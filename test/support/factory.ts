@@ -193,6 +193,7 @@ export const orderLine = (lineRef: string, ordered: number, over: Partial<OrderL
   shipped: 0,
   allocations: [{ location: 'main', program: 'dtc', pool: 'shared', quantity: ordered }],
   short: 0,
+  answer: null,
   ...over,
 });
 

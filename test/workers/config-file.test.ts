@@ -29,7 +29,8 @@ describe('a good file', () => {
     const { file } = configOf(SMALL_CONFIG);
     expect(file?.locations).toEqual([{ id: 'main', master: 'allot', sells: true }]);
     expect(file?.channels).toEqual([{ id: 'fake:a', connector: 'fake', program: 'dtc', settings: {} }]);
-    expect(file?.intervals).toEqual({ pollMs: 60_000, reconcileMs: 300_000, sweepMs: 5_000 });
+    const usual = { pollMs: 60_000, reconcileMs: 300_000 };
+    expect(file?.intervals).toEqual({ ...usual, sweepMs: 5_000, channels: [{ id: 'fake:a', ...usual }] });
     expect(file?.policy).toEqual({
       programs: [{ id: 'dtc', priority: 2, drawOrder: 'ownThenShared', locations: ['main'] }],
       pools: [],
@@ -61,6 +62,16 @@ describe('a good file', () => {
       ['*', 50, 2, 9],
       ['00123', 50, 0, null],
     ]);
+  });
+
+  it('lets a channel be polled and reconciled at intervals of its own', () => {
+    const { file } = configOf(`${SMALL_CONFIG}    intervals: { poll: 3m }\nintervals: { reconcile: 1h }\n`);
+    expect(file?.intervals).toEqual({
+      pollMs: 60_000,
+      reconcileMs: 3_600_000,
+      sweepMs: 5_000,
+      channels: [{ id: 'fake:a', pollMs: 180_000, reconcileMs: 3_600_000 }],
+    });
   });
 
   it('may use anchors', () => {

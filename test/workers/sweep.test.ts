@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
 import { channelHealth, noteThrottled, throttledUntil } from '#db/health.ts';
+import type { Intervals } from '#db/unfinished.ts';
 import { command } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline } from '#test/support/pipeline.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -22,7 +23,10 @@ async function open(): Promise<Pipeline> {
 const HOUR_MS = 3_600_000;
 
 /** What a sweep rings for, with every bell lost before: the outbox is emptied, and nothing else tells of the work. */
-async function bellsOf(p: Pipeline, intervals = { pollMs: HOUR_MS, reconcileMs: HOUR_MS }): Promise<string[]> {
+async function bellsOf(
+  p: Pipeline,
+  intervals: Intervals = { pollMs: HOUR_MS, reconcileMs: HOUR_MS },
+): Promise<string[]> {
   await p.store.db.rows(sql`delete from outbox`);
   const rung: Bell[] = [];
   await sweepOnce(p.context, { ring: async (bells) => void rung.push(...bells) }, intervals);
@@ -92,6 +96,19 @@ test('each kind of unfinished work is found from its table alone', async () => {
     'poll fake:b',
     'reconcile fake:a',
     'reconcile fake:b',
+  ]);
+});
+
+test('a channel with intervals of its own is polled and reconciled by these', async () => {
+  const p = await open();
+  await quietly(p);
+  p.clock.now += HOUR_MS / 2;
+  const usual = { pollMs: HOUR_MS, reconcileMs: HOUR_MS };
+  expect(await bellsOf(p, { ...usual, channels: [{ id: 'fake:b', ...usual, pollMs: 1000 }] })).toEqual(['poll fake:b']);
+  const slow = { id: 'fake:a', pollMs: HOUR_MS, reconcileMs: 1000 };
+  expect(await bellsOf(p, { pollMs: 1000, reconcileMs: HOUR_MS, channels: [slow] })).toEqual([
+    'poll fake:b',
+    'reconcile fake:a',
   ]);
 });
 

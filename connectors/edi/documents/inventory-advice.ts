@@ -7,7 +7,8 @@
 import { assert, Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import type { Partner } from '../partner.ts';
-import { dateAndTime, type SegmentText } from '../x12/write.ts';
+import { checkElements } from '../x12/syntax.ts';
+import { dateAndTime, type SegmentText, writeSegment } from '../x12/write.ts';
 
 export type AdviceItem = {
   readonly listingRef: string;
@@ -42,6 +43,21 @@ function writeItem(item: AdviceItem, index: number, partner: Partner): SegmentTe
     ...reference,
     ['QTY', inventory.quantityQualifier, String(quantity), inventory.unit],
   ];
+}
+
+/** Throws Rejected where X12, or this dialect, cannot carry the item: no identifier, one too long, or with a separator in it. */
+export function checkItem(item: AdviceItem, partner: Partner): void {
+  for (const segment of writeItem(item, 0, partner)) {
+    writeSegment(segment, partner.separators);
+    const [tag, ...elements] = segment;
+    const [fault] = checkElements({ tag, elements, position: 1 });
+    if (fault === undefined) continue;
+    throw new Rejected(`listing ${item.listingRef}: ${fault.message}`, {
+      field: fault.element ?? tag,
+      value: elements.join(' '),
+      fix: 'correct the identifiers of the listing, or take the qualifier out of `inventory.identify` of the dialect',
+    });
+  }
 }
 
 /** The segments between ST and SE. Throws Rejected for an item without identifier, Defect for what may never be sent. */

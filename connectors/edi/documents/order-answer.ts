@@ -5,23 +5,13 @@
  * ordered; never more is promised than was decided: what does not fill a whole unit of the partner's is not promised. Pure.
  */
 import { Rejected } from '#core/errors.ts';
-import type { Instant } from '#core/model.ts';
+import type { OrderAnswer } from '../../connector.ts';
 import type { Partner } from '../partner.ts';
 import { elementOf, type Segment, type TransactionSet } from '../x12/read.ts';
 import { dateAndTime, type SegmentText } from '../x12/write.ts';
 import { type Line, lineRefOf, readFactor, splitLines } from './purchase-order.ts';
 
-/** In listing units. What is neither accepted nor back-ordered is refused. */
-export type AnswerLine = { readonly accepted: number; readonly backOrdered: number };
-
-export type OrderAnswer = {
-  /** What we call the order: BAK08. */
-  readonly ourRef: string;
-  readonly answeredAt: Instant;
-  readonly shipAt: Instant | null;
-  /** By line reference; a line that is not here is refused. */
-  readonly lines: ReadonlyMap<string, AnswerLine>;
-};
+type AnswerLine = Pick<OrderAnswer['lines'][number], 'accepted' | 'backOrdered'>;
 
 /** In the partner's units. */
 type Split = { readonly ordered: number; readonly accepted: number; readonly backOrdered: number };
@@ -36,18 +26,17 @@ function splitLine(line: Line, answer: AnswerLine, partner: Partner, order: stri
 }
 
 /** IA accepted, IQ fewer, IB back-ordered, ID deleted, IR nothing of it. */
-function writeLine({ head }: Line, split: Split, shipAt: Instant | null): SegmentText[] {
+function writeLine({ head }: Line, split: Split): SegmentText[] {
   const { ordered, accepted, backOrdered } = split;
   const unit = elementOf(head, 3);
   const rest = ordered - accepted - backOrdered;
-  const dated = shipAt === null ? [] : ['068', dateAndTime(shipAt).date];
-  const parts: readonly (readonly [string, number, readonly string[]])[] = [
-    [accepted === ordered ? 'IA' : 'IQ', accepted, dated],
-    ['IB', backOrdered, []],
-    [rest === ordered ? 'IR' : 'ID', rest, []],
+  const parts: readonly (readonly [string, number])[] = [
+    [accepted === ordered ? 'IA' : 'IQ', accepted],
+    ['IB', backOrdered],
+    [rest === ordered ? 'IR' : 'ID', rest],
   ];
-  const acks = parts.flatMap(([status, quantity, more]): SegmentText[] =>
-    quantity === 0 ? [] : [['ACK', status, String(quantity), unit, ...more]],
+  const acks = parts.flatMap(([status, quantity]): SegmentText[] =>
+    quantity === 0 ? [] : [['ACK', status, String(quantity), unit]],
   );
   return [['PO1', ...head.elements], ...acks];
 }
@@ -60,7 +49,7 @@ function statusOf(splits: readonly Split[]): string {
 
 function checkLines(lines: readonly Line[], answer: OrderAnswer, order: string): void {
   const known = new Set(lines.map(lineRefOf));
-  const stray = [...answer.lines.keys()].find((lineRef) => !known.has(lineRef));
+  const stray = answer.lines.find(({ lineRef }) => !known.has(lineRef))?.lineRef;
   if (stray !== undefined)
     throw new Rejected(`the answer to purchase order ${order} names line ${stray}, which the order does not have`, {
       field: 'lines',
@@ -75,13 +64,14 @@ export function writeOrderAnswer(original: TransactionSet, answer: OrderAnswer, 
   const begin: Segment | undefined = heading.find(({ tag }) => tag === 'BEG');
   const [order, orderedOn] = [elementOf(begin, 3), elementOf(begin, 5)];
   checkLines(lines, answer, order);
+  const answered = new Map(answer.lines.map((line) => [line.lineRef, line]));
   const splits = lines.map((line, index) =>
-    splitLine(line, answer.lines.get(lineRefOf(line, index)) ?? NOTHING, partner, order),
+    splitLine(line, answered.get(lineRefOf(line, index)) ?? NOTHING, partner, order),
   );
   const answeredOn = dateAndTime(answer.answeredAt).date;
   const body = lines.flatMap((line, index) => {
     const split = splits[index];
-    return split === undefined ? [] : writeLine(line, split, answer.shipAt);
+    return split === undefined ? [] : writeLine(line, split);
   });
   return [
     ['BAK', '00', statusOf(splits), order, orderedOn, '', '', '', answer.ourRef, answeredOn],

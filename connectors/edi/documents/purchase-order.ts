@@ -7,7 +7,7 @@
  */
 import { Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
-import type { Obligation, OrderLineState, OrderState } from '#core/order-state.ts';
+import type { FillRule, Obligation, OrderLineState, OrderState } from '#core/order-state.ts';
 import type { Partner } from '../partner.ts';
 import { elementOf, type Segment, type TransactionSet } from '../x12/read.ts';
 
@@ -93,7 +93,8 @@ function readLine(line: Line, at: { index: number; order: string; partner: Partn
   const { index, order, partner } = at;
   const { head } = line;
   const quantity = elementOf(head, 2);
-  const ordered = /^\d+(\.0*)?$/.test(quantity) ? Number(quantity) * readFactor(line, partner, order) : Number.NaN;
+  const factor = readFactor(line, partner, order);
+  const ordered = /^\d+(\.0*)?$/.test(quantity) ? Number(quantity) * factor : Number.NaN;
   if (!isCount(ordered))
     throw refuse(order, { field: 'PO102', value: quantity, why: 'must be a whole number of units', fix: ASK });
   checkStores(line, order);
@@ -106,7 +107,8 @@ function readLine(line: Line, at: { index: number; order: string; partner: Partn
   }
   const lineRef = lineRefOf(line, index);
   const skuHint = sku === undefined ? null : (ids.get(sku) ?? null);
-  return { lineRef, listingRef, skuHint, ordered, cancelled: 0, shipped: 0, returned: 0 };
+  const unit = factor === 1 ? {} : { unit: factor };
+  return { lineRef, listingRef, skuHint, ordered, cancelled: 0, shipped: 0, returned: 0, ...unit };
 }
 
 function checkTotals(total: Segment | null, lines: readonly Line[], order: string): void {
@@ -139,6 +141,24 @@ function readLocation(heading: readonly Segment[], partner: Partner, order: stri
   if (location !== undefined) return location;
   const fix = `put it into \`orders.shipTo\` of the dialect`;
   throw refuse(order, { field: 'N104', value: code, why: 'is a ship-to that the dialect does not know', fix });
+}
+
+/** CSH01. Others (P4: do not ship early) say nothing of what is missing. */
+const FILL_RULES: Readonly<Record<string, FillRule>> = {
+  N: 'cancelBalance',
+  SP: 'cancelBalance',
+  SC: 'shipComplete',
+  BK: 'backOrder',
+  Y: 'backOrder',
+};
+
+function readFillRule(heading: readonly Segment[], partner: Partner): FillRule {
+  const told = heading.flatMap((segment): FillRule[] => {
+    const code = segment.tag === 'CSH' ? elementOf(segment, 1) : '';
+    const rule = Object.hasOwn(FILL_RULES, code) ? FILL_RULES[code] : undefined;
+    return rule === undefined ? [] : [rule];
+  });
+  return told[0] ?? partner.orders.fillRule;
 }
 
 function readObligations(heading: readonly Segment[], partner: Partner, at: { placedAt: Instant; order: string }) {
@@ -177,6 +197,7 @@ export function readPurchaseOrder(set: TransactionSet, partner: Partner, receive
     fulfilledBy: 'seller',
     locationRef: readLocation(heading, partner, order),
     obligations: readObligations(heading, partner, { placedAt: receivedAt, order }),
+    ...(partner.answers.orderAnswerHours === null ? {} : { fillRule: readFillRule(heading, partner) }),
     lines: read,
   };
 }

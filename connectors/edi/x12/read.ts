@@ -36,6 +36,8 @@ export type Party = { readonly qualifier: string; readonly id: string };
 
 export type Interchange = {
   readonly header: Segment;
+  /** As they stand in the file, ISA first. */
+  readonly raw: readonly RawSegment[];
   readonly separators: Separators;
   readonly sender: Party;
   readonly receiver: Party;
@@ -147,6 +149,7 @@ export function readInterchange(frame: Frame): Interchange {
   });
   return {
     header,
+    raw: frame.segments,
     separators: frame.separators,
     sender: partyOf(5),
     receiver: partyOf(7),

@@ -91,7 +91,8 @@ function checkNotes(segment: Segment, { paired, anyOf, needs }: SegmentSpec): X1
   return faults;
 }
 
-function checkElements(segment: Segment): X12Fault[] {
+/** Elements of one segment, by the dictionary; no faults where it does not have the segment. */
+export function checkElements(segment: Segment): X12Fault[] {
   const spec = segmentSpec(segment.tag);
   if (spec === null) return [];
   const faults: X12Fault[] = [];

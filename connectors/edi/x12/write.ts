@@ -57,7 +57,8 @@ function checkData(value: string, name: string, separators: Separators): void {
   });
 }
 
-function writeSegment([tag, ...elements]: SegmentText, separators: Separators): string {
+/** Throws Rejected, naming the element, for data that cannot be written. */
+export function writeSegment([tag, ...elements]: SegmentText, separators: Separators): string {
   elements.forEach((value, index) => {
     checkData(value, elementName(tag, index + 1), separators);
   });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readAcknowledgment, writeAcknowledgment } from '#connectors/edi/documents/acknowledgment.ts';
 import { type AdviceItem, writeInventoryAdvice } from '#connectors/edi/documents/inventory-advice.ts';
-import { type AnswerLine, writeOrderAnswer } from '#connectors/edi/documents/order-answer.ts';
+import { writeOrderAnswer } from '#connectors/edi/documents/order-answer.ts';
 import { readPurchaseOrder } from '#connectors/edi/documents/purchase-order.ts';
 import { envelopeTo, type Partner } from '#connectors/edi/partner.ts';
 import { type CheckedGroup, checkFile } from '#connectors/edi/x12/check.ts';
@@ -17,9 +17,9 @@ const AT = Date.UTC(2026, 10, 23, 9, 15, 30);
 const HOUR_MS = 3_600_000;
 let store: Partner;
 let mall: Partner;
-beforeAll(async () => {
-  store = await exampleDialect('department-store');
-  mall = await exampleDialect('dropship-mall');
+beforeAll(() => {
+  store = exampleDialect('department-store');
+  mall = exampleDialect('dropship-mall');
 });
 
 function groupOf(text: string): CheckedGroup {
@@ -58,6 +58,7 @@ describe('an 850', () => {
         { kind: 'accept', dueAt: AT + 24 * HOUR_MS },
         { kind: 'ship', dueAt: Date.UTC(2026, 11, 2) },
       ],
+      fillRule: 'backOrder',
       lines: [
         {
           lineRef: '1',
@@ -67,6 +68,7 @@ describe('an 850', () => {
           cancelled: 0,
           shipped: 0,
           returned: 0,
+          unit: 6,
         },
         { lineRef: '2', listingRef: '778813', skuHint: 'TEA-GRN', ordered: 30, cancelled: 0, shipped: 0, returned: 0 },
       ],
@@ -79,6 +81,22 @@ describe('an 850', () => {
       'IN*778812*UP*012345678905',
     );
     expect(read(text).lines[0]).toMatchObject({ lineRef: '1', listingRef: '778812', skuHint: null });
+  });
+
+  test.each([
+    ['N', 'cancelBalance'],
+    ['SP', 'cancelBalance'],
+    ['SC', 'shipComplete'],
+    ['BK', 'backOrder'],
+    ['Y', 'backOrder'],
+    ['P4', 'backOrder'],
+  ])('with CSH01 %s says what becomes of what is missing: %s', (code, fillRule) => {
+    expect(read(SAMPLE_850.replace('DTM*010', `CSH*${code}~\nDTM*010`)).fillRule).toBe(fillRule);
+  });
+
+  test('asks for no answer, and has no rule, where the partner wants none', () => {
+    const silent = { ...store, answers: { ...store.answers, orderAnswerHours: null } };
+    expect(read(SAMPLE_850, silent)).not.toHaveProperty('fillRule');
   });
 
   test('adds up its stores', () => {
@@ -207,22 +225,20 @@ describe('a 997 for ours', () => {
 });
 
 describe('our 855', () => {
-  const answer = (lines: Readonly<Record<string, AnswerLine>>, text = SAMPLE_850) =>
-    writeOrderAnswer(
-      setOf(text),
-      { ourRef: 'SO-99120', answeredAt: AT, shipAt: Date.UTC(2026, 11, 1), lines: new Map(Object.entries(lines)) },
-      store,
-    );
+  const answer = (answered: Readonly<Record<string, { accepted: number; backOrdered: number }>>, text = SAMPLE_850) => {
+    const lines = Object.entries(answered).map(([lineRef, line]) => ({ lineRef, ...line }));
+    return writeOrderAnswer(setOf(text), { orderRef: '4500118822', ourRef: 'SO-99120', answeredAt: AT, lines }, store);
+  };
 
   test('promises in the unit of the partner, rounded down, and says what became of the rest', () => {
     expect(answer({ 1: { accepted: 65, backOrdered: 6 }, 2: { accepted: 30, backOrdered: 0 } })).toEqual([
       ['BAK', '00', 'AC', '4500118822', '20261123', '', '', '', 'SO-99120', '20261123'],
       ['PO1', '1', '12', 'CA', '48.00', 'PE', 'UP', '012345678905', 'VN', 'MUG-BLU-12', 'IN', '778812'],
-      ['ACK', 'IQ', '10', 'CA', '068', '20261201'],
+      ['ACK', 'IQ', '10', 'CA'],
       ['ACK', 'IB', '1', 'CA'],
       ['ACK', 'ID', '1', 'CA'],
       ['PO1', '2', '30', 'EA', '9.50', 'PE', 'UP', '012345678912', 'VN', 'TEA-GRN', 'IN', '778813'],
-      ['ACK', 'IA', '30', 'EA', '068', '20261201'],
+      ['ACK', 'IA', '30', 'EA'],
       ['CTT', '2'],
     ]);
   });

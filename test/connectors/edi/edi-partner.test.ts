@@ -20,8 +20,8 @@ const least = {
 };
 
 describe('a dialect', () => {
-  test('as the examples have it is whole', async () => {
-    const [store, mall] = [await exampleDialect('department-store'), await exampleDialect('dropship-mall')];
+  test('as the examples have it is whole', () => {
+    const [store, mall] = [exampleDialect('department-store'), exampleDialect('dropship-mall')];
     expect(store).toMatchObject({ dropship: false, acknowledges: true, orders: { units: { EA: 1, CA: 'pack' } } });
     expect(mall).toMatchObject({ dropship: true, acknowledges: false, inventory: { scope: 'changed' } });
     expect(envelopeTo(store)).toEqual({
@@ -40,6 +40,7 @@ describe('a dialect', () => {
       separators: { element: '*', component: '>', segment: '~', repetition: null },
       answers: { acknowledgment: true, orderAnswerHours: null },
       inventory: null,
+      receiptHours: 24,
     });
   });
 
@@ -50,6 +51,10 @@ describe('a dialect', () => {
     [{ dropship: true }, 'inventory: a dropship partner needs `inventory`'],
     [{ us: { qualifier: 'ZZ', id: 'X'.repeat(16) } }, 'us.id: '],
     [{ orders: { listing: 'item', units: { EA: 0 } } }, 'orders.listing: must be two capital letters or digits'],
+    [
+      { inventory: { scope: 'full', quantityQualifier: '33', identify: ['IN'], unit: 'CA' } },
+      'inventory.unit: must be one of `orders.units`',
+    ],
     [{ quantity: 1 }, 'Unrecognized key'],
   ])('with %j is refused', (wrong, says) => {
     expect(() => readPartner({ ...least, ...wrong }, 'partner')).toThrow(Rejected);
@@ -65,7 +70,7 @@ describe('a dialect', () => {
     const folder = await mkdtemp(join(tmpdir(), 'allot-partner-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await writeFile(join(folder, 'broken.yaml'), 'us: { qualifier: ZZ');
-    await expect(loadPartner(join(folder, 'none.yaml'))).rejects.toThrow(/none\.yaml: the partner file cannot be read/);
-    await expect(loadPartner(join(folder, 'broken.yaml'))).rejects.toThrow(/broken\.yaml: /);
+    expect(() => loadPartner(join(folder, 'none.yaml'))).toThrow(/none\.yaml: the partner file cannot be read/);
+    expect(() => loadPartner(join(folder, 'broken.yaml'))).toThrow(/broken\.yaml: /);
   });
 });

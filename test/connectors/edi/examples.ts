@@ -4,5 +4,5 @@ import { loadPartner, type Partner } from '#connectors/edi/partner.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '..', 'scripts', 'examples', 'edi');
 
-export const exampleDialect = (name: 'department-store' | 'dropship-mall'): Promise<Partner> =>
+export const exampleDialect = (name: 'department-store' | 'dropship-mall'): Partner =>
   loadPartner(join(FOLDER, `${name}.yaml`));

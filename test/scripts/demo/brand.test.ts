@@ -8,7 +8,13 @@ const endpoints = new Map(CHANNELS.map(({ id }, index) => [id as string, `http:/
 
 describe('the demo configuration', () => {
   const { file, problems } = readConfigFile(
-    writeConfiguration({ endpoints, pools: { every: 3, own: new Map([['00123', 40]]) }, port: 8791, skuCount: 400 }),
+    writeConfiguration({
+      endpoints,
+      pools: { every: 3, own: new Map([['00123', 40]]) },
+      port: 8791,
+      skuCount: 400,
+      home: '/tmp/demo',
+    }),
     'allot.yaml',
   );
 
@@ -21,7 +27,7 @@ describe('the demo configuration', () => {
     expect(file?.policy.programs.map(({ id, priority }) => [id, priority])).toEqual([
       ['wholesale', 1],
       ['dtc', 2],
-      ['market', 3],
+      ['marketplace', 3],
     ]);
     expect(file?.http.port).toBe(8791);
     expect(file?.intervals.reconcileMs).toBe(10_000);
@@ -32,6 +38,6 @@ describe('the demo configuration', () => {
     for (const { connector, settings } of file?.channels ?? []) {
       expect(connectors.get(connector)?.settings.safeParse(settings).success).toBe(true);
     }
-    expect(file?.channels).toHaveLength(3);
+    expect(file?.channels).toHaveLength(CHANNELS.length);
   });
 });

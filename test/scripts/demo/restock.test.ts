@@ -44,7 +44,7 @@ describe('the restock rule', () => {
 
 describe('demand', () => {
   it('is measured per calendar day, days without an order included', () => {
-    const demand = measureDemand([order(0, 8), order(3, 8, 'fake:wholesale')]);
+    const demand = measureDemand([order(0, 8), order(3, 8, 'edi:department-store')]);
     expect(demand.get('MUG')).toEqual({ mean: 4, deviation: 4, wholesale: 2 * REVIEW_DAYS });
   });
 
@@ -55,14 +55,14 @@ describe('demand', () => {
 });
 
 describe('the plain play', () => {
-  const rules = { pool: () => 4, marketBuffer: 1 };
+  const pool = () => 4;
 
   it('keeps the pool from all but wholesale, and the buffer from the market', () => {
     const levels = new Map([['MUG', 10]]);
-    expect(playRoughly([order(0, 6)], levels, rules).fill).toBe(1);
-    expect(playRoughly([order(0, 7)], levels, rules).fill).toBe(0);
-    expect(playRoughly([order(0, 6, 'fake:market')], levels, rules).fill).toBe(0);
-    expect(playRoughly([order(0, 10, 'fake:wholesale')], levels, rules)).toEqual({ fill: 1, stockouts: 1 });
+    expect(playRoughly([order(0, 6)], levels, pool).fill).toBe(1);
+    expect(playRoughly([order(0, 7)], levels, pool).fill).toBe(0);
+    expect(playRoughly([order(0, 6, 'amazon:uk')], levels, pool).fill).toBe(0);
+    expect(playRoughly([order(0, 10, 'edi:department-store')], levels, pool)).toEqual({ fill: 1, stockouts: 1 });
   });
 
   it.each([null, 60])('chooses levels that leave scarcity and sell most of what is offered, of %s orders', (limit) => {
@@ -70,10 +70,7 @@ describe('the plain play', () => {
     const demand = measureDemand(events);
     const pools = choosePools(events, demand);
     expect(pools.own.size).toBeGreaterThan(0);
-    const { rough } = chooseLevels(events, demand, {
-      pool: (sku) => pools.own.get(sku) ?? pools.every,
-      marketBuffer: 1,
-    });
+    const { rough } = chooseLevels(events, demand, (sku) => pools.own.get(sku) ?? pools.every);
     expect(rough.fill).toBeGreaterThan(0.93);
     expect(rough.stockouts).toBeGreaterThan(0.15);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CHANNELS } from '#scripts/demo/brand.ts';
 import { channelOf, readOrderStream, StreamFault, type StreamOrder, skusOf, splitDays } from '#scripts/demo/stream.ts';
 import { makeOrderStream } from '#scripts/demo/synthetic.ts';
 
@@ -61,8 +62,8 @@ describe('a file of order rows', () => {
     const stream = await read(rows, { header, gzip: true });
     expect(ordersOf(stream).map(({ ref, channel, customer, lines }) => [ref, channel, customer, lines.length])).toEqual(
       [
-        ['1', 'fake:market', null, 2],
-        ['2', 'fake:wholesale', '7', 1],
+        ['1', 'amazon:uk', null, 2],
+        ['2', 'edi:department-store', '7', 1],
       ],
     );
   });
@@ -116,9 +117,19 @@ describe('a file of order rows', () => {
 
 describe('the mapping to channels', () => {
   it('goes by country first, then by units', () => {
-    expect(channelOf({ country: 'EIRE', units: 900 }, 500)).toBe('fake:market');
-    expect(channelOf({ country: 'United Kingdom', units: 500 }, 500)).toBe('fake:wholesale');
-    expect(channelOf({ country: 'United Kingdom', units: 499 }, 500)).toBe('shopify:main');
+    const buyer = '17850';
+    expect(channelOf({ country: 'EIRE', units: 900, buyer }, 500)).toBe('amazon:uk');
+    expect(channelOf({ country: 'United Kingdom', units: 500, buyer }, 500)).toBe('edi:department-store');
+    expect(channelOf({ country: 'United Kingdom', units: 499, buyer }, 500)).toBe('shopify:main');
+  });
+
+  it('shares large orders between the retailers, each buyer always at one', () => {
+    const channelsOf = () =>
+      Array.from({ length: 40 }, (_, n) =>
+        channelOf({ country: 'United Kingdom', units: 500, buyer: String(17_000 + n) }, 500),
+      );
+    expect(new Set(channelsOf())).toEqual(new Set(['edi:department-store', 'edi:dropship-mall']));
+    expect(channelsOf()).toEqual(channelsOf());
   });
 });
 
@@ -135,7 +146,7 @@ describe('a stream that is made up', () => {
     expect(orders).toHaveLength(1200);
     expect(skusOf(stream.events)).toHaveLength(40);
     expect(splitDays(stream.events).size).toBe(30);
-    expect(new Set(orders.map(({ channel }) => channel)).size).toBe(3);
+    expect(new Set(orders.map(({ channel }) => channel))).toEqual(new Set(CHANNELS.map(({ id }) => id)));
     expect(new Set(stream.events.map(({ kind }) => kind))).toEqual(new Set(['order', 'credit', 'adjust']));
     expect(stream.events.every((event, index) => index === 0 || (stream.events[index - 1]?.at ?? 0) <= event.at)).toBe(
       true,

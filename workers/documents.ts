@@ -1,0 +1,162 @@
+/**
+ * Documents: takes what waits in a partner's mailbox, writes the answers that are decided, and sends what we owe.
+ *
+ * mailbox -> inbox (key: its content) -> archived -> intake
+ * answered orders -> the 855 over the stored document that stated the order -> document (numbered, stored) -> sent
+ *
+ * Guarantees: nothing leaves the mailbox before it is durably in the inbox (I7); a document that comes again is not taken again, but
+ * what we answered it goes out again, byte for byte; nothing is sent unless the channel is live and allot is not read-only.
+ */
+import type { DocumentExchange, WaitingDocument } from '#connectors/connector.ts';
+import { Rejected } from '#core/errors.ts';
+import { closeAlert, raiseAlert } from '#db/alerts.ts';
+import {
+  holdPendingDocuments,
+  holdUnanswered,
+  markAnswerStored,
+  markDocumentsSent,
+  readUnanswered,
+  retryAnswerLater,
+  sendRepliesAgain,
+  storeDrafts,
+  type UnansweredOrder,
+} from '#db/documents.ts';
+import { insertInbox, readInput } from '#db/inbox.ts';
+import type { OpenChannel, WorkerContext } from './context.ts';
+import { storableKey, storableTopic } from './inbox-names.ts';
+import { withChannel } from './with-channel.ts';
+
+const ANSWERS_MAX = 50;
+const SENT_AT_ONCE = 50;
+const ANSWER_RETRY_MS = 5 * 60_000;
+
+/** Stores what waits and takes it out of the mailbox; answers whether anything new came. */
+export async function collectDocuments(
+  context: WorkerContext,
+  channelId: string,
+  exchange: DocumentExchange,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let hasNew = false;
+  for (let isComplete = false; !isComplete && !signal.aborted; ) {
+    const page = await exchange.fetch(signal);
+    const keys = new Map(page.documents.map((document) => [storableKey(document.dedupeKey), document]));
+    const entries = [...keys].map(([key, { topic, rawBody }]) => ({
+      channelId,
+      key,
+      topic: storableTopic(topic),
+      source: 'file' as const,
+      assurance: 'signed' as const,
+      rawBody,
+    }));
+    const fresh = await insertInbox(context.db, entries, context.sealingKeys[0]);
+    const again = [...keys.keys()].filter((key) => !fresh.has(key));
+    if (again.length > 0) await context.db.transaction((tx) => sendRepliesAgain(tx, channelId, again));
+    await archiveAll(exchange, page.documents, signal);
+    hasNew ||= fresh.size > 0;
+    isComplete = page.complete;
+  }
+  return hasNew;
+}
+
+async function archiveAll(
+  exchange: DocumentExchange,
+  documents: readonly WaitingDocument[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const document of documents) await exchange.archive(document, signal);
+}
+
+/** Handler of the `documents` bell: writes what is owed, then sends what is stored. */
+export async function exchangeDocuments(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
+  const channel = context.channels.get(channelId);
+  const exchange = channel?.connection.documents;
+  if (channel === undefined || exchange === undefined) return;
+  await withChannel(context, channel, 'documents', async () => {
+    await writeAnswers(context, channel, exchange, signal);
+    if (!context.readOnly) await sendDocuments(context, channel, exchange, signal);
+  });
+}
+
+async function writeAnswers(
+  context: WorkerContext,
+  channel: OpenChannel,
+  exchange: DocumentExchange,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let found = ANSWERS_MAX; found === ANSWERS_MAX && !signal.aborted; ) {
+    const orders = await readUnanswered(context.db, channel.id, context.now(), ANSWERS_MAX);
+    found = orders.length;
+    for (const order of orders) await writeAnswer(context, channel, exchange, order);
+  }
+}
+
+/** An answer that cannot be written is told, and tried again: a mended dialect is enough. */
+async function writeAnswer(
+  context: WorkerContext,
+  channel: OpenChannel,
+  exchange: DocumentExchange,
+  order: UnansweredOrder,
+): Promise<void> {
+  const fingerprint = `answer-unwritten ${channel.id} ${order.id}`;
+  try {
+    const draft = await draftOf(context, exchange, order);
+    await context.db.transaction(async (tx) => {
+      if (!(await holdUnanswered(tx, order.id, order.version))) return;
+      const origin = { channelId: channel.id, inboxId: order.inboxId, now: context.now() };
+      // A later version of the order that asks for more is answered by a document of its own.
+      const subjectOf = (subject: string) => `${subject} ${order.version}`;
+      if (draft !== null) await storeDrafts(tx, [{ ...draft, subject: subjectOf(draft.subject) }], origin);
+      await markAnswerStored(tx, order.id, order.version);
+      await closeAlert(tx, fingerprint, 'the answer was written');
+    });
+  } catch (error) {
+    if (!(error instanceof Rejected)) throw error;
+    const at = context.now() + ANSWER_RETRY_MS;
+    await context.db.transaction(async (tx) => {
+      await retryAnswerLater(tx, order.id, at);
+      await raiseAlert(tx, {
+        fingerprint,
+        code: 'answer-unwritten',
+        severity: 'error',
+        title: `${channel.id}: the answer to order ${order.orderRef} cannot be written`,
+        channelId: channel.id,
+        touches: { order: order.id },
+        cause: error.message.slice(0, 500),
+        nextStep: error.fix ?? 'answer it by hand at the partner; allot tries again every five minutes',
+      });
+    });
+  }
+}
+
+async function draftOf(context: WorkerContext, exchange: DocumentExchange, order: UnansweredOrder) {
+  const input = order.inboxId === null ? undefined : await readInput(context.db, order.inboxId, context.sealingKeys);
+  if (input?.rawBody === undefined || input.rawBody === null)
+    throw new Rejected(`the document that stated order ${order.orderRef} is gone`, {
+      field: 'order',
+      value: order.orderRef,
+      fix: 'answer it by hand at the partner: raw documents are kept two weeks',
+    });
+  const { orderRef, answeredAt, lines } = order;
+  const stated = { topic: input.topic, rawBody: input.rawBody, receivedAt: input.receivedAt };
+  return exchange.answer(stated, { orderRef, ourRef: order.id, answeredAt, lines });
+}
+
+async function sendDocuments(
+  context: WorkerContext,
+  channel: OpenChannel,
+  exchange: DocumentExchange,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let sent = SENT_AT_ONCE; sent === SENT_AT_ONCE && !signal.aborted; ) {
+    sent = await context.db.transaction(async (tx) => {
+      const pending = await holdPendingDocuments(tx, channel.id, SENT_AT_ONCE);
+      for (const document of pending) await exchange.send(document, signal);
+      await markDocumentsSent(
+        tx,
+        pending.map(({ id }) => id),
+      );
+      return pending.length;
+    });
+  }
+}
