@@ -21,14 +21,14 @@ const capabilitiesOf = ({ pollOverlap, settle }: Pick<AmazonSettings, 'pollOverl
   lanes: [{ id: 'patch', maxItems: ITEMS_PER_PUSH, async: false }],
   webhooks: false,
   orderPolling: true,
-  pollOverlapMs: pollOverlap * 1000,
+  pollOverlapMs: Math.round(pollOverlap * 1000),
   openOrders: true,
   discoverListings: true,
   // Named by discoverLocations, but there is nothing to discover: the merchant's channel is always the same one.
   discoverLocations: false,
   subscriptions: false,
   answersOrders: false,
-  settleMs: settle * 1000,
+  settleMs: Math.round(settle * 1000),
   observeMax: SKUS_PER_READ,
 });
 
