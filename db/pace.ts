@@ -8,7 +8,7 @@ import type { ListingId, OrderId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 
-/** Sums over the lines of an order, base units. */
+/** Sums over the lines of an order, base units; what our answer refused counts as cancelled. */
 export type OrderTotals = {
   readonly id: OrderId;
   readonly ordered: number;
@@ -19,7 +19,7 @@ export type OrderTotals = {
 /** Those of the orders that are held; the others are absent. */
 export const readOrderTotals = (db: Queries, ids: readonly OrderId[]): Promise<OrderTotals[]> =>
   db.rows<OrderTotals>(sql`
-    select order_id as id, sum(ordered)::int as ordered, sum(cancelled)::int as cancelled, sum(shipped)::int as shipped
+    select order_id as id, sum(ordered)::int as ordered, sum(greatest(cancelled, refused))::int as cancelled, sum(shipped)::int as shipped
     from order_line where order_id = any(${list(ids)}) group by order_id`);
 
 export type BehindTarget = {
@@ -40,10 +40,10 @@ export const readBehind = (db: Queries): Promise<BehindTarget[]> =>
 export const readAllocated = (
   db: Queries,
   ids: readonly OrderId[],
-): Promise<{ orderId: OrderId; sku: Sku; units: number }[]> =>
+): Promise<{ orderId: OrderId; lineRef: string; sku: Sku; units: number }[]> =>
   db.rows(sql`
-    select order_id as "orderId", sku, sum(allocated)::int as units from order_line
-    where order_id = any(${list(ids)}) and allocated > 0 group by order_id, sku order by order_id, sku`);
+    select order_id as "orderId", line_ref as "lineRef", sku, allocated as units from order_line
+    where order_id = any(${list(ids)}) and allocated > 0 order by order_id, line_ref`);
 
 export type Unfinished = {
   readonly inbox: number;

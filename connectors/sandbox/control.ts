@@ -29,7 +29,10 @@ export type CatalogueRequest = z.infer<typeof catalogueRequestSchema>;
 
 export const catalogueAnswerSchema = z.object({
   locations: z.array(z.object({ locationRef: z.string(), name: z.string() })),
-  listings: z.array(z.object({ sku: z.string(), listingRef: z.string() })),
+  /** `data`: what a listing has to be mapped with where nothing can be discovered. */
+  listings: z.array(
+    z.object({ sku: z.string(), listingRef: z.string(), data: z.record(z.string(), z.string()).optional() }),
+  ),
 });
 export type CatalogueAnswer = z.infer<typeof catalogueAnswerSchema>;
 
@@ -98,6 +101,20 @@ export type EditRequest = z.infer<typeof editRequestSchema>;
 export const webhookRequestSchema = z.strictObject({ url: z.url(), secret: z.string().min(1).optional() });
 export type WebhookRequest = z.infer<typeof webhookRequestSchema>;
 
+/** Documents of the brand's, where the platform is a mailbox. */
+export const documentStatsSchema = z.object({
+  received: z.int(),
+  accepted: z.int(),
+  /** For breaking a rule, or because the brand rejects what was right; each is told in `problems`, up to a hundred. */
+  refused: z.int(),
+  /** Numbers that are older than those that stand: without effect, and no one's fault. */
+  older: z.int(),
+  /** The same bytes again: without effect. */
+  repeated: z.int(),
+  problems: z.array(z.string()),
+});
+export type DocumentStats = z.infer<typeof documentStatsSchema>;
+
 export const statsSchema = z.object({
   /** Calls on the platform's API, faults included; control calls are not counted. */
   apiCalls: z.int(),
@@ -112,6 +129,7 @@ export const statsSchema = z.object({
   /** Waiting for their first or next attempt. */
   webhooksPending: z.int(),
   orders: z.int(),
+  documents: documentStatsSchema.optional(),
 });
 export type SandboxStats = z.infer<typeof statsSchema>;
 
@@ -126,6 +144,15 @@ export const logEntrySchema = z.discriminatedUnion('kind', [
   }),
   z.object({ ...entryBase, kind: z.literal('cancel'), orderRef: z.string(), lines: z.array(changedLineSchema) }),
   z.object({ ...entryBase, kind: z.literal('ship'), orderRef: z.string(), lines: z.array(changedLineSchema) }),
+  z.object({
+    ...entryBase,
+    /** The seller answered an order that was accepted at its placing: what it refuses is cancelled with this. */
+    kind: z.literal('answer'),
+    orderRef: z.string(),
+    lines: z.array(
+      z.object({ sku: z.string(), accepted: z.int().min(0), backOrdered: z.int().min(0), refused: z.int().min(0) }),
+    ),
+  }),
   z.object({
     ...entryBase,
     /** A raw number was set: by a push, by a push that applied late, or by hand. */

@@ -9,14 +9,20 @@ const chance = z.number().min(0).max(1).default(0);
 
 export const faultsSchema = z.strictObject({
   seed: z.int().min(0).default(1),
-  /** The webhook is delivered twice. */
+  /** The webhook is delivered twice. Where the platform is a mailbox these are of the file: under its name or another, or stated anew. */
   duplicateWebhook: chance,
-  /** It is never delivered. */
+  /** It is never delivered; a file is sent again when nothing is heard of it. */
   dropWebhook: chance,
   /** It is delivered up to this much later. */
   delayWebhookMs: z.int().min(0).max(600_000).default(0),
   /** It is held for up to a second, so that later ones overtake it. */
   reorderWebhook: chance,
+  /** A file of that number comes before it, cut short or with ends that do not fit. */
+  brokenInterchange: chance,
+  /** The acknowledgment of a document of ours comes up to this much later. */
+  lateReceiptMs: z.int().min(0).max(600_000).default(0),
+  /** It never comes. */
+  loseReceipt: chance,
   /** The call is answered by the platform's own word for "slow down"; nothing is applied. */
   throttle: chance,
   /** 503 before anything is applied. */

@@ -3,6 +3,7 @@ import type {
   CancelRequest,
   CatalogueAnswer,
   CatalogueRequest,
+  DocumentStats,
   EditRequest,
   FulfilRequest,
   LogAnswer,
@@ -47,6 +48,8 @@ export type SandboxPlatform = {
   setWebhook(request: WebhookRequest): void;
   log(after: number): LogAnswer;
   readonly deliveryStats: DeliveryStats;
+  /** Where the platform is a mailbox. */
+  readonly documentStats?: DocumentStats;
   /** The platform's own API. */
   api(request: ApiRequest): ApiResponse | Promise<ApiResponse>;
   /** Its word for "slow down". */

@@ -147,7 +147,13 @@ export async function startSandboxServer(
       isLate: false,
     };
     if (!url.pathname.startsWith('/sandbox/')) return serveApi(request, response);
-    const stats = { ...counts, ...platform.deliveryStats, orders: platform.orderCount };
+    const { documentStats: documents } = platform;
+    const stats = {
+      ...counts,
+      ...platform.deliveryStats,
+      orders: platform.orderCount,
+      ...(documents === undefined ? {} : { documents }),
+    };
     return reply(response, routeControl(request, { platform, dice, stats }));
   };
 

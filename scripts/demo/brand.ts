@@ -3,7 +3,9 @@
  * random. All else of the demo knows a channel by its row here alone.
  */
 import { randomBytes } from 'node:crypto';
-import { stringify } from 'yaml';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import type { ChannelId, QuantityBasis } from '#core/model.ts';
 import { secretVariable } from '#workers/secret-names.ts';
 
@@ -12,8 +14,13 @@ export const LOCATION = 'main';
 export const PROTECTED = 'wholesale';
 const SHOP = 'allot-demo.myshopify.com';
 const SELLER = { sellerId: 'A1DEMO0SELLER0', marketplaceId: 'A1F83G8C2ARO7P' } as const;
-/** At Amazon's own pace a poll is allowed every three minutes: here every 180 ms, as the stream plays months in minutes. */
+/**
+ * The stream plays months in minutes, and platforms count calls by the second. Amazon allows a poll of orders every three minutes:
+ * here every 180 ms. A Plus shop pays 1,000 points a second from a bucket of 20,000: here from ten of them.
+ */
 const AMAZON_SPEED_UP = 1000;
+const SHOP_SPEED_UP = 10;
+const SHOP_BUCKET = { maximumAvailable: 20_000 * SHOP_SPEED_UP, restoreRate: 1_000 * SHOP_SPEED_UP } as const;
 
 /** Whose orders of the stream a channel gets: abroad, large orders at home, or all else. Several channels of one share its customers. */
 export type Clientele = 'home' | 'abroad' | 'bulk';
@@ -28,8 +35,10 @@ export type DemoChannel = {
   readonly clientele: Clientele;
   /** Of the orders that are made up: how many of all, with at most so many lines, and units a line. */
   readonly madeUp: { readonly share: number; readonly lines: number; readonly units: number };
-  /** False: its buyers have no way to cancel, and give back after it has left what they do not want. */
+  /** False: its buyers have no way to cancel, and can only give back what has left. */
   readonly cancels: boolean;
+  /** True: an order is taken as it is placed, and what cannot be promised is refused by allot's answer to it. */
+  readonly isAnswered: boolean;
   /** Who tells allot that goods have left: the platform, or the warehouse itself by a command. */
   readonly shippedBy: 'platform' | 'warehouse';
   /** Where the platform has locations to sell from. */
@@ -39,14 +48,41 @@ export type DemoChannel = {
   readonly intervals: { readonly poll?: string };
   /** Names of secrets; the sandbox takes them in camel case, allot from its environment. */
   readonly secrets: readonly string[];
-  readonly settings: (endpoint: string) => Readonly<Record<string, unknown>>;
-  readonly sandbox: Readonly<Record<string, unknown>>;
+  readonly settings: (at: { readonly endpoint: string; readonly mailbox: string }) => Readonly<Record<string, unknown>>;
+  readonly sandbox: (at: { readonly mailbox: string }) => Readonly<Record<string, unknown>>;
 };
 
-const WHOLESALE = { basis: 'onHandLessOwnOpen', batch: 'allOrNothing', ticket: false, compareAndSet: true } as const;
-const WEBHOOK_SECRETS = ['ACCESS_TOKEN', 'WEBHOOK_SECRET'] as const;
+/** A retailer's dialect as the examples have it; its warehouses are served from the brand's one place. */
+function dialect(name: string) {
+  const text = readFileSync(new URL(`../examples/edi/${name}.yaml`, import.meta.url), 'utf8');
+  const given = parse(text) as { orders: { shipTo?: object }; inventory: { everySeconds: number } };
+  const shipTo = Object.fromEntries(Object.keys(given.orders.shipTo ?? {}).map((warehouse) => [warehouse, LOCATION]));
+  return { ...given, orders: { ...given.orders, shipTo } };
+}
 
-const AS_A_SHOP = { cancels: true, shippedBy: 'platform', speedUp: 1, intervals: {} } as const;
+const DEPARTMENT_STORE = dialect('department-store');
+const DROPSHIP_MALL = dialect('dropship-mall');
+
+/** Retailers want their numbers every some minutes: here every second, which is what the time in an 846 can tell apart. */
+const RETAILER_SETTINGS = { everySeconds: 1, restSeconds: 0, receiptHours: 10 / 3600 } as const;
+const everySeconds = ({ inventory }: typeof DROPSHIP_MALL): number =>
+  inventory.everySeconds / RETAILER_SETTINGS.everySeconds;
+
+const AS_A_SHOP = { cancels: true, isAnswered: false, shippedBy: 'platform', speedUp: 1, intervals: {} } as const;
+
+const AS_A_RETAILER = {
+  connector: 'edi',
+  program: PROTECTED,
+  basis: 'sellable',
+  buffer: 0,
+  clientele: 'bulk',
+  cancels: false,
+  isAnswered: true,
+  shippedBy: 'warehouse',
+  locations: [],
+  intervals: { poll: '500ms' },
+  secrets: [],
+} as const;
 
 export const CHANNELS: readonly DemoChannel[] = [
   {
@@ -59,10 +95,13 @@ export const CHANNELS: readonly DemoChannel[] = [
     clientele: 'home',
     madeUp: { share: 0.66, lines: 3, units: 4 },
     locations: ['Main warehouse'],
-    secrets: WEBHOOK_SECRETS,
+    speedUp: SHOP_SPEED_UP,
+    // For the webhooks that are lost.
+    intervals: { poll: '4s' },
+    secrets: ['ACCESS_TOKEN', 'WEBHOOK_SECRET'],
     // Short: this shop lists an order at once, and every poll reads its overlap again.
-    settings: (endpoint) => ({ shop: SHOP, pollOverlap: 10, endpoint }),
-    sandbox: { shop: SHOP },
+    settings: ({ endpoint }) => ({ shop: SHOP, pollOverlap: 2, endpoint }),
+    sandbox: () => ({ shop: SHOP, ...SHOP_BUCKET }),
   },
   {
     ...AS_A_SHOP,
@@ -78,7 +117,7 @@ export const CHANNELS: readonly DemoChannel[] = [
     speedUp: AMAZON_SPEED_UP,
     intervals: { poll: '500ms' },
     secrets: ['CLIENT_ID', 'CLIENT_SECRET', 'REFRESH_TOKEN'],
-    settings: (endpoint) => ({
+    settings: ({ endpoint }) => ({
       ...SELLER,
       region: 'eu',
       endpoint,
@@ -86,21 +125,25 @@ export const CHANNELS: readonly DemoChannel[] = [
       pollOverlap: 2,
       settle: 0.2,
     }),
-    sandbox: { ...SELLER, speedUp: AMAZON_SPEED_UP, applyDelayMs: 50 },
+    sandbox: () => ({ ...SELLER, speedUp: AMAZON_SPEED_UP, applyDelayMs: 50 }),
   },
   {
-    ...AS_A_SHOP,
-    id: 'fake:wholesale',
-    connector: 'fake',
-    program: PROTECTED,
-    basis: WHOLESALE.basis,
-    buffer: 0,
-    clientele: 'bulk',
-    madeUp: { share: 0.08, lines: 6, units: 30 },
-    locations: ['Main warehouse'],
-    secrets: WEBHOOK_SECRETS,
-    settings: (endpoint) => ({ ...WHOLESALE, endpoint }),
-    sandbox: WHOLESALE,
+    ...AS_A_RETAILER,
+    // Buys for its own shelves whatever it likes; every other order may be back-ordered, of the others it wants what there is.
+    id: 'edi:department-store',
+    madeUp: { share: 0.05, lines: 6, units: 30 },
+    speedUp: everySeconds(DEPARTMENT_STORE),
+    settings: ({ mailbox }) => ({ ...RETAILER_SETTINGS, partner: DEPARTMENT_STORE, mailbox }),
+    sandbox: ({ mailbox }) => ({ partner: DEPARTMENT_STORE, mailbox, fillRules: ['SP', ''], casePacks: [0] }),
+  },
+  {
+    ...AS_A_RETAILER,
+    // Sells what the last 846 showed.
+    id: 'edi:dropship-mall',
+    madeUp: { share: 0.05, lines: 2, units: 6 },
+    speedUp: everySeconds(DROPSHIP_MALL),
+    settings: ({ mailbox }) => ({ ...RETAILER_SETTINGS, partner: DROPSHIP_MALL, mailbox }),
+    sandbox: ({ mailbox }) => ({ partner: DROPSHIP_MALL, mailbox }),
   },
 ];
 
@@ -154,9 +197,16 @@ export const secretVariables = (secrets: Secrets): Record<string, string> => ({
 const toCamelCase = (name: string): string =>
   name.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
+/** The directories through which documents go, where a platform is a mailbox. */
+export const mailboxOf = (home: string, id: ChannelId): string => join(home, 'mailbox', id.replace(':', '-'));
+
 /** What the channel's sandbox is started with. */
-export const sandboxOptions = ({ id, sandbox }: DemoChannel, secrets: Secrets): Readonly<Record<string, unknown>> => ({
-  ...sandbox,
+export const sandboxOptions = (
+  { id, sandbox }: DemoChannel,
+  secrets: Secrets,
+  home: string,
+): Readonly<Record<string, unknown>> => ({
+  ...sandbox({ mailbox: mailboxOf(home, id) }),
   ...Object.fromEntries(Object.entries(secrets.channels[id] ?? {}).map(([name, value]) => [toCamelCase(name), value])),
 });
 
@@ -169,6 +219,8 @@ export type BrandParts = {
   /** Where the daemon listens. */
   readonly port: number;
   readonly skuCount: number;
+  /** The demo's. */
+  readonly home: string;
 };
 
 /** Whole catalogues are read so often that it costs no more calls for many SKUs than for few. */
@@ -176,7 +228,7 @@ const SKUS_PER_RECONCILE_S = 40;
 const RECONCILE_S_MIN = 3;
 
 /** The configuration file. Intervals are short, so that what a fault hides is found within a demo. */
-export function writeConfiguration({ endpoints, pools, port, skuCount }: BrandParts): string {
+export function writeConfiguration({ endpoints, pools, port, skuCount, home }: BrandParts): string {
   const reconcileS = Math.max(RECONCILE_S_MIN, Math.ceil(skuCount / SKUS_PER_RECONCILE_S));
   const pool = (units: number) => ({ program: PROTECTED, units, refill: 'receipt' });
   const program = (id: string, priority: number) => ({
@@ -185,18 +237,22 @@ export function writeConfiguration({ endpoints, pools, port, skuCount }: BrandPa
     drawOrder: 'ownThenShared',
     locations: [LOCATION],
   });
-  return stringify({
-    locations: [{ id: LOCATION, master: 'allot' }],
-    programs: [program(PROTECTED, 1), program('dtc', 2), program('marketplace', 3)],
-    pools: [pool(pools.every), ...[...pools.own].map(([sku, units]) => ({ ...pool(units), sku }))],
-    channels: CHANNELS.map(({ id, program: of, buffer, intervals, settings }) => ({
-      id,
-      program: of,
-      buffer,
-      intervals,
-      settings: settings(endpoints.get(id) ?? ''),
-    })),
-    http: { host: '127.0.0.1', port },
-    intervals: { poll: '2s', reconcile: `${reconcileS}s`, sweep: '500ms', inFlight: '5s' },
-  });
+  return stringify(
+    {
+      locations: [{ id: LOCATION, master: 'allot' }],
+      programs: [program(PROTECTED, 1), program('dtc', 2), program('marketplace', 3)],
+      pools: [pool(pools.every), ...[...pools.own].map(([sku, units]) => ({ ...pool(units), sku }))],
+      channels: CHANNELS.map(({ id, program: of, buffer, intervals, settings }) => ({
+        id,
+        program: of,
+        buffer,
+        intervals,
+        settings: settings({ endpoint: endpoints.get(id) ?? '', mailbox: mailboxOf(home, id) }),
+      })),
+      http: { host: '127.0.0.1', port },
+      intervals: { poll: '2s', reconcile: `${reconcileS}s`, sweep: '500ms', inFlight: '5s' },
+    },
+    // Both channels of a dialect would else point to one anchor.
+    { aliasDuplicateObjects: false },
+  );
 }

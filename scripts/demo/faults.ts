@@ -26,7 +26,7 @@ const ON_WEBHOOKS: Chaos = { duplicateWebhook: 0.1, reorderWebhook: 0.1, delayWe
 const CHAOS: Readonly<Record<string, Chaos>> = {
   shopify: { ...ON_CALLS, ...ON_WEBHOOKS },
   amazon: { ...ON_CALLS, lateApply: 0.02, indexLagMs: 1500 },
-  fake: { ...ON_CALLS, ...ON_WEBHOOKS },
+  edi: { ...ON_WEBHOOKS, brokenInterchange: 0.05, lateReceiptMs: 1500, loseReceipt: 0.02 },
 };
 
 /** Sets the chosen channels on their faults; answers what ends them again. */

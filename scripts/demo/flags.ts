@@ -23,7 +23,7 @@ Examples:
   npm run demo -- --once --json                  ends by itself; the report is the last line on stdout
   npm run demo -- --once --orders orders.csv.gz  real orders (InvoiceNo, StockCode, Quantity, InvoiceDate, ...)
   npm run demo -- --once --crash 5               kill -9 the daemon five times on the way
-  npm run demo -- --once --chaos all             lose, repeat and delay webhooks, refuse and break calls
+  npm run demo -- --once --chaos all             lose, repeat and delay webhooks and files, refuse and break calls
 
 Afterwards:
   npx allot --home .allot/demo status
@@ -39,7 +39,7 @@ export function buildCommand(): Command {
   const channels = CHANNELS.map(({ id }) => id);
   return new Command('npm run demo --')
     .description(
-      'Plays real or made-up orders through a Shopify shop, an Amazon account and retailers, and proves that every number is right.',
+      'Plays real or made-up orders through a Shopify shop, an Amazon account and two retailers by EDI, and proves that every number is right.',
     )
     .option('--orders <file>', 'orders to play, csv or csv.gz; without it the demo makes them up')
     .option('--limit <n>', 'the first N invoices alone', wholeFrom(1))

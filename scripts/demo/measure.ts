@@ -46,6 +46,7 @@ async function reportChannels(options: MeasureOptions, words: Words): Promise<Re
   for (const { id, connector, speedUp } of CHANNELS) {
     const [word, control] = [words.get(id), controls.get(id)];
     if (word === undefined || control === undefined) continue;
+    const stats = await control.stats();
     const { placed, refused, cancelled, increases, decreases } = word.figures;
     const { orders, lines, units } = ingested.find(({ channel }) => channel === id) ?? NOTHING;
     reports[id] = {
@@ -58,9 +59,10 @@ async function reportChannels(options: MeasureOptions, words: Words): Promise<Re
       cancelled,
       increases,
       decreases,
-      apiCalls: (await control.stats()).apiCalls,
+      apiCalls: stats.apiCalls,
       drift: drift.get(id) ?? 0,
       parked: parked.find(({ channel }) => channel === id)?.count ?? 0,
+      refusedDocuments: stats.documents?.refused ?? 0,
     };
   }
   return reports;

@@ -29,6 +29,7 @@ export type Pace = {
   readonly outstanding: () => number;
   /** Given up so far. */
   readonly late: () => number;
+  /** `skus`: those whose numbers it changed. What was watched of the order before is still waited for. */
   watchOrder(totals: OrderTotals, skus: readonly Sku[]): void;
   watchCommands(ids: readonly number[], skus: readonly Sku[]): void;
   /** Resolves when fewer than `max` are outstanding, or when it is closed. */
@@ -126,7 +127,8 @@ export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
     return done.promise;
   };
   const watch = (key: string, one: Omit<Watched, 'since' | 'behind'>): void => {
-    watched.set(key, { ...one, since: now(), behind: null });
+    const before = watched.get(key)?.skus ?? [];
+    watched.set(key, { ...one, skus: [...new Set([...before, ...one.skus])], since: now(), behind: null });
   };
   return {
     outstanding: () => watched.size,

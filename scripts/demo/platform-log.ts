@@ -2,7 +2,8 @@
  * The platforms' own word on the run: each sandbox's log, summed up per channel, and put together in order of time for the oracle.
  *
  * Guarantees: nothing here comes from allot's tables. An order is placed when at least one of its lines was, refused when none was;
- * lines and units are counted each for itself, so that placed + refused = offered holds for orders, lines and units.
+ * lines and units are counted each for itself, so that placed + refused = offered holds for orders, lines and units. What an answer
+ * refuses later was not placed: of a line some units, all of them, or with the last line the order.
  */
 import type { LogEntry, SandboxControl } from '#connectors/sandbox/control.ts';
 import type { ChannelId, Instant, QuantityBasis } from '#core/model.ts';
@@ -63,6 +64,8 @@ function moveShelf(shelf: Shelf, entry: LogEntry, basis: QuantityBasis): void {
     shelf.move(entry.sku, (level) => void Object.assign(level, { raw: entry.to }));
     return;
   }
+  // A platform whose orders are answered does not lower its number itself: it shows what it was told last.
+  if (entry.kind === 'answer') return;
   const sign = { placement: 1, cancel: -1, ship: -1 }[entry.kind];
   for (const line of entry.lines) {
     if ('accepted' in line && !line.accepted) continue;
@@ -73,13 +76,60 @@ function moveShelf(shelf: Shelf, entry: LogEntry, basis: QuantityBasis): void {
   }
 }
 
+type Counts = {
+  readonly placed: Tally;
+  readonly refused: Tally;
+  readonly cancelled: Tally;
+  readonly cancelledOrders: Set<string>;
+  /** Lines of each order that are not refused. */
+  readonly linesLeft: Map<string, number>;
+};
+
+function move(line: { readonly quantity: number }, from: Tally, to: Tally, isWhole: boolean): void {
+  from.units -= line.quantity;
+  to.units += line.quantity;
+  if (!isWhole) return;
+  from.lines -= 1;
+  to.lines += 1;
+}
+
+function countAnswer(counts: Counts, { orderRef, lines }: Extract<LogEntry, { kind: 'answer' }>): void {
+  const { placed, refused, linesLeft } = counts;
+  for (const line of lines.filter((one) => one.refused > 0)) {
+    const isWhole = line.accepted + line.backOrdered === 0;
+    move({ quantity: line.refused }, placed, refused, isWhole);
+    if (!isWhole) continue;
+    const left = (linesLeft.get(orderRef) ?? 0) - 1;
+    linesLeft.set(orderRef, left);
+    if (left > 0) continue;
+    placed.orders -= 1;
+    refused.orders += 1;
+  }
+}
+
+function countEntry(counts: Counts, entry: PlatformEvent['entry']): void {
+  const { placed, refused, cancelled, cancelledOrders, linesLeft } = counts;
+  if (entry.kind === 'placement') {
+    const accepted = entry.lines.filter((line) => line.accepted);
+    const others = entry.lines.filter((line) => !line.accepted);
+    add(placed, accepted, accepted.length > 0 ? 1 : 0);
+    add(refused, others, accepted.length > 0 ? 0 : 1);
+    if (entry.orderRef !== null) linesLeft.set(entry.orderRef, accepted.length);
+  }
+  if (entry.kind === 'answer') countAnswer(counts, entry);
+  if (entry.kind === 'cancel') {
+    add(cancelled, entry.lines, cancelledOrders.has(entry.orderRef) ? 0 : 1);
+    cancelledOrders.add(entry.orderRef);
+  }
+}
+
 export async function readPlatform(
   channel: ChannelId,
   basis: QuantityBasis,
   control: SandboxControl,
 ): Promise<PlatformWord> {
   const [placed, refused, cancelled] = [noTally(), noTally(), noTally()];
-  const cancelledOrders = new Set<string>();
+  const counts: Counts = { placed, refused, cancelled, cancelledOrders: new Set(), linesLeft: new Map() };
   const placedAt = new Map<string, Instant>();
   const shelf = watchShelf(basis);
   const events: PlatformEvent[] = [];
@@ -92,20 +142,8 @@ export async function readPlatform(
       continue;
     }
     events.push({ channel, entry });
-    if (entry.kind === 'placement') {
-      const accepted = entry.lines.filter((line) => line.accepted);
-      add(placed, accepted, accepted.length > 0 ? 1 : 0);
-      add(
-        refused,
-        entry.lines.filter((line) => !line.accepted),
-        accepted.length > 0 ? 0 : 1,
-      );
-      if (entry.orderRef !== null) placedAt.set(entry.orderRef, entry.at);
-    }
-    if (entry.kind === 'cancel') {
-      add(cancelled, entry.lines, cancelledOrders.has(entry.orderRef) ? 0 : 1);
-      cancelledOrders.add(entry.orderRef);
-    }
+    countEntry(counts, entry);
+    if (entry.kind === 'placement' && entry.orderRef !== null) placedAt.set(entry.orderRef, entry.at);
   }
   const { emptied } = shelf;
   return { figures: { placed, refused, cancelled, increases, decreases, emptied, placedAt }, events };

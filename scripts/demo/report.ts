@@ -20,6 +20,8 @@ export type ChannelReport = {
   readonly apiCalls: number;
   readonly drift: number;
   readonly parked: number;
+  /** Documents of ours that the partner refused. */
+  readonly refusedDocuments: number;
 };
 
 export type Figures = {
@@ -70,7 +72,7 @@ const percent = (part: number, whole: number): string => `${((100 * part) / Math
 const COUNTS = ['orders', 'lines', 'units'] as const;
 
 function judgeChannel(id: string, channel: ChannelReport): string[] {
-  const { offered, placed, refused, ingested, increases, decreases, drift } = channel;
+  const { offered, placed, refused, ingested, increases, decreases, drift, refusedDocuments } = channel;
   const counted = COUNTS.flatMap((count) => [
     ...(placed[count] + refused[count] === offered[count]
       ? []
@@ -84,6 +86,7 @@ function judgeChannel(id: string, channel: ChannelReport): string[] {
   return [
     ...counted,
     ...(drift === 0 ? [] : [`${id}: ${drift} listing(s) do not show what they should`]),
+    ...(refusedDocuments === 0 ? [] : [`${id}: the partner refused ${refusedDocuments} of our documents`]),
     ...(placed.orders > 0 ? [] : [`${id}: nothing was sold there`]),
     ...(increases > 0 ? [] : [`${id}: no number was ever raised there`]),
     ...(decreases > 0 ? [] : [`${id}: no number was ever lowered there`]),

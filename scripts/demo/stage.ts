@@ -79,14 +79,13 @@ type Platform = {
 };
 
 async function startPlatforms(
-  secrets: Secrets,
-  skus: readonly string[],
+  { home, secrets, skus }: { readonly home: DemoHome; readonly secrets: Secrets; readonly skus: readonly string[] },
   keep: (child: Child) => void,
 ): Promise<Platform[]> {
   const start = async (channel: DemoChannel): Promise<Platform> => {
     const { id, connector, locations } = channel;
     const script = scriptAt(`connectors/${connector}/sandbox/main.ts`);
-    const { child, url } = await startSandbox(script, sandboxOptions(channel, secrets));
+    const { child, url } = await startSandbox(script, sandboxOptions(channel, secrets, home.path));
     keep(child);
     const control = createSandboxControl(url);
     const seeded = await control.seed({
@@ -205,7 +204,7 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
       closers.push(() => one.stop());
       return one;
     }),
-    startPlatforms(secrets, skus, (child) => closers.push(() => child.end('SIGTERM'))),
+    startPlatforms({ home, secrets, skus }, (child) => closers.push(() => child.end('SIGTERM'))),
     findPort(),
   ]);
   const text = writeConfiguration({
@@ -213,6 +212,7 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
     pools,
     port,
     skuCount: skus.length,
+    home: home.path,
   });
   await writeFile(home.configFile, text, { mode: 0o600 });
   const { file, problems } = readConfigFile(text, 'allot.yaml');

@@ -8,7 +8,13 @@ const endpoints = new Map(CHANNELS.map(({ id }, index) => [id as string, `http:/
 
 describe('the demo configuration', () => {
   const { file, problems } = readConfigFile(
-    writeConfiguration({ endpoints, pools: { every: 3, own: new Map([['00123', 40]]) }, port: 8791, skuCount: 400 }),
+    writeConfiguration({
+      endpoints,
+      pools: { every: 3, own: new Map([['00123', 40]]) },
+      port: 8791,
+      skuCount: 400,
+      home: '/tmp/demo',
+    }),
     'allot.yaml',
   );
 

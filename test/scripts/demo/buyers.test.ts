@@ -60,6 +60,24 @@ describe('buyers', () => {
     expect(buyers.unmatched).toEqual({ credits: 2, units: 5 });
   });
 
+  it('of a retailer cannot cancel, and give back only what has left', () => {
+    const bought = buyers.buy({ ...order('p1', 1), channel: 'edi:department-store' }, 'p1', [{ sku: 'MUG', units: 5 }]);
+    expect(buyers.match(credit(2))).toEqual([]);
+    buyers.ship(bought, 'MUG', 3);
+    expect(buyers.match(credit(4)).map(({ kind, units }) => [kind, units])).toEqual([['return', 3]]);
+    expect(buyers.unmatched).toEqual({ credits: 2, units: 3 });
+  });
+
+  it('want no more of an order what the answer to it refused', () => {
+    const bought = buyers.buy({ ...order('p1', 1), channel: 'edi:department-store' }, 'p1', [{ sku: 'MUG', units: 5 }]);
+    buyers.refuse(bought.id, 'MUG', 2);
+    expect(buyers.free.get('MUG')).toBe(17);
+    expect(totalsOf(bought)).toEqual({ id: bought.id, ordered: 5, cancelled: 2, shipped: 0 });
+    buyers.ship(bought, 'MUG', 3);
+    expect(buyers.openSince(100)).toEqual([]);
+    expect(() => buyers.refuse(bought.id, 'MUG', 1)).toThrow('refuses MUG');
+  });
+
   it('keep the free units: sold, cancelled, moved', () => {
     const bought = buy('o1', 1, 5);
     expect(buyers.free.get('MUG')).toBe(15);

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { startFakeSandbox } from '#connectors/fake/sandbox/index.ts';
-import { createSandboxControl } from '#connectors/sandbox/control.ts';
+import { createSandboxControl, type SandboxControl } from '#connectors/sandbox/control.ts';
+import type { SandboxFaultsInput } from '#connectors/sandbox/faults.ts';
+import { CHANNELS } from '#scripts/demo/brand.ts';
 import { chooseMoments, flushRedis, startChaos } from '#scripts/demo/faults.ts';
 
 describe('moments', () => {
@@ -33,10 +35,10 @@ describe('chaos', () => {
     if (a === undefined || b === undefined) throw new Error('two sandboxes were started');
     const end = await startChaos(
       new Map([
-        ['fake:a', a],
-        ['fake:b', b],
+        ['shopify:a', a],
+        ['shopify:b', b],
       ]),
-      'fake:a',
+      'shopify:a',
       5,
     );
     const call = async (url: string) => (await fetch(`${url}/v1/orders`).catch(() => ({ status: 0 }))).status;
@@ -47,6 +49,23 @@ describe('chaos', () => {
     await end();
     expect([...(await ask(a.url))]).toEqual([401]);
     await Promise.all(sandboxes.map((sandbox) => sandbox.close()));
+  });
+});
+
+describe('chaos on all', () => {
+  it('means at each platform what can go wrong there, each from a seed of its own', async () => {
+    const set = new Map<string, SandboxFaultsInput>();
+    const control = (id: string) =>
+      ({
+        setFaults: async (faults: SandboxFaultsInput) => void set.set(id, faults),
+      }) as unknown as SandboxControl;
+    const end = await startChaos(new Map(CHANNELS.map(({ id }) => [id, control(id)])), 'all', 7);
+    expect([...set].map(([id, { seed }]) => [id, seed])).toEqual(CHANNELS.map(({ id }, index) => [id, 7 + index]));
+    expect(set.get('shopify:main')?.dropWebhook).toBeGreaterThan(0);
+    expect(set.get('amazon:uk')?.lateApply).toBeGreaterThan(0);
+    expect(set.get('edi:department-store')?.brokenInterchange).toBeGreaterThan(0);
+    await end();
+    expect([...set.values()]).toEqual(CHANNELS.map(() => ({})));
   });
 });
 

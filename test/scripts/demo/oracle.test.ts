@@ -87,6 +87,31 @@ describe('refusals without need', () => {
     });
   });
 
+  it('are units that an answer refused too, as far as they could be promised when the order was placed', () => {
+    const lines = [{ sku: 'MUG', quantity: 12, accepted: true, shown: 2 }];
+    const answered = (accepted: number, refused: number): PlatformEvent[] => [
+      { channel: 'edi:b', entry: { n: 1, at: 20, kind: 'placement', orderRef: 'p1', lines } },
+      {
+        channel: 'edi:b',
+        entry: {
+          n: 2,
+          at: 25,
+          kind: 'answer',
+          orderRef: 'p1',
+          lines: [{ sku: 'MUG', accepted, backOrdered: 0, refused }],
+        },
+      },
+    ];
+    expect(findUndersold(BRAND, answered(10, 2), moves)).toEqual({ units: 0, lines: [] });
+    expect(findUndersold(BRAND, answered(7, 5), moves)).toEqual({
+      units: 3,
+      lines: [{ channel: 'edi:b', sku: 'MUG', quantity: 3, shown: 2, could: 10 }],
+    });
+    // What was refused is free again: 10 of which 7 are promised.
+    const later = findUndersold(BRAND, [...answered(7, 5), { ...placement(30, 3, 0, false), channel: 'edi:b' }], moves);
+    expect(later.units).toBe(6);
+  });
+
   it('take happenings in order of time, whatever the order they are given in', () => {
     const events = [placement(40, 3, 0, false), placement(20, 5, 6, true)];
     expect(findUndersold(BRAND, events, moves).units).toBe(0);

@@ -43,6 +43,36 @@ describe('a platform log', () => {
     expect(events.map(({ entry }) => entry.kind)).toEqual(['placement', 'placement', 'cancel', 'cancel']);
   });
 
+  it('counts as refused what the answer to an order refuses: units of a line, a line, with the last one the order', async () => {
+    const placed = (orderRef: string, ...skus: string[]) => ({
+      kind: 'placement',
+      orderRef,
+      lines: skus.map((sku) => ({ sku, quantity: 10, accepted: true, shown: 0 })),
+    });
+    const answer = (orderRef: string, refused: Readonly<Record<string, number>>) => ({
+      kind: 'answer',
+      orderRef,
+      lines: Object.entries(refused).map(([sku, units]) => ({
+        sku,
+        accepted: Math.max(0, 10 - units - 1),
+        backOrdered: units === 10 ? 0 : 1,
+        refused: units,
+      })),
+    });
+    const entries = [
+      placed('p1', 'MUG', 'TIN'),
+      answer('p1', { MUG: 4, TIN: 0 }),
+      placed('p2', 'MUG', 'TIN'),
+      answer('p2', { MUG: 10, TIN: 0 }),
+      placed('p3', 'MUG', 'TIN'),
+      answer('p3', { MUG: 10, TIN: 10 }),
+    ].map((entry, index) => ({ n: index + 1, at: index, ...entry }));
+    const control = { log: async () => ({ entries, next: null }) } as unknown as SandboxControl;
+    const { figures } = await readPlatform('edi:a', 'sellable', control);
+    expect(figures.placed).toEqual({ orders: 2, lines: 3, units: 26 });
+    expect(figures.refused).toEqual({ orders: 1, lines: 3, units: 34 });
+  });
+
   it('counts raised and lowered numbers', async () => {
     const { figures } = await onPartner('sellable', (control) =>
       control.editLevels({ levels: [{ sku: 'MUG', shown: 4 }] }),

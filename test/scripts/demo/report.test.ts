@@ -23,6 +23,7 @@ const channel = (over: Partial<ChannelReport> = {}): ChannelReport => ({
   apiCalls: 70,
   drift: 0,
   parked: 0,
+  refusedDocuments: 0,
   ...over,
 });
 
@@ -77,6 +78,7 @@ describe('a report', () => {
       /holds 18 lines, and 19 were placed/,
     ],
     ['a listing drifts', withChannel({ drift: 1 }), /1 listing\(s\) do not show/],
+    ['a document of ours was refused', withChannel({ refusedDocuments: 2 }), /partner refused 2 of our documents/],
     ['no number rose', withChannel({ increases: 0 }), /no number was ever raised/],
     ['no number fell', withChannel({ decreases: 0 }), /no number was ever lowered/],
     ['too much was refused without need', figures({ undersoldUnits: 6 }), /6 units \(0.60 %\) were refused/],

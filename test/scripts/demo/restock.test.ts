@@ -44,7 +44,7 @@ describe('the restock rule', () => {
 
 describe('demand', () => {
   it('is measured per calendar day, days without an order included', () => {
-    const demand = measureDemand([order(0, 8), order(3, 8, 'fake:wholesale')]);
+    const demand = measureDemand([order(0, 8), order(3, 8, 'edi:department-store')]);
     expect(demand.get('MUG')).toEqual({ mean: 4, deviation: 4, wholesale: 2 * REVIEW_DAYS });
   });
 
@@ -62,7 +62,7 @@ describe('the plain play', () => {
     expect(playRoughly([order(0, 6)], levels, pool).fill).toBe(1);
     expect(playRoughly([order(0, 7)], levels, pool).fill).toBe(0);
     expect(playRoughly([order(0, 6, 'amazon:uk')], levels, pool).fill).toBe(0);
-    expect(playRoughly([order(0, 10, 'fake:wholesale')], levels, pool)).toEqual({ fill: 1, stockouts: 1 });
+    expect(playRoughly([order(0, 10, 'edi:department-store')], levels, pool)).toEqual({ fill: 1, stockouts: 1 });
   });
 
   it.each([null, 60])('chooses levels that leave scarcity and sell most of what is offered, of %s orders', (limit) => {

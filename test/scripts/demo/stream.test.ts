@@ -63,7 +63,7 @@ describe('a file of order rows', () => {
     expect(ordersOf(stream).map(({ ref, channel, customer, lines }) => [ref, channel, customer, lines.length])).toEqual(
       [
         ['1', 'amazon:uk', null, 2],
-        ['2', 'fake:wholesale', '7', 1],
+        ['2', 'edi:department-store', '7', 1],
       ],
     );
   });
@@ -119,8 +119,17 @@ describe('the mapping to channels', () => {
   it('goes by country first, then by units', () => {
     const buyer = '17850';
     expect(channelOf({ country: 'EIRE', units: 900, buyer }, 500)).toBe('amazon:uk');
-    expect(channelOf({ country: 'United Kingdom', units: 500, buyer }, 500)).toBe('fake:wholesale');
+    expect(channelOf({ country: 'United Kingdom', units: 500, buyer }, 500)).toBe('edi:department-store');
     expect(channelOf({ country: 'United Kingdom', units: 499, buyer }, 500)).toBe('shopify:main');
+  });
+
+  it('shares large orders between the retailers, each buyer always at one', () => {
+    const channelsOf = () =>
+      Array.from({ length: 40 }, (_, n) =>
+        channelOf({ country: 'United Kingdom', units: 500, buyer: String(17_000 + n) }, 500),
+      );
+    expect(new Set(channelsOf())).toEqual(new Set(['edi:department-store', 'edi:dropship-mall']));
+    expect(channelsOf()).toEqual(channelsOf());
   });
 });
 
