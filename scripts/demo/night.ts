@@ -104,5 +104,5 @@ export async function playNight(run: Run): Promise<void> {
     })),
   );
   await shipDue(run);
-  if (arrived.length > 0) await run.pace.room(1);
+  if (arrived.length > 0) await run.pace.acknowledged();
 }
