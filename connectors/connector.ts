@@ -264,6 +264,18 @@ export type ConnectorLog = {
   warn(fields: Readonly<Record<string, string | number | boolean>>, message: string): void;
 };
 
+/**
+ * Notes that all processes of allot share, by key: what is left of a rate limit that a platform counts by account. Losing one costs a
+ * refusal of the platform, no more. Throws Transient where they cannot be reached.
+ */
+export type SharedRates = {
+  /** Puts what `next` makes of the newest note in its place. `next` is pure: it runs again when another process was faster. */
+  change<Answer>(
+    key: string,
+    next: (note: string | null) => { readonly note: string; readonly answer: Answer },
+  ): Promise<Answer>;
+};
+
 /** What a connector is given. `secret` reads a named secret and throws Credential with the name that is missing. */
 export type ConnectorContext = {
   readonly channelId: string;
@@ -271,6 +283,7 @@ export type ConnectorContext = {
   readonly now: () => Instant;
   /** The only way out to the network: deadline, response size cap, error mapping (connectors/http.ts). */
   readonly fetch: typeof fetch;
+  readonly rates: SharedRates;
   readonly log: ConnectorLog;
 };
 

@@ -63,6 +63,14 @@ const VANISHED_UNITS: SQL = sql`
     ordered, greatest(cancelled, refused), shipped, greatest(0, ordered - greatest(cancelled, refused) - shipped), allocated, short) as example
   from order_line where sku is not null and greatest(0, ordered - greatest(cancelled, refused) - shipped) <> allocated + short`;
 
+const OVERPROMISED: SQL = sql`
+  select format('order %s line %s: answered %s accepted, %s back-ordered, %s refused, and only %s were ordered', order_id, line_ref,
+    accepted, back_ordered, refused, ordered) as example
+  from order_line where accepted is not null and accepted + back_ordered + refused > ordered
+  union all
+  select format('order %s line %s: %s accepted by our answer, and only %s are allocated or shipped', order_id, line_ref, accepted, allocated + shipped)
+  from order_line where accepted > allocated + shipped + cancelled + short`;
+
 const VANISHED_LINES: SQL = sql`
   select format('order %s: its line %s is in no book', o.id, s."lineRef") as example
   from sales_order o cross join lateral jsonb_to_recordset(o.state->'lines') as s("lineRef" text, ordered int)
@@ -128,6 +136,6 @@ const EATEN_PROTECTION: SQL = sql`
 export const BOOKS = {
   overbooked: [OVERBOOKED],
   balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES],
-  lines: [VANISHED_UNITS, VANISHED_LINES, UNTOLD_SHORTAGES],
+  lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
   pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION],
 } as const;

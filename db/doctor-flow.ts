@@ -86,6 +86,15 @@ const LEFT_LYING: SQL = sql`
   select format('push attempt %s of %s lost its lease at %s, and nobody took it', id, channel_id, lease_until::timestamptz(0))
   from push_attempt, since where state = 'open' and lease_until < since.at
   union all
+  select format('document %s (%s about %s) has waited to be sent since %s', d.id, d.kind, d.subject, d.created_at::timestamptz(0))
+  from document d join channel c on c.id = d.channel_id, since
+  where d.state = 'pending' and c.mode = 'live' and c.configured and d.created_at < since.at and coalesce(d.sent_at < since.at, true)
+  union all
+  select format('order %s was answered at %s, and the answer is not written', o.id, o.answered_at::timestamptz(0))
+  from sales_order o join channel c on c.id = o.channel_id, since
+  where c.configured and o.answered_version > o.answer_stored_version and o.answered_at < since.at
+    and coalesce(o.answer_retry_at < since.at, true)
+  union all
   select format('item %s was to be reviewed at %s', sku, next_review_at::timestamptz(0)) from item, since where next_review_at < since.at
   union all
   select format('a hold of %s %s by %s expired at %s, and still holds', quantity, sku, owner, expires_at::timestamptz(0))

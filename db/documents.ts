@@ -211,3 +211,46 @@ export async function markAnswerStored(tx: Queries, id: OrderId, version: number
 export async function retryAnswerLater(tx: Queries, id: OrderId, at: Instant): Promise<void> {
   await tx.rows(sql`update sales_order set answer_retry_at = ${iso(at)}::timestamptz where id = ${id}`);
 }
+
+export type DocumentRow = {
+  readonly id: number;
+  readonly channel: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly sequence: number;
+  readonly name: string;
+  readonly state: string;
+  readonly receipt: string | null;
+  readonly reason: string | null;
+  readonly createdAt: Instant;
+  readonly sentAt: Instant | null;
+  readonly receiptAt: Instant | null;
+};
+
+export type DocumentFilter = { readonly channel?: string; readonly state?: string; readonly limit: number };
+
+const DOCUMENT_ROW = sql`id, channel_id as channel, kind, subject, sequence, name, state, receipt, reason, created_at as "createdAt",
+  sent_at as "sentAt", receipt_at as "receiptAt"`;
+
+/** Newest first. */
+export const listDocuments = (db: Queries, { channel, state, limit }: DocumentFilter): Promise<DocumentRow[]> =>
+  db.rows<DocumentRow>(sql`
+    select ${DOCUMENT_ROW} from document where coalesce(channel_id = ${channel ?? null}, true)
+      and coalesce(state = ${state ?? null}, true) order by id desc limit ${limit}`);
+
+export async function showDocument(
+  db: Queries,
+  id: number,
+): Promise<(DocumentRow & { readonly text: string }) | undefined> {
+  const [row] = await db.rows<DocumentRow & { text: string }>(sql`
+    select ${DOCUMENT_ROW}, wire as text from document where id = ${id}`);
+  return row;
+}
+
+/** False for what was never sent. */
+export async function resendDocument(tx: Queries, id: number): Promise<boolean> {
+  const rows = await tx.rows<{ channel: string }>(sql`
+    update document set state = 'pending' where id = ${id} and ${ANSWERED} returning channel_id as channel`);
+  for (const { channel } of rows) await ringIfAny(tx, channel, rows);
+  return rows.length === 1;
+}

@@ -1,4 +1,4 @@
-/** A channel's own state of health, shared by all processes: rate limits, last error, cursors of its feeds, presence of workers. */
+/** A channel's own state of health, shared by all processes: throttles, last error, cursors of its feeds, presence of workers. */
 import { sql } from 'drizzle-orm';
 import type { Instant } from '#core/model.ts';
 import type { Queries } from './client.ts';
@@ -11,17 +11,24 @@ export type ChannelHealth = {
 
 export async function channelHealth(db: Queries, channelId: string): Promise<ChannelHealth | undefined> {
   const [row] = await db.rows<ChannelHealth>(sql`
-    select c.mode, case when h.throttled_operation = 'push' then h.throttled_until end as "throttledUntil"
-    from channel c left join channel_health h on h.channel_id = c.id
+    select c.mode, t.until as "throttledUntil"
+    from channel c left join channel_throttle t on t.channel_id = c.id and t.operation = 'push'
     where c.id = ${channelId}`);
   return row;
 }
 
+/** One operation's refusal says nothing of the channel's others. */
 export async function noteThrottled(db: Queries, channelId: string, until: Instant, operation: string): Promise<void> {
   await db.rows(sql`
-    insert into channel_health (channel_id, throttled_until, throttled_operation)
-    values (${channelId}, to_timestamp(${until} / 1000.0), ${operation})
-    on conflict (channel_id) do update set throttled_until = excluded.throttled_until, throttled_operation = excluded.throttled_operation`);
+    insert into channel_throttle (channel_id, operation, until) values (${channelId}, ${operation}, to_timestamp(${until} / 1000.0))
+    on conflict (channel_id, operation) do update set until = excluded.until`);
+}
+
+/** From when the platform takes this operation again; null when it never refused it. */
+export async function throttledUntil(db: Queries, channelId: string, operation: string): Promise<Instant | null> {
+  const [row] = await db.rows<{ until: Instant }>(sql`
+    select until from channel_throttle where channel_id = ${channelId} and operation = ${operation}`);
+  return row?.until ?? null;
 }
 
 export async function noteError(db: Queries, channelId: string, message: string): Promise<void> {

@@ -166,7 +166,8 @@ export async function noteSent(tx: Queries, rows: readonly Sent[]): Promise<void
     from json_to_recordset(${text}::json) as r("listingId" bigint, version int, quantity int, "soldBaseline" int, "resendAt" timestamptz)
     order by "listingId"
     on conflict (listing_id) do update set sent_version = excluded.sent_version, sent_quantity = excluded.sent_quantity,
-      sent_baseline = excluded.sent_baseline, resend_at = excluded.resend_at`);
+      sent_baseline = excluded.sent_baseline, resend_at = excluded.resend_at, read_due_at = null,
+      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0`);
 }
 
 /** The partner refused these: they are as if never sent. A newer number may be on its way already. */

@@ -25,7 +25,8 @@ export type ChannelStatus = {
   readonly polledAt: Instant | null;
   readonly lastError: string | null;
   readonly lastErrorAt: Instant | null;
-  readonly throttledUntil: Instant | null;
+  /** Operations that the platform refuses for now: reads that spent their part of a budget hold up no number. */
+  readonly throttled: readonly { readonly operation: string; readonly until: Instant }[];
   readonly listings: number;
   readonly unmapped: number;
   /** Targets that the platform has not acknowledged, and since when the oldest one waits. */
@@ -33,6 +34,9 @@ export type ChannelStatus = {
   readonly behindSince: Instant | null;
   readonly blocked: number;
   readonly openAttempts: number;
+  /** By document: answers that wait to be sent, and what has gone out and has no receipt yet. */
+  readonly pendingDocuments: number;
+  readonly awaitingReceipt: number;
 };
 
 export type Queue = { readonly count: number; readonly oldestAt: Instant | null };
@@ -118,12 +122,16 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
     select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
       h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt",
       h.last_error as "lastError", h.last_error_at as "lastErrorAt",
-      case when h.throttled_until > now() then h.throttled_until end as "throttledUntil",
+      coalesce(t.throttled, '[]') as throttled,
       coalesce(l.listings, 0) as listings, coalesce(l.unmapped, 0) as unmapped, coalesce(l.behind, 0) as behind,
-      l.behind_since as "behindSince", coalesce(l.blocked, 0) as blocked, coalesce(a.open, 0) as "openAttempts"
+      l.behind_since as "behindSince", coalesce(l.blocked, 0) as blocked, coalesce(a.open, 0) as "openAttempts",
+      coalesce(d.pending, 0) as "pendingDocuments", coalesce(d.sent, 0) + coalesce(n.sent, 0) as "awaitingReceipt"
     from channel c
     left join channel_health h on h.channel_id = c.id
     left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
+    left join (
+      select channel_id, jsonb_agg(jsonb_build_object('operation', operation, 'until', floor(extract(epoch from until) * 1000)) order by operation)
+        as throttled from channel_throttle where until > now() group by channel_id) t on t.channel_id = c.id
     left join (
       select l.channel_id, count(*)::int as listings, (count(*) filter (where l.sku is null))::int as unmapped,
         (count(*) filter (where l.sku is not null and t.version > t.acked_version))::int as behind,
@@ -132,6 +140,11 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
       from listing l left join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id group by l.channel_id) l
       on l.channel_id = c.id
     left join (select channel_id, count(*)::int as open from push_attempt where state <> 'done' group by channel_id) a on a.channel_id = c.id
+    left join (select channel_id, (count(*) filter (where state = 'pending'))::int as pending,
+      (count(*) filter (where state = 'sent' and receipt is not null))::int as sent
+      from document where state in ('pending', 'sent') group by channel_id) d on d.channel_id = c.id
+    left join (select a.channel_id, count(distinct a.id)::int as sent from push_attempt a join push_attempt_item i on i.attempt_id = a.id
+      where i.outcome = 'sent' group by a.channel_id) n on n.channel_id = c.id
     order by c.id`);
 
 /** Should show, sent, shows; null: never decided, never acknowledged, never read. */

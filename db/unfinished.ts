@@ -17,7 +17,7 @@ export type Intervals = {
   readonly channels?: readonly { readonly id: ChannelId; readonly pollMs: number; readonly reconcileMs: number }[];
 };
 
-/** Bells for all that waits now. */
+/** Bells for all that waits now, but for what its platform refused until later. */
 export async function findUnfinished(db: Queries, now: Instant, intervals: Intervals): Promise<BellRow[]> {
   const at = sql`to_timestamp(${now} / 1000.0)`;
   const columns = { id: 'text', pollMs: 'int8', reconcileMs: 'int8' } as const;
@@ -25,6 +25,7 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
   const before = (ownMs: SQL, allMs: number): SQL =>
     sql`${at} - make_interval(secs => coalesce(${ownMs}, ${allMs}::int8) / 1000.0::float8)`;
   return db.rows<BellRow>(sql`
+    with waiting as (
     select 'intake' as topic, '' as key where exists (
       select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
@@ -44,7 +45,9 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders' left join ${own}
       where c.configured and (k.advanced_at is null or k.advanced_at <= ${before(sql`own."pollMs"`, intervals.pollMs)})
     union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id left join ${own}
-      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)})`);
+      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)}))
+    select topic, key from waiting w where not exists (
+      select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
 }
 
 /** Writes a Review command for each item whose moment has come; bounded, the rest follows at the next sweep. Answers how many. */

@@ -13,6 +13,7 @@ import { addChannelCommands } from './commands/channels.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDatabaseCommands } from './commands/database.ts';
 import { addDoctorCommand } from './commands/doctor.ts';
+import { addDocumentCommands } from './commands/documents.ts';
 import { addEdiCommands } from './commands/edi.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addImportCommands } from './commands/imports.ts';
@@ -45,6 +46,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addExplainCommand(program, kit);
   addDoctorCommand(program, kit);
   addParkedCommands(program, kit);
+  addDocumentCommands(program, kit);
   addEdiCommands(program, kit);
   program.commandsGroup('Change:');
   addStockCommands(program, kit);

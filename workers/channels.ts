@@ -1,5 +1,5 @@
 /** Opens a line to each configured channel's platform. */
-import type { Connector, ConnectorContext } from '#connectors/connector.ts';
+import type { Connector, ConnectorContext, SharedRates } from '#connectors/connector.ts';
 import { createFetch } from '#connectors/http.ts';
 import type { Instant } from '#core/model.ts';
 import type { Log, OpenChannel } from './context.ts';
@@ -17,7 +17,7 @@ export type ChannelToOpen = {
 
 export function openChannels(
   channels: readonly ChannelToOpen[],
-  at: { readonly now: () => Instant; readonly log: Log },
+  at: { readonly now: () => Instant; readonly rates: SharedRates; readonly log: Log },
 ): Map<string, OpenChannel> {
   const open = new Map<string, OpenChannel>();
   for (const { id, connector, settings, secret } of channels) {
@@ -30,6 +30,7 @@ export function openChannels(
         deadlineMs: DEADLINE_MS,
         maxBytes: RESPONSE_BYTES_MAX,
       }),
+      rates: at.rates,
       log: {
         info: (fields, message) => at.log.info({ channel: id, ...fields }, message),
         warn: (fields, message) => at.log.warn({ channel: id, ...fields }, message),

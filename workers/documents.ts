@@ -104,7 +104,9 @@ async function writeAnswer(
     await context.db.transaction(async (tx) => {
       if (!(await holdUnanswered(tx, order.id, order.version))) return;
       const origin = { channelId: channel.id, inboxId: order.inboxId, now: context.now() };
-      if (draft !== null) await storeDrafts(tx, [draft], origin);
+      // A later version of the order that asks for more is answered by a document of its own.
+      const subjectOf = (subject: string) => `${subject} ${order.version}`;
+      if (draft !== null) await storeDrafts(tx, [{ ...draft, subject: subjectOf(draft.subject) }], origin);
       await markAnswerStored(tx, order.id, order.version);
       await closeAlert(tx, fingerprint, 'the answer was written');
     });

@@ -79,3 +79,7 @@ async function putOff(context: WorkerContext, { pairs, refused }: Look): Promise
     })),
   ]);
 }
+
+/** Those that the connector refuses to read, or to write. */
+export const putOffRefused = (context: WorkerContext, refused: readonly Refused[]): Promise<void> =>
+  putOff(context, { pairs: [], refused });

@@ -13,6 +13,7 @@ import { startEmbedded } from '#db/embedded.ts';
 import { installationId } from '#db/health.ts';
 import { migrate, SchemaTooNew, schemaStatus } from '#db/migrate.ts';
 import { ensurePartitions } from '#db/partitions.ts';
+import { openSharedRates } from '#db/rates.ts';
 import type { SealingKey } from '#db/seal.ts';
 import { hasOtherSessions } from '#db/sessions.ts';
 import { openChannels } from './channels.ts';
@@ -115,7 +116,7 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
     log,
     onDeath,
   });
-  const channels = openChannels(valid, { now: systemClock, log });
+  const channels = openChannels(valid, { now: systemClock, rates: openSharedRates(db), log });
   const metrics = createMetrics({ db, queues });
   let isDraining = false;
   const daemon: Daemon = await startDaemon({

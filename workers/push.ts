@@ -10,7 +10,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Stamp } from '#connectors/connector.ts';
-import { assert } from '#core/errors.ts';
+import { assert, Rejected } from '#core/errors.ts';
 import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
@@ -29,7 +29,7 @@ import {
   resolveUnknown,
 } from '#db/push.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
-import { lookAt, type Seen } from './look.ts';
+import { lookAt, putOffRefused, type Seen } from './look.ts';
 import { pause } from './pause.ts';
 import { sendAttempt, settleUnknown } from './settle.ts';
 import { withChannel } from './with-channel.ts';
@@ -292,32 +292,42 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
   context.decideSoon();
 }
 
-/** Opens an attempt with what is still ready (input may have come since the round began), and sends it. */
+type Chunk = { readonly laneId: string; readonly writes: readonly Write[] };
+
+/** Sends a chunk. One that its connector refuses to put into bytes is found by halving, and put off alone. */
 async function sendChunk(
   context: WorkerContext,
   channel: OpenChannel,
-  chunk: { readonly laneId: string; readonly writes: readonly Write[] },
+  chunk: Chunk,
   signal: AbortSignal,
 ): Promise<void> {
+  const { laneId, writes } = chunk;
+  try {
+    const attempt = await openChunk(context, channel, chunk);
+    if (attempt !== null) await sendAttempt(context, channel, attempt, signal);
+  } catch (error) {
+    const [first] = writes;
+    if (!(error instanceof Rejected) || first === undefined) throw error;
+    if (writes.length === 1) return putOffRefused(context, [{ candidate: first.candidate, refusal: error }]);
+    const middle = Math.ceil(writes.length / 2);
+    await sendChunk(context, channel, { laneId, writes: writes.slice(0, middle) }, signal);
+    await sendChunk(context, channel, { laneId, writes: writes.slice(middle) }, signal);
+  }
+}
+
+/** Opens an attempt with what is still ready: input may have come since the round began. */
+async function openChunk(context: WorkerContext, channel: OpenChannel, { laneId, writes }: Chunk) {
   const idempotencyKey = randomUUID();
-  const head = { channelId: channel.id, lane: chunk.laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey };
-  const attempt = await context.db.transaction(async (tx) => {
-    const ready = new Set(
-      await readyNow(
-        context,
-        tx,
-        chunk.writes.map(({ candidate }) => candidate),
-      ),
-    );
-    const items = chunk.writes.filter(({ candidate }) => ready.has(candidate)).map(plannedItem);
+  const head = { channelId: channel.id, lane: laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey };
+  return context.db.transaction(async (tx) => {
+    const candidates = writes.map(({ candidate }) => candidate);
+    const ready = new Set(await readyNow(context, tx, candidates));
+    const items = writes.filter(({ candidate }) => ready.has(candidate)).map(plannedItem);
     if (items.length === 0) return null;
     const isNumbered = channel.capabilities.writeProtection.includes('sequence');
     const stamp = isNumbered ? await stampNumbers(tx, channel.id, context.now()) : undefined;
-    return openAttempt(tx, head, items, (stayed) =>
-      prepareItems(channel, chunk.writes, stayed, { idempotencyKey, stamp }),
-    );
+    return openAttempt(tx, head, items, (stayed) => prepareItems(channel, writes, stayed, { idempotencyKey, stamp }));
   });
-  if (attempt !== null) await sendAttempt(context, channel, attempt, signal);
 }
 
 const plannedItem = ({ candidate, plan }: Write): PlannedItem => ({

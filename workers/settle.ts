@@ -4,7 +4,7 @@
  * | outcome            | the listing                                                                |
  * | applied, unchanged | acknowledged; read again after settling where the platform does not compare |
  * | stale              | looked at, then planned anew                                               |
- * | unknown            | looked at after settling: it may have been applied                         |
+ * | unknown            | looked at after settling: it may have been applied; put off where nothing can be read |
  * | rejected           | put off, with an alert                                                     |
  * | deferred           | put off until the platform's word                                          |
  * | accepted           | waits for its ticket; no other write meanwhile                             |
@@ -135,7 +135,8 @@ function sort(
 ): Sorted {
   const now = context.now();
   const { writeProtection, observable, settleMs, documents } = channel.capabilities;
-  const isProven = writeProtection.includes('compareAndSet') || observable !== 'read';
+  const isReadable = observable === 'read';
+  const isProven = writeProtection.includes('compareAndSet') || !isReadable;
   const sorted: Sorted = { acknowledged: [], delays: [], sent: [], receipt: null, ticket: null };
   const delay = (item: AttemptItem, rest: Partial<Delay>) =>
     sorted.delays.push({
@@ -162,12 +163,17 @@ function sort(
         });
         break;
       case 'unknown':
-        delay(item, {
-          readDueAt: now + settleMs,
-          blockedUntil: now + settleMs,
-          reason: outcome.why,
-          fix: 'nothing: allot reads the platform',
-        });
+        delay(
+          item,
+          isReadable
+            ? {
+                readDueAt: now + settleMs,
+                blockedUntil: now + settleMs,
+                reason: outcome.why,
+                fix: 'nothing: allot reads the platform',
+              }
+            : { backOffS: NOT_SENT_BACK_OFF_S, reason: outcome.why, fix: 'nothing: allot sends it again' },
+        );
         break;
       case 'rejected':
         delay(item, { blockedUntil: now + REJECTED_WAIT_MS, reason: outcome.reason, fix: outcome.fix });
@@ -229,7 +235,7 @@ async function settle(
     if (!(await holdFence(tx, attempt.id, attempt.fence))) return;
     await acknowledge(tx, sorted.acknowledged);
     await delayListings(tx, sorted.delays);
-    await noteUnknown(tx, unknownItems(attempt.items, outcomes));
+    if (channel.capabilities.observable === 'read') await noteUnknown(tx, unknownItems(attempt.items, outcomes));
     await noteSent(tx, sorted.sent);
     if (sorted.receipt !== null) await keepReceiptName(tx, attempt.id, sorted.receipt);
     await finishItems(tx, attempt.id, finished);

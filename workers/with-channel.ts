@@ -3,13 +3,13 @@
  * never stops another and never looks like a failed job.
  *
  * | fault      | what happens                                                  |
- * | Throttled  | noted for all processes; rung again at the platform's time    |
+ * | Throttled  | noted for all processes; rung again at the platform's time, and not begun before |
  * | Credential | the channel is paused, one alert                              |
  * | Transient, Uncertain | noted; rung again after a jittered wait             |
  * | others     | thrown: a defect, retried by the queue and logged             |
  */
 import { Credential, Fault, Throttled } from '#core/errors.ts';
-import { noteError, noteThrottled } from '#db/health.ts';
+import { noteError, noteThrottled, throttledUntil } from '#db/health.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import type { Topic } from './queues.ts';
 import { pauseForCredential } from './settle.ts';
@@ -22,12 +22,15 @@ export async function withChannel(
   topic: Topic,
   work: () => Promise<void>,
 ): Promise<void> {
+  const again = (delayMs: number) => context.ringLater({ topic, key: channel.id }, delayMs);
+  const waitMs = ((await throttledUntil(context.db, channel.id, topic)) ?? 0) - context.now();
+  // Push does more than to send, and looks by itself.
+  if (waitMs > 0 && topic !== 'push') return again(waitMs);
   try {
     await work();
   } catch (error) {
     if (!(error instanceof Fault) || error.code === 'defect' || error.code === 'rejected') throw error;
     context.log.warn({ channel: channel.id, topic, error: error.message }, 'the platform did not answer as it should');
-    const again = (delayMs: number) => context.ringLater({ topic, key: channel.id }, delayMs);
     if (error instanceof Throttled) {
       await noteThrottled(context.db, channel.id, error.retryAt, topic);
       return again(Math.max(1, error.retryAt - context.now()));

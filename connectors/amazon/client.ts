@@ -8,12 +8,13 @@
  * Guarantees: every call has a deadline, obeys its caller's signal, goes out once, through context.fetch, with fresh parameters
  * (the SDK encodes paths in place) on an SDK object of its own (which keeps the state of its last call); what fails is a fault.
  */
+import { createHash } from 'node:crypto';
 import { SellingPartner } from 'amazon-sp-api';
 import type { z } from 'zod';
 import { assert, Credential, Fault, Throttled, Transient } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import type { ConnectorContext } from '../connector.ts';
-import { asRead } from '../http.ts';
+import { asRead, retryAtOf } from '../http.ts';
 import { type Buckets, type Operation, openBuckets } from './buckets.ts';
 import { type Answered, documentOf, grantOf, isTokenEnded, judge, type Refusal, unclear } from './faults.ts';
 import type { AmazonSettings } from './settings.ts';
@@ -39,6 +40,8 @@ export type AmazonRequest<T> = {
   readonly path: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string | number | readonly string[]>>;
   readonly body?: unknown;
+  /** Its token was taken before, with those of others. */
+  readonly isPaid?: true;
   readonly answer: z.ZodType<T>;
 };
 
@@ -46,8 +49,10 @@ export type Reply<T> = { readonly kind: 'answer'; readonly body: T } | Refusal;
 
 export type AmazonClient = {
   call<T>(request: AmazonRequest<T>, signal: AbortSignal): Promise<Reply<T>>;
-  /** Null when the operation may be called now, else a moment of the caller's own. */
-  slotFor(operation: Operation): Instant | null;
+  /** Pays for calls together, as far as the rate allows; the others get moments of their own. */
+  pay(operation: Operation, count: number): ReturnType<Buckets['pay']>;
+  /** Moments for calls that cannot go out now; none where that cannot be known. */
+  putOff(operation: Operation, count: number): Promise<readonly Instant[]>;
 };
 
 /** What the SDK hands to its transport. */
@@ -171,13 +176,45 @@ async function sendOnce<T>(request: AmazonRequest<T>, line: Line): Promise<Answe
   return answered;
 }
 
-function takeToken(buckets: Buckets, operation: Operation, now: Instant): void {
-  const wait = buckets.take(operation, now);
+async function takeToken(buckets: Buckets, operation: Operation, now: Instant): Promise<void> {
+  const wait = await buckets.take(operation, now);
   if (wait !== null) throw new Throttled(`${operation} waits for its rate limit`, wait);
 }
 
+/** Without its secrets: the account's name is stored. */
+function accountOf(settings: AmazonSettings, context: ConnectorContext): string {
+  const application = createHash('sha256').update(context.secret('CLIENT_ID')).digest('hex').slice(0, 12);
+  return `${settings.region} ${settings.sellerId} ${application}`;
+}
+
+/** The shared buckets, where a note that cannot be kept does not cost the answer that it is about. */
+function keepBuckets(buckets: Buckets, context: ConnectorContext) {
+  const tell = (operation: Operation, error: unknown): void => {
+    const why = error instanceof Error ? error.message : String(error);
+    context.log.warn({ operation, error: why }, 'what Amazon told of its rate could not be noted');
+  };
+  return {
+    async learn(operation: Operation, headers: Headers): Promise<void> {
+      await buckets.learn(operation, headers, context.now()).catch((error: unknown) => tell(operation, error));
+    },
+    async refuse(operation: Operation, headers: Headers): Promise<Instant> {
+      return buckets.refuse(operation, headers, context.now()).catch((error: unknown) => {
+        tell(operation, error);
+        return retryAtOf(headers, context.now());
+      });
+    },
+    async putOff(operation: Operation, count: number): Promise<readonly Instant[]> {
+      return buckets.putOff(operation, count, context.now()).catch((error: unknown) => {
+        tell(operation, error);
+        return [];
+      });
+    },
+  };
+}
+
 export function openClient(settings: AmazonSettings, context: ConnectorContext): AmazonClient {
-  const buckets = openBuckets(settings.speedUp);
+  const buckets = openBuckets(context.rates, () => accountOf(settings, context), settings.speedUp);
+  const kept = keepBuckets(buckets, context);
   const tokens = openTokens(() => askGrant(settings, context), context.now);
 
   async function call<T>(request: AmazonRequest<T>, callerSignal: AbortSignal): Promise<Reply<T>> {
@@ -185,10 +222,11 @@ export function openClient(settings: AmazonSettings, context: ConnectorContext):
     const known = { what: `${operation} of ${settings.sellerId}`, isWrite: operation === 'patchListingsItem' };
     const signal = AbortSignal.any([callerSignal, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
     const accessToken = await untilAborted(tokens.token(), signal);
-    takeToken(buckets, operation, context.now());
+    if (request.isPaid !== true) await untilAborted(takeToken(buckets, operation, context.now()), signal);
     const answered = await sendOnce(request, { settings, context, accessToken, signal });
-    const judged = judge(answered, known, () => buckets.refuse(operation, answered.headers, context.now()));
-    if (answered.status !== 429) buckets.learn(operation, answered.headers);
+    const refusedUntil = answered.status === 429 ? await kept.refuse(operation, answered.headers) : null;
+    if (refusedUntil === null) await kept.learn(operation, answered.headers);
+    const judged = judge(answered, known, refusedUntil ?? context.now());
     if (judged instanceof Credential || isTokenEnded(answered)) tokens.forget(accessToken);
     if (judged instanceof Fault) throw judged;
     if (judged !== null) return judged;
@@ -198,5 +236,9 @@ export function openClient(settings: AmazonSettings, context: ConnectorContext):
     throw unclear(known, `an answer in another shape (${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''})`);
   }
 
-  return { call, slotFor: (operation) => buckets.slotFor(operation, context.now()) };
+  return {
+    call,
+    pay: (operation, count) => buckets.pay(operation, count, context.now()),
+    putOff: kept.putOff,
+  };
 }

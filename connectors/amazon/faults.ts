@@ -71,13 +71,13 @@ function credentialFault(answered: Answered, { what }: Call): Fault {
   );
 }
 
-/** Null for 2xx. A 429 is told to `refuse`, which knows the bucket's next moment. */
-export function judge(answered: Answered, call: Call, refuse: () => Instant): Refusal | Fault | null {
+/** Null for 2xx. `retryAt` is the bucket's next moment after a 429. */
+export function judge(answered: Answered, call: Call, retryAt: Instant): Refusal | Fault | null {
   const { status } = answered;
   if (status >= 200 && status < 300) return null;
   if (status === 429) {
     const said = sayErrors(errorsOf(answered)) || 'no reason given';
-    return new Throttled(`${call.what}: Amazon says slow down (${said})`, refuse());
+    return new Throttled(`${call.what}: Amazon says slow down (${said})`, retryAt);
   }
   if (status === 401 || status === 403) return credentialFault(answered, call);
   if (REFUSED.has(status)) return { kind: 'refused', status, errors: errorsOf(answered) };

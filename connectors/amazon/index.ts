@@ -6,10 +6,11 @@
  */
 import { Defect, Rejected } from '#core/errors.ts';
 import type { Capabilities, ChannelConnection, Connector, ConnectorContext } from '../connector.ts';
+import { sendPush } from './batch.ts';
 import { apiHost, LWA_HOST, openClient } from './client.ts';
 import { discoverListings, LOCATIONS, observe, scanLevels } from './levels.ts';
 import { hydrateOrder, openOrders, pollOrders } from './orders.ts';
-import { ITEMS_PER_PUSH, preparePush, sendPush } from './push.ts';
+import { ITEMS_PER_PUSH, preparePush } from './push.ts';
 import { type AmazonSettings, settingsSchema } from './settings.ts';
 
 const capabilitiesOf = ({ pollOverlap, settle }: Pick<AmazonSettings, 'pollOverlap' | 'settle'>): Capabilities => ({

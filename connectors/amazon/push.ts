@@ -1,24 +1,24 @@
 /**
- * Absolute quantities to Amazon: `patchListingsItem`, one listing per call, op `merge` on fulfillment_availability.
+ * Absolute quantities to Amazon: the bytes of `patchListingsItem`, op `merge` on fulfillment_availability, and what its answer means.
  *
  * `merge` changes the quantity and keeps handling time and restock date, which `replace` wipes (facts/amazon.md 2.1). HTTP 200 is not
  * yet a yes: the body says ACCEPTED or INVALID. ACCEPTED is `applied` with no number: it shows after minutes, and a read proves it.
- * One item per push, because that is what Amazon's call takes: each has its own stored attempt, lease and outcome.
- * A push that our estimate of the rate limit cannot pay is `deferred` to a moment of its own, so that a full resync spreads itself.
+ * Amazon's call takes one listing; a push stores those of many together, and batch.ts sends them.
  */
 import { z } from 'zod';
 import { assert, Rejected } from '#core/errors.ts';
-import type { ConnectorLog, PreparedPush, PushItem, PushOutcome } from '../connector.ts';
-import type { AmazonClient, Reply } from './client.ts';
+import type { PreparedPush, PushItem, PushOutcome } from '../connector.ts';
+import type { Reply } from './client.ts';
 import { sayErrors } from './faults.ts';
 import type { AmazonSettings } from './settings.ts';
 
-export const ITEMS_PER_PUSH = 1;
+/** What a few calls side by side do within seconds: an attempt ends well within its lease. */
+export const ITEMS_PER_PUSH = 20;
 
 /** What Amazon takes as a quantity (a 32-bit whole number); far above what anybody keeps. */
 const QUANTITY_MAX = 2_147_483_647;
 
-const wireSchema = z.strictObject({
+const patchSchema = z.strictObject({
   sku: z.string(),
   marketplaceId: z.string(),
   body: z.looseObject({
@@ -27,7 +27,11 @@ const wireSchema = z.strictObject({
   }),
 });
 
-const patchAnswer = z.object({
+export type Patch = z.infer<typeof patchSchema>;
+
+const wireSchema = z.strictObject({ patches: z.array(patchSchema) });
+
+export const patchAnswer = z.object({
   status: z.string(),
   submissionId: z.string().optional(),
   issues: z
@@ -42,12 +46,9 @@ const patchAnswer = z.object({
     .default([]),
 });
 
-type PatchAnswer = z.infer<typeof patchAnswer>;
+export type PatchAnswer = z.infer<typeof patchAnswer>;
 
-export function preparePush(items: readonly PushItem[], settings: AmazonSettings): PreparedPush {
-  const [item] = items;
-  assert(item !== undefined && items.length === ITEMS_PER_PUSH, `a push to Amazon has 1 item, not ${items.length}`);
-  const { wireQuantity, listing } = item;
+function patchOf({ wireQuantity, listing }: PushItem, settings: AmazonSettings): Patch {
   const { listingRef: sku, locationRef } = listing;
   assert(
     Number.isSafeInteger(wireQuantity) && wireQuantity >= 0 && wireQuantity <= QUANTITY_MAX,
@@ -62,11 +63,23 @@ export function preparePush(items: readonly PushItem[], settings: AmazonSettings
   }
   const { productType = 'PRODUCT', marketplaceId = settings.marketplaceId } = listing.data;
   const value = [{ fulfillment_channel_code: locationRef, quantity: wireQuantity }];
-  const patches = [{ op: 'merge', path: '/attributes/fulfillment_availability', value }];
-  return { wire: JSON.stringify({ sku, marketplaceId, body: { productType, patches } }) };
+  const patches = [{ op: 'merge' as const, path: '/attributes/fulfillment_availability', value }];
+  return { sku, marketplaceId, body: { productType, patches } };
 }
 
-const sayIssues = ({ issues }: PatchAnswer): string =>
+export function preparePush(items: readonly PushItem[], settings: AmazonSettings): PreparedPush {
+  const { length } = items;
+  assert(length > 0 && length <= ITEMS_PER_PUSH, `a push to Amazon has 1 to ${ITEMS_PER_PUSH} items, not ${length}`);
+  return { wire: JSON.stringify({ patches: items.map((item) => patchOf(item, settings)) }) };
+}
+
+export function patchesOf({ wire }: PreparedPush, itemCount: number): readonly Patch[] {
+  const { patches } = wireSchema.parse(JSON.parse(wire));
+  assert(patches.length === itemCount, `the wire holds ${patches.length} patches for ${itemCount} items`);
+  return patches;
+}
+
+export const sayIssues = ({ issues }: PatchAnswer): string =>
   issues
     .map(({ code, message, attributeNames = [] }) =>
       attributeNames.length === 0 ? `${code}: ${message}` : `${code}: ${message} [${attributeNames.join(', ')}]`,
@@ -88,30 +101,4 @@ export function outcomeOf(reply: Reply<PatchAnswer>, sku: string): PushOutcome {
   const said = sayIssues(reply.body) || 'no issue named';
   if (status === 'INVALID') return { kind: 'rejected', reason: `${sku}: ${said}`, fix: FIX_INVALID };
   return { kind: 'unknown', why: `Amazon answered the patch of ${sku} with status ${status} (${said})` };
-}
-
-export async function sendPush(
-  line: { readonly client: AmazonClient; readonly settings: AmazonSettings; readonly log: ConnectorLog },
-  prepared: PreparedPush,
-  itemCount: number,
-  signal: AbortSignal,
-): Promise<readonly PushOutcome[]> {
-  const { client, settings, log } = line;
-  const { sku, marketplaceId, body } = wireSchema.parse(JSON.parse(prepared.wire));
-  assert(itemCount === ITEMS_PER_PUSH, `the wire holds 1 item, not ${itemCount}`);
-  const until = client.slotFor('patchListingsItem');
-  if (until !== null) return [{ kind: 'deferred', until, why: 'Amazon takes 5 quantities a second' }];
-  const reply = await client.call(
-    {
-      operation: 'patchListingsItem',
-      path: { sellerId: settings.sellerId, sku },
-      query: { marketplaceIds: [marketplaceId], includedData: ['issues'], issueLocale: 'en_US' },
-      body,
-      answer: patchAnswer,
-    },
-    signal,
-  );
-  if (reply.kind === 'answer' && reply.body.status === 'ACCEPTED' && reply.body.issues.length > 0)
-    log.warn({ sku, issues: sayIssues(reply.body) }, 'Amazon accepted the quantity, with remarks on the listing');
-  return [outcomeOf(reply, sku)];
 }

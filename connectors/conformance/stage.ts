@@ -20,6 +20,7 @@ import { createFetch } from '../http.ts';
 import type { SandboxControl, SandboxLevel } from '../sandbox/control.ts';
 import { createRandom } from '../sandbox/faults.ts';
 import { until } from './expect.ts';
+import { ratesInMemory } from './rates.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
 import { type Bench, batchMaxOf, type ConformanceSubject } from './subject.ts';
 
@@ -79,6 +80,7 @@ function openConnection(subject: ConformanceSubject, bench: Bench, options: Open
     },
     now: () => Date.now(),
     fetch: createFetch({ allowedHosts, deadlineMs, maxBytes: BODY_BYTES_MAX }),
+    rates: ratesInMemory(),
     log: silentLog,
   });
 }

@@ -40,6 +40,8 @@ export type ConformanceSubject = {
   readonly webhook: WebhookFacts | null;
   /** So many orders, or listings, do not fit on one page of the platform. */
   readonly pageSizes: { readonly orders: number; readonly listings: number };
+  /** A push is a call per item, side by side, where the platform takes one at a time; else it is one call. */
+  readonly callsPerItem?: true;
   start(): Promise<Bench>;
   /** A key like this one, of a listing that the platform does not have. */
   missingKey(key: ListingKey): ListingKey;

@@ -51,6 +51,7 @@ create table document (
 );
 create index document_pending on document (channel_id, id) where state = 'pending';
 create index document_inbox on document (inbox_id);
+create index document_unanswered on document (channel_id, sent_at) where state = 'sent' and receipt is not null;
 create index document_receipt on document (channel_id, receipt) where receipt is not null;
 
 -- Envelopes and orders that came by document, for ever: a number that came before is never taken twice with another content.
@@ -65,6 +66,7 @@ create table received_key (
 
 -- Numbers sent by document: the receipt that will prove them, and when they go out anew for want of one.
 alter table push_attempt add column receipt text;
+create index push_attempt_item_sent on push_attempt_item (attempt_id) where outcome = 'sent';
 create unique index push_attempt_receipt on push_attempt (channel_id, receipt) where receipt is not null;
 alter table listing_sync
   add column sent_version integer,

@@ -23,13 +23,16 @@ const sayQueue = (run: Run, queue: Queue): string =>
 
 function sayState(channel: ChannelStatus): string {
   if (!channel.configured) return 'not configured';
-  if (channel.throttledUntil !== null) return 'throttled';
+  if (channel.throttled.length > 0)
+    return `throttled: ${channel.throttled.map(({ operation }) => operation).join(', ')}`;
   return channel.lastError === null ? '' : 'last call failed';
 }
 
 function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
   const words = ['CHANNEL', 'MODE', 'STATE', 'LAST OK', 'RECONCILED'].map((title) => ({ title }));
-  const numbers = ['LISTINGS', 'UNMAPPED', 'BEHIND', 'BLOCKED', 'IN FLIGHT'].map((title) => ({
+  const hasDocuments = channels.some(({ pendingDocuments, awaitingReceipt }) => pendingDocuments + awaitingReceipt > 0);
+  const exchanged = hasDocuments ? ['TO SEND', 'NO RECEIPT'] : [];
+  const numbers = ['LISTINGS', 'UNMAPPED', 'BEHIND', 'BLOCKED', 'IN FLIGHT', ...exchanged].map((title) => ({
     title,
     isNumber: true,
   }));
@@ -46,6 +49,7 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
       one.behind,
       one.blocked,
       one.openAttempts,
+      ...(hasDocuments ? [one.pendingDocuments, one.awaitingReceipt] : []),
       run.out.age(one.behindSince),
     ]),
   );

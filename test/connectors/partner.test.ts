@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, test } from 'vitest';
+import { ratesInMemory } from '#connectors/conformance/rates.ts';
 import type { ChannelConnection } from '#connectors/connector.ts';
 import { connector } from '#connectors/fake/index.ts';
 import { startFakeSandbox } from '#connectors/fake/sandbox/index.ts';
@@ -26,6 +27,7 @@ function open(endpoint: string, settings: Settings = {}): ChannelConnection {
     secret: (name) => SECRETS[name] ?? '',
     now: () => Date.now(),
     fetch: createFetch({ allowedHosts: connector.hosts(whole), deadlineMs: 5000, maxBytes: 1_000_000 }),
+    rates: ratesInMemory(),
     log: { info: () => undefined, warn: () => undefined },
   });
 }
@@ -149,6 +151,7 @@ describe('the connector', () => {
         secret: () => 'token',
         now: () => 0,
         fetch: async () => Response.json({ levels: [level], clock: 5 }),
+        rates: ratesInMemory(),
         log: { info: () => undefined, warn: () => undefined },
       },
     );

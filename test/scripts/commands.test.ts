@@ -339,7 +339,7 @@ describe('doctor and migrate', () => {
       exitCode: 4,
       err: expect.stringContaining('mend: allot migrate'),
     });
-    expect((await allot('migrate', { env })).out).toContain('Applied 1 migration');
+    expect((await allot('migrate', { env })).out).toContain('0003_rates.sql');
     expect((await allot('status', { env })).out).toContain('No policy yet');
     await empty.db.rows(sql`insert into schema_migration (version, name, checksum) values (9999, 'later', 'x')`);
     expect(await allot('status', { env })).toMatchObject({
@@ -360,5 +360,32 @@ describe('doctor and migrate', () => {
     const controller = new AbortController();
     controller.abort();
     expect((await allot('doctor', { signal: controller.signal })).exitCode).toBe(130);
+  });
+});
+
+describe('documents', () => {
+  test('are listed, shown with their text, and sent again only when they went out before', async () => {
+    await store.db.rows(sql`
+      insert into document (channel_id, kind, subject, sequence, name, wire, receipt, state)
+      values ('fake:a', '855', 'PO-1 1', 7, '855-7.edi', 'ISA*..~', 'PR 7', 'sent'),
+        ('fake:a', '997', 'E 2', 8, '997-8.edi', 'ISA*..~', null, 'withheld')`);
+    const listed = await json('documents list --channel fake:a');
+    expect(listed).toMatchObject({
+      schema: 'allot.documents/1',
+      documents: [
+        { kind: '997', state: 'withheld' },
+        { kind: '855', about: 'PO-1 1', number: 7, state: 'sent' },
+      ],
+    });
+    const ids = (listed.documents as { id: number }[]).map(({ id }) => id);
+    expect((await allot(`documents show ${ids[1]}`)).out).toContain('ISA*..~');
+    expect((await allot(`documents resend ${ids[1]}`)).out).toContain('855-7.edi goes out again');
+    expect(await json('documents list --state pending')).toMatchObject({ documents: [{ id: ids[1] }] });
+    const refused = await allot(`documents resend ${ids[0]}`);
+    expect(refused).toMatchObject({ exitCode: 1 });
+    expect(refused.err).toContain('in shadow');
+    expect((await allot('documents show 999')).err).toContain('there is no document 999');
+    const [audit] = await store.db.rows(sql`select action, subject from audit order by id desc limit 1`);
+    expect(audit).toEqual({ action: 'resend document', subject: 'fake:a 855-7.edi' });
   });
 });

@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm';
 import { connector } from '#connectors/fake/index.ts';
 import { startFakeSandbox } from '#connectors/fake/sandbox/index.ts';
 import { createSandboxControl, type SandboxControl } from '#connectors/sandbox/control.ts';
+import { openSharedRates } from '#db/rates.ts';
 import { sealingKey } from '#db/seal.ts';
 import { BRAND_POLICY, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
@@ -109,7 +110,7 @@ function contextOf({ store, open, clock, rung, readOnly }: Stage): WorkerContext
         settings: connector.settings.parse(settings),
         secret: (name) => secrets[name] ?? '',
       })),
-      { now: () => clock.now, log: silent },
+      { now: () => clock.now, rates: openSharedRates(store.db), log: silent },
     ),
     sealingKeys: [sealingKey(randomBytes(32).toString('base64'))],
     owner: 'test',

@@ -5,8 +5,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Capabilities } from '#connectors/connector.ts';
 import { Rejected } from '#core/errors.ts';
 import type { OrderState } from '#core/order-state.ts';
+import { runDoctor } from '#db/doctor.ts';
+import { listDocuments, resendDocument, showDocument } from '#db/documents.ts';
 import { setMode } from '#db/modes.ts';
 import { sealingKey } from '#db/seal.ts';
+import { readStatus } from '#db/status.ts';
 import { findUnfinished } from '#db/unfinished.ts';
 import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
@@ -105,6 +108,7 @@ describe('a document', () => {
     partner.drop('a.txt', document);
     await poll();
     await exchange();
+    expect((await readStatus(store.db, clock)).channels).toMatchObject([{ pendingDocuments: 0, awaitingReceipt: 0 }]);
     partner.drop('again.txt', document);
     await poll();
     await exchange();
@@ -168,11 +172,22 @@ describe('an answer', () => {
     await exchange();
     await receive('MUG', 5);
     await exchange();
+    expect((await readStatus(store.db, clock)).channels).toMatchObject([{ pendingDocuments: 0, awaitingReceipt: 1 }]);
+    expect((await runDoctor(store.db)).violations).toMatchObject({ I2: 0, I3: 0, I4: 0, I7: 0, I9: 0 });
     expect(await linesOf('1')).toMatchObject([
       { line_ref: 'line-MUG', allocated: 5, accepted: 5, refused: 2 },
       { line_ref: 'line-TEE', allocated: 0, accepted: 0, refused: 1 },
     ]);
-    expect(partner.texts('answer')).toEqual([
+    const [row] = await listDocuments(store.db, { channel: CHANNEL, state: 'sent', limit: 1 });
+    expect(row).toMatchObject({ kind: 'answer', subject: '1 1', state: 'sent' });
+    word('answer 2', false, 'AK5 R 5');
+    await poll();
+    expect(await alertsOf()).toEqual([{ code: 'document-rejected' }]);
+    expect(await showDocument(store.db, row?.id ?? 0)).toMatchObject({ state: 'rejected', reason: 'AK5 R 5' });
+    expect(await resendDocument(store.db, row?.id ?? 0)).toBe(true);
+    await exchange();
+    expect(partner.put.at(-1)).toEqual(partner.put.at(-2));
+    expect(partner.texts('answer').slice(0, 1)).toEqual([
       {
         answer: '1',
         lines: [

@@ -38,6 +38,34 @@ test('one listing that its connector refuses is put off alone, with the reason a
   expect(put).toEqual([{ sku: 'B', reason: 'listing made-up is none of this platform', fix: 'unmap it', failures: 1 }]);
 });
 
+test('one listing that its connector refuses to put into bytes is put off alone; the others of its batch get their numbers', async () => {
+  const skus = ['A', 'B', 'C', 'D', 'E'];
+  const p = await openPipeline({ partners: { 'fake:a': {} }, skus });
+  pipeline = p;
+  const channel = p.context.channels.get('fake:a');
+  if (channel === undefined) throw new Error('no such channel');
+  await p.store.db.rows(sql`update listing set data = '{"fulfilledBy": "AMAZON"}' where sku = 'D'`);
+  const prepare: typeof channel.connection.prepare = (items, ...rest) => {
+    const strange = items.find(({ listing }) => listing.data['fulfilledBy'] === 'AMAZON');
+    if (strange !== undefined) throw new Rejected('a quantity would strand its stock', { fix: 'unmap it' });
+    return channel.connection.prepare(items, ...rest);
+  };
+  const channels = new Map([['fake:a', { ...channel, connection: { ...channel.connection, prepare } }]]);
+  for (const sku of skus)
+    await command(p.store.db, { kind: 'receive', sku, location: 'main', quantity: 5, disposition: 'sellable' });
+  await decidePending(p.store.db, { now: p.context.now });
+  await pushChannel({ ...p.context, channels }, 'fake:a', new AbortController().signal);
+  expect(await sellable(p, 'fake:a')).toEqual({ A: 5, B: 5, C: 5, D: 0, E: 5 });
+  const put = await p.store.db.rows(sql`
+    select l.sku, s.blocked_reason as reason, s.blocked_fix as fix, s.failures
+    from listing_sync s join listing l on l.id = s.listing_id where s.blocked_reason is not null`);
+  expect(put).toEqual([{ sku: 'D', reason: 'a quantity would strand its stock', fix: 'unmap it', failures: 1 }]);
+  // Nothing of what was refused is left behind, and each of the others was sent once.
+  const attempts = await p.store.db.rows(sql`
+    select count(*)::int as items, count(distinct listing_id)::int as listings from push_attempt_item`);
+  expect(attempts).toEqual([{ items: 4, listings: 4 }]);
+});
+
 test('what was put off is tried again as soon as the platform says something else of it', async () => {
   const p = await openPipeline({ partners: { 'fake:a': {} }, skus: ['A'] });
   pipeline = p;

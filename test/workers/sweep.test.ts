@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
+import { channelHealth, noteThrottled, throttledUntil } from '#db/health.ts';
 import type { Intervals } from '#db/unfinished.ts';
 import { command } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline } from '#test/support/pipeline.ts';
 import { decidePending } from '#workers/allocate.ts';
-import { receive } from '#workers/intake.ts';
+import { pollChannel, receive } from '#workers/intake.ts';
 import type { Bell } from '#workers/queues.ts';
 import { sweepOnce } from '#workers/sweep.ts';
 
@@ -109,6 +110,41 @@ test('a channel with intervals of its own is polled and reconciled by these', as
     'poll fake:b',
     'reconcile fake:a',
   ]);
+});
+
+test('what a platform refuses until later is not rung for before, each operation by itself', async () => {
+  const p = await open();
+  const { db } = p.store;
+  await quietly(p);
+  await command(db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+  await decidePending(db, { now: p.context.now });
+  const asked = { pollMs: 0, reconcileMs: 0 };
+  p.clock.now += HOUR_MS;
+  const later = p.clock.now + 60_000;
+  await noteThrottled(db, 'fake:a', later, 'push');
+  await noteThrottled(db, 'fake:a', later, 'poll');
+  await noteThrottled(db, 'fake:b', later, 'reconcile');
+  const others = ['poll fake:b', 'push fake:b', 'reconcile fake:a'];
+  expect(await bellsOf(p, asked)).toEqual(others);
+  p.clock.now = later;
+  const all = [...others, 'poll fake:a', 'push fake:a', 'reconcile fake:b'].sort();
+  expect(await bellsOf(p, asked)).toEqual(all);
+});
+
+test('a poll that was told to slow down asks nothing before its time, whoever rings for it', async () => {
+  const p = await open();
+  const calls = async () => (await p.control('fake:a').stats()).apiCalls;
+  await p.control('fake:a').setFaults({ seed: 1, throttle: 1 });
+  await pollChannel(p.context, 'fake:a', new AbortController().signal);
+  await p.control('fake:a').setFaults({});
+  const before = await calls();
+  await pollChannel(p.context, 'fake:a', new AbortController().signal);
+  expect(await calls()).toBe(before);
+  // A push is another operation: it goes on.
+  expect(await channelHealth(p.store.db, 'fake:a')).toEqual({ mode: 'live', throttledUntil: null });
+  p.clock.now = (await throttledUntil(p.store.db, 'fake:a', 'poll')) ?? 0;
+  await pollChannel(p.context, 'fake:a', new AbortController().signal);
+  expect(await calls()).toBeGreaterThan(before);
 });
 
 test('a hold past its end stops counting, and the units are shown again', async () => {

@@ -19,6 +19,7 @@ const subject: ConformanceSubject = {
   connector,
   webhook: null,
   pageSizes: { orders: 105, listings: 45 },
+  callsPerItem: true,
   async start() {
     const sandbox = await startAmazonSandbox({
       ...SELLER,

@@ -22,5 +22,3 @@ export const ediSandboxOptions = z.strictObject({
   lookMs: z.int().min(1).default(1000),
   faults: faultsSchema.default(faultsSchema.parse({})),
 });
-
-export type EdiSandboxOptions = z.output<typeof ediSandboxOptions>;

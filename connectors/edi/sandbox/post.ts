@@ -51,7 +51,10 @@ export function openPost({ inbound, dice, resendMs }: PostOptions): Post {
   };
 
   const after = (delayMs: number, work: () => void): void => {
-    if (delayMs === 0) return work();
+    if (delayMs === 0) {
+      work();
+      return;
+    }
     const timer = setTimeout(() => {
       timers.delete(timer);
       work();

@@ -16,7 +16,7 @@ const QUOTA = errors('QuotaExceeded', 'You exceeded your quota for the requested
 type Verdict = FaultCode | 'answer' | 'refused';
 
 const judgeAs = (isWrite: boolean, status: number, text: string): Verdict => {
-  const judged = judge({ status, text, headers: new Headers() }, { what: 'a call', isWrite }, () => RETRY_AT);
+  const judged = judge({ status, text, headers: new Headers() }, { what: 'a call', isWrite }, RETRY_AT);
   if (judged === null) return 'answer';
   return judged instanceof Fault ? judged.code : judged.kind;
 };
@@ -47,7 +47,7 @@ describe('an answer of the API', () => {
   });
 
   it('is Throttled until the moment that the bucket knows', () => {
-    const judged = judge({ status: 429, text: QUOTA, headers: new Headers() }, { what: 'x', isWrite: false }, () => 99);
+    const judged = judge({ status: 429, text: QUOTA, headers: new Headers() }, { what: 'x', isWrite: false }, 99);
     expect(judged).toBeInstanceOf(Throttled);
     expect((judged as Throttled).retryAt).toBe(99);
     expect((judged as Throttled).message).toContain('QuotaExceeded');
@@ -55,7 +55,7 @@ describe('an answer of the API', () => {
 
   it('keeps the codes and words of a refusal', () => {
     const text = errors('InvalidInput', 'Invalid SKU', 'sku');
-    expect(judge({ status: 400, text, headers: new Headers() }, { what: 'x', isWrite: true }, () => 0)).toEqual({
+    expect(judge({ status: 400, text, headers: new Headers() }, { what: 'x', isWrite: true }, 0)).toEqual({
       kind: 'refused',
       status: 400,
       errors: [{ code: 'InvalidInput', message: 'Invalid SKU', details: 'sku' }],

@@ -1,8 +1,8 @@
 /** Quantities to Amazon: the bytes, what an answer means, and a number that shows late. */
 import { describe, expect, it } from 'vitest';
-import type { PushItem } from '#connectors/connector.ts';
-import { Defect, Rejected, Uncertain } from '#core/errors.ts';
-import { type Canned, keyOf, openBench, openCanned, patience, SETTINGS, type Told } from './bench.ts';
+import type { PushItem, PushOutcome } from '#connectors/connector.ts';
+import { Defect, Rejected, Transient, Uncertain } from '#core/errors.ts';
+import { type Canned, keyOf, openBench, openCanned, patience, SETTINGS, type Sent, type Told } from './bench.ts';
 
 const itemOf = (sku: string, wireQuantity: number, data: Readonly<Record<string, string>> = {}): PushItem => ({
   listing: keyOf(sku, data),
@@ -12,6 +12,12 @@ const itemOf = (sku: string, wireQuantity: number, data: Readonly<Record<string,
 });
 
 const ACCEPTED: Canned = { body: { sku: 'X', status: 'ACCEPTED', submissionId: 's', issues: [] } };
+
+/** At this speed no bucket runs dry. */
+const SPED_UP = { speedUp: 1000, endpoint: 'http://127.0.0.1:1' };
+
+const momentsOf = (outcomes: readonly PushOutcome[]): number[] =>
+  outcomes.flatMap((outcome) => (outcome.kind === 'deferred' ? [outcome.until] : []));
 
 const pushOn = async (answer: Canned, told: Told[] = []) => {
   const { connection, sent } = openCanned(() => answer, { told });
@@ -112,19 +118,127 @@ describe('the answer to a push', () => {
   });
 });
 
-it('what the rate limit cannot take now gets a moment of its own, without a call', async () => {
-  let now = 1_000_000;
-  const { connection, sent } = openCanned(() => ACCEPTED, { now: () => now });
-  const push = async () => (await connection.send(connection.prepare([itemOf('X', 1)], 'key'), 1, patience()))[0];
-  for (let burst = 0; burst < 5; burst += 1) expect(await push()).toMatchObject({ kind: 'applied' });
-  const slots = [await push(), await push(), await push()].map((one) =>
-    one?.kind === 'deferred' ? one.until - now : 0,
-  );
-  // 5 a second, at nine tenths of it: 223 ms each.
-  expect(slots).toEqual([223, 446, 668]);
-  expect(sent).toHaveLength(5);
-  now += 223;
-  expect(await push()).toMatchObject({ kind: 'applied' });
+const itemsOf = (count: number) => Array.from({ length: count }, (_, n) => itemOf(`S${n}`, n));
+const kindsOf = (outcomes: readonly PushOutcome[]) => outcomes.map(({ kind }) => kind);
+const skuOf = ({ url }: Sent) => url.pathname.split('/').at(-1) ?? '';
+
+describe('a push of many listings', () => {
+  it('is one patch each, a few side by side, and one outcome each in order', async () => {
+    const open: (() => void)[] = [];
+    let most = 0;
+    const full = Promise.withResolvers<void>();
+    const { connection, sent } = openCanned(
+      async () => {
+        const answered = Promise.withResolvers<void>();
+        open.push(answered.resolve);
+        most = Math.max(most, open.length);
+        if (open.length === 5) full.resolve();
+        await full.promise;
+        open.shift()?.();
+        await answered.promise;
+        return ACCEPTED;
+      },
+      { settings: SPED_UP },
+    );
+    const outcomes = await connection.send(connection.prepare(itemsOf(20), 'key'), 20, patience());
+    expect(kindsOf(outcomes)).toEqual(Array(20).fill('applied'));
+    expect(sent.map(skuOf).sort()).toEqual(
+      itemsOf(20)
+        .map(({ listing }) => listing.listingRef)
+        .sort(),
+    );
+    expect(most).toBe(5);
+  });
+
+  it('that one FBA listing is among is refused by its name, before anything is sent', () => {
+    const { connection, sent } = openCanned(() => ACCEPTED);
+    const items = itemsOf(3).with(1, itemOf('F', 1, { fulfilledBy: 'AMAZON' }));
+    expect(() => connection.prepare(items, 'key')).toThrow(/F is fulfilled by Amazon/);
+    expect(sent).toEqual([]);
+  });
+
+  it('goes on past a refused item, whose refusal is its own', async () => {
+    const answer = (one: Sent): Canned =>
+      skuOf(one) === 'S2' ? { status: 404, body: { errors: [{ code: 'NOT_FOUND', message: 'no' }] } } : ACCEPTED;
+    const { connection } = openCanned(answer, { settings: SPED_UP });
+    const outcomes = await connection.send(connection.prepare(itemsOf(7), 'key'), 7, patience());
+    expect(kindsOf(outcomes)).toEqual(Array(7).fill('applied').with(2, 'rejected'));
+  });
+
+  it('sends what the rate pays for, and gives the rest moments spread by it, a burst at a time', async () => {
+    let now = 1_000_000;
+    const { connection, sent } = openCanned(() => ACCEPTED, { now: () => now });
+    const push = () => connection.send(connection.prepare(itemsOf(20), 'key'), 20, patience());
+    const first = await push();
+    expect(kindsOf(first)).toEqual([...Array(5).fill('applied'), ...Array(15).fill('deferred')]);
+    // 5 a second, at nine tenths of it: a burst in 1.1 s.
+    const lumps = Map.groupBy(momentsOf(first), (until) => until);
+    expect([...lumps.values()].map(({ length }) => length)).toEqual([4, 5, 5, 1]);
+    const [soonest = 0, ...later] = lumps.keys();
+    expect(later).toEqual([soonest + 1111, soonest + 2222, soonest + 3333]);
+    expect(sent).toHaveLength(5);
+    now = soonest;
+    const due = lumps.get(soonest)?.length ?? 0;
+    expect(kindsOf(await push()).filter((kind) => kind === 'applied').length).toBeGreaterThanOrEqual(due);
+  });
+
+  it('stops at a 429: what was answered stands, the rest waits for moments of the rate', async () => {
+    let calls = 0;
+    const { connection, sent } = openCanned(
+      () => {
+        calls += 1;
+        return calls === 3 ? { status: 429, body: '' } : ACCEPTED;
+      },
+      { now: () => 1_000_000, settings: SPED_UP },
+    );
+    const outcomes = await connection.send(connection.prepare(itemsOf(20), 'key'), 20, patience());
+    expect(kindsOf(outcomes).slice(0, 5)).toEqual(['applied', 'applied', 'deferred', 'applied', 'applied']);
+    expect(outcomes.filter(({ kind }) => kind === 'applied')).toHaveLength(sent.length - 1);
+    expect(sent.length).toBeLessThan(20);
+    for (const until of momentsOf(outcomes)) expect(until).toBeGreaterThan(1_000_000);
+  });
+
+  it('knows nothing of what was on the wire when it was called off, and sent nothing of the rest', async () => {
+    const caller = new AbortController();
+    let calls = 0;
+    const { connection } = openCanned(
+      () => {
+        calls += 1;
+        if (calls === 5) caller.abort();
+        if (calls <= 5) throw new Uncertain('the connection broke');
+        return ACCEPTED;
+      },
+      { settings: SPED_UP },
+    );
+    const outcomes = await connection.send(connection.prepare(itemsOf(12), 'key'), 12, caller.signal);
+    expect(kindsOf(outcomes)).toEqual([...Array(5).fill('unknown'), ...Array(7).fill('deferred')]);
+  });
+
+  it('is put off as a whole when no connection could be made: nothing was sent, nothing is uncertain', async () => {
+    const { connection, sent } = openCanned(
+      () => {
+        throw new Transient('no connection (ECONNREFUSED); nothing was sent');
+      },
+      { settings: SPED_UP },
+    );
+    await expect(connection.send(connection.prepare(itemsOf(12), 'key'), 12, patience())).rejects.toThrow(Transient);
+    expect(sent.length).toBeLessThanOrEqual(5);
+  });
+
+  it('of lost answers and a lost connection is unknown where the answer was lost, deferred where nothing was sent', async () => {
+    const told: Told[] = [];
+    const { connection } = openCanned(
+      (one) => {
+        if (skuOf(one) === 'S1') throw new Uncertain('the answer was lost');
+        if (skuOf(one) === 'S3') throw new Transient('nothing was sent');
+        return ACCEPTED;
+      },
+      { told, settings: SPED_UP },
+    );
+    const outcomes = await connection.send(connection.prepare(itemsOf(5), 'key'), 5, patience());
+    expect(kindsOf(outcomes)).toEqual(['applied', 'unknown', 'applied', 'deferred', 'applied']);
+    expect(told.map(({ message }) => message)).toEqual(['a push stopped']);
+  });
 });
 
 it('an accepted quantity shows after its delay, and overwrites what sold meanwhile', async () => {

@@ -1,6 +1,8 @@
 /** An Amazon channel for tests: opened on a sandbox, or on a fetch that answers what a test says. */
+
 import { connector } from '#connectors/amazon/index.ts';
 import { type AmazonSandbox, startAmazonSandbox } from '#connectors/amazon/sandbox/start.ts';
+import { ratesInMemory } from '#connectors/conformance/rates.ts';
 import type { ChannelConnection, ConnectorContext, ListingKey } from '#connectors/connector.ts';
 import { createFetch } from '#connectors/http.ts';
 import { createSandboxControl, type SandboxControl } from '#connectors/sandbox/control.ts';
@@ -37,6 +39,7 @@ export function contextOn(fetch: typeof globalThis.fetch, options: ContextOption
     },
     now,
     fetch,
+    rates: ratesInMemory(),
     log: { info: log, warn: log },
   };
 }
@@ -57,20 +60,20 @@ export type CannedLine = { readonly connection: ChannelConnection; readonly sent
 
 /** The API answers by `answer`, Login with Amazon by `grant`; what was sent is kept. */
 export function openCanned(
-  answer: (sent: Sent) => Canned,
+  answer: (sent: Sent) => Canned | Promise<Canned>,
   options: ContextOptions & { readonly grant?: (sent: Sent) => Canned; readonly settings?: object } = {},
 ): CannedLine {
   const line: { sent: Sent[]; granted: Sent[] } = { sent: [], granted: [] };
-  const fetch = (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+  const fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const url = new URL(input instanceof Request ? input.url : input);
     const body = typeof init.body === 'string' ? init.body : '';
     const one: Sent = { method: init.method ?? 'GET', url, headers: new Headers(init.headers), body };
     if (url.pathname === '/auth/o2/token') {
       line.granted.push(one);
-      return Promise.resolve(reply(options.grant?.(one) ?? GRANT));
+      return reply(options.grant?.(one) ?? GRANT);
     }
     line.sent.push(one);
-    return Promise.resolve(reply(answer(one)));
+    return reply(await answer(one));
   };
   const connection = connector.open({ ...SETTINGS, ...options.settings }, contextOn(fetch, options));
   return { connection, ...line };

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { ratesInMemory } from '#connectors/conformance/rates.ts';
 import type { ChannelConnection, Inbound, PushItem, Stamp, WaitingDocument } from '#connectors/connector.ts';
 import { connector } from '#connectors/edi/index.ts';
 import { checkFile } from '#connectors/edi/x12/check.ts';
@@ -28,6 +29,7 @@ async function openChannel(change: Record<string, unknown> = {}): Promise<Opened
     secret: () => '',
     now: () => AT,
     fetch: () => Promise.reject(new Error('an EDI channel goes nowhere')),
+    rates: ratesInMemory(),
     log: { info: () => undefined, warn: () => undefined },
   });
   const { documents } = connection;

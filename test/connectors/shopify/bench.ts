@@ -1,5 +1,6 @@
 /** A Shopify channel for tests: opened on a sandbox, or on a fetch that answers what a test says. */
 
+import { ratesInMemory } from '#connectors/conformance/rates.ts';
 import type { ChannelConnection, ConnectorContext, DiscoveredListing } from '#connectors/connector.ts';
 import { createFetch } from '#connectors/http.ts';
 import { createSandboxControl, type SandboxControl } from '#connectors/sandbox/control.ts';
@@ -39,6 +40,7 @@ export function contextOn(fetch: typeof globalThis.fetch, options: ContextOption
     },
     now,
     fetch,
+    rates: ratesInMemory(),
     log: { info: log, warn: log },
   };
 }
