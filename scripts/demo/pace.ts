@@ -1,6 +1,7 @@
 /**
  * The closed loop: what the demo did is outstanding until allot holds it and every channel has acknowledged numbers that include it.
- * Patient channels take their numbers only now and then, and oversell nothing by an old one: the day does not wait for them.
+ * Patient channels take their numbers only now and then, and oversell nothing by an old one: the day does not wait for them. Ignored
+ * ones nobody waits for.
  *
  * | stage          | seen in allot's tables                                     | outstanding | next     |
  * | unheard        | its order is not held with these totals; or undecided      | yes         | held     |
@@ -39,7 +40,7 @@ export type Pace = {
   room(max: number): Promise<void>;
   /** Resolves when allot holds all of it, acknowledged or not, or when it is closed. */
   heard(): Promise<void>;
-  /** Resolves when every channel has acknowledged all of it, or when it is closed. */
+  /** Resolves when every channel that is not ignored has acknowledged all of it, or when it is closed. */
   acknowledged(): Promise<void>;
   close(): Promise<void>;
 };
@@ -48,6 +49,7 @@ export type PaceOptions = {
   readonly db: Database;
   readonly limitMs: () => number;
   readonly patient?: ReadonlySet<ChannelId>;
+  readonly ignored?: ReadonlySet<ChannelId>;
   readonly now?: () => number;
 };
 
@@ -59,13 +61,13 @@ const LOOK_EVERY_MS = 20;
 const REST_SHARE = 2;
 
 /** Asks allot about all of them, and strikes off what it has heard of and acknowledged. */
-async function look(db: Database, all: readonly Watched[]): Promise<void> {
+async function look(db: Database, all: readonly Watched[], ignored: ReadonlySet<ChannelId>): Promise<void> {
   const unheard = all.filter(({ behind }) => behind === null);
   const orderIds = unheard.flatMap(({ order }) => order?.id ?? []);
   const commandIds = unheard.flatMap((one) => one.commandIds);
   const [totals, outcomes] = await Promise.all([readOrderTotals(db, orderIds), outcomesOf(db, commandIds)]);
   // Read after what was heard: an order and the targets that follow from it are committed together.
-  const behind = await readBehind(db);
+  const behind = (await readBehind(db)).filter(({ channel }) => !ignored.has(channel));
   const bySku = Map.groupBy(behind, ({ sku }) => sku);
   const acknowledged = new Map(behind.map((target) => [target.listingId, target.acknowledged]));
   for (const { behind: waits } of all) {
@@ -97,7 +99,13 @@ function repeat(turn: () => Promise<void>, onFault: (error: unknown) => void): {
   };
 }
 
-export function startPace({ db, limitMs, patient = new Set(), now = Date.now }: PaceOptions): Pace {
+export function startPace({
+  db,
+  limitMs,
+  patient = new Set(),
+  ignored = new Set(),
+  now = Date.now,
+}: PaceOptions): Pace {
   const watched = new Map<string, Watched>();
   const waiting: { readonly isMet: () => boolean; readonly done: PromiseWithResolvers<void> }[] = [];
   const state: { late: number; isClosed: boolean; fault: Error | null } = { late: 0, isClosed: false, fault: null };
@@ -115,6 +123,7 @@ export function startPace({ db, limitMs, patient = new Set(), now = Date.now }: 
       await look(
         db,
         all.map(([, one]) => one),
+        ignored,
       );
     for (const [key, one] of all) {
       // A newer watch of the same order may stand there by now.

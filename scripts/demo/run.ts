@@ -2,7 +2,7 @@
  * One demo from the first process to the report: stage -> opening stock -> the stream, day by day -> settle -> verify -> report.
  */
 import { addCommands } from '#db/commands.ts';
-import { CHANNELS, LOCATION } from './brand.ts';
+import { channelsAwaited, LOCATION } from './brand.ts';
 import { openBuyers } from './buyers.ts';
 import { type PeakWatch, watchPeaks } from './child.ts';
 import { chooseMoments, flushRedis, startChaos } from './faults.ts';
@@ -177,8 +177,8 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
   const pace = startPace({
     db: stage.db,
     limitMs: () => PATIENCE_MS[isRough(flags) ? 'rough' : 'calm'],
-    // What a retailer sells by an old number is refused by allot's answer.
-    patient: new Set(CHANNELS.flatMap(({ id, isAnswered }) => (isAnswered ? [id] : []))),
+    patient: channelsAwaited('morning'),
+    ignored: channelsAwaited('never'),
   });
   // Whoever interrupts does not wait for the closed loop.
   signal.addEventListener('abort', () => void pace.close());
