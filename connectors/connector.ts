@@ -31,6 +31,8 @@ export type Capabilities = {
   readonly answersOrders: boolean;
   /** How long after a write a read may still show the old number. */
   readonly settleMs: number;
+  /** How many keys one call of the platform reads: `observe` is asked for so many at a time, so that what was read is kept. */
+  readonly observeMax?: number;
   /** Numbers, orders and answers travel as documents (files in a mailbox); present together with `ChannelConnection.documents`. */
   readonly documents?: DocumentTerms;
 };
@@ -87,8 +89,12 @@ export type Inbound = { readonly topic: string; readonly rawBody: Uint8Array; re
 export type Parsed = {
   readonly orders: readonly OrderState[];
   readonly refs: readonly string[];
-  /** What to do without an order: read these listings again (a level changed), or nothing. */
-  readonly listingsToRead: readonly { readonly listingRef: string; readonly locationRef: string }[];
+  /** Levels that changed; a listing is read again unless `shown` (the raw number, null where it is not told) is the one it should show. */
+  readonly levels: readonly {
+    readonly listingRef: string;
+    readonly locationRef: string;
+    readonly shown: number | null;
+  }[];
 };
 
 export type OrderPage = {

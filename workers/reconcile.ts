@@ -94,6 +94,7 @@ async function comparePage(
   const moving = await listingsInFlight(
     context.db,
     known.map((listing) => listing.listingId),
+    { now: context.now(), settleMs: channel.capabilities.settleMs },
   );
   const toRead: number[] = [];
   const seen = observations.flatMap((observation) => {

@@ -40,7 +40,7 @@ async function readWords(controls: Controls): Promise<Words> {
 }
 
 async function reportChannels(options: MeasureOptions, words: Words): Promise<Record<string, ChannelReport>> {
-  const { db, controls, offered, drift } = options;
+  const { db, controls, offered, drift, skus } = options;
   const [ingested, parked] = await Promise.all([readIngested(db), readParkedCounts(db)]);
   const reports: Record<string, ChannelReport> = {};
   for (const { id, connector, speedUp } of CHANNELS) {
@@ -51,7 +51,7 @@ async function reportChannels(options: MeasureOptions, words: Words): Promise<Re
     const { orders, lines, units } = ingested.find(({ channel }) => channel === id) ?? NOTHING;
     reports[id] = {
       connector,
-      speedUp,
+      speedUp: speedUp(skus.length),
       offered: offered.get(id) ?? NOTHING,
       placed,
       refused,
