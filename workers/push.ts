@@ -10,13 +10,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Stamp } from '#connectors/connector.ts';
-import { assert, Rejected } from '#core/errors.ts';
+import { assert, Rejected, Throttled } from '#core/errors.ts';
+import type { Instant } from '#core/model.ts';
 import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
 import { addCommands, type NewCommand, undecidedSkus } from '#db/commands.ts';
 import { numbersSentAt, stampNumbers } from '#db/documents.ts';
-import { channelHealth } from '#db/health.ts';
+import { channelHealth, noteThrottled } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import {
   type Acknowledged,
@@ -72,8 +73,12 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
     const ready = await readyNow(context, context.db, due);
     waits = ready.length === 0 ? waits + 1 : 0;
     if (ready.length === 0) await pause(Math.min(UNDECIDED_WAIT_MS_MAX, UNDECIDED_WAIT_MS * waits), signal);
-    else if (channel.capabilities.observable === 'read') await pushRound(context, channel, ready, signal);
-    else await pushBlind(context, channel, ready, signal);
+    else if (channel.capabilities.observable !== 'read') await pushBlind(context, channel, ready, signal);
+    else {
+      const looksFrom = await pushRound(context, channel, ready, signal);
+      if (looksFrom !== null)
+        return context.ringLater({ topic: 'push', key: channelId }, Math.max(1, looksFrom - context.now()));
+    }
   }
 }
 
@@ -143,12 +148,13 @@ async function resolveExpired(context: WorkerContext, channel: OpenChannel, sign
   }
 }
 
+/** Answers from when the platform lets us look again, where nothing is left to do before that. */
 async function pushRound(
   context: WorkerContext,
   channel: OpenChannel,
   due: readonly PushCandidate[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Instant | null> {
   const protection = protectionOf(channel);
   const now = context.now();
   const first = due.map(
@@ -159,21 +165,19 @@ async function pushRound(
         : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
     }),
   );
-  // What needs no look goes first: a look that the platform refuses must not hold it up.
-  await carryOut(
-    context,
-    channel,
-    first.filter(({ plan }) => plan.kind !== 'read'),
-    signal,
-  );
+  const sure = first.filter(({ plan }) => plan.kind !== 'read');
+  await carryOut(context, channel, sure, signal);
   const toRead = first.filter(({ plan }) => plan.kind === 'read').slice(0, READS_PER_ROUND_MAX);
-  const read = await readAndPlan(
-    context,
-    channel,
-    toRead.map(({ candidate }) => candidate),
-    signal,
-  );
-  await carryOut(context, channel, read, signal);
+  try {
+    const candidates = toRead.map(({ candidate }) => candidate);
+    await carryOut(context, channel, await readAndPlan(context, channel, candidates, signal), signal);
+    return null;
+  } catch (error) {
+    if (!(error instanceof Throttled)) throw error;
+    // A look that the platform refuses must not hold up what needs none.
+    await noteThrottled(context.db, channel.id, error.retryAt, 'look');
+    return sure.length === 0 ? error.retryAt : null;
+  }
 }
 
 /** Keeps what needs no sending, and sends the rest: lowering numbers first, on the fastest lane. */
