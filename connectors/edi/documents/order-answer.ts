@@ -7,6 +7,7 @@
 import { Rejected } from '#core/errors.ts';
 import type { OrderAnswer } from '../../connector.ts';
 import type { Partner } from '../partner.ts';
+import { hasControlCharacter } from '../x12/frame.ts';
 import { elementOf, type Segment, type TransactionSet } from '../x12/read.ts';
 import { dateAndTime, type SegmentText } from '../x12/write.ts';
 import { type Line, lineRefOf, readFactor, splitLines } from './purchase-order.ts';
@@ -58,6 +59,14 @@ function checkLines(lines: readonly Line[], answer: OrderAnswer, order: string):
     });
 }
 
+const REFERENCE_MAX = 30;
+
+/** BAK08 is for people and may be left out: so it is where the dialect cannot carry it. */
+function carriedReference(ourRef: string, { separators }: Partner): string {
+  const fits = ourRef.length <= REFERENCE_MAX && !hasControlCharacter(ourRef);
+  return fits && !Object.values(separators).some((one) => one !== null && ourRef.includes(one)) ? ourRef : '';
+}
+
 /** The segments between ST and SE. Throws Rejected where answer and order do not belong together. */
 export function writeOrderAnswer(original: TransactionSet, answer: OrderAnswer, partner: Partner): SegmentText[] {
   const { heading, lines } = splitLines(original.segments);
@@ -74,7 +83,7 @@ export function writeOrderAnswer(original: TransactionSet, answer: OrderAnswer, 
     return split === undefined ? [] : writeLine(line, split);
   });
   return [
-    ['BAK', '00', statusOf(splits), order, orderedOn, '', '', '', answer.ourRef, answeredOn],
+    ['BAK', '00', statusOf(splits), order, orderedOn, '', '', '', carriedReference(answer.ourRef, partner), answeredOn],
     ...body,
     ['CTT', String(lines.length)],
   ];

@@ -271,6 +271,14 @@ describe('our 855', () => {
     ]);
   });
 
+  test('leaves out our reference where the dialect cannot carry it', () => {
+    const headOf = (ourRef: string) =>
+      writeOrderAnswer(setOf(SAMPLE_850), { orderRef: '4500118822', ourRef, answeredAt: AT, lines: [] }, store)[0];
+    for (const ourRef of ['edi*store/1', 'SO-1\n', `SO-${'1'.repeat(28)}`])
+      expect(headOf(ourRef)).toEqual(['BAK', '00', 'RD', '4500118822', '20261123', '', '', '', '', '20261123']);
+    expect(headOf('edi:store/1')?.[8]).toBe('edi:store/1');
+  });
+
   test('refuses an answer to a line that the order does not have', () => {
     expect(() => answer({ 9: { accepted: 1, backOrdered: 0 } })).toThrow(/names line 9/);
   });
