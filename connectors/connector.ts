@@ -89,8 +89,12 @@ export type Inbound = { readonly topic: string; readonly rawBody: Uint8Array; re
 export type Parsed = {
   readonly orders: readonly OrderState[];
   readonly refs: readonly string[];
-  /** What to do without an order: read these listings again (a level changed), or nothing. */
-  readonly listingsToRead: readonly { readonly listingRef: string; readonly locationRef: string }[];
+  /** Levels that changed; a listing is read again unless `shown` (the raw number, null where it is not told) is the one it should show. */
+  readonly levels: readonly {
+    readonly listingRef: string;
+    readonly locationRef: string;
+    readonly shown: number | null;
+  }[];
 };
 
 export type OrderPage = {

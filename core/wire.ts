@@ -73,6 +73,13 @@ export function expectedShown(target: WireTarget, sync: SyncState): number | nul
   return sync.ackedQuantity - (soldByNumber(target) - sync.soldBaseline);
 }
 
+/**
+ * Whether a number that the platform told by itself is the one it should show: then it is no news. Never taken for a read, since it
+ * may be older than what we know.
+ */
+export const isExpected = (basis: QuantityBasis, target: WireTarget, sync: SyncState, shown: number): boolean =>
+  shown === (basis === 'sellable' ? expectedShown(target, sync) : sync.ackedWire);
+
 /** Units the platform has sold in all, by a read of it. */
 export function soldByRead(target: WireTarget, sync: SyncState, read: FreshRead): number {
   if (sync.ackedQuantity === null || sync.soldBaseline === null) return target.ownSold;

@@ -33,12 +33,13 @@ export type ToCommands = (entry: Received, inboxId: number) => readonly NewComma
 
 type FreshRow = { inbox_id: number; channel_id: string; key: string };
 
-/** Stores what is new, with the commands of what could be read at once, in one transaction; answers the keys that were new. */
+/** Stores what is new, with the commands of what could be read at once and whatever `alsoKeep` adds, in one transaction; answers the keys that were new. */
 export async function insertInbox(
   db: Database,
   entries: readonly Received[],
   key: SealingKey,
   toCommands: ToCommands = () => null,
+  alsoKeep: (tx: Queries, fresh: readonly Received[]) => Promise<void> = async () => undefined,
 ): Promise<ReadonlySet<string>> {
   if (entries.length === 0) return new Set();
   const byKey = new Map(entries.map((entry) => [`${entry.channelId} ${entry.key}`, entry]));
@@ -63,10 +64,15 @@ export async function insertInbox(
         select f.inbox_id, ${key.id}, decode(r.sealed, 'base64'), current_date + ${RAW_KEPT_DAYS}::int
         from fresh f join r on r.channel = f.channel_id and r.key = f.key)
       select inbox_id, channel_id, key from fresh order by inbox_id`);
+    const entryOf = (row: FreshRow) => byKey.get(`${row.channel_id} ${row.key}`);
     await keepFresh(tx, fresh, (row) => {
-      const entry = byKey.get(`${row.channel_id} ${row.key}`);
+      const entry = entryOf(row);
       return entry === undefined ? null : toCommands(entry, row.inbox_id);
     });
+    await alsoKeep(
+      tx,
+      fresh.flatMap((row) => entryOf(row) ?? []),
+    );
     return new Set(fresh.map((row) => row.key));
   });
 }

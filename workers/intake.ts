@@ -9,7 +9,7 @@
  * Guarantees: an entry is marked taken in the transaction that writes its commands (I3, I7); what cannot be understood is parked
  * with its field and fix; a platform that does not answer leaves its entries pending, and only its own.
  */
-import type { OrderPage, Parsed, ParsedDocument } from '#connectors/connector.ts';
+import type { OrderPage, ParsedDocument } from '#connectors/connector.ts';
 import { Fault, Rejected } from '#core/errors.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { Queries } from '#db/client.ts';
@@ -23,12 +23,13 @@ import {
   type Received,
   readPending,
   retryLater,
+  type ToCommands,
 } from '#db/inbox.ts';
 import { type InboxRefusal, parkInbox } from '#db/parked.ts';
-import { askForReads, listingsByRef } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { collectDocuments } from './documents.ts';
 import { storableKey } from './inbox-names.ts';
+import { askForNews, type LevelsTold } from './level-news.ts';
 import { orderCommands } from './order-commands.ts';
 import { isStorable, refuseUnstorable, refuseUnstorableRefs, storableText } from './storable-input.ts';
 import { keepDocument } from './take-document.ts';
@@ -46,8 +47,9 @@ const ORDER_REF_TOPIC = 'allot/order-ref';
 type Taken = {
   readonly input: PendingInput;
   readonly orders: readonly OrderState[];
-  readonly reads: Parsed['listingsToRead'];
+  readonly levels: LevelsTold;
 };
+type Told = Pick<Taken, 'orders' | 'levels'>;
 type Opened = { readonly input: PendingInput; readonly document: ParsedDocument };
 type Result = Taken | Opened | { readonly refusal: InboxRefusal } | { readonly later: PendingInput };
 
@@ -78,7 +80,7 @@ async function parseOne(
     return { input, document: documents.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt }) };
   const taken = await readOne(channel, input, rawBody, signal);
   taken.orders.forEach(refuseUnstorable);
-  refuseUnstorableRefs(taken.reads);
+  refuseUnstorableRefs(taken.levels);
   return taken;
 }
 
@@ -89,16 +91,18 @@ async function readOne(
   signal: AbortSignal,
 ): Promise<Taken> {
   if (input.topic === ORDER_STATE_TOPIC)
-    return { input, orders: [JSON.parse(rawBody.toString('utf8')) as OrderState], reads: [] };
+    return { input, orders: [JSON.parse(rawBody.toString('utf8')) as OrderState], levels: [] };
   if (input.topic === ORDER_REF_TOPIC)
-    return { input, orders: [await channel.connection.hydrate(rawBody.toString('utf8'), signal)], reads: [] };
+    return { input, orders: [await channel.connection.hydrate(rawBody.toString('utf8'), signal)], levels: [] };
   const parsed = await channel.connection.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt });
   // Below signed, what the event says is not believed: its orders are read at the platform.
   const isBelieved = input.assurance === 'signed';
   const refs = isBelieved ? parsed.refs : [...parsed.refs, ...parsed.orders.map((order) => order.orderRef)];
   const hydrated: OrderState[] = [];
   for (const ref of refs) hydrated.push(await channel.connection.hydrate(ref, signal));
-  return { input, orders: isBelieved ? [...parsed.orders, ...hydrated] : hydrated, reads: parsed.listingsToRead };
+  return isBelieved
+    ? { input, orders: [...parsed.orders, ...hydrated], levels: parsed.levels }
+    : { input, orders: hydrated, levels: parsed.levels.map((level) => ({ ...level, shown: null })) };
 }
 
 async function take(context: WorkerContext, input: PendingInput, signal: AbortSignal): Promise<Result> {
@@ -135,8 +139,8 @@ async function take(context: WorkerContext, input: PendingInput, signal: AbortSi
   }
 }
 
-/** What an entry says, when it can be read without asking anybody: a signed event that holds whole orders and nothing else. */
-async function readAtOnce(context: WorkerContext, entry: Received): Promise<readonly OrderState[] | null> {
+/** What an entry says, when it can be read without asking anybody: a signed event that holds whole orders, or levels. */
+async function readAtOnce(context: WorkerContext, entry: Received): Promise<Told | null> {
   const channel = context.channels.get(entry.channelId);
   if (channel === undefined || entry.assurance !== 'signed') return null;
   try {
@@ -145,9 +149,10 @@ async function readAtOnce(context: WorkerContext, entry: Received): Promise<read
       rawBody: entry.rawBody,
       receivedAt: context.now(),
     });
-    if (parsed.refs.length + parsed.listingsToRead.length > 0) return null;
+    if (parsed.refs.length > 0) return null;
     parsed.orders.forEach(refuseUnstorable);
-    return parsed.orders;
+    refuseUnstorableRefs(parsed.levels);
+    return parsed;
   } catch (error) {
     // Whatever is wrong with it, intake finds it again and parks it with its reason; here it must only be stored.
     context.log.debug(
@@ -163,12 +168,18 @@ async function readAtOnce(context: WorkerContext, entry: Received): Promise<read
  * after this commit knows which items they touch. Resolves to how many were new.
  */
 export async function receive(context: WorkerContext, entries: readonly Received[]): Promise<number> {
-  const read = new Map<Received, readonly OrderState[] | null>();
+  const read = new Map<Received, Told | null>();
   for (const entry of entries) read.set(entry, await readAtOnce(context, entry));
   const receivedAt = context.now();
-  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], (entry, inboxId) => {
-    const orders = read.get(entry) ?? null;
-    return orders === null ? null : orderCommands({ inboxId, channelId: entry.channelId, receivedAt }, orders);
+  const toCommands: ToCommands = (entry, inboxId) => {
+    const told = read.get(entry) ?? null;
+    return told === null ? null : orderCommands({ inboxId, channelId: entry.channelId, receivedAt }, told.orders);
+  };
+  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], toCommands, async (tx, fresh) => {
+    for (const [channelId, group] of Map.groupBy(fresh, (entry) => entry.channelId)) {
+      const levels = group.flatMap((entry) => read.get(entry)?.levels ?? []);
+      await askForNews(context, tx, channelId, levels);
+    }
   });
   if (stored.size > 0) context.decideSoon();
   return stored.size;
@@ -208,7 +219,7 @@ function inputOf(result: Result): number {
 async function keepResults(context: WorkerContext, tx: Queries, results: readonly Result[]): Promise<void> {
   const ours = await holdPending(tx, results.map(inputOf));
   const held = results.filter((result) => ours.has(inputOf(result)));
-  const taken = held.flatMap((result) => ('reads' in result ? [result] : []));
+  const taken = held.flatMap((result) => ('levels' in result ? [result] : []));
   for (const result of held) if ('document' in result) await keepDocument(context, tx, result.input, result.document);
   await addCommands(
     tx,
@@ -225,16 +236,8 @@ async function keepResults(context: WorkerContext, tx: Queries, results: readonl
   const later = held.flatMap((result) => ('later' in result ? [result.later.inboxId] : []));
   await retryLater(tx, later, context.now() + RETRY_AFTER_MS);
   for (const [channelId, group] of Map.groupBy(taken, ({ input }) => input.channelId)) {
-    const listings = await listingsByRef(
-      tx,
-      channelId,
-      group.flatMap(({ reads }) => reads),
-    );
-    await askForReads(
-      tx,
-      listings.map(({ listingId }) => listingId),
-      context.now(),
-    );
+    const levels = group.flatMap((one) => one.levels);
+    await askForNews(context, tx, channelId, levels);
   }
 }
 

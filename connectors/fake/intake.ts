@@ -43,11 +43,11 @@ const levelSchema = z.object({ listing: idSchema, location: idSchema });
 export function parse(inbound: Inbound): Parsed {
   const document = parseJson(inbound.rawBody, inbound.topic);
   if (inbound.topic === 'orders/changed') {
-    return { orders: [readOrder(document, inbound.topic)], refs: [], listingsToRead: [] };
+    return { orders: [readOrder(document, inbound.topic)], refs: [], levels: [] };
   }
   if (inbound.topic === 'levels/changed') {
     const level = readShape(levelSchema, document, { what: inbound.topic, fix: 'ask the partner' });
-    return { orders: [], refs: [], listingsToRead: [{ listingRef: level.listing, locationRef: level.location }] };
+    return { orders: [], refs: [], levels: [{ listingRef: level.listing, locationRef: level.location, shown: null }] };
   }
   throw new Rejected(`there is no topic ${inbound.topic}`, {
     field: 'topic',

@@ -5,7 +5,7 @@
  * the other), nor what another shop of the same app was meant to hear. An event has one dedupe key on every redelivery.
  * Does not: cap the body (the http worker does), or order events (orders are states with a version, core joins them).
  * Times in payloads have whole seconds, so two states of an order may share a version: joinOrder then takes the larger totals.
- * A level names its inventory item, not its variant: `listingsToRead` carries the item's GID, which stands in the data of the
+ * A level names its inventory item, not its variant: `levels` carries the item's GID, which stands in the data of the
  * listing (`inventoryItemId`); whoever looks a listing up matches a reference against listingRef and against the values of data.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
@@ -148,7 +148,7 @@ function orderState(order: Order): OrderState {
 
 const editSchema = z.object({ order_edit: z.object({ order_id: anyId }) });
 const refundSchema = z.object({ order_id: anyId });
-const levelSchema = z.object({ inventory_item_id: anyId, location_id: anyId });
+const levelSchema = z.object({ inventory_item_id: anyId, location_id: anyId, available: z.number().int().nullish() });
 
 const FIX =
   'compare the payload (allot parked show) with the order in the Shopify admin; the next poll reads that order anew';
@@ -156,7 +156,7 @@ const FIX =
 const read = <T>(schema: z.ZodType<T>, { topic, rawBody }: Inbound): T =>
   readShape(schema, parseJson(rawBody, topic), { what: topic, fix: FIX });
 
-const NOTHING: Parsed = { orders: [], refs: [], listingsToRead: [] };
+const NOTHING: Parsed = { orders: [], refs: [], levels: [] };
 
 /** A topic that allot has no use for, from a subscription made by another version, says nothing. */
 export function parseWebhook(inbound: Inbound): Parsed {
@@ -174,7 +174,9 @@ export function parseWebhook(inbound: Inbound): Parsed {
       const locationRef = gid('Location', level.location_id);
       return {
         ...NOTHING,
-        listingsToRead: [{ listingRef: gid('InventoryItem', level.inventory_item_id), locationRef }],
+        levels: [
+          { listingRef: gid('InventoryItem', level.inventory_item_id), locationRef, shown: level.available ?? null },
+        ],
       };
     }
     default:

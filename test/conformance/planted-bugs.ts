@@ -182,7 +182,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'tells the caller nothing of a malformed document',
     caughtBy: ['parse-refuses-bad-json', 'parse-refuses-bad-quantities'],
     spoil: (connection) => ({
-      parse: (inbound) => connection.parse(inbound).catch(() => ({ orders: [], refs: [], listingsToRead: [] })),
+      parse: (inbound) => connection.parse(inbound).catch(() => ({ orders: [], refs: [], levels: [] })),
     }),
   },
   {

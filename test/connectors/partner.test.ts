@@ -138,7 +138,7 @@ describe('the connector', () => {
     expect(await connection.parse({ topic: 'levels/changed', rawBody, receivedAt: 0 })).toEqual({
       orders: [],
       refs: [],
-      listingsToRead: [{ listingRef: '9007199254750001', locationRef: 'L1' }],
+      levels: [{ listingRef: '9007199254750001', locationRef: 'L1', shown: null }],
     });
   });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   classifyDrift,
   expectedShown,
+  isExpected,
   planPush,
   type SyncState,
   soldByRead,
@@ -42,6 +43,20 @@ describe('the wire number', () => {
     expect(soldByRead(target({ ownSold: 7 }), acked(10, 5), { sellable: 6, shown: 6 })).toBe(9);
     expect(expectedShown(target(), never)).toBeNull();
     expect(soldByRead(target({ ownSold: 7 }), never, { sellable: 6, shown: 6 })).toBe(7);
+  });
+});
+
+describe('a number that the platform told by itself', () => {
+  it('is no news where the platform should show it: after our write, after its own sales, below zero too', () => {
+    expect(isExpected('sellable', target(), acked(10), 10)).toBe(true);
+    expect(isExpected('sellable', target({ ownSold: 7 }), acked(10, 5), 8)).toBe(true);
+    expect(isExpected('sellable', target({ ownSold: 12 }), acked(10), -2)).toBe(true);
+    expect(isExpected('onHandLessOwnOpen', target({ ownSold: 7, ownOpen: 4 }), acked(10), 10)).toBe(true);
+  });
+  it('is news where it is another, or where nothing was ever acknowledged', () => {
+    expect(isExpected('sellable', target(), acked(10), 9)).toBe(false);
+    expect(isExpected('sellable', target({ quantity: 0 }), never, 0)).toBe(false);
+    expect(isExpected('onHandLessOwnOpen', target(), never, 10)).toBe(false);
   });
 });
 

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { ChannelConnection } from '#connectors/connector.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { Received } from '#db/inbox.ts';
-import { orderOf } from '#test/support/brand.ts';
+import { command, orderOf } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline } from '#test/support/pipeline.ts';
 import type { OpenChannel, WorkerContext } from '#workers/context.ts';
 import { receive, takeInbox } from '#workers/intake.ts';
@@ -26,7 +26,7 @@ const bellOf = (channelId: string): Received => ({
 
 function answering(channel: OpenChannel | undefined, hydrate: ChannelConnection['hydrate']): OpenChannel {
   if (channel === undefined) throw new Error('no such channel');
-  const parse: ChannelConnection['parse'] = async () => ({ orders: [], refs: ['1'], listingsToRead: [] });
+  const parse: ChannelConnection['parse'] = async () => ({ orders: [], refs: ['1'], levels: [] });
   return { ...channel, connection: { ...channel.connection, parse, hydrate } };
 }
 
@@ -56,4 +56,42 @@ test('a platform that does not answer keeps only its own entries waiting', async
   slow.resolve(orderOf('1', {}));
   await running;
   expect(await stateOf(p)).toEqual({ 'fake:a': 'taken', 'fake:b': 'taken' });
+});
+
+/** A level told by a webhook. */
+const toldOf = (key: string, listingRef: string, shown: number | null, assurance: Received['assurance']): Received => ({
+  channelId: 'fake:a',
+  key,
+  topic: 'levels/changed',
+  source: 'webhook',
+  assurance,
+  rawBody: Buffer.from(JSON.stringify({ listingRef, shown })),
+});
+
+test.each([
+  ['shows another number than it should', 9, 'signed', true],
+  ['does not say its number', null, 'signed', true],
+  ['shows what it should', 10, 'signed', false],
+  ['shows what it should, by a word that is not believed', 10, 'none', true],
+] as const)('a level that %s', async (_name, shown, assurance, isRead) => {
+  const p = await openPipeline({ partners: { 'fake:a': { compareAndSet: true } }, skus: ['A'] });
+  pipeline = p;
+  await command(p.store.db, { kind: 'receive', sku: 'A', location: 'main', quantity: 10, disposition: 'sellable' });
+  await p.quiet();
+  const channel = p.context.channels.get('fake:a');
+  if (channel === undefined) throw new Error('no such channel');
+  const [listing] = await p.store.db.rows<{ ref: string; place: string }>(
+    sql`select listing_ref as ref, location_ref as place from listing`,
+  );
+  const parse: ChannelConnection['parse'] = async ({ rawBody }) => {
+    const { listingRef, shown } = JSON.parse(Buffer.from(rawBody).toString('utf8'));
+    return { orders: [], refs: [], levels: [{ listingRef, locationRef: listing?.place ?? '', shown }] };
+  };
+  const told = { ...channel, connection: { ...channel.connection, parse } };
+  const context: WorkerContext = { ...p.context, channels: new Map([['fake:a', told]]) };
+  await receive(context, [toldOf('k', listing?.ref ?? '', shown, assurance)]);
+  await takeInbox(context, new AbortController().signal);
+  const due = await p.store.db.rows(sql`select 1 from listing_sync where read_due_at is not null`);
+  expect(due).toHaveLength(isRead ? 1 : 0);
+  expect(await stateOf(p)).toEqual({ 'fake:a': 'taken' });
 });

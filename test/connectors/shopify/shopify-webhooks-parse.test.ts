@@ -190,13 +190,13 @@ describe('the other topics', () => {
       'gid://shopify/Order/820982911946154509',
     ]);
     const level = { inventory_item_id: 8, location_id: 9, available: null, updated_at: '2026-11-23T10:00:00Z' };
-    expect(parse('inventory_levels/update', level).listingsToRead).toEqual([
-      { listingRef: 'gid://shopify/InventoryItem/8', locationRef: 'gid://shopify/Location/9' },
-    ]);
+    const named = { listingRef: 'gid://shopify/InventoryItem/8', locationRef: 'gid://shopify/Location/9' };
+    expect(parse('inventory_levels/update', level).levels).toEqual([{ ...named, shown: null }]);
+    expect(parse('inventory_levels/update', { ...level, available: -3 }).levels).toEqual([{ ...named, shown: -3 }]);
   });
 
   it('say nothing where they are none of ours', () => {
-    expect(parse('products/update', { id: 1 })).toEqual({ orders: [], refs: [], listingsToRead: [] });
+    expect(parse('products/update', { id: 1 })).toEqual({ orders: [], refs: [], levels: [] });
   });
 });
 
@@ -217,6 +217,6 @@ describe.runIf(existsSync(SAMPLES))("Shopify's own sample payloads", () => {
   it('the others name what to read', () => {
     expect(parse('orders/edited', sample('orders/edited')).refs).toHaveLength(1);
     expect(parse('refunds/create', sample('refunds/create')).refs).toHaveLength(1);
-    expect(parse('inventory_levels/update', sample('inventory_levels/update')).listingsToRead).toHaveLength(1);
+    expect(parse('inventory_levels/update', sample('inventory_levels/update')).levels).toHaveLength(1);
   });
 });
