@@ -31,6 +31,8 @@ export type Capabilities = {
   readonly answersOrders: boolean;
   /** How long after a write a read may still show the old number. */
   readonly settleMs: number;
+  /** How many keys one call of the platform reads: `observe` is asked for so many at a time, so that what was read is kept. */
+  readonly observeMax?: number;
   /** Numbers, orders and answers travel as documents (files in a mailbox); present together with `ChannelConnection.documents`. */
   readonly documents?: DocumentTerms;
 };

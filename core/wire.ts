@@ -12,8 +12,10 @@
  * | compare-and-set                        | write, comparing with what it must show; a stale compare -> read  |
  * | no protection, lower                   | write at once                                                     |
  * | no protection, higher                  | read, then write; then read again (verify)                        |
+ * | no protection, a read is wanted, and our last write may not show yet | wait until it does                  |
  *
- * Guarantees: an unseen order's decrement is never overwritten where the platform compares; an increase is never blind.
+ * Guarantees: an unseen order's decrement is never overwritten where the platform compares; an increase is never blind; the number
+ * from before our own write is never taken for sales, for an edit, or for a write that was lost.
  */
 import type { Instant, QuantityBasis } from './model.ts';
 
@@ -40,6 +42,7 @@ export type FreshRead = { readonly sellable: number; readonly shown: number };
 
 export type WirePlan =
   | { readonly kind: 'read'; readonly why: string }
+  | { readonly kind: 'wait'; readonly until: Instant }
   | { readonly kind: 'acknowledged'; readonly wireQuantity: number; readonly soldBaseline: number }
   | { readonly kind: 'unexplained'; readonly seenSold: number }
   | {
@@ -127,20 +130,14 @@ function planWithRead(
   return { kind: 'write', wireQuantity: target.quantity, compareWith, soldBaseline, forgetSeen: isExpired };
 }
 
-/** `read` is null when none was taken since the target was loaded. */
-export function planPush(
-  target: WireTarget,
-  sync: SyncState,
-  protection: Protection,
-  at: { readonly read: FreshRead | null; readonly now: Instant },
-): WirePlan {
-  if (protection.basis === 'onHandLessOwnOpen') return planOnHand(target, sync, protection, at.read);
-  if (at.read !== null) return planWithRead(target, sync, protection, { read: at.read, now: at.now });
+function planNow(target: WireTarget, sync: SyncState, protection: Protection, { read, now }: PlanAt): WirePlan {
+  if (protection.basis === 'onHandLessOwnOpen') return planOnHand(target, sync, protection, read);
+  if (read !== null) return planWithRead(target, sync, protection, { read, now });
   const expected = expectedShown(target, sync);
   if (expected === null) return { kind: 'read', why: 'nothing is known of the platform yet' };
   if (expected < 0) return { kind: 'read', why: 'it should show less than 0' };
   const soldBaseline = target.ownSold + target.inFlight;
-  const forgetSeen = isForgotten(target, at.now);
+  const forgetSeen = isForgotten(target, now);
   const write = { kind: 'write', wireQuantity: target.quantity, soldBaseline, forgetSeen } as const;
   if (protection.compares) {
     if (expected === target.quantity) {
@@ -150,6 +147,28 @@ export function planPush(
   }
   if (target.quantity < expected) return { ...write, compareWith: null };
   return { kind: 'read', why: 'the platform has no write protection: an increase, or no change, needs a fresh read' };
+}
+
+export type PlanAt = {
+  /** Null when none was taken since the target was loaded. */
+  readonly read: FreshRead | null;
+  readonly now: Instant;
+  /** Until then a read may still show the number from before our last accepted write. */
+  readonly settledAt?: Instant | null;
+  /** A look is asked for, whatever the plan would be without it. */
+  readonly isReadAsked?: boolean;
+};
+
+export function planPush(target: WireTarget, sync: SyncState, protection: Protection, at: PlanAt): WirePlan {
+  const plan = planNow(target, sync, protection, at);
+  if (at.read !== null) return plan;
+  const until = at.settledAt ?? at.now;
+  // Where the platform compares, a read that is too old only fails the compare.
+  const isSettling = !protection.compares && until > at.now;
+  if (!isSettling) return at.isReadAsked === true ? { kind: 'read', why: 'asked for' } : plan;
+  // What needs no read goes out: a lowering above all. An acknowledgement would forget the look that is asked for.
+  const isBlind = plan.kind === 'write' || (plan.kind === 'acknowledged' && at.isReadAsked !== true);
+  return isBlind ? plan : { kind: 'wait', until };
 }
 
 /**

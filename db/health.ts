@@ -5,14 +5,17 @@ import type { Queries } from './client.ts';
 
 export type ChannelHealth = {
   readonly mode: 'shadow' | 'live' | 'paused';
-  /** Of pushes alone: reads that spent their part of a budget must not hold up a number. */
+  /** Of writes alone: reads that spent their part of a budget must not hold up a number. */
   readonly throttledUntil: Instant | null;
+  /** Of the looks that pushes take. */
+  readonly looksThrottledUntil: Instant | null;
 };
 
 export async function channelHealth(db: Queries, channelId: string): Promise<ChannelHealth | undefined> {
   const [row] = await db.rows<ChannelHealth>(sql`
-    select c.mode, t.until as "throttledUntil"
+    select c.mode, t.until as "throttledUntil", k.until as "looksThrottledUntil"
     from channel c left join channel_throttle t on t.channel_id = c.id and t.operation = 'push'
+    left join channel_throttle k on k.channel_id = c.id and k.operation = 'look'
     where c.id = ${channelId}`);
   return row;
 }

@@ -4,7 +4,7 @@
  * Guarantees: touches only the rows it is asked for, and those that are behind; sees nothing but committed rows.
  */
 import { sql } from 'drizzle-orm';
-import type { ListingId, OrderId, Sku } from '#core/model.ts';
+import type { ChannelId, ListingId, OrderId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 
@@ -24,6 +24,7 @@ export const readOrderTotals = (db: Queries, ids: readonly OrderId[]): Promise<O
 
 export type BehindTarget = {
   readonly listingId: ListingId;
+  readonly channel: ChannelId;
   readonly sku: Sku;
   readonly version: number;
   readonly acknowledged: number;
@@ -32,7 +33,7 @@ export type BehindTarget = {
 /** All targets on live channels that are not acknowledged yet. */
 export const readBehind = (db: Queries): Promise<BehindTarget[]> =>
   db.rows<BehindTarget>(sql`
-    select t.listing_id as "listingId", l.sku, t.version, t.acked_version as acknowledged from target t
+    select t.listing_id as "listingId", l.channel_id as channel, l.sku, t.version, t.acked_version as acknowledged from target t
     join listing l on l.id = t.listing_id and l.sku is not null
     join channel c on c.id = l.channel_id and c.mode = 'live' and c.configured where t.version > t.acked_version`);
 
@@ -52,6 +53,8 @@ export type Unfinished = {
   readonly behind: number;
   /** Listings that are to be read again. */
   readonly reads: number;
+  /** Documents that we owe: answers to orders that are not written, and what is written and not sent. */
+  readonly documents: number;
 };
 
 /** All that waits, of everybody. */
@@ -62,6 +65,8 @@ export async function readUnfinished(db: Queries): Promise<Unfinished> {
       (select count(*)::int from push_attempt where state <> 'done') as attempts,
       (select count(*)::int from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
         where t.version > t.acked_version and l.sku is not null and c.mode = 'live' and c.configured) as behind,
-      (select count(*)::int from listing_sync where read_due_at is not null) as reads`);
-  return row ?? { inbox: 0, commands: 0, attempts: 0, behind: 0, reads: 0 };
+      (select count(*)::int from listing_sync where read_due_at is not null) as reads,
+      (select count(*)::int from document where state = 'pending')
+        + (select count(*)::int from sales_order where answered_version > answer_stored_version) as documents`);
+  return row ?? { inbox: 0, commands: 0, attempts: 0, behind: 0, reads: 0, documents: 0 };
 }

@@ -24,6 +24,8 @@ export type PushCandidate = {
   /** What `sync` is, if the write whose answer never came did apply. */
   readonly unknown: SyncState | null;
   readonly failures: number;
+  /** When the platform last accepted a write of ours. */
+  readonly writtenAt: Instant | null;
   /** A read was asked for: by a stale compare, an unknown outcome, or reconcile. */
   readonly needsRead: boolean;
   /** Since when its newest number has not been acknowledged. */
@@ -52,6 +54,7 @@ type CandidateRow = {
   unknown_wire: number | null;
   unknown_baseline: number | null;
   failures: number | null;
+  written_at: number | null;
   needs_read: boolean;
   behind_since: number;
   is_on_its_way: boolean;
@@ -76,6 +79,7 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
       ? null
       : { ackedQuantity: row.unknown_quantity, ackedWire: row.unknown_wire, soldBaseline: row.unknown_baseline },
   failures: row.failures ?? 0,
+  writtenAt: row.written_at,
   needsRead: row.needs_read,
   behindSince: row.behind_since,
   isOnItsWay: row.is_on_its_way,
@@ -85,8 +89,15 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
 export const IS_NOT_SENT = sql`(coalesce(s.sent_version, 0) <= t.acked_version or s.resend_at <= clock_timestamp()
   or s.sent_quantity <> t.quantity or s.sent_baseline <> t.own_sold)`;
 
-/** Listings of a live channel whose target is ahead of what was acknowledged, or that are due for a look; lowering first. */
-export async function dueListings(db: Queries, channelId: string, now: Instant, max: number): Promise<PushCandidate[]> {
+/**
+ * Listings of a live channel whose target is ahead of what was acknowledged, or that are due for a look: lowering first, then what is
+ * behind, and those last whose last write, after `settledBefore`, may not show yet.
+ */
+export async function dueListings(
+  db: Queries,
+  channelId: string,
+  { now, settledBefore, max }: { readonly now: Instant; readonly settledBefore: Instant; readonly max: number },
+): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
     with due as (
       select t.listing_id from target t left join listing_sync s on s.listing_id = t.listing_id
@@ -94,7 +105,7 @@ export async function dueListings(db: Queries, channelId: string, now: Instant, 
       union select s.listing_id from listing_sync s where s.read_due_at <= to_timestamp(${now} / 1000.0))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
-      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures,
+      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
       coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read,
       coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
@@ -102,8 +113,22 @@ export async function dueListings(db: Queries, channelId: string, now: Instant, 
     where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and t.version > 0
       and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
       and not exists (select 1 from push_attempt_item i where i.listing_id = l.id and i.outcome is null)
-    order by (t.quantity < coalesce(s.acked_quantity, 0)) desc, t.decided_at, l.id limit ${max}`);
+    order by (t.quantity < coalesce(s.acked_quantity, 0)) desc,
+      coalesce(s.written_at > to_timestamp(${settledBefore} / 1000.0), false), (t.version > t.acked_version) desc,
+      t.decided_at, l.id limit ${max}`);
   return rows.map(candidateOf);
+}
+
+/** The earliest moment at which a listing that is put off, or whose look is not due yet, will be due; null when there is none. */
+export async function nextDueAt(db: Queries, channelId: string, now: Instant): Promise<Instant | null> {
+  const [row] = await db.rows<{ at: Instant | null }>(sql`
+    with later as (
+      select t.listing_id, s.blocked_until as at from target t join listing_sync s on s.listing_id = t.listing_id
+        where t.version > t.acked_version and s.blocked_until is not null
+      union all select s.listing_id, greatest(s.read_due_at, s.blocked_until) from listing_sync s where s.read_due_at is not null)
+    select min(later.at) as at from later join listing l on l.id = later.listing_id join channel c on c.id = l.channel_id
+    where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and later.at > to_timestamp(${now} / 1000.0)`);
+  return row?.at ?? null;
 }
 
 /**
@@ -125,7 +150,7 @@ export async function listingsByRef(
             and exists (select 1 from r where r."locationRef" = l.location_ref and jsonb_path_query_array(l.data, '$.*') ? r."listingRef"))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
-      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, false as needs_read,
+      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
       coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from named join listing l on l.id = named.id
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
@@ -138,7 +163,7 @@ export async function allListings(db: Queries, channelId: string, max: number): 
   const rows = await db.rows<CandidateRow>(sql`
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
-      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, false as needs_read,
+      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
       coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id
       left join listing_sync s on s.listing_id = l.id
@@ -203,6 +228,8 @@ export type Acknowledged = {
   readonly soldBaseline: number;
   /** When to look again; null where the acknowledgement is proof enough. */
   readonly readDueAt: Instant | null;
+  /** When the platform accepted the write; null when it was only read to show the number. */
+  readonly writtenAt: Instant | null;
 };
 
 const iso = (instant: Instant | null): string | null => (instant === null ? null : new Date(instant).toISOString());
@@ -210,15 +237,18 @@ const iso = (instant: Instant | null): string | null => (instant === null ? null
 /** The platform shows these: by its own answer, by a read, or by its own order's decrement. */
 export async function acknowledge(tx: Queries, rows: readonly Acknowledged[]): Promise<void> {
   if (rows.length === 0) return;
-  const text = JSON.stringify(rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt) })));
+  const text = JSON.stringify(
+    rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt), writtenAt: iso(row.writtenAt) })),
+  );
   await tx.rows(sql`
-    insert into listing_sync (listing_id, acked_quantity, acked_wire, sold_baseline, acked_at, read_due_at)
-    select "listingId", quantity, "wireQuantity", "soldBaseline", clock_timestamp(), "readDueAt"
-    from json_to_recordset(${text}::json) as r("listingId" bigint, quantity int, "wireQuantity" int, "soldBaseline" int, "readDueAt" timestamptz)
+    insert into listing_sync (listing_id, acked_quantity, acked_wire, sold_baseline, acked_at, read_due_at, written_at)
+    select "listingId", quantity, "wireQuantity", "soldBaseline", clock_timestamp(), "readDueAt", "writtenAt"
+    from json_to_recordset(${text}::json) as r("listingId" bigint, quantity int, "wireQuantity" int, "soldBaseline" int,
+      "readDueAt" timestamptz, "writtenAt" timestamptz)
     order by "listingId"
     on conflict (listing_id) do update set acked_quantity = excluded.acked_quantity, acked_wire = excluded.acked_wire,
       sold_baseline = excluded.sold_baseline, acked_at = excluded.acked_at, read_due_at = excluded.read_due_at,
-      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0,
+      written_at = coalesce(excluded.written_at, listing_sync.written_at), blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0,
       unknown_quantity = null, unknown_wire = null, unknown_baseline = null`);
   await tx.rows(sql`
     update target t set acked_version = greatest(t.acked_version, r.version)
@@ -323,12 +353,21 @@ export async function hasUnreadInput(tx: Queries): Promise<boolean> {
   return row?.found ?? false;
 }
 
-/** Of these listings, those whose platform cannot be expected to show the target yet: behind, being written, or put off. */
-export async function listingsInFlight(db: Queries, listingIds: readonly number[]): Promise<ReadonlySet<number>> {
+/** However soon a platform settles: a page that was being read while we wrote shows the number before. */
+const READING_MS = 2000;
+
+/** Of these listings, those whose platform cannot be expected to show the target yet: behind, being written, put off, or settling. */
+export async function listingsInFlight(
+  db: Queries,
+  listingIds: readonly number[],
+  { now, settleMs }: { readonly now: Instant; readonly settleMs: number },
+): Promise<ReadonlySet<number>> {
+  const settledBefore = now - Math.max(READING_MS, settleMs);
   const rows = await db.rows<{ id: number }>(sql`
     select t.listing_id as id from target t left join listing_sync s on s.listing_id = t.listing_id
     where t.listing_id = any(${list(listingIds)}::bigint[]) and (t.version > t.acked_version
-      or s.blocked_until > clock_timestamp() or s.acked_at > clock_timestamp() - interval '2 seconds'
+      or s.blocked_until > clock_timestamp() or s.acked_at > clock_timestamp() - make_interval(secs => ${READING_MS / 1000}::float8)
+      or s.written_at > to_timestamp(${settledBefore} / 1000.0)
       or exists (select 1 from push_attempt_item i where i.listing_id = t.listing_id and i.outcome is null))`);
   return new Set(rows.map(({ id }) => id));
 }

@@ -5,7 +5,8 @@
  * alone, with the connector's reason and fix; it never silences the others of its channel. Absent and untracked are not zero.
  */
 import type { Observation } from '#connectors/connector.ts';
-import { assert, Rejected } from '#core/errors.ts';
+import { assert, Rejected, Throttled, Transient } from '#core/errors.ts';
+import { noteThrottled } from '#db/health.ts';
 import { delayListings, type PushCandidate, saveObserved } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 
@@ -17,20 +18,45 @@ const PUT_OFF_MS = 10 * 60_000;
 /** Soon at first: a file may have named what the first discovery is about to find. */
 const REFUSED_BACK_OFF_S = 0.5;
 
-/** Answers the listings that are there and tracked; what was seen of the others is kept, and they are looked at again later. */
+/**
+ * Answers the listings that are there and tracked; what was seen of the others is kept, and they are looked at again later. What the
+ * platform did not let us read is not answered: it stays due.
+ */
 export async function lookAt(
   context: WorkerContext,
   channel: OpenChannel,
   candidates: readonly PushCandidate[],
   signal: AbortSignal,
 ): Promise<readonly Seen[]> {
-  const { pairs, refused } = await observe(channel, candidates, signal);
+  const { pairs, refused } = await observeInParts(context, channel, candidates, signal);
   await saveObserved(
     context.db,
     pairs.map(({ candidate, seen }) => ({ listingId: candidate.listingId, ...seen })),
   );
   await putOff(context, { pairs: pairs.filter(({ seen }) => seen.state !== 'tracked'), refused });
   return pairs.filter(({ seen }) => seen.state === 'tracked');
+}
+
+/** As many at a time as one call reads: what was read before the platform says "slow down" is kept, so that a walk ends. */
+async function observeInParts(
+  context: WorkerContext,
+  channel: OpenChannel,
+  candidates: readonly PushCandidate[],
+  signal: AbortSignal,
+): Promise<Look> {
+  const size = channel.capabilities.observeMax ?? Math.max(1, candidates.length);
+  const looks: Look[] = [];
+  for (let from = 0; from < candidates.length; from += size) {
+    try {
+      looks.push(await observe(channel, candidates.slice(from, from + size), signal));
+    } catch (error) {
+      if (error instanceof Throttled) await noteThrottled(context.db, channel.id, error.retryAt, 'look');
+      // Of another fault the next look tells, when there is nothing to be kept.
+      else if (!(error instanceof Transient) || looks.length === 0) throw error;
+      break;
+    }
+  }
+  return { pairs: looks.flatMap(({ pairs }) => pairs), refused: looks.flatMap(({ refused }) => refused) };
 }
 
 /** A refusal names no key, so the one that it is about is found by halving. */

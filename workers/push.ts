@@ -1,5 +1,5 @@
 /**
- * Push: brings one channel's listings to their newest targets, in rounds, until nothing is due.
+ * Push: brings one channel's listings to their newest targets, in rounds, until nothing is due; rings for what is due later.
  *
  * A round: load what is due -> plan (core/wire.ts) -> look at the platform where the plan asks -> acknowledge what it shows
  * already -> open attempts for the newest versions whose items no undecided input touches -> send -> settle outcomes.
@@ -10,14 +10,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Stamp } from '#connectors/connector.ts';
-import { assert, Rejected, Throttled } from '#core/errors.ts';
+import { assert, Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem, takeExpired } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
 import { addCommands, type NewCommand, undecidedSkus } from '#db/commands.ts';
 import { numbersSentAt, stampNumbers } from '#db/documents.ts';
-import { channelHealth, noteThrottled } from '#db/health.ts';
+import { channelHealth } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import {
   type Acknowledged,
@@ -26,6 +26,7 @@ import {
   delayListings,
   dueListings,
   hasUnreadInput,
+  nextDueAt,
   type PushCandidate,
   resolveUnknown,
 } from '#db/push.ts';
@@ -64,22 +65,49 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
   for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
-    const waitMs = (health.throttledUntil ?? 0) - context.now();
+    const now = context.now();
+    const waitMs = (health.throttledUntil ?? 0) - now;
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
     const turnMs = await waitForTurn(context, channel);
     if (turnMs > 0) return context.ringLater({ topic: 'push', key: channelId }, turnMs);
-    const due = await dueListings(context.db, channelId, context.now(), DUE_MAX);
-    if (due.length === 0) return;
-    const ready = await readyNow(context, context.db, due);
+    const settledBefore = now - channel.capabilities.settleMs;
+    const due = await dueListings(context.db, channelId, { now, settledBefore, max: DUE_MAX });
+    const plans = due.map((candidate) => planUnread(channel, candidate, { now, looksAt: health.looksThrottledUntil }));
+    const acting = plans.filter(({ plan }) => plan.kind !== 'wait');
+    if (acting.length === 0) return ringForNext(context, channel, plans);
+    const acted = acting.map(({ candidate }) => candidate);
+    const readyOnes = new Set(await readyNow(context, context.db, acted));
+    const ready = acting.filter(({ candidate }) => readyOnes.has(candidate));
     waits = ready.length === 0 ? waits + 1 : 0;
     if (ready.length === 0) await pause(Math.min(UNDECIDED_WAIT_MS_MAX, UNDECIDED_WAIT_MS * waits), signal);
-    else if (channel.capabilities.observable !== 'read') await pushBlind(context, channel, ready, signal);
-    else {
-      const looksFrom = await pushRound(context, channel, ready, signal);
-      if (looksFrom !== null)
-        return context.ringLater({ topic: 'push', key: channelId }, Math.max(1, looksFrom - context.now()));
-    }
+    else if (channel.capabilities.observable === 'read') await pushRound(context, channel, ready, signal);
+    else await pushBlind(context, channel, ready, signal);
   }
+}
+
+const UNKNOWN: SyncState = { ackedQuantity: null, ackedWire: null, soldBaseline: null };
+
+/** The plan without a look; a look that the platform refuses until later waits as one that would show our own write as it was. */
+function planUnread(
+  channel: OpenChannel,
+  candidate: PushCandidate,
+  { now, looksAt }: { readonly now: Instant; readonly looksAt: Instant | null },
+): Planned {
+  const { target, sync, writtenAt, needsRead, isOnItsWay } = candidate;
+  const { quantityBasis, observable, settleMs } = channel.capabilities;
+  if (observable !== 'read') return { candidate, plan: planBlind(quantityBasis, target, isOnItsWay ? UNKNOWN : sync) };
+  const settledAt = writtenAt === null ? null : writtenAt + settleMs;
+  const plan = planPush(target, sync, protectionOf(channel), { read: null, now, settledAt, isReadAsked: needsRead });
+  const isHeldUp = plan.kind === 'read' && looksAt !== null && looksAt > now;
+  return { candidate, plan: isHeldUp ? { kind: 'wait', until: looksAt } : plan };
+}
+
+/** Nothing can be done now: rings for the first of what waits for its time. */
+async function ringForNext(context: WorkerContext, channel: OpenChannel, waiting: readonly Planned[]): Promise<void> {
+  const next = await nextDueAt(context.db, channel.id, context.now());
+  const moments = waiting.flatMap(({ plan }) => (plan.kind === 'wait' ? [plan.until] : []));
+  const at = Math.min(next ?? Number.POSITIVE_INFINITY, ...moments);
+  if (Number.isFinite(at)) context.ringLater({ topic: 'push', key: channel.id }, Math.max(1, at - context.now()));
 }
 
 /** What a partner that takes documents only now and then still has to wait; 0 for all others. */
@@ -89,22 +117,14 @@ async function waitForTurn(context: WorkerContext, channel: OpenChannel): Promis
   return ((await numbersSentAt(context.db, channel.id)) ?? 0) + terms.pushEveryMs - context.now();
 }
 
-const UNKNOWN: SyncState = { ackedQuantity: null, ackedWire: null, soldBaseline: null };
-
 /** A round for a platform that cannot be read: everything that is due goes out, and with it all the rest where the partner wants that. */
 async function pushBlind(
   context: WorkerContext,
   channel: OpenChannel,
-  due: readonly PushCandidate[],
+  planned: readonly Planned[],
   signal: AbortSignal,
 ): Promise<void> {
   const { quantityBasis, documents } = channel.capabilities;
-  const planned = due.map(
-    (candidate): Planned => ({
-      candidate,
-      plan: planBlind(quantityBasis, candidate.target, candidate.isOnItsWay ? UNKNOWN : candidate.sync),
-    }),
-  );
   const isWritten = planned.some(({ plan }) => plan.kind === 'write');
   if (!isWritten || documents?.scope !== 'all') return carryOut(context, channel, planned, signal);
   const all = await allListings(context.db, channel.id, ALL_MAX);
@@ -148,36 +168,27 @@ async function resolveExpired(context: WorkerContext, channel: OpenChannel, sign
   }
 }
 
-/** Answers from when the platform lets us look again, where nothing is left to do before that. */
 async function pushRound(
   context: WorkerContext,
   channel: OpenChannel,
-  due: readonly PushCandidate[],
+  first: readonly Planned[],
   signal: AbortSignal,
-): Promise<Instant | null> {
-  const protection = protectionOf(channel);
-  const now = context.now();
-  const first = due.map(
-    (candidate): Planned => ({
-      candidate,
-      plan: candidate.needsRead
-        ? { kind: 'read', why: 'asked for' }
-        : planPush(candidate.target, candidate.sync, protection, { read: null, now }),
-    }),
+): Promise<void> {
+  // What needs no look goes first: a look that the platform refuses must not hold it up.
+  await carryOut(
+    context,
+    channel,
+    first.filter(({ plan }) => plan.kind !== 'read'),
+    signal,
   );
-  const sure = first.filter(({ plan }) => plan.kind !== 'read');
-  await carryOut(context, channel, sure, signal);
   const toRead = first.filter(({ plan }) => plan.kind === 'read').slice(0, READS_PER_ROUND_MAX);
-  try {
-    const candidates = toRead.map(({ candidate }) => candidate);
-    await carryOut(context, channel, await readAndPlan(context, channel, candidates, signal), signal);
-    return null;
-  } catch (error) {
-    if (!(error instanceof Throttled)) throw error;
-    // A look that the platform refuses must not hold up what needs none.
-    await noteThrottled(context.db, channel.id, error.retryAt, 'look');
-    return sure.length === 0 ? error.retryAt : null;
-  }
+  const read = await readAndPlan(
+    context,
+    channel,
+    toRead.map(({ candidate }) => candidate),
+    signal,
+  );
+  await carryOut(context, channel, read, signal);
 }
 
 /** Keeps what needs no sending, and sends the rest: lowering numbers first, on the fastest lane. */
@@ -262,6 +273,7 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
             version: candidate.version,
             quantity: candidate.target.quantity,
             readDueAt: null,
+            writtenAt: null,
           },
         ]
       : [],

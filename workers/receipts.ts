@@ -54,7 +54,7 @@ async function settleAttempt(
   if (isAccepted) {
     await acknowledge(
       tx,
-      behind.map((item) => ({ ...item, readDueAt: null })),
+      behind.map((item) => ({ ...item, readDueAt: null, writtenAt: null })),
     );
     await supersedeSent(tx, id, items);
     return;

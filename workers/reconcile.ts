@@ -113,6 +113,7 @@ async function comparePage(
   const moving = await listingsInFlight(
     context.db,
     known.map((listing) => listing.listingId),
+    { now: context.now(), settleMs: channel.capabilities.settleMs },
   );
   const unknown = observations.filter((one) => !byRef.has(`${one.listingRef} ${one.locationRef}`));
   report.hasUndiscovered ||= await hasUndiscovered(context.db, channel.id, unknown);

@@ -153,7 +153,7 @@ function sort(
     switch (outcome.kind) {
       case 'applied':
       case 'unchanged':
-        sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs });
+        sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs, writtenAt: now });
         break;
       case 'stale':
         delay(item, {

@@ -8,7 +8,7 @@ import { Defect, Rejected } from '#core/errors.ts';
 import type { Capabilities, ChannelConnection, Connector, ConnectorContext } from '../connector.ts';
 import { sendPush } from './batch.ts';
 import { apiHost, LWA_HOST, openClient } from './client.ts';
-import { discoverListings, LOCATIONS, observe, scanLevels } from './levels.ts';
+import { discoverListings, LOCATIONS, observe, SKUS_PER_READ, scanLevels } from './levels.ts';
 import { hydrateOrder, openOrders, pollOrders } from './orders.ts';
 import { ITEMS_PER_PUSH, preparePush } from './push.ts';
 import { type AmazonSettings, settingsSchema } from './settings.ts';
@@ -21,14 +21,15 @@ const capabilitiesOf = ({ pollOverlap, settle }: Pick<AmazonSettings, 'pollOverl
   lanes: [{ id: 'patch', maxItems: ITEMS_PER_PUSH, async: false }],
   webhooks: false,
   orderPolling: true,
-  pollOverlapMs: pollOverlap * 1000,
+  pollOverlapMs: Math.round(pollOverlap * 1000),
   openOrders: true,
   discoverListings: true,
   // Named by discoverLocations, but there is nothing to discover: the merchant's channel is always the same one.
   discoverLocations: false,
   subscriptions: false,
   answersOrders: false,
-  settleMs: settle * 1000,
+  settleMs: Math.round(settle * 1000),
+  observeMax: SKUS_PER_READ,
 });
 
 const NO_WEBHOOKS = 'Amazon sends no webhooks: its orders come by poll';

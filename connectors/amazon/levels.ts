@@ -33,7 +33,7 @@ import type { AmazonSettings } from './settings.ts';
 /** The merchant's own channel. Multi-Location Inventory would have one per supply source; it is not spoken here. */
 export const MERCHANT_CHANNEL = 'DEFAULT';
 
-const SKUS_PER_READ = 20;
+export const SKUS_PER_READ = 20;
 const WALKABLE_MAX = 1000;
 
 const itemSchema = z.object({

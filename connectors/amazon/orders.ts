@@ -144,7 +144,7 @@ export async function pollOrders(source: OrderSource, cursor: string | null, sig
     return { ...page, cursor: JSON.stringify(next), complete: false };
   }
   // Never from before where this walk began: without Amazon's clock the same stretch is read again.
-  const since = Math.max(at.since, (until ?? at.since) - settings.pollOverlap * 1000);
+  const since = Math.max(at.since, (until ?? at.since) - Math.round(settings.pollOverlap * 1000));
   return { ...page, cursor: JSON.stringify(beginAt(since)), complete: true };
 }
 

@@ -1,5 +1,6 @@
 /**
- * The settings of an Amazon channel in the configuration file, strict.
+ * The settings of an Amazon channel in the configuration file, strict; what is not written there is as Amazon's own time takes it, or
+ * `speedUp` times as fast.
  *
  * `endpoint` sends everything meant for Amazon (the API and Login with Amazon alike) elsewhere: to a sandbox on this machine (plain
  * http, loopback only) or through a proxy (https). `speedUp` is for a sandbox alone: Amazon's rates are what they are.
@@ -33,18 +34,23 @@ export const settingsSchema = z
         'write http://127.0.0.1:PORT or https://HOST, without a path',
       )
       .optional(),
-    /** How far the poll re-reads before its cursor, seconds: orders show up late (facts/amazon.md 3.2). */
-    pollOverlap: z.number().int().min(0).max(86_400).default(600),
+    /** How far the poll re-reads before its cursor, seconds: orders show up late (facts/amazon.md 3.2). 600 when absent. */
+    pollOverlap: z.number().min(0).max(86_400).optional(),
     /** How far back the first poll reaches. A page of 100 orders costs three minutes once the burst of 20 pages is used up. */
     historyDays: z.number().int().min(0).max(730).default(7),
-    /** How long an accepted quantity may take to show, seconds. */
-    settle: z.number().min(0).max(3_600).default(180),
+    /** How long an accepted quantity may take to show, seconds. 180 when absent. */
+    settle: z.number().min(0).max(3_600).optional(),
     /** How many times faster than Amazon's the sandbox's rates are. */
     speedUp: z.number().min(1).default(1),
   })
   .refine(({ speedUp, endpoint }) => speedUp === 1 || (endpoint !== undefined && LOOPBACK.test(endpoint)), {
     path: ['speedUp'],
     message: "speedUp is for a sandbox on this machine (endpoint): take it out, Amazon's rates cannot be raised",
-  });
+  })
+  .transform(({ pollOverlap, settle, ...given }) => ({
+    ...given,
+    pollOverlap: pollOverlap ?? 600 / given.speedUp,
+    settle: settle ?? 180 / given.speedUp,
+  }));
 
 export type AmazonSettings = z.infer<typeof settingsSchema>;

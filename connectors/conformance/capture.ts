@@ -51,11 +51,20 @@ async function pollOrder({ connection, signal }: Stage, orderRef: string): Promi
   }
 }
 
-/** A placed order as the platform tells of it by itself: by its webhook, or by the poll where it has none. */
+async function takeOrder({ clerk }: Stage, orderRef: string): Promise<OrderState | null> {
+  await clerk.takeAll();
+  return clerk.orders.get(orderRef)?.order ?? null;
+}
+
+/** A placed order as the platform tells of it by itself: by its webhook, its document, or the poll. */
 export async function tellOrder(
   stage: Stage,
   lines = pickLines(stage),
 ): Promise<{ readonly orderRef: string; readonly order: OrderState }> {
+  if (stage.capabilities.documents !== undefined) {
+    const orderRef = await stage.placeOrder(lines);
+    return { orderRef, order: await until(() => takeOrder(stage, orderRef), 'the mailbox brings a placed order') };
+  }
   if (!stage.capabilities.webhooks) {
     const orderRef = await stage.placeOrder(lines);
     return { orderRef, order: await until(() => pollOrder(stage, orderRef), 'the poll finds a placed order') };

@@ -16,7 +16,10 @@ export type ConformanceCase = {
   readonly play: (stage: Stage) => Promise<void>;
 };
 
-/** No declaration lets a connector out of these, but for want of webhooks out of those that judge one. */
+/**
+ * No declaration lets a connector out of these, but for want of webhooks out of those that judge one, and, where documents are
+ * exchanged with a platform that cannot be read, out of those that read it.
+ */
 export const MINIMUM: ReadonlySet<string> = new Set([
   'verify-accepts-signed',
   'verify-refuses-forged',
@@ -27,18 +30,42 @@ export const MINIMUM: ReadonlySet<string> = new Set([
   'uncertain-resolved-by-read',
 ]);
 
+/** What a connector that declares documents is never let out of, besides what is left of the minimum. */
+export const DOCUMENT_MINIMUM: ReadonlySet<string> = new Set([
+  'document-taken-once',
+  'document-unfinished-waits',
+  'document-repeat-is-known',
+  'document-broken-alone',
+  'document-foreign-refused',
+  'document-hostile-bytes',
+  'numbers-rise',
+]);
+
 const lacks = (isThere: boolean, capability: string): string | null =>
   isThere ? null : `${capability} is declared absent`;
 
 export const needsWebhooks = ({ webhooks }: Capabilities): string | null => lacks(webhooks, 'webhooks');
+
+/** Only a partner that exchanges documents has nothing that could be read, or called. */
+export const needsReads = ({ observable, documents }: Capabilities): string | null =>
+  lacks(observable === 'read' || documents === undefined, 'observable read');
+
+export const needsDocuments = ({ documents }: Capabilities): string | null =>
+  lacks(documents !== undefined, 'documents');
+
+export const needsReceipts = (capabilities: Capabilities): string | null =>
+  needsDocuments(capabilities) ?? lacks(capabilities.observable === 'acknowledged', 'observable acknowledged');
+
+export const needsAnswers = (capabilities: Capabilities): string | null =>
+  needsDocuments(capabilities) ?? lacks(capabilities.answersOrders, 'answersOrders');
 
 export const needsCompare = ({ writeProtection }: Capabilities): string | null =>
   lacks(writeProtection.includes('compareAndSet'), 'writeProtection compareAndSet');
 
 export const needsProtection = ({ writeProtection }: Capabilities): string | null =>
   lacks(
-    writeProtection.includes('compareAndSet') || writeProtection.includes('idempotencyKey'),
-    'writeProtection compareAndSet or idempotencyKey',
+    writeProtection.some((kind) => kind !== 'none'),
+    'writeProtection',
   );
 
 export const needsTicket = ({ lanes }: Capabilities): string | null =>

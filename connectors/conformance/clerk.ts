@@ -15,6 +15,7 @@ import type {
   Inbound,
   OrderAnswer,
   OutboundDocument,
+  PreparedPush,
   PushItem,
   PushOutcome,
   Receipt,
@@ -40,7 +41,11 @@ export type Clerk = {
     orderRef: string,
     promise?: (line: OrderState['lines'][number]) => Pick<OrderAnswer['lines'][number], 'accepted' | 'backOrdered'>,
   ): Promise<OutboundDocument>;
+  /** Sends, and keeps count of what is out. */
+  send(prepared: PreparedPush, itemCount: number): Promise<readonly PushOutcome[]>;
   push(items: readonly PushItem[], key: string): Promise<readonly PushOutcome[]>;
+  /** How many documents are out, repeats included. */
+  readonly putCount: number;
 };
 
 const SECOND_MS = 1000;
@@ -108,6 +113,13 @@ export function openClerk(connection: ChannelConnection, signal: AbortSignal): C
     return document;
   };
 
+  let numbersOut = 0;
+  const sendNumbers: Clerk['send'] = async (prepared, itemCount) => {
+    const outcomes = await connection.send(prepared, itemCount, signal);
+    if (outcomes.some(({ kind }) => kind === 'sent' || kind === 'applied')) numbersOut += 1;
+    return outcomes;
+  };
+
   const takeOnce = async (): Promise<boolean> => {
     const exchange = exchangeOf(connection);
     const { documents, complete } = await exchange.fetch(signal);
@@ -143,6 +155,10 @@ export function openClerk(connection: ChannelConnection, signal: AbortSignal): C
       ok(draft !== null, 'a partner whose orders are answered gets an answer');
       return send(draft);
     },
-    push: async (items, key) => connection.send(connection.prepare(items, key, stamp()), items.length, signal),
+    send: sendNumbers,
+    push: (items, key) => sendNumbers(connection.prepare(items, key, stamp()), items.length),
+    get putCount() {
+      return sent.length + numbersOut;
+    },
   };
 }

@@ -27,9 +27,25 @@ export async function makeItems(stage: Stage, skus: readonly string[]): Promise<
 
 export const kindsOf = (outcomes: readonly PushOutcome[]): string[] => outcomes.map(({ kind }) => kind);
 
-export async function expectLevels(stage: Stage, items: readonly Item[], why: string): Promise<void> {
-  for (const { sku, wireQuantity } of items) equal((await stage.level(sku)).shown, wireQuantity, `${sku}: ${why}`);
+/** At once; where a platform may show a number late, within the time that is declared for it. */
+export async function expectSettled(stage: Stage, check: () => Promise<void>): Promise<void> {
+  const { settleMs } = stage.capabilities;
+  const endsAt = performance.now() + settleMs;
+  const look = (): Promise<true | null> =>
+    check().then(
+      () => true,
+      (error: unknown) => {
+        if (performance.now() >= endsAt) throw error;
+        return null;
+      },
+    );
+  await until(look, 'the platform shows what was pushed', settleMs + 1000);
 }
+
+export const expectLevels = (stage: Stage, items: readonly Item[], why: string): Promise<void> =>
+  expectSettled(stage, async () => {
+    for (const { sku, wireQuantity } of items) equal((await stage.level(sku)).shown, wireQuantity, `${sku}: ${why}`);
+  });
 
 /** The platform's own numbers, to be compared later. */
 export const shownOf = (stage: Stage, items: readonly Item[]): Promise<number[]> =>

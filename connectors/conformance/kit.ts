@@ -5,7 +5,7 @@
  * skipped only for a capability declared absent, and one of the minimum never.
  */
 import { assert } from '#core/errors.ts';
-import { type ConformanceCase, MINIMUM, needsWebhooks } from './case.ts';
+import { type ConformanceCase, DOCUMENT_MINIMUM, MINIMUM, needsDocuments, needsReads, needsWebhooks } from './case.ts';
 import { CASES } from './cases/index.ts';
 import { playOn } from './stage.ts';
 import type { ConformanceSubject } from './subject.ts';
@@ -35,12 +35,14 @@ export type RunOptions = {
   readonly only?: readonly string[];
 };
 
-for (const { id, skipWhen } of CASES)
+for (const { id, skipWhen } of CASES) {
   assert(
-    !MINIMUM.has(id) || skipWhen === undefined || skipWhen === needsWebhooks,
+    !MINIMUM.has(id) || skipWhen === undefined || skipWhen === needsWebhooks || skipWhen === needsReads,
     `the minimum case ${id} can be skipped`,
   );
-for (const id of MINIMUM)
+  assert(!DOCUMENT_MINIMUM.has(id) || skipWhen === needsDocuments, `the minimum case ${id} can be skipped`);
+}
+for (const id of [...MINIMUM, ...DOCUMENT_MINIMUM])
   assert(
     CASES.some((one) => one.id === id),
     `the minimum case ${id} is gone`,

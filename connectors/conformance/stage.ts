@@ -3,7 +3,7 @@
  *
  * Everything that a stage opened is closed with it, whether the case passed or not.
  */
-import { equal, ok } from 'node:assert/strict';
+import { ok } from 'node:assert/strict';
 import { Credential } from '#core/errors.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type {
@@ -12,27 +12,31 @@ import type {
   DiscoveredListing,
   InboundRequest,
   Observation,
-  PushItem,
-  PushOutcome,
   Verdict,
 } from '../connector.ts';
 import { createFetch } from '../http.ts';
-import type { SandboxControl, SandboxLevel } from '../sandbox/control.ts';
+import type { CatalogueAnswer, SandboxControl, SandboxLevel } from '../sandbox/control.ts';
 import { createRandom } from '../sandbox/faults.ts';
-import { until } from './expect.ts';
+import { type Clerk, openClerk } from './clerk.ts';
 import { ratesInMemory } from './rates.ts';
 import { openReceiver, type Receiver } from './receiver.ts';
-import { type Bench, batchMaxOf, type ConformanceSubject } from './subject.ts';
+import { createSender, type Sender } from './sender.ts';
+import type { Bench, BenchMailbox, ConformanceSubject } from './subject.ts';
 
 const DEADLINE_MS = 3000;
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
 /** No case waits longer for any one call. */
 const CALL_MS_MAX = 20_000;
 
-export type OpenOptions = { readonly deadlineMs?: number; readonly secrets?: Readonly<Record<string, string>> };
+export type OpenOptions = {
+  readonly deadlineMs?: number;
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** How far its clock is ahead; where files have to rest, by default so far that all of them have. */
+  readonly aheadMs?: number;
+};
 export type Accepted = Extract<Verdict, { ok: true }>;
 
-export type Stage = {
+export type Stage = Sender & {
   readonly seed: number;
   readonly subject: ConformanceSubject;
   readonly capabilities: Capabilities;
@@ -49,7 +53,7 @@ export type Stage = {
   open(options?: OpenOptions): ChannelConnection;
   /** Subscribed at first use. */
   receiver(): Promise<Receiver>;
-  /** The listing of a SKU at its first location, by discovery. */
+  /** The listing of a SKU at its first location, by discovery; where there is none, as a person maps it. */
   listing(sku: string): Promise<DiscoveredListing>;
   observe(sku: string): Promise<Observation>;
   /** The platform's own state, by the control API. */
@@ -59,9 +63,10 @@ export type Stage = {
   verify(request: InboundRequest): Promise<Accepted>;
   /** The orders of a webhook, references read whole. */
   readOrders(request: InboundRequest): Promise<readonly OrderState[]>;
-  /** Sends, in pushes of what the widest lane holds, and collects the tickets where the platform gives some. */
-  push(items: readonly PushItem[], idempotencyKey: string): Promise<readonly PushOutcome[]>;
-  settle(outcomes: readonly PushOutcome[]): Promise<readonly PushOutcome[]>;
+  /** The worker's part of the exchange of documents. */
+  readonly clerk: Clerk;
+  /** Throws where the partner has no mailbox. */
+  mailbox(): BenchMailbox;
 };
 
 const silentLog = { info: () => undefined, warn: () => undefined };
@@ -70,6 +75,8 @@ function openConnection(subject: ConformanceSubject, bench: Bench, options: Open
   const { settings } = bench;
   const secrets = options.secrets ?? bench.secrets;
   const { deadlineMs = DEADLINE_MS } = options;
+  // A second more than they have to rest: files have their times in whole ones at worst.
+  const { aheadMs = subject.documents === undefined ? 0 : subject.documents.restMs + 1000 } = options;
   const allowedHosts = subject.connector.hosts(settings);
   return subject.connector.open(settings, {
     channelId: `${subject.connector.name}:conformance`,
@@ -78,7 +85,7 @@ function openConnection(subject: ConformanceSubject, bench: Bench, options: Open
       if (value === undefined) throw new Credential(`the secret ${name} is missing`);
       return value;
     },
-    now: () => Date.now(),
+    now: () => Date.now() + aheadMs,
     fetch: createFetch({ allowedHosts, deadlineMs, maxBytes: BODY_BYTES_MAX }),
     rates: ratesInMemory(),
     log: silentLog,
@@ -99,23 +106,6 @@ export async function discoverAll(connection: ChannelConnection, signal: AbortSi
   return found;
 }
 
-/** Outcomes by ticket collected into outcomes by item: `unknown` for what the ticket does not name. */
-async function collectTicket(connection: ChannelConnection, outcomes: readonly PushOutcome[], signal: AbortSignal) {
-  const [first] = outcomes;
-  if (first?.kind !== 'accepted') return outcomes;
-  const { ticket } = first;
-  ok(
-    outcomes.every((outcome) => outcome.kind === 'accepted' && outcome.ticket === ticket),
-    'a push that is answered by a ticket has that ticket in every outcome',
-  );
-  const collected = await until(async () => {
-    const result = await connection.collect(ticket, outcomes.length, signal);
-    return result.done ? result.outcomes : null;
-  }, `ticket ${ticket} is done`);
-  equal(collected.length, outcomes.length, 'collect answers one outcome per item');
-  return collected.map((outcome): PushOutcome => outcome ?? { kind: 'unknown', why: 'the ticket does not name it' });
-}
-
 const CATALOGUE_SIZE = 6;
 
 async function build(subject: ConformanceSubject, bench: Bench, seed: number, opened: ChannelConnection[]) {
@@ -123,7 +113,9 @@ async function build(subject: ConformanceSubject, bench: Bench, seed: number, op
   const int = (min: number, max: number): number => min + Math.floor(random() * (max - min + 1));
   const { control } = bench;
   const skus = Array.from({ length: CATALOGUE_SIZE }, (_, index) => `SKU-${index + 1}`);
-  await control.seed({ listings: skus.map((sku) => ({ sku, title: `Thing ${sku}`, shown: int(20, 60) })) });
+  const catalogue = await control.seed({
+    listings: skus.map((sku) => ({ sku, title: `Thing ${sku}`, shown: int(20, 60) })),
+  });
   const open = (options: OpenOptions = {}): ChannelConnection => {
     const connection = openConnection(subject, bench, options);
     opened.push(connection);
@@ -134,6 +126,7 @@ async function build(subject: ConformanceSubject, bench: Bench, seed: number, op
     seed,
     subject,
     control,
+    catalogue,
     secrets: bench.secrets,
     skus,
     int,
@@ -149,9 +142,27 @@ async function build(subject: ConformanceSubject, bench: Bench, seed: number, op
   };
 }
 
-function createReaders({ connection, control, signal }: Pick<Stage, 'connection' | 'control' | 'signal'>) {
+/** Where nothing can be discovered, a person maps what the partner lists. */
+function mapByHand({ locations, listings }: CatalogueAnswer): DiscoveredListing[] {
+  const locationRef = locations[0]?.locationRef ?? '';
+  return listings.map(({ sku, listingRef, data = {} }) => ({
+    listingRef,
+    locationRef,
+    data,
+    sku,
+    title: sku,
+    state: 'tracked',
+    barcode: null,
+  }));
+}
+
+type Readable = Pick<Stage, 'connection' | 'control' | 'signal' | 'capabilities'> & { catalogue: CatalogueAnswer };
+
+function createReaders({ connection, control, signal, capabilities, catalogue }: Readable) {
   const listing: Stage['listing'] = async (sku) => {
-    const found = (await discoverAll(connection, signal)).find((one) => one.sku === sku);
+    const isByHand = capabilities.documents !== undefined && !capabilities.discoverListings;
+    const listings = isByHand ? mapByHand(catalogue) : await discoverAll(connection, signal);
+    const found = listings.find((one) => one.sku === sku);
     ok(found !== undefined, `discoverListings names ${sku}`);
     return found;
   };
@@ -199,20 +210,15 @@ export async function playOn(
   try {
     const base = await build(subject, bench, seed, opened);
     const { connection, signal } = base;
-    const settle: Stage['settle'] = (outcomes) => collectTicket(connection, outcomes, signal);
+    const clerk = openClerk(connection, signal);
     await act({
       ...base,
       ...createReaders(base),
-      settle,
-      async push(items, key) {
-        const outcomes: PushOutcome[] = [];
-        const size = batchMaxOf(base.capabilities);
-        for (let from = 0; from < items.length; from += size) {
-          const part = items.slice(from, from + size);
-          const prepared = connection.prepare(part, from === 0 ? key : `${key}-${from}`);
-          outcomes.push(...(await settle(await connection.send(prepared, part.length, signal))));
-        }
-        return outcomes;
+      ...createSender({ ...base, clerk }),
+      clerk,
+      mailbox() {
+        ok(bench.mailbox !== undefined, 'the bench of a partner that exchanges documents has its mailbox');
+        return bench.mailbox;
       },
       receiver: async () => {
         const [open] = receivers;

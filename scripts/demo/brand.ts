@@ -25,6 +25,9 @@ const SHOP_BUCKET = { maximumAvailable: 20_000 * SHOP_SPEED_UP, restoreRate: 1_0
 /** Whose orders of the stream a channel gets: abroad, large orders at home, or all else. Several channels of one share its customers. */
 export type Clientele = 'home' | 'abroad' | 'bulk';
 
+/** Where a channel finds its platform, and how much it has to tell it. */
+export type Place = { readonly endpoint: string; readonly mailbox: string; readonly skuCount: number };
+
 export type DemoChannel = {
   readonly id: ChannelId;
   /** A folder in connectors/, with its sandbox. */
@@ -39,36 +42,45 @@ export type DemoChannel = {
   readonly cancels: boolean;
   /** True: an order is taken as it is placed, and what cannot be promised is refused by allot's answer to it. */
   readonly isAnswered: boolean;
+  /**
+   * When the play waits for its numbers: `always`; after a delivery in the `morning`, where what it sells by an old number is refused
+   * by allot's answer; `never`, where it orders without looking at them.
+   */
+  readonly awaited: 'always' | 'morning' | 'never';
   /** Who tells allot that goods have left: the platform, or the warehouse itself by a command. */
   readonly shippedBy: 'platform' | 'warehouse';
   /** Where the platform has locations to sell from. */
   readonly locations: readonly string[];
   /** How many times faster than the platform's its rates and delays are. */
-  readonly speedUp: number;
+  readonly speedUp: (skuCount: number) => number;
   readonly intervals: { readonly poll?: string };
   /** Names of secrets; the sandbox takes them in camel case, allot from its environment. */
   readonly secrets: readonly string[];
-  readonly settings: (at: { readonly endpoint: string; readonly mailbox: string }) => Readonly<Record<string, unknown>>;
-  readonly sandbox: (at: { readonly mailbox: string }) => Readonly<Record<string, unknown>>;
+  readonly settings: (at: Place) => Readonly<Record<string, unknown>>;
+  readonly sandbox: (at: Pick<Place, 'mailbox'>) => Readonly<Record<string, unknown>>;
 };
 
 /** A retailer's dialect as the examples have it; its warehouses are served from the brand's one place. */
 function dialect(name: string) {
   const text = readFileSync(new URL(`../examples/edi/${name}.yaml`, import.meta.url), 'utf8');
-  const given = parse(text) as { orders: { shipTo?: object }; inventory: { everySeconds: number } };
+  const given = parse(text) as { orders: { shipTo?: object }; inventory: { everySeconds: number; scope: string } };
   const shipTo = Object.fromEntries(Object.keys(given.orders.shipTo ?? {}).map((warehouse) => [warehouse, LOCATION]));
   return { ...given, orders: { ...given.orders, shipTo } };
 }
 
+type Dialect = ReturnType<typeof dialect>;
+
 const DEPARTMENT_STORE = dialect('department-store');
 const DROPSHIP_MALL = dialect('dropship-mall');
 
-/** Retailers want their numbers every some minutes: here every second, which is what the time in an 846 can tell apart. */
-const RETAILER_SETTINGS = { everySeconds: 1, restSeconds: 0, receiptHours: 10 / 3600 } as const;
-const everySeconds = ({ inventory }: typeof DROPSHIP_MALL): number =>
-  inventory.everySeconds / RETAILER_SETTINGS.everySeconds;
-
-const AS_A_SHOP = { cancels: true, isAnswered: false, shippedBy: 'platform', speedUp: 1, intervals: {} } as const;
+/**
+ * Retailers want their numbers every some minutes. Here every second, which is what the time in an 846 can tell apart; a full one, that
+ * names each SKU, less often the more of them there are.
+ */
+const RETAILER_SETTINGS = { restSeconds: 0, receiptHours: 30 / 3600 } as const;
+const SKUS_PER_SECOND = 700;
+const everySeconds = ({ inventory }: Dialect, skuCount: number): number =>
+  inventory.scope === 'full' ? Math.max(1, Math.ceil(skuCount / SKUS_PER_SECOND)) : 1;
 
 const AS_A_RETAILER = {
   connector: 'edi',
@@ -84,6 +96,20 @@ const AS_A_RETAILER = {
   secrets: [],
 } as const;
 
+const retailer = (partner: Dialect, sandbox: object) => ({
+  ...AS_A_RETAILER,
+  speedUp: (skuCount: number) => partner.inventory.everySeconds / everySeconds(partner, skuCount),
+  settings: ({ mailbox, skuCount }: Place) => ({
+    ...RETAILER_SETTINGS,
+    everySeconds: everySeconds(partner, skuCount),
+    partner,
+    mailbox,
+  }),
+  sandbox: ({ mailbox }: Pick<Place, 'mailbox'>) => ({ ...sandbox, partner, mailbox }),
+});
+
+const AS_A_SHOP = { cancels: true, isAnswered: false, awaited: 'always', shippedBy: 'platform' } as const;
+
 export const CHANNELS: readonly DemoChannel[] = [
   {
     ...AS_A_SHOP,
@@ -95,7 +121,7 @@ export const CHANNELS: readonly DemoChannel[] = [
     clientele: 'home',
     madeUp: { share: 0.66, lines: 3, units: 4 },
     locations: ['Main warehouse'],
-    speedUp: SHOP_SPEED_UP,
+    speedUp: () => SHOP_SPEED_UP,
     // For the webhooks that are lost.
     intervals: { poll: '4s' },
     secrets: ['ACCESS_TOKEN', 'WEBHOOK_SECRET'],
@@ -114,7 +140,7 @@ export const CHANNELS: readonly DemoChannel[] = [
     clientele: 'abroad',
     madeUp: { share: 0.26, lines: 2, units: 6 },
     locations: [],
-    speedUp: AMAZON_SPEED_UP,
+    speedUp: () => AMAZON_SPEED_UP,
     intervals: { poll: '500ms' },
     secrets: ['CLIENT_ID', 'CLIENT_SECRET', 'REFRESH_TOKEN'],
     settings: ({ endpoint }) => ({
@@ -128,22 +154,18 @@ export const CHANNELS: readonly DemoChannel[] = [
     sandbox: () => ({ ...SELLER, speedUp: AMAZON_SPEED_UP, applyDelayMs: 50 }),
   },
   {
-    ...AS_A_RETAILER,
     // Buys for its own shelves whatever it likes; every other order may be back-ordered, of the others it wants what there is.
+    ...retailer(DEPARTMENT_STORE, { fillRules: ['SP', ''], casePacks: [0] }),
     id: 'edi:department-store',
     madeUp: { share: 0.05, lines: 6, units: 30 },
-    speedUp: everySeconds(DEPARTMENT_STORE),
-    settings: ({ mailbox }) => ({ ...RETAILER_SETTINGS, partner: DEPARTMENT_STORE, mailbox }),
-    sandbox: ({ mailbox }) => ({ partner: DEPARTMENT_STORE, mailbox, fillRules: ['SP', ''], casePacks: [0] }),
+    awaited: 'never',
   },
   {
-    ...AS_A_RETAILER,
     // Sells what the last 846 showed.
+    ...retailer(DROPSHIP_MALL, {}),
     id: 'edi:dropship-mall',
     madeUp: { share: 0.05, lines: 2, units: 6 },
-    speedUp: everySeconds(DROPSHIP_MALL),
-    settings: ({ mailbox }) => ({ ...RETAILER_SETTINGS, partner: DROPSHIP_MALL, mailbox }),
-    sandbox: ({ mailbox }) => ({ partner: DROPSHIP_MALL, mailbox }),
+    awaited: 'morning',
   },
 ];
 
@@ -152,6 +174,9 @@ export function channelNamed(id: ChannelId): DemoChannel {
   if (found === undefined) throw new Error(`the demo has no channel ${id}`);
   return found;
 }
+
+export const channelsAwaited = (when: DemoChannel['awaited']): ReadonlySet<ChannelId> =>
+  new Set(CHANNELS.flatMap(({ id, awaited }) => (awaited === when ? [id] : [])));
 
 /** FNV-1a: the same text, the same number, everywhere. */
 function hashOf(text: string): number {
@@ -247,7 +272,7 @@ export function writeConfiguration({ endpoints, pools, port, skuCount, home }: B
         program: of,
         buffer,
         intervals,
-        settings: settings({ endpoint: endpoints.get(id) ?? '', mailbox: mailboxOf(home, id) }),
+        settings: settings({ endpoint: endpoints.get(id) ?? '', mailbox: mailboxOf(home, id), skuCount }),
       })),
       http: { host: '127.0.0.1', port },
       intervals: { poll: '2s', reconcile: `${reconcileS}s`, sweep: '500ms', inFlight: '5s' },

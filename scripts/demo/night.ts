@@ -3,8 +3,8 @@
  * leaves.
  *
  * It begins when allot holds all of the day, since the warehouse ships what allot has allocated. Where goods came in it ends when
- * every platform shows them, since in the data nobody orders between 20:00 and 06:00; in the other nights no number rises, and nobody
- * waits for them.
+ * every platform that sells by its number shows them, since in the data nobody orders between 20:00 and 06:00; in the other nights no
+ * number rises, and nobody waits for them.
  */
 import type { LogAnswer } from '#connectors/sandbox/control.ts';
 import { orderIdOf } from '#core/command.ts';
@@ -104,5 +104,5 @@ export async function playNight(run: Run): Promise<void> {
     })),
   );
   await shipDue(run);
-  if (arrived.length > 0) await run.pace.room(1);
+  if (arrived.length > 0) await run.pace.acknowledged();
 }

@@ -1,16 +1,19 @@
 /**
  * The closed loop: what the demo did is outstanding until allot holds it and every channel has acknowledged numbers that include it.
+ * Patient channels take their numbers only now and then, and oversell nothing by an old one: the day does not wait for them. Ignored
+ * ones nobody waits for.
  *
- * | outstanding    | seen in allot's tables                                   | next     |
- * | unheard        | its order is not held with these totals; or undecided    | unheard  |
- * | held           | some of its listings are behind: their versions are kept | held     |
- * | acknowledged   | none is behind, or all reached the kept versions         | (gone)   |
- * | late           | not acknowledged within the limit                        | (gone)   |
+ * | stage          | seen in allot's tables                                     | outstanding | next     |
+ * | unheard        | its order is not held with these totals; or undecided      | yes         | held     |
+ * | held           | some of its listings are behind: their versions are kept   | yes         | patient  |
+ * | patient        | of these, only listings on patient channels are left       | no          | (gone)   |
+ * | acknowledged   | none is behind, or all reached the kept versions           | no          | (gone)   |
+ * | late           | not acknowledged within the limit                          | no          | (gone)   |
  *
  * Guarantees: one look at a time, three cheap reads each; what is late is given up and counted, so that a fault never stops the demo.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ListingId, OrderId, Sku } from '#core/model.ts';
+import type { ChannelId, ListingId, OrderId, Sku } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { outcomesOf } from '#db/commands.ts';
 import { type OrderTotals, readBehind, readOrderTotals } from '#db/pace.ts';
@@ -21,9 +24,10 @@ type Watched = {
   /** What must be in allot first. */
   readonly order: OrderTotals | null;
   readonly commandIds: readonly number[];
-  /** Null until it is. */
-  behind: Map<ListingId, number> | null;
+  /** By listing, the version to wait for; null until allot holds it. */
+  behind: Map<ListingId, Wait> | null;
 };
+type Wait = { readonly channel: ChannelId; readonly version: number };
 
 export type Pace = {
   readonly outstanding: () => number;
@@ -32,40 +36,47 @@ export type Pace = {
   /** `skus`: those whose numbers it changed. What was watched of the order before is still waited for. */
   watchOrder(totals: OrderTotals, skus: readonly Sku[]): void;
   watchCommands(ids: readonly number[], skus: readonly Sku[]): void;
-  /** Resolves when fewer than `max` are outstanding, or when it is closed. */
+  /** Resolves when fewer than `max` are outstanding (and not too many patient), or when it is closed. */
   room(max: number): Promise<void>;
   /** Resolves when allot holds all of it, acknowledged or not, or when it is closed. */
   heard(): Promise<void>;
+  /** Resolves when every channel that is not ignored has acknowledged all of it, or when it is closed. */
+  acknowledged(): Promise<void>;
   close(): Promise<void>;
 };
 
 export type PaceOptions = {
   readonly db: Database;
   readonly limitMs: () => number;
+  readonly patient?: ReadonlySet<ChannelId>;
+  readonly ignored?: ReadonlySet<ChannelId>;
   readonly now?: () => number;
 };
+
+/** Of the issue: also with those that only wait for patient channels. */
+const WATCHED_MAX = 200;
 
 const LOOK_EVERY_MS = 20;
 /** Looking may cost a third of the time, however much there is to look at. */
 const REST_SHARE = 2;
 
 /** Asks allot about all of them, and strikes off what it has heard of and acknowledged. */
-async function look(db: Database, all: readonly Watched[]): Promise<void> {
+async function look(db: Database, all: readonly Watched[], ignored: ReadonlySet<ChannelId>): Promise<void> {
   const unheard = all.filter(({ behind }) => behind === null);
   const orderIds = unheard.flatMap(({ order }) => order?.id ?? []);
   const commandIds = unheard.flatMap((one) => one.commandIds);
   const [totals, outcomes] = await Promise.all([readOrderTotals(db, orderIds), outcomesOf(db, commandIds)]);
   // Read after what was heard: an order and the targets that follow from it are committed together.
-  const behind = await readBehind(db);
+  const behind = (await readBehind(db)).filter(({ channel }) => !ignored.has(channel));
   const bySku = Map.groupBy(behind, ({ sku }) => sku);
   const acknowledged = new Map(behind.map((target) => [target.listingId, target.acknowledged]));
   for (const { behind: waits } of all) {
-    for (const [listing, version] of waits ?? [])
+    for (const [listing, { version }] of waits ?? [])
       if (version <= (acknowledged.get(listing) ?? Number.POSITIVE_INFINITY)) waits?.delete(listing);
   }
   for (const one of findHeard(unheard, totals, outcomes)) {
     const targets = one.skus.flatMap((sku) => bySku.get(sku) ?? []);
-    one.behind = new Map(targets.map(({ listingId, version }) => [listingId, version]));
+    one.behind = new Map(targets.map(({ listingId, channel, version }) => [listingId, { channel, version }]));
   }
 }
 
@@ -88,7 +99,13 @@ function repeat(turn: () => Promise<void>, onFault: (error: unknown) => void): {
   };
 }
 
-export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
+export function startPace({
+  db,
+  limitMs,
+  patient = new Set(),
+  ignored = new Set(),
+  now = Date.now,
+}: PaceOptions): Pace {
   const watched = new Map<string, Watched>();
   const waiting: { readonly isMet: () => boolean; readonly done: PromiseWithResolvers<void> }[] = [];
   const state: { late: number; isClosed: boolean; fault: Error | null } = { late: 0, isClosed: false, fault: null };
@@ -106,6 +123,7 @@ export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
       await look(
         db,
         all.map(([, one]) => one),
+        ignored,
       );
     for (const [key, one] of all) {
       // A newer watch of the same order may stand there by now.
@@ -130,15 +148,19 @@ export function startPace({ db, limitMs, now = Date.now }: PaceOptions): Pace {
     const before = watched.get(key)?.skus ?? [];
     watched.set(key, { ...one, skus: [...new Set([...before, ...one.skus])], since: now(), behind: null });
   };
+  const isOutstanding = ({ behind }: Watched): boolean =>
+    behind === null || [...behind.values()].some(({ channel }) => !patient.has(channel));
+  const outstanding = (): number => [...watched.values()].filter(isOutstanding).length;
   return {
-    outstanding: () => watched.size,
+    outstanding,
     late: () => state.late,
     watchOrder: (order, skus) => watch(order.id, { skus, order, commandIds: [] }),
     watchCommands: (commandIds, skus) => {
       if (commandIds.length > 0) watch(`commands ${commandIds[0]}`, { skus, order: null, commandIds });
     },
-    room: (max) => until(() => watched.size < max),
+    room: (max) => until(() => outstanding() < max && watched.size < Math.max(max, WATCHED_MAX)),
     heard: () => until(() => [...watched.values()].every(({ behind }) => behind !== null)),
+    acknowledged: () => until(() => watched.size === 0),
     async close() {
       state.isClosed = true;
       await loop.stop();

@@ -2,7 +2,7 @@
  * One demo from the first process to the report: stage -> opening stock -> the stream, day by day -> settle -> verify -> report.
  */
 import { addCommands } from '#db/commands.ts';
-import { LOCATION } from './brand.ts';
+import { channelsAwaited, LOCATION } from './brand.ts';
 import { openBuyers } from './buyers.ts';
 import { type PeakWatch, watchPeaks } from './child.ts';
 import { chooseMoments, flushRedis, startChaos } from './faults.ts';
@@ -174,7 +174,12 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
   const { levels } = chooseLevels(stream.events, demand, (sku) => pools.own.get(sku) ?? pools.every);
   const say = (line: string): void => void screen.write(`${line}\n`);
   const stage = await openStage({ home: flags.home, skus, pools, redisUrl, say });
-  const pace = startPace({ db: stage.db, limitMs: () => PATIENCE_MS[isRough(flags) ? 'rough' : 'calm'] });
+  const pace = startPace({
+    db: stage.db,
+    limitMs: () => PATIENCE_MS[isRough(flags) ? 'rough' : 'calm'],
+    patient: channelsAwaited('morning'),
+    ignored: channelsAwaited('never'),
+  });
   // Whoever interrupts does not wait for the closed loop.
   signal.addEventListener('abort', () => void pace.close());
   const peaks = watchPeaks(stage.pids);

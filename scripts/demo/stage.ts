@@ -170,8 +170,8 @@ async function waitUntilReady(db: Database, url: string, check: () => void): Pro
 }
 
 /** A platform that is faster here than it is says so. */
-const sayChannel = ({ id, speedUp }: DemoChannel): string =>
-  speedUp === 1 ? id : `${id} (its rates and delays ${speedUp} times as fast)`;
+const sayChannel = ({ id, speedUp }: DemoChannel, skuCount: number): string =>
+  speedUp(skuCount) === 1 ? id : `${id} (${Math.round(speedUp(skuCount))} times as fast as it is)`;
 
 type Closers = (() => Promise<unknown>)[];
 
@@ -198,7 +198,9 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
   const home = await openDemoHome(folder);
   const secrets = makeSecrets();
   await writeSecrets(home, secrets);
-  say(`starting PostgreSQL and a sandbox for each of ${CHANNELS.map(sayChannel).join(', ')}`);
+  say(
+    `starting PostgreSQL and a sandbox for each of ${CHANNELS.map((channel) => sayChannel(channel, skus.length)).join(', ')}`,
+  );
   const [server, platforms, port] = await Promise.all([
     startEmbedded({ home: home.path }).then((one) => {
       closers.push(() => one.stop());

@@ -4,8 +4,10 @@ import { expect, test } from 'vitest';
 import { run } from '#connectors/conformance/kit.ts';
 import type { ConformanceSubject } from '#connectors/conformance/subject.ts';
 import type { Connector } from '#connectors/connector.ts';
-import { subjects } from '#connectors/fake/sandbox/conformance.ts';
+import { subjects as retailers } from '#connectors/edi/sandbox/conformance.ts';
+import { subjects as partners } from '#connectors/fake/sandbox/conformance.ts';
 import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
+import { PLANTED_DOCUMENT_BUGS } from './planted-document-bugs.ts';
 
 function plant(connector: Connector, { spoil, settings: inSecret }: PlantedBug): Connector {
   return {
@@ -17,14 +19,13 @@ function plant(connector: Connector, { spoil, settings: inSecret }: PlantedBug):
   };
 }
 
-function findSubject({ on = '' }: PlantedBug): ConformanceSubject {
+function findSubject(subjects: readonly ConformanceSubject[], { on = '' }: PlantedBug): ConformanceSubject {
   const subject = subjects.find(({ variant }) => variant.includes(on));
-  if (subject === undefined) throw new Error(`no variant of the fake connector is called ${on}`);
+  if (subject === undefined) throw new Error(`no variant of the connector is called ${on}`);
   return subject;
 }
 
-test.each(PLANTED_BUGS)('the kit catches a connector that $name', async (bug) => {
-  const subject = findSubject(bug);
+async function expectCaught(subject: ConformanceSubject, bug: PlantedBug): Promise<void> {
   const unspoilt = await run([subject], { seeds: 2, only: bug.caughtBy });
   expect(unspoilt.failures).toEqual([]);
   const report = await run([{ ...subject, connector: plant(subject.connector, bug) }], {
@@ -32,4 +33,12 @@ test.each(PLANTED_BUGS)('the kit catches a connector that $name', async (bug) =>
     only: bug.caughtBy,
   });
   expect(report.failures.map(({ id }) => id.split('/')[1])).toEqual(expect.arrayContaining([...bug.caughtBy]));
-});
+}
+
+test.each(PLANTED_BUGS)('the kit catches a connector that $name', (bug) =>
+  expectCaught(findSubject(partners, bug), bug),
+);
+
+test.each(PLANTED_DOCUMENT_BUGS)('the kit catches a partner by mailbox that $name', (bug) =>
+  expectCaught(findSubject(retailers, bug), bug),
+);

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { MINIMUM } from '#connectors/conformance/case.ts';
+import { DOCUMENT_MINIMUM, MINIMUM } from '#connectors/conformance/case.ts';
 import { CASES } from '#connectors/conformance/cases/index.ts';
 
 const README = join(import.meta.dirname, '../../connectors/README.md');
@@ -22,6 +22,8 @@ test('the minimum in connectors/README.md is the kit', async () => {
   const readme = await readFile(README, 'utf8');
   const told = /These never are:(?<names>.*?)\.\n/s.exec(readme)?.groups?.names ?? '';
   expect(new Set([...told.matchAll(/`([a-z-]+)`/g)].map(([, id]) => id))).toEqual(MINIMUM);
+  const toldOfDocuments = /a partner that exchanges documents:(?<names>.*?)\.\n/s.exec(readme)?.groups?.names ?? '';
+  expect(new Set([...toldOfDocuments.matchAll(/`([a-z-]+)`/g)].map(([, id]) => id))).toEqual(DOCUMENT_MINIMUM);
 });
 
 test('no two cases have one name, and each says what it proves', () => {

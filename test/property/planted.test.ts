@@ -18,7 +18,7 @@ import { isDeterministic } from './decide-laws.ts';
 import { arrivalOrderIsForgotten } from './order-laws.ts';
 import { cutSumsExactly, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
 import { rulesNeverRaise } from './publish-laws.ts';
-import { unseenSaleIsNeverUndone } from './wire-laws.ts';
+import { ownWriteIsNoSale, unseenSaleIsNeverUndone } from './wire-laws.ts';
 
 type Planted =
   | 'nothing'
@@ -109,6 +109,11 @@ const ignoresUnseenSales: Core = {
   },
 };
 
+const readsTooSoon: Core = {
+  ...CORE,
+  planPush: (target, sync, protection, at) => CORE.planPush(target, sync, protection, { ...at, settledAt: null }),
+};
+
 const writesOnItsInput: Core = {
   ...CORE,
   decide: (state, commands, now) => {
@@ -159,6 +164,7 @@ const BUGS: readonly Bug[] = [
     })),
   },
   { says: 'a push that ignores unseen sales', law: unseenSaleIsNeverUndone, core: ignoresUnseenSales },
+  { says: 'a read that is too soon after a write', law: ownWriteIsNoSale, core: readsTooSoon },
   {
     says: 'a published number below 0',
     law: rulesNeverRaise,

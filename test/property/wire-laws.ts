@@ -8,6 +8,8 @@ import {
   IN_FLIGHT_MS,
   learnAll,
   openWorld,
+  passTo,
+  pushStep,
   sellableOf,
   targetOf,
   type World,
@@ -67,7 +69,7 @@ function settle(core: Core, world: World): void {
     drain(world, core.planPush);
     world.isReadDue = true;
     drain(world, core.planPush);
-    world.now += IN_FLIGHT_MS + 1;
+    passTo(world, world.now + IN_FLIGHT_MS + 1);
     drain(world, core.planPush);
   }
 }
@@ -144,8 +146,58 @@ export const manualEditIsHealed = (core: Core) =>
       world.shown = edited;
       world.isReadDue = true;
       drain(world, core.planPush);
-      world.now += IN_FLIGHT_MS + 1;
+      passTo(world, world.now + IN_FLIGHT_MS + 1);
       drain(world, core.planPush);
       expectShown(world);
     },
   );
+
+const LATE: readonly Protection[] = PROTECTIONS.filter(({ compares }) => !compares);
+/** Two ticks: reads of every age come in between. */
+const SETTLE_MS = IN_FLIGHT_MS / 2;
+
+/** Sales, cancellations, edits, lost writes, on a platform that shows late what it accepted: it ends at the target all the same. */
+export const latePlatformEndsAtTarget = (core: Core) =>
+  fc.property(fc.constantFrom(...LATE), storyOf(troubleArb), (protection, events) => {
+    const world = openWorld(protection, 20, SETTLE_MS);
+    play(core, world, events);
+    settle(core, world);
+    expectShown(world);
+  });
+
+const quietTradeArb: fc.Arbitrary<WorldEvent> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('restock' as const, 'otherSale' as const), units }) },
+  { weight: 6, arbitrary: fc.constant<WorldEvent>({ kind: 'push' }) },
+  { weight: 1, arbitrary: fc.constantFrom<WorldEvent>({ kind: 'reconcile' }, { kind: 'tick' }) },
+);
+
+/** Our own write that does not show yet is no sale of the platform's, and no increase is written on a number from before it. */
+export const ownWriteIsNoSale = (core: Core) =>
+  fc.property(fc.constantFrom(...LATE), storyOf(quietTradeArb), (protection, events) => {
+    const world = openWorld(protection, 20, SETTLE_MS);
+    drain(world, core.planPush);
+    for (const event of events) {
+      happen(world, event, core.planPush);
+      expect(world.seenSold, 'sales that never were').toBeNull();
+    }
+    drain(world, core.planPush);
+    expectShown(world);
+    expect(world.writes.filter(({ isRaiseInTheDark }) => isRaiseInTheDark)).toEqual([]);
+  });
+
+/** A lowering goes out while an earlier write has not shown yet: the number waits for no look. */
+export const loweringNeverWaits = (core: Core) =>
+  fc.property(fc.constantFrom(...LATE), storyOf(quietTradeArb), units, (protection, events, sold) => {
+    const world = openWorld(protection, 40, SETTLE_MS);
+    drain(world, core.planPush);
+    for (const event of events) happen(world, event, core.planPush);
+    // What it holds in hand is done with first.
+    for (let steps = 0; world.inHand !== null && steps < 5; steps++) pushStep(world, core.planPush);
+    world.supply = Math.max(0, Math.min(world.supply, world.sync.ackedQuantity ?? 0) - sold);
+    const wanted = targetOf(world).quantity;
+    if (wanted >= (world.sync.ackedQuantity ?? 0)) return;
+    const { now } = world;
+    for (let steps = 0; steps < 3; steps++) pushStep(world, core.planPush);
+    expect(world.now).toBe(now);
+    expect(world.sync.ackedQuantity, 'accepted at once').toBe(wanted);
+  });

@@ -3,9 +3,12 @@ import { describe, it } from 'vitest';
 import { RUNS } from '../support/arbitraries.ts';
 import { CORE } from './core-under-test.ts';
 import {
+  latePlatformEndsAtTarget,
   lostAnswerHoldsNothingBack,
+  loweringNeverWaits,
   manualEditIsHealed,
   ownOpenOrdersAreNotGivenBack,
+  ownWriteIsNoSale,
   platformEndsAtTarget,
   unseenSaleIsNeverUndone,
 } from './wire-laws.ts';
@@ -25,5 +28,14 @@ describe('the push plan, against a platform that sells by itself', () => {
   });
   it('a manual edit is healed once its time is over', () => {
     fc.assert(manualEditIsHealed(CORE), { numRuns: RUNS });
+  });
+  it('a platform that shows late what it accepted ends at the target', () => {
+    fc.assert(latePlatformEndsAtTarget(CORE), { numRuns: RUNS });
+  });
+  it('a write of ours that does not show yet is no sale, and nothing is raised on the number before it', () => {
+    fc.assert(ownWriteIsNoSale(CORE), { numRuns: RUNS });
+  });
+  it('a lowering waits for no look, and for no earlier write to show', () => {
+    fc.assert(loweringNeverWaits(CORE), { numRuns: RUNS });
   });
 });

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
+import type { Connector } from '#connectors/connector.ts';
 import { connector } from '#connectors/fake/index.ts';
 import { startFakeSandbox } from '#connectors/fake/sandbox/index.ts';
 import { createSandboxControl, type SandboxControl } from '#connectors/sandbox/control.ts';
@@ -26,6 +27,19 @@ export type Partner = {
   readonly compareAndSet?: boolean;
 };
 
+/** A partner of another platform, with whatever settings and secrets its connector asks for. */
+export type OpenPartner = {
+  readonly connector: Connector;
+  readonly settings: unknown;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly control: SandboxControl;
+  readonly seeded: Awaited<ReturnType<SandboxControl['seed']>>;
+  /** The clock was moved. */
+  readonly onClock?: () => void;
+  readonly close: () => Promise<void>;
+};
+export type PartnerOpener = (skus: readonly string[]) => Promise<OpenPartner>;
+
 export type Pipeline = {
   readonly store: TestDatabase;
   readonly context: WorkerContext;
@@ -46,18 +60,22 @@ const never = new AbortController().signal;
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 export type PipelineOptions = {
-  readonly partners: Readonly<Record<string, Partner>>;
+  readonly partners: Readonly<Record<string, Partner | PartnerOpener>>;
   readonly skus: readonly string[];
   readonly mode?: 'shadow' | 'live' | 'paused';
   readonly readOnly?: boolean;
 };
 
-async function openPartner(partner: Partner, skus: readonly string[]) {
-  const sandbox = await startFakeSandbox({ ...partner, accessToken: TOKEN, webhookSecret: SECRET, ticketDelayMs: 0 });
-  const control = createSandboxControl(sandbox.url);
-  const seeded = await control.seed({ listings: skus.map((sku) => ({ sku, shown: 0 })) });
-  return { sandbox, control, seeded, settings: { ...partner, endpoint: sandbox.url, pollOverlap: 60 } };
-}
+const fakePartner =
+  (partner: Partner): PartnerOpener =>
+  async (skus) => {
+    const sandbox = await startFakeSandbox({ ...partner, accessToken: TOKEN, webhookSecret: SECRET, ticketDelayMs: 0 });
+    const control = createSandboxControl(sandbox.url);
+    const seeded = await control.seed({ listings: skus.map((sku) => ({ sku, shown: 0 })) });
+    const settings = { ...partner, endpoint: sandbox.url, pollOverlap: 60 };
+    const secrets = { ACCESS_TOKEN: TOKEN, WEBHOOK_SECRET: SECRET };
+    return { connector, settings, secrets, control, seeded, close: () => sandbox.close() };
+  };
 
 /** Points the seeded listings at what the sandbox calls them. */
 async function mapListings(
@@ -93,21 +111,20 @@ async function isBusy(context: WorkerContext): Promise<boolean> {
 
 type Stage = {
   readonly store: TestDatabase;
-  readonly open: ReadonlyMap<string, Awaited<ReturnType<typeof openPartner>>>;
+  readonly open: ReadonlyMap<string, OpenPartner>;
   readonly clock: { now: number };
   readonly rung: Bell[];
   readonly readOnly: boolean;
 };
 
 function contextOf({ store, open, clock, rung, readOnly }: Stage): WorkerContext {
-  const secrets: Readonly<Record<string, string>> = { ACCESS_TOKEN: TOKEN, WEBHOOK_SECRET: SECRET };
   return {
     db: store.db,
     channels: openChannels(
-      [...open].map(([id, { settings }]) => ({
+      [...open].map(([id, { connector: platform, settings, secrets }]) => ({
         id,
-        connector,
-        settings: connector.settings.parse(settings),
+        connector: platform,
+        settings: platform.settings.parse(settings),
         secret: (name) => secrets[name] ?? '',
       })),
       { now: () => clock.now, rates: openSharedRates(store.db), log: silent },
@@ -144,9 +161,10 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
     policy: { ...BRAND_POLICY, channels: rules },
     mode: options.mode ?? 'live',
   });
-  const open = new Map<string, Awaited<ReturnType<typeof openPartner>>>();
+  const open = new Map<string, OpenPartner>();
   for (const [id, partner] of Object.entries(options.partners)) {
-    const one = await openPartner(partner, options.skus);
+    const opener = typeof partner === 'function' ? partner : fakePartner(partner);
+    const one = await opener(options.skus);
     await mapListings(store, id, one.seeded);
     open.set(id, one);
   }
@@ -169,12 +187,13 @@ export async function openPipeline(options: PipelineOptions): Promise<Pipeline> 
         await runRound(context, ids);
         if (!(await isBusy(context))) return;
         clock.now += 5000;
+        for (const { onClock } of open.values()) onClock?.();
       }
       throw new Error(`the pipeline is not quiet after ${ROUNDS_MAX} rounds`);
     },
     async close() {
       for (const channel of context.channels.values()) await channel.connection.close();
-      for (const { sandbox } of open.values()) await sandbox.close();
+      for (const { close } of open.values()) await close();
       await store.drop();
     },
   };

@@ -1,6 +1,7 @@
 /**
  * A tiny platform per quantity basis, and the smallest push worker around `planPush`: what the platform shows, sells and is told,
- * against what allot knows of it. The platform sells by itself; its orders are heard of later, in any order.
+ * against what allot knows of it. The platform sells by itself; its orders are heard of later, in any order. It may show what it
+ * accepted only after a lag: what it sold in between is then overwritten.
  *
  * One step of the worker is one plan, so that anything may happen between a read and the write that follows it.
  */
@@ -21,6 +22,9 @@ export type WriteFault = 'none' | 'dropped' | 'timedOut';
 export type World = {
   now: number;
   readonly protection: Protection;
+  /** Accepted, and not shown before their moment; each within `settleMs`. */
+  readonly accepted: { readonly at: number; readonly wireQuantity: number }[];
+  readonly settleMs: number;
   /** The platform: its number (`sellable`: what it shows; else what it was told), and its orders. */
   shown: number;
   readonly orders: PlatformOrder[];
@@ -31,18 +35,30 @@ export type World = {
   seenSold: number | null;
   seenUntil: number | null;
   /** The worker: what it holds in hand, what was acknowledged. */
-  inHand: { target: WireTarget; read: { sellable: number; shown: number } | null } | null;
+  inHand: { target: WireTarget; read: { sellable: number; shown: number } | null; isReadAsked: boolean } | null;
   sync: SyncState;
+  /** When the last write was accepted; until when a write without an answer keeps the worker from looking. */
+  writtenAt: number | null;
+  blockedUntil: number;
   /** The state that a write without an answer would have made. */
   unknown: SyncState | null;
   acked: string | null;
   isReadDue: boolean;
-  readonly writes: { assumedSold: number; trulySold: number; forgetSeen: boolean; compared: boolean }[];
+  readonly writes: {
+    assumedSold: number;
+    trulySold: number;
+    forgetSeen: boolean;
+    compared: boolean;
+    /** An increase, while an earlier write did not show yet. */
+    isRaiseInTheDark: boolean;
+  }[];
 };
 
-export const openWorld = (protection: Protection, supply: number): World => ({
+export const openWorld = (protection: Protection, supply: number, settleMs = 0): World => ({
   now: 0,
   protection,
+  accepted: [],
+  settleMs,
   shown: 7,
   orders: [],
   fault: 'none',
@@ -52,6 +68,8 @@ export const openWorld = (protection: Protection, supply: number): World => ({
   seenUntil: null,
   inHand: null,
   sync: { ackedQuantity: null, ackedWire: null, soldBaseline: null },
+  writtenAt: null,
+  blockedUntil: 0,
   unknown: null,
   acked: null,
   isReadDue: false,
@@ -100,6 +118,23 @@ function acknowledge(world: World, target: WireTarget, plan: { wireQuantity: num
 
 type Write = Extract<ReturnType<typeof PlanPush>, { kind: 'write' }>;
 
+/** A platform with a lag shows each accepted number at three quarters of its time to settle, in order. */
+const LAG = 0.75;
+
+function accept(world: World, wireQuantity: number): void {
+  if (world.settleMs === 0) world.shown = wireQuantity;
+  else world.accepted.push({ at: world.now + world.settleMs * LAG, wireQuantity });
+}
+
+/** Time passes, and what was accepted shows. */
+export function passTo(world: World, now: number): void {
+  world.now = Math.max(world.now, now);
+  for (let next = world.accepted[0]; next !== undefined && next.at <= world.now; next = world.accepted[0]) {
+    world.shown = next.wireQuantity;
+    world.accepted.shift();
+  }
+}
+
 function write(world: World, target: WireTarget, plan: Write): void {
   const fault = world.fault;
   world.fault = 'none';
@@ -111,8 +146,9 @@ function write(world: World, target: WireTarget, plan: Write): void {
       trulySold: unitsOf(world.orders, isSold),
       forgetSeen: plan.forgetSeen,
       compared: plan.compareWith !== null,
+      isRaiseInTheDark: plan.wireQuantity > (world.sync.ackedWire ?? 0) && world.accepted.length > 0,
     });
-    world.shown = plan.wireQuantity;
+    accept(world, plan.wireQuantity);
   }
   if (isStale || fault !== 'none') {
     // A dead connection hides a stale answer too.
@@ -120,41 +156,49 @@ function write(world: World, target: WireTarget, plan: Write): void {
       world.unknown = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     world.inHand = null;
     world.isReadDue = true;
+    world.blockedUntil = world.now + world.settleMs;
     return;
   }
   if (plan.forgetSeen) [world.seenSold, world.seenUntil] = [null, null];
   acknowledge(world, target, plan);
-  // Nothing proves a raise where the platform does not compare: look again.
-  if (isIncrease && plan.compareWith === null) world.isReadDue = true;
+  world.writtenAt = world.now;
+  // Nothing proves a write where the platform does not compare: look again.
+  if ((isIncrease || world.settleMs > 0) && plan.compareWith === null) world.isReadDue = true;
 }
 
-/** One plan of the worker and what follows from it; nothing when there is nothing to do. */
-export function pushStep(world: World, planPush: typeof PlanPush): void {
+/** One plan of the worker and what follows from it; nothing when there is nothing to do. Answers until when it has to wait. */
+export function pushStep(world: World, planPush: typeof PlanPush): number | null {
+  if (world.blockedUntil > world.now) return world.blockedUntil;
   if (world.inHand === null) {
-    if (isQuiet(world)) return;
-    world.inHand = { target: targetOf(world), read: world.isReadDue ? observe(world) : null };
-    world.isReadDue = false;
-    return;
+    if (isQuiet(world)) return null;
+    world.inHand = { target: targetOf(world), read: null, isReadAsked: world.isReadDue };
+    return null;
   }
-  const { target, read } = world.inHand;
+  const { target, read, isReadAsked } = world.inHand;
   if (read !== null && world.unknown !== null) {
     world.sync = syncAfterUnknown(target, world.sync, world.unknown, read);
     world.unknown = null;
   }
-  const plan = planPush(target, world.sync, world.protection, { read, now: world.now });
+  const settledAt = world.writtenAt === null ? null : world.writtenAt + world.settleMs;
+  const plan = planPush(target, world.sync, world.protection, { read, now: world.now, settledAt, isReadAsked });
   switch (plan.kind) {
+    case 'wait':
+      world.inHand = null;
+      return plan.until;
     case 'read':
-      world.inHand = { target, read: observe(world) };
-      return;
+      world.inHand = { target, read: observe(world), isReadAsked };
+      world.isReadDue = false;
+      return null;
     case 'unexplained':
       [world.seenSold, world.seenUntil] = [plan.seenSold, world.now + IN_FLIGHT_MS];
       world.inHand = null;
-      return;
+      return null;
     case 'acknowledged':
       acknowledge(world, target, plan);
-      return;
+      return null;
     case 'write':
       write(world, target, plan);
+      return null;
   }
 }
 
@@ -162,7 +206,8 @@ export function pushStep(world: World, planPush: typeof PlanPush): void {
 export function drain(world: World, planPush: typeof PlanPush, stepsMax = 24): void {
   for (let steps = 0; steps < stepsMax; steps++) {
     if (isQuiet(world)) return;
-    pushStep(world, planPush);
+    const until = pushStep(world, planPush);
+    if (until !== null) passTo(world, until);
   }
   throw new Error(
     `the push loop does not end: ${JSON.stringify({ ...world, known: [...world.known], writes: world.writes.length })}`,
@@ -234,7 +279,7 @@ export function happen(world: World, event: WorldEvent, planPush: typeof PlanPus
       world.isReadDue = true;
       return;
     case 'tick':
-      world.now += IN_FLIGHT_MS / 3;
+      passTo(world, world.now + IN_FLIGHT_MS / 3);
       return;
     case 'fault':
       world.fault = event.fault;

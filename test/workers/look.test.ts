@@ -66,6 +66,44 @@ test('one listing that its connector refuses to put into bytes is put off alone;
   expect(attempts).toEqual([{ items: 4, listings: 4 }]);
 });
 
+test('a platform that lets us read little at a time is read to the end, and holds up no lowering meanwhile', async () => {
+  const skus = ['A', 'B', 'C', 'D', 'E'];
+  const p = await openPipeline({ partners: { 'fake:a': { compareAndSet: false } }, skus });
+  pipeline = p;
+  const channel = p.context.channels.get('fake:a');
+  if (channel === undefined) throw new Error('no such channel');
+  let reads = 9;
+  const observe: typeof channel.connection.observe = async (keys, signal) => {
+    if (reads === 0) throw new Throttled('slow down', p.clock.now + 1000);
+    reads -= 1;
+    return channel.connection.observe(keys, signal);
+  };
+  const capabilities = { ...channel.capabilities, observeMax: 2 };
+  const channels = new Map([['fake:a', { ...channel, capabilities, connection: { ...channel.connection, observe } }]]);
+  const push = () => pushChannel({ ...p.context, channels }, 'fake:a', new AbortController().signal);
+  const receive = (sku: string, quantity: number) =>
+    command(p.store.db, { kind: 'receive', sku, location: 'main', quantity, disposition: 'sellable' });
+  await receive('E', 9);
+  await decidePending(p.store.db, { now: p.context.now });
+  await push();
+  for (const sku of skus.slice(0, 4)) await receive(sku, 5);
+  const delta = { disposition: 'sellable', delta: -2, reason: 'damaged' } as const;
+  await command(p.store.db, { kind: 'adjust', sku: 'E', location: 'main', ...delta });
+  await decidePending(p.store.db, { now: p.context.now });
+  reads = 0;
+  await push();
+  expect(await sellable(p, 'fake:a')).toEqual({ A: 0, B: 0, C: 0, D: 0, E: 7 });
+  for (const shown of [2, 4]) {
+    // Not before the platform's time, and then as far as it goes.
+    reads = 1;
+    await push();
+    expect(reads).toBe(1);
+    p.clock.now += 1000;
+    await push();
+    expect(Object.values(await sellable(p, 'fake:a')).filter((units) => units === 5)).toHaveLength(shown);
+  }
+});
+
 test('a look that the platform refuses for want of budget holds up no number that needs none', async () => {
   const p = await openPipeline({ partners: { 'fake:a': { compareAndSet: false } }, skus: ['A', 'B'] });
   pipeline = p;

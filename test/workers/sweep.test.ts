@@ -141,7 +141,11 @@ test('a poll that was told to slow down asks nothing before its time, whoever ri
   await pollChannel(p.context, 'fake:a', new AbortController().signal);
   expect(await calls()).toBe(before);
   // A push is another operation: it goes on.
-  expect(await channelHealth(p.store.db, 'fake:a')).toEqual({ mode: 'live', throttledUntil: null });
+  expect(await channelHealth(p.store.db, 'fake:a')).toEqual({
+    mode: 'live',
+    throttledUntil: null,
+    looksThrottledUntil: null,
+  });
   p.clock.now = (await throttledUntil(p.store.db, 'fake:a', 'poll')) ?? 0;
   await pollChannel(p.context, 'fake:a', new AbortController().signal);
   expect(await calls()).toBeGreaterThan(before);

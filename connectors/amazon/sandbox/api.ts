@@ -74,10 +74,22 @@ function pageOf<T>(all: readonly T[], token: string | null, size: number) {
   const from = token === null ? 0 : Number(Buffer.from(token, 'base64url').toString());
   const end = from + size;
   const nextToken = Buffer.from(String(end)).toString('base64url');
-  // On the last page there is no `pagination` at all.
   return { items: all.slice(from, end), page: end < all.length ? { pagination: { nextToken } } : {} };
 }
 
+const orderToken = z.tuple([z.int(), z.int(), z.string()]);
+
+/** How far a walk has come, and where it ends: at its first page's time, whatever happens on the way. */
+function readOrderToken(token: string | null): z.infer<typeof orderToken> | null {
+  if (token === null) return null;
+  try {
+    return orderToken.parse(JSON.parse(Buffer.from(token, 'base64url').toString()));
+  } catch {
+    return null;
+  }
+}
+
+/** By their last change: an order that changes on the way moves behind what was given, and pushes no other off its page. */
 function searchOrders(request: ApiRequest, { book, options, searchLagMs, now }: ApiParts): ApiResponse {
   const after = Date.parse(request.query.get('lastUpdatedAfter') ?? '');
   if (!Number.isFinite(after)) return invalidInput('lastUpdatedAfter or createdAfter is required.');
@@ -85,18 +97,29 @@ function searchOrders(request: ApiRequest, { book, options, searchLagMs, now }: 
   if (!Number.isInteger(size) || size < 1 || size > 100) return invalidInput('maxResultsPerPage must be 1 to 100.');
   if (!listOf(request, 'marketplaceIds').includes(options.marketplaceId))
     return invalidInput('Invalid marketplaceIds.');
+  const given = request.query.get('paginationToken');
+  const token = readOrderToken(given);
+  if (given !== null && token === null) return invalidInput('Invalid paginationToken.');
   const at = now();
-  const before = at - searchLagMs;
+  const [before, fromAt, fromId] = token ?? [at - searchLagMs, after, ''];
   const [statuses, parties] = [listOf(request, 'fulfillmentStatuses'), listOf(request, 'fulfilledBy')];
   const isWanted = (order: Order): boolean => {
     const changedAt = updatedAt(order, at);
-    if (changedAt < after || changedAt > before || order.listedAt > at) return false;
+    if (changedAt < fromAt || (changedAt === fromAt && order.id <= fromId)) return false;
+    if (changedAt > before || order.listedAt > at) return false;
     if (parties.length > 0 && !parties.includes(order.isFba ? 'AMAZON' : 'MERCHANT')) return false;
     return statuses.length === 0 || statuses.includes(statusOf(order, at));
   };
-  const found = [...book.orders.values()].filter(isWanted);
-  const { items, page } = pageOf(found, request.query.get('paginationToken'), size);
+  const found = [...book.orders.values()]
+    .filter(isWanted)
+    .sort((a, b) => updatedAt(a, at) - updatedAt(b, at) || (a.id < b.id ? -1 : 1));
+  const items = found.slice(0, size);
+  const last = items.at(-1);
+  const next = last === undefined ? [] : [before, updatedAt(last, at), last.id];
+  const nextToken = Buffer.from(JSON.stringify(next)).toString('base64url');
   const orders = items.map((order) => printOrder(order, options.marketplaceId, at));
+  // On the last page there is no `pagination` at all.
+  const page = found.length > items.length ? { pagination: { nextToken } } : {};
   return json(200, { orders, ...page, lastUpdatedBefore: new Date(before).toISOString() });
 }
 

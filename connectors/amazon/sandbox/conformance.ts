@@ -14,8 +14,9 @@ const SECRETS = {
 
 const SPEED_UP = 1_000_000;
 
-const subject: ConformanceSubject = {
-  variant: '',
+/** `applyDelayMs`: how late an accepted quantity shows; the channel waits `settle` seconds for it. */
+const subjectOf = (variant: string, applyDelayMs: number, settle: number): ConformanceSubject => ({
+  variant,
   connector,
   webhook: null,
   pageSizes: { orders: 105, listings: 45 },
@@ -28,17 +29,18 @@ const subject: ConformanceSubject = {
       refreshToken: SECRETS.REFRESH_TOKEN,
       speedUp: SPEED_UP,
       searchLagMs: 0,
+      applyDelayMs,
       // An order that is still PENDING already counts: so all of them are, until they ship.
       pendingMs: 3_600_000,
     });
     return {
       control: createSandboxControl(sandbox.url),
-      settings: { ...SELLER, region: 'eu', endpoint: sandbox.url, settle: 0, speedUp: SPEED_UP },
+      settings: { ...SELLER, region: 'eu', endpoint: sandbox.url, settle, pollOverlap: 600, speedUp: SPEED_UP },
       secrets: SECRETS,
       close: () => sandbox.close(),
     };
   },
   missingKey: (key) => ({ ...key, listingRef: 'NO-SUCH-SKU' }),
-};
+});
 
-export const subjects: readonly ConformanceSubject[] = [subject];
+export const subjects: readonly ConformanceSubject[] = [subjectOf('', 0, 0), subjectOf('late', 60, 0.5)];

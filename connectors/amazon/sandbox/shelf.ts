@@ -31,12 +31,15 @@ export type Shelf = {
   set(listing: Listing, quantity: number, by: 'push' | 'latePush' | 'edit'): void;
   /** Accepts a quantity: it shows after the delay. */
   accept(listing: Listing, quantity: number, by: 'push' | 'latePush'): void;
+  /** Shows now what was accepted, the oldest first and `most` at most, without waiting for the delay. */
+  applyAccepted(most?: number): void;
   close(): void;
 };
 
 export function openShelf(log: SandboxLog, applyDelayMs: number): Shelf {
   const listings = new Map<string, Listing>();
-  const timers = new Set<NodeJS.Timeout>();
+  /** In the order of acceptance. */
+  const accepted = new Map<NodeJS.Timeout, () => void>();
 
   const add = (sku: string): Listing => {
     const asin = `B0${String(listings.size + 1).padStart(8, '0')}`;
@@ -80,16 +83,24 @@ export function openShelf(log: SandboxLog, applyDelayMs: number): Shelf {
         log.append({ kind: 'applied', by, sku, listingRef: sku, locationRef: MERCHANT, from, to: quantity });
     },
     accept(listing, quantity, by) {
-      if (applyDelayMs === 0) return shelf.set(listing, quantity, by);
+      const apply = () => shelf.set(listing, quantity, by);
+      if (applyDelayMs === 0) return apply();
       const timer = setTimeout(() => {
-        timers.delete(timer);
-        shelf.set(listing, quantity, by);
+        accepted.delete(timer);
+        apply();
       }, applyDelayMs);
-      timers.add(timer);
+      accepted.set(timer, apply);
+    },
+    applyAccepted(most = accepted.size) {
+      for (const [timer, apply] of [...accepted].slice(0, most)) {
+        clearTimeout(timer);
+        accepted.delete(timer);
+        apply();
+      }
     },
     close() {
-      for (const timer of timers) clearTimeout(timer);
-      timers.clear();
+      for (const timer of accepted.keys()) clearTimeout(timer);
+      accepted.clear();
     },
   };
   return shelf;

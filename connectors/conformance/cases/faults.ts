@@ -3,7 +3,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { FaultCode, Throttled } from '#core/errors.ts';
 import type { ChannelConnection } from '../../connector.ts';
 import type { SandboxFaultsInput } from '../../sandbox/faults.ts';
-import type { ConformanceCase } from '../case.ts';
+import { type ConformanceCase, needsReads } from '../case.ts';
 import { expectFault, until } from '../expect.ts';
 import { type Item, makeItems, sendInTheDark, shownOf, untilObserved } from '../items.ts';
 import type { Stage } from '../stage.ts';
@@ -64,6 +64,7 @@ async function expectNothingApplied(stage: Stage, { items, before }: Scene): Pro
 const nonsenseCase = (id: string, faults: SandboxFaultsInput, what: string): ConformanceCase => ({
   id,
   proves: `${what}: a read is undone, a push is uncertain, and neither is a crash or a success.`,
+  skipWhen: needsReads,
   async play(stage) {
     const scene = await setScene(stage);
     await fail(stage, faults);
@@ -77,6 +78,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
     id: 'uncertain-resolved-by-read',
     proves:
       'A push that was applied and never answered is uncertain, is not sent a second time, and a read tells what became of it.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       const { apiCalls } = await stage.control.stats();
@@ -95,6 +97,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
     id: 'timeout-before-apply',
     proves:
       'A push whose connection broke before it was applied is never called applied, and a read tells the old numbers.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       await fail(stage, { timeoutBeforeApply: 1 });
@@ -107,6 +110,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
     id: 'late-apply-observed',
     proves:
       'A push that applies after its connection broke is uncertain; the read tells it as soon as it has happened.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       await fail(stage, { lateApply: 1 });
@@ -118,6 +122,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
   {
     id: 'server-error',
     proves: 'A 5xx leaves a read undone (Transient); a push never counts as applied.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       await fail(stage, { error5xx: 1 });
@@ -129,6 +134,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
   {
     id: 'throttled',
     proves: 'The platform\'s "slow down" is Throttled, with the moment from which the call may work again.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       await fail(stage, { throttle: 1 });
@@ -148,6 +154,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
     id: 'deadline-kept',
     proves:
       'A platform that never answers costs no more than the deadline: Transient for a read, Uncertain for a push.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       const fresh = stage.open({ deadlineMs: SHORT_DEADLINE_MS });
@@ -166,6 +173,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
   {
     id: 'abort-obeyed',
     proves: "The caller's signal ends a call at once, and before a call nothing is sent.",
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       const { connection } = stage;
@@ -190,6 +198,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
   {
     id: 'credential-refused',
     proves: 'An access token that is no longer good is Credential, for every call, and nothing is applied.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       await fail(stage, { refuseCredential: 1 });
@@ -201,6 +210,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
   {
     id: 'secret-missing',
     proves: 'A secret that is not there is Credential, told by its name, and no crash.',
+    skipWhen: needsReads,
     async play(stage) {
       const observe = async () => stage.open({ secrets: {} }).observe([await stage.listing('SKU-1')], stage.signal);
       const fault = await expectFault(observe, ['credential'], 'no secret at all');
@@ -214,6 +224,7 @@ export const FAULT_CASES: readonly ConformanceCase[] = [
   {
     id: 'recovers-unaided',
     proves: 'After any fault the same connection works again by itself.',
+    skipWhen: needsReads,
     async play(stage) {
       const scene = await setScene(stage);
       for (const fault of ['timeoutBeforeApply', 'error5xx', 'htmlBody', 'refuseCredential'] as const) {

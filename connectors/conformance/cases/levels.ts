@@ -1,7 +1,7 @@
 /** What the platform shows, as it is: by key, page by page, and by what an order does to it. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { DiscoveredListing, Observation } from '../../connector.ts';
-import { type ConformanceCase, needsListings, needsLocations } from '../case.ts';
+import { type ConformanceCase, needsListings, needsLocations, needsReads } from '../case.ts';
 import { discoverAll, type Stage } from '../stage.ts';
 
 const readListings = (stage: Stage, skus: readonly string[]): Promise<DiscoveredListing[]> =>
@@ -25,6 +25,7 @@ export const LEVEL_CASES: readonly ConformanceCase[] = [
   {
     id: 'observe-in-order',
     proves: 'One observation per key, in the order asked, with the number that the platform itself has.',
+    skipWhen: needsReads,
     async play(stage) {
       const skus = stage.shuffle(stage.skus);
       const keys = await readListings(stage, skus);
@@ -45,6 +46,7 @@ export const LEVEL_CASES: readonly ConformanceCase[] = [
   {
     id: 'observe-missing-is-not-zero',
     proves: 'A listing that the platform does not have comes back as missing, in its place.',
+    skipWhen: needsReads,
     async play(stage) {
       const keys = await readListings(stage, stage.skus);
       const at = stage.int(0, keys.length - 1);
@@ -63,6 +65,7 @@ export const LEVEL_CASES: readonly ConformanceCase[] = [
     id: 'observe-untracked-is-not-zero',
     proves:
       'A listing that the platform sells without counting comes back as untracked, by key, by scan and by discovery.',
+    skipWhen: needsReads,
     async play(stage) {
       await stage.control.seed({ listings: [{ sku: 'UNTRACKED', shown: 0, tracked: false }] });
       const listing = await stage.listing('UNTRACKED');
@@ -75,6 +78,7 @@ export const LEVEL_CASES: readonly ConformanceCase[] = [
     id: 'observe-many-pages',
     proves:
       'More listings than one page or one read holds: scan and discovery name each once, observe answers for all in order.',
+    skipWhen: needsReads,
     once: true,
     async play(stage) {
       const count = stage.subject.pageSizes.listings;
@@ -134,6 +138,7 @@ export const LEVEL_CASES: readonly ConformanceCase[] = [
   {
     id: 'basis-at-a-sale',
     proves: 'A sale lowers what is sellable by itself; on onHandLessOwnOpen the number stays and the sale is reserved.',
+    skipWhen: needsReads,
     async play(stage) {
       const before = await stage.observe('SKU-3');
       const quantity = stage.int(1, 9);
@@ -151,6 +156,7 @@ export const LEVEL_CASES: readonly ConformanceCase[] = [
     id: 'basis-at-a-shipment',
     proves:
       'A shipment changes nothing on basis sellable; on onHandLessOwnOpen it ends the reservation and leaves the number.',
+    skipWhen: needsReads,
     async play(stage) {
       const orderRef = await stage.placeOrder([{ sku: 'SKU-4', quantity: 4 }]);
       const before = await stage.observe('SKU-4');
@@ -164,6 +170,7 @@ export const LEVEL_CASES: readonly ConformanceCase[] = [
   {
     id: 'observe-oversold',
     proves: 'A number below zero on the platform is shown as it is and never sellable.',
+    skipWhen: needsReads,
     async play(stage) {
       await stage.control.editLevels({ levels: [{ sku: 'SKU-5', shown: -3 }] });
       const { sellable, shown } = await stage.observe('SKU-5');

@@ -28,17 +28,17 @@ function writeElement({ segment, element, code }: X12Fault): SegmentText {
 /** AK301 is a segment id: what stood there may be empty, or hold separators that we write with. */
 const tellTag = (tag: string): string => (/^[A-Z0-9]{2,3}$/.test(tag) ? tag : 'ZZZ');
 
-/** One AK3 per segment with faults; its elements' faults follow as AK4. */
+/** One AK3 per code of a segment, which has room for one; its elements' faults follow the last one (8) as AK4. */
 function writeSegments(faults: readonly X12Fault[]): SegmentText[] {
   const inSet = faults.filter(({ list }) => list === 'AK304' || list === 'AK403');
   const bySegment = Map.groupBy(inSet, ({ segment, position }) => `${position ?? 1} ${segment ?? ''}`);
   return [...bySegment.values()].flatMap((group): SegmentText[] => {
     const [first] = group;
     const elements = group.filter(({ list }) => list === 'AK403');
-    const codes = codesOf(group, 'AK304');
-    const all = elements.length > 0 ? [...codes.slice(0, CODES_MAX - 1), '8'] : codes;
+    const codes = [...codesOf(group, 'AK304'), ...(elements.length > 0 ? ['8'] : [])];
     const tag = tellTag(first?.segment ?? '');
-    return [['AK3', tag, String(first?.position ?? 1), '', ...all], ...elements.map(writeElement)];
+    const notes = codes.map((code): SegmentText => ['AK3', tag, String(first?.position ?? 1), '', code]);
+    return [...notes, ...elements.map(writeElement)];
   });
 }
 

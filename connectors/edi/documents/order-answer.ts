@@ -58,6 +58,15 @@ function checkLines(lines: readonly Line[], answer: OrderAnswer, order: string):
     });
 }
 
+const OUR_NUMBER_MAX = 30;
+
+/** BAK08. Letters, digits and spaces are no separator in any dialect: what we call an order must not stop its answer. */
+function ourNumber(ourRef: string): string {
+  const words = ourRef.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
+  while (words.length > 1 && words.join(' ').length > OUR_NUMBER_MAX) words.shift();
+  return words.join(' ').slice(-OUR_NUMBER_MAX);
+}
+
 /** The segments between ST and SE. Throws Rejected where answer and order do not belong together. */
 export function writeOrderAnswer(original: TransactionSet, answer: OrderAnswer, partner: Partner): SegmentText[] {
   const { heading, lines } = splitLines(original.segments);
@@ -74,7 +83,7 @@ export function writeOrderAnswer(original: TransactionSet, answer: OrderAnswer, 
     return split === undefined ? [] : writeLine(line, split);
   });
   return [
-    ['BAK', '00', statusOf(splits), order, orderedOn, '', '', '', answer.ourRef, answeredOn],
+    ['BAK', '00', statusOf(splits), order, orderedOn, '', '', '', ourNumber(answer.ourRef), answeredOn],
     ...body,
     ['CTT', String(lines.length)],
   ];

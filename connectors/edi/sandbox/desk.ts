@@ -16,7 +16,7 @@ import type { Listing, Shelf } from './shelf.ts';
 export type Desk = {
   send(order: Order): void;
   /** A document of the brand's, as it came. */
-  take(text: string, name: string): void;
+  readonly take: (text: string, name: string) => void;
   readonly stats: DocumentStats;
 };
 

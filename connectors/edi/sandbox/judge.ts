@@ -49,7 +49,7 @@ export type Known = {
   readonly now: () => number;
 };
 
-export type Judge = { judge(text: string): Verdict };
+export type Judge = { readonly judge: (text: string) => Verdict };
 
 const DAY_MS = 86_400_000;
 const FUNCTIONAL_IDS: Readonly<Record<string, string>> = { '846': 'IB', '855': 'PR', '997': 'FA' };

@@ -28,6 +28,8 @@ export function watchOutbound({ outbound, taken, lookMs, take }: WatchOptions): 
   };
 
   const look = (): void => {
+    // A share that is not mounted for a while.
+    if (!existsSync(outbound)) return;
     const names = readdirSync(outbound).filter((name) => !name.startsWith('.'));
     for (const name of names.sort((a, b) => a.slice(-13).localeCompare(b.slice(-13)))) {
       const text = readFileSync(join(outbound, name), 'utf8');

@@ -38,9 +38,53 @@ const REORDER_MS_MAX = 1000;
 const LATER_MS_MIN = 50;
 const LATER_MS_SPREAD = 250;
 
+/** Cut in two, or with an end that does not fit its beginning: nobody can take it for whole. */
+function breakText(text: string, dice: FaultDice): string {
+  const end = text.lastIndexOf('IEA');
+  const misfit = text.slice(end).replace(/\d(?=\D*$)/, (digit) => String((Number(digit) + 1) % 10));
+  const breaks = [
+    text.slice(0, 120 + dice.upTo(Math.max(0, end - 121))),
+    text.slice(0, end),
+    `${text.slice(0, end)}${misfit}`,
+  ];
+  return breaks[dice.upTo(breaks.length - 1)] ?? '';
+}
+
+type Timers = {
+  readonly after: (delayMs: number, work: () => void) => void;
+  readonly pending: number;
+  close(): void;
+};
+
+function openTimers(): Timers {
+  const timers = new Set<NodeJS.Timeout>();
+  return {
+    after(delayMs, work) {
+      if (delayMs === 0) {
+        work();
+        return;
+      }
+      const timer = setTimeout(() => {
+        timers.delete(timer);
+        work();
+      }, delayMs);
+      timers.add(timer);
+    },
+    get pending() {
+      return timers.size;
+    },
+    close() {
+      for (const timer of timers) clearTimeout(timer);
+      timers.clear();
+    },
+  };
+}
+
 export function openPost({ inbound, dice, resendMs }: PostOptions): Post {
   const counts = { sent: 0, dropped: 0 };
-  const timers = new Set<NodeJS.Timeout>();
+  const timers = openTimers();
+  const { after } = timers;
+  const later = (): number => LATER_MS_MIN + dice.upTo(LATER_MS_SPREAD);
   mkdirSync(inbound, { recursive: true });
 
   const put = (name: string, text: string): void => {
@@ -48,31 +92,6 @@ export function openPost({ inbound, dice, resendMs }: PostOptions): Post {
     writeFileSync(unfinished, text);
     renameSync(unfinished, join(inbound, name));
     counts.sent += 1;
-  };
-
-  const after = (delayMs: number, work: () => void): void => {
-    if (delayMs === 0) {
-      work();
-      return;
-    }
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      work();
-    }, delayMs);
-    timers.add(timer);
-  };
-  const later = (): number => LATER_MS_MIN + dice.upTo(LATER_MS_SPREAD);
-
-  /** Cut in two, or with an end that does not fit its beginning: nobody can take it for whole. */
-  const breakText = (text: string): string => {
-    const end = text.lastIndexOf('IEA');
-    const breaks = [
-      () => text.slice(0, 120 + dice.upTo(Math.max(0, end - 121))),
-      () => text.slice(0, end),
-      () =>
-        `${text.slice(0, end)}${text.slice(end).replace(/\d(?=\D*$)/, (digit) => String((Number(digit) + 1) % 10))}`,
-    ];
-    return breaks[dice.upTo(breaks.length - 1)]?.() ?? '';
   };
 
   const repeat = (parcel: Parcel): void => {
@@ -91,7 +110,7 @@ export function openPost({ inbound, dice, resendMs }: PostOptions): Post {
   const deliver = (parcel: Parcel): void => {
     const { name, text } = parcel;
     const isBroken = dice.roll(dice.current.brokenInterchange);
-    if (isBroken) put(`${name}-part.edi`, breakText(text));
+    if (isBroken) put(`${name}-part.edi`, breakText(text, dice));
     after(isBroken ? later() : 0, () => put(`${name}.edi`, text));
     if (dice.roll(dice.current.duplicateWebhook)) repeat(parcel);
   };
@@ -122,11 +141,8 @@ export function openPost({ inbound, dice, resendMs }: PostOptions): Post {
     },
     get stats() {
       const { sent: webhooksSent, dropped: webhooksDropped } = counts;
-      return { webhooksSent, webhooksFailed: 0, webhooksDropped, webhooksPending: timers.size };
+      return { webhooksSent, webhooksFailed: 0, webhooksDropped, webhooksPending: timers.pending };
     },
-    close() {
-      for (const timer of timers) clearTimeout(timer);
-      timers.clear();
-    },
+    close: () => timers.close(),
   };
 }

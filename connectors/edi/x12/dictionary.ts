@@ -2,8 +2,8 @@
  * The part of the X12 004010 dictionary that allot checks by: elements, segments, and the sets 850, 855, 846, 856 and 997.
  *
  * In X12's own way: an element is named by its data element number, a segment lists its elements by number with M (mandatory), O
- * (optional), X (conditional) or C (composite, not looked into); what a segment's notes demand of pairs stands beside it. Segments
- * that a set may have and whose elements allot never reads are only named.
+ * (optional), X (conditional), C or MC (composite, not looked into); what a segment's notes demand of pairs stands beside it. Segments
+ * that a set may have and whose elements allot never reads are only named, and a list ends where nobody here reads on.
  */
 export type ElementType = 'AN' | 'ID' | 'N0' | 'R' | 'DT' | 'TM';
 export type ElementSpec = {
@@ -83,7 +83,7 @@ const ELEMENTS: Readonly<Record<number, string>> = {
   327: 'change order sequence AN 1 8',
   328: 'release number AN 1 30',
   329: 'set control number AN 4 9',
-  330: 'quantity ordered R 1 9',
+  330: 'quantity ordered R 1 15',
   337: 'time TM 4 8',
   347: 'hash total R 1 10',
   349: 'item description type ID 1 1',
@@ -105,9 +105,11 @@ const ELEMENTS: Readonly<Record<number, string>> = {
   396: 'shipment identification AN 2 30',
   447: 'loop identifier AN 1 6',
   479: 'functional identifier ID 2 2',
+  508: 'account number AN 1 35',
   559: 'agency qualifier ID 2 2',
   563: 'sales requirement ID 1 2',
   587: 'acknowledgment type ID 2 2',
+  610: 'amount N0 1 15',
   623: 'time code ID 2 2',
   628: 'hierarchical id AN 1 12',
   639: 'basis of unit price ID 2 2',
@@ -148,7 +150,7 @@ const SEGMENTS: Readonly<Record<string, readonly [string, string?]>> = {
   // ST03 came with 005010; senders of 004010 write it too.
   ST: ['M143 M329 C'],
   SE: ['M96 M329'],
-  BEG: ['M353 M92 M324 O328 M373'],
+  BEG: ['M353 M92 M324 O328 M373 O367 O587'],
   BAK: ['M353 M587 M324 M373 O328 O326 O367 O127 O373 O640'],
   BIA: ['M353 M755 M127 M373 O337 O306'],
   BSN: ['M353 M396 M373 M337 O1005 O640'],
@@ -157,13 +159,16 @@ const SEGMENTS: Readonly<Record<string, readonly [string, string?]>> = {
   N1: ['M98 X93 X66 X67 O706 O98', 'R0203 P0304'],
   N3: ['M166 O166'],
   N4: ['O19 O156 O116 O26 X309 O310', 'C0605'],
-  CSH: ['O563 O306'],
+  CSH: ['O563 O306 X610 X508 O373'],
   PO1: [`O350 X330 O355 X212 O639 ${PAIRS}`, 'C0302 C0504 P0607 P0809 P1011 P1213 P1415 P1617 P1819 P2021 P2223 P2425'],
   PID: ['M349 O750 X559 X751 X352'],
   PO4: ['O356 X357 X355 O103 O187 X384 X355 X385 X355 X82 X189 X65 X355 O810', 'P0203 C0506 P0607 P0809'],
-  SDQ: [`M355 O66 M67 M380 ${STORES}`, 'P0506 P0708 P0910 P1112 P1314 P1516 P1718 P1920 P2122'],
+  SDQ: [`M355 O66 M67 M380 ${STORES} O310`, 'P0506 P0708 P0910 P1112 P1314 P1516 P1718 P1920 P2122'],
   ACK: [`M668 X380 X355 O374 X373 O326 ${PAIRS} X559 X822 X1271`, 'P0203 C0405 P0708 P0910 P1112 P1314'],
-  LIN: [`O350 M235 M234 ${PAIRS}`, 'P0405 P0607 P0809 P1011 P1213 P1415'],
+  LIN: [
+    `O350 M235 M234 ${PAIRS} X235 X234 X235 X234 X235 X234 X235 X234`,
+    'P0405 P0607 P0809 P1011 P1213 P1415 P1617 P1819 P2021 P2223 P2425 P2627 P2829 P3031',
+  ],
   QTY: ['M673 X380 C X61', 'R0204'],
   SN1: ['O350 M382 M355 O646 X330 X355', 'P0506'],
   HL: ['M628 O734 M735 O736'],
@@ -174,8 +179,8 @@ const SEGMENTS: Readonly<Record<string, readonly [string, string?]>> = {
   CTT: ['M354 O347 O81 O355 O183 O355 O352'],
   AK1: ['M479 M28'],
   AK2: ['M143 M329'],
-  AK3: ['M721 M719 O447 O720 O720 O720 O720 O720'],
-  AK4: ['C O725 M723 O724'],
+  AK3: ['M721 M719 O447 O720'],
+  AK4: ['MC O725 M723 O724'],
   AK5: ['M717 O718 O718 O718 O718 O718'],
   AK9: ['M715 M97 M123 M2 O716 O716 O716 O716 O716'],
 };
@@ -242,7 +247,7 @@ function readElement(number: number): ElementSpec {
 
 function readUse(text: string): ElementUse {
   const isMandatory = text.startsWith('M');
-  return text === 'C' ? { isMandatory: false, spec: null } : { isMandatory, spec: readElement(Number(text.slice(1))) };
+  return text.endsWith('C') ? { isMandatory, spec: null } : { isMandatory, spec: readElement(Number(text.slice(1))) };
 }
 
 const numbersOf = (note: string): number[] => (note.slice(1).match(/\d\d/g) ?? []).map(Number);

@@ -97,13 +97,12 @@ export function checkElements(segment: Segment): X12Fault[] {
   if (spec === null) return [];
   const faults: X12Fault[] = [];
   for (const [index, { isMandatory, spec: element }] of spec.elements.entries()) {
-    if (element === null) continue;
     const n = index + 1;
     if (elementOf(segment, n) !== '') {
-      const fault = checkElement(segment, n, element);
+      const fault = element === null ? null : checkElement(segment, n, element);
       if (fault !== null) faults.push(fault);
     } else if (isMandatory) {
-      faults.push(elementFault(segment, { n, code: '1' }, `(${element.name}) is mandatory and missing`));
+      faults.push(elementFault(segment, { n, code: '1' }, `(${element?.name ?? 'position'}) is mandatory and missing`));
     }
   }
   return [...faults, ...checkNotes(segment, spec)];

@@ -1,6 +1,6 @@
 /** The sandbox keeps Amazon's own rules: tokens, buckets, quantities that fall by themselves, PENDING, HTML. */
 import { expect, it } from 'vitest';
-import { openBench, SECRETS, SETTINGS } from './bench.ts';
+import { openBench, patience, SECRETS, SETTINGS } from './bench.ts';
 
 async function tokenOf(url: string): Promise<string> {
   const body = {
@@ -77,4 +77,21 @@ it('fails as HTML', async () => {
   await using bench = await openBench({ faults: { error5xx: 1 } });
   const answer = await ordersOf(bench.sandbox.url, 'any');
   expect([answer.status, answer.headers.get('content-type')]).toEqual([503, 'text/html']);
+});
+
+it('gives each order of a walk on some page, also when orders that it gave change on the way', async () => {
+  await using bench = await openBench({ pendingMs: 3_600_000 });
+  const { control, connection } = bench;
+  await control.seed({ listings: [{ sku: 'A', shown: 1000 }] });
+  const refs: string[] = [];
+  for (let n = 0; n < 110; n += 1) {
+    const { orderRef } = await control.placeOrder({ lines: [{ sku: 'A', quantity: 1 }] });
+    refs.push(orderRef ?? '');
+  }
+  const first = await connection.fetchOrdersSince(null, patience());
+  expect(first.complete).toBe(false);
+  for (const ref of refs.slice(0, 20)) await control.fulfilOrder(ref);
+  const second = await connection.fetchOrdersSince(first.cursor, patience());
+  expect(second.complete).toBe(true);
+  expect(new Set([...first.orders, ...second.orders].map(({ orderRef }) => orderRef))).toEqual(new Set(refs));
 });

@@ -28,3 +28,16 @@ it('decide the overlap and the time to settle', () => {
     typeof capabilities === 'function' ? capabilities({ ...SETTINGS, pollOverlap: 60, settle: 2 }) : null;
   expect(declared).toMatchObject({ pollOverlapMs: 60_000, settleMs: 2000, webhooks: false, writeProtection: ['none'] });
 });
+
+it.each([
+  [undefined, 600_000, 180_000],
+  [300, 2000, 600],
+  [3600, 167, 50],
+])("follow Amazon's own time at a speed-up of %s", (speedUp, pollOverlapMs, settleMs) => {
+  const given = speedUp === undefined ? SETTINGS : { ...SETTINGS, endpoint: ENDPOINT, speedUp };
+  const settings = connector.settings.parse(given);
+  // What the daemon hands over has been through the schema once.
+  expect(connector.settings.parse(settings)).toEqual(settings);
+  const { capabilities } = connector;
+  expect(typeof capabilities === 'function' ? capabilities(settings) : null).toMatchObject({ pollOverlapMs, settleMs });
+});

@@ -99,6 +99,13 @@ describe('an 850', () => {
     expect(read(SAMPLE_850, silent)).not.toHaveProperty('fillRule');
   });
 
+  test('takes a hash total as a plain sum, or as X12 has it, without a look at decimal points', () => {
+    const decimal = SAMPLE_850.replace('*12*CA', '*12.0*CA');
+    expect(read(decimal).lines).toHaveLength(2);
+    expect(read(decimal.replace('CTT*2*42', 'CTT*2*150')).lines).toHaveLength(2);
+    expect(() => read(SAMPLE_850.replace('CTT*2*42', 'CTT*2*150'))).toThrow(/CTT02/);
+  });
+
   test('adds up its stores', () => {
     const stores = (last: number) => SAMPLE_850.replace('PO4*6*1*EA~', `PO4*6*1*EA~\nSDQ*CA*92*0101*5*0102*${last}~`);
     expect(read(stores(7)).lines[0]?.ordered).toBe(72);
@@ -150,6 +157,17 @@ describe('our 997', () => {
       ['AK4', '2', '330', '6'],
       ['AK5', 'R', '5'],
       ['AK9', 'R', '1', '1', '0'],
+    ]);
+  });
+
+  test('has room for one code of a segment in each AK3', () => {
+    const moved = SAMPLE_850.replace('CTT*2*42~', '').replace('PO1*1*', 'CTT*two~\nCTT*2~\nPO1*1*');
+    const told = answer(moved)?.filter(([tag]) => tag === 'AK3' || tag === 'AK4');
+    expect(told).toEqual([
+      ['AK3', 'CTT', '9', '', '7'],
+      ['AK3', 'CTT', '9', '', '8'],
+      ['AK4', '1', '354', '6'],
+      ['AK3', 'CTT', '10', '', '5'],
     ]);
   });
 
@@ -230,9 +248,24 @@ describe('our 855', () => {
     return writeOrderAnswer(setOf(text), { orderRef: '4500118822', ourRef: 'SO-99120', answeredAt: AT, lines }, store);
   };
 
+  test.each([
+    ['edi:dropship-mall/DS00000001', 'edi dropship mall DS00000001'],
+    ['edi:department-store/4500000010', 'department store 4500000010'],
+    ['A*B', 'A B'],
+    [`n${'0'.repeat(40)}`, '0'.repeat(30)],
+  ])('bears our own number %s so that any dialect can carry it', (ourRef, written) => {
+    const lines = [{ lineRef: '1', accepted: 72, backOrdered: 0 }];
+    const [begin] = writeOrderAnswer(
+      setOf(SAMPLE_850),
+      { orderRef: '4500118822', ourRef, answeredAt: AT, lines },
+      store,
+    );
+    expect(begin?.[8]).toBe(written);
+  });
+
   test('promises in the unit of the partner, rounded down, and says what became of the rest', () => {
     expect(answer({ 1: { accepted: 65, backOrdered: 6 }, 2: { accepted: 30, backOrdered: 0 } })).toEqual([
-      ['BAK', '00', 'AC', '4500118822', '20261123', '', '', '', 'SO-99120', '20261123'],
+      ['BAK', '00', 'AC', '4500118822', '20261123', '', '', '', 'SO 99120', '20261123'],
       ['PO1', '1', '12', 'CA', '48.00', 'PE', 'UP', '012345678905', 'VN', 'MUG-BLU-12', 'IN', '778812'],
       ['ACK', 'IQ', '10', 'CA'],
       ['ACK', 'IB', '1', 'CA'],

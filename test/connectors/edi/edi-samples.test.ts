@@ -65,13 +65,51 @@ type Document = {
   }[];
 };
 
-test.runIf(existsSync(SAMPLES))('every public sample keeps its verdict, and none ends the command', async () => {
+/** The document that `allot edi check --json` promises. */
+const SHAPE = {
+  interchanges: expect.any(Array),
+  errors: expect.any(Array),
+  ok: expect.any(Boolean),
+};
+const INTERCHANGE = {
+  control: expect.any(String),
+  sender: expect.any(String),
+  receiver: expect.any(String),
+  groups: expect.any(Number),
+  sets: expect.any(Array),
+};
+const SET = {
+  id: expect.any(String),
+  control: expect.any(String),
+  accepted: expect.any(Boolean),
+  errors: expect.any(Array),
+};
+const FAULT = { code: expect.any(String), list: expect.any(String), message: expect.any(String) };
+
+function expectShape(name: string, document: Document): void {
+  expect(document, name).toMatchObject(SHAPE);
+  for (const interchange of document.interchanges) {
+    expect(interchange, name).toMatchObject(INTERCHANGE);
+    for (const set of interchange.sets) {
+      expect(set, name).toMatchObject(SET);
+      for (const fault of set.errors) {
+        expect(fault, name).toMatchObject(FAULT);
+        expect(Object.keys(fault), name).toEqual(expect.arrayContaining(['segment', 'position', 'element']));
+      }
+    }
+  }
+}
+
+const here = existsSync(SAMPLES) ? 'every public sample' : `${SAMPLES} is not there, so no public sample`;
+
+test.runIf(existsSync(SAMPLES))(`${here} keeps its verdict, has its shape, and none ends the command`, async () => {
   const files = (await readdir(SAMPLES, { recursive: true })).filter((name) => name.endsWith('.edi'));
   expect(files.length).toBeGreaterThan(40);
   const verdicts: Record<string, unknown> = {};
   const expected: Record<string, unknown> = {};
   for (const name of files.sort()) {
     const { exitCode, document } = await runAllot(['edi', 'check', join(SAMPLES, name), '--json']);
+    expectShape(name, document() as Document);
     const { ok, errors, interchanges } = document() as Document;
     const sets = interchanges.flatMap((one) => one.sets);
     const faults = [...errors, ...interchanges.flatMap((one) => one.errors), ...sets.flatMap((set) => set.errors)];

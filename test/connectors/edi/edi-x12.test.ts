@@ -139,6 +139,23 @@ describe('damage', () => {
     expect(codesOf(SAMPLE_850.replace(from, to))).toContain(code);
   });
 
+  test('a quantity ordered has up to 15 digits', () => {
+    expect(codesOf(SAMPLE_850.replace('*12*CA', '*123456789012345*CA'))).not.toContain('AK403 5');
+    expect(codesOf(SAMPLE_850.replace('*12*CA', '*1234567890123456*CA'))).toContain('AK403 5');
+  });
+
+  test('a composite that is mandatory is missed', () => {
+    const note = (position: string) =>
+      SAMPLE_850.replace(
+        /BEG[^]*SE\*14/,
+        `AK1*PO*7~AK2*850*0001~AK3*PO1*2**8~AK4*${position}**6~AK5*R~AK9*R*1*1*0~SE*8`,
+      )
+        .replace('GS*PO', 'GS*FA')
+        .replace('ST*850', 'ST*997');
+    expect(codesOf(note('2'))).toEqual([]);
+    expect(codesOf(note(''))).toEqual(['AK403 1']);
+  });
+
   test('a fault says segment, position, element, code and a sentence', () => {
     expect(faultsOf(checkFile(SAMPLE_850.replace('*12*CA', '*twelve*CA')))).toEqual([
       {

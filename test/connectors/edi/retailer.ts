@@ -20,7 +20,7 @@ export type Retailer = {
   /** A push item of a listing that was seeded. */
   item(sku: string, wireQuantity: number): PushItem;
   /** The desk's figures, once they are so. */
-  untilStats(what: string, isThere: (stats: DocumentStats) => boolean): Promise<DocumentStats>;
+  readonly untilStats: (what: string, isThere: (stats: DocumentStats) => boolean) => Promise<DocumentStats>;
   levelOf(sku: string): Promise<number>;
   filesIn(folder: string): Promise<string[]>;
 };

@@ -14,6 +14,7 @@ import { command } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline } from '#test/support/pipeline.ts';
 import { decidePending } from '#workers/allocate.ts';
 import { pollChannel } from '#workers/intake.ts';
+import { pushChannel } from '#workers/push.ts';
 
 const never = new AbortController().signal;
 const HOUR_MS = 3_600_000;
@@ -146,7 +147,7 @@ describe('the play', () => {
     await play.run();
     expect(seen).toEqual([1, 2, 3]);
     expect(pace.outstanding()).toBe(3);
-    await whileWorking(pace.room(1));
+    await whileWorking(pace.acknowledged());
   });
 });
 
@@ -158,7 +159,7 @@ describe('the closed loop', () => {
     const id = `shopify:main/${orderRef}`;
     pace.watchOrder({ id, ordered: 2, cancelled: 0, shipped: 0 }, ['MUG']);
     expect(pace.outstanding()).toBe(1);
-    await whileWorking(pace.room(1));
+    await whileWorking(pace.acknowledged());
     expect(await readOrderTotals(pipeline.store.db, [id])).toEqual([{ id, ordered: 2, cancelled: 0, shipped: 0 }]);
     expect((await readUnfinished(pipeline.store.db)).behind).toBe(0);
     const levels = await readLevels(pipeline.controls);
@@ -178,8 +179,26 @@ describe('the closed loop', () => {
     pace.watchOrder(totals, []);
     await pace.heard();
     expect(pace.outstanding()).toBe(1);
-    await whileWorking(pace.room(1));
+    await whileWorking(pace.acknowledged());
     expect((await readUnfinished(pipeline.store.db)).behind).toBe(0);
+  });
+
+  it('has room while only patient channels are behind, and waits for them where it is told to', async () => {
+    const ignored = new Set(['edi:department-store']);
+    const others = [...pipeline.controls.keys()].filter((id) => id !== 'shopify:main' && !ignored.has(id));
+    pace = startPace({ db: pipeline.store.db, limitMs: () => 60_000, patient: new Set(others), ignored });
+    await fill(10);
+    const { orderRef } = await pipeline.control('shopify:main').placeOrder({ lines: [{ sku: 'MUG', quantity: 2 }] });
+    pace.watchOrder({ id: `shopify:main/${orderRef}`, ordered: 2, cancelled: 0, shipped: 0 }, ['MUG']);
+    await pollChannel(pipeline.context, 'shopify:main', never);
+    await decidePending(pipeline.store.db, { now: pipeline.context.now });
+    await pushChannel(pipeline.context, 'shopify:main', never);
+    await pace.room(1);
+    expect(pace.outstanding()).toBe(0);
+    expect((await readUnfinished(pipeline.store.db)).behind).toBe(others.length + ignored.size);
+    for (const id of others) await pushChannel(pipeline.context, id, never);
+    await pace.acknowledged();
+    expect((await readUnfinished(pipeline.store.db)).behind).toBe(ignored.size);
   });
 
   it('gives up what takes too long, and counts it', async () => {
@@ -195,9 +214,9 @@ describe('the closed loop', () => {
   it('lets everybody go when it is closed', async () => {
     pace = startPace({ db: pipeline.store.db, limitMs: () => 60_000 });
     pace.watchOrder({ id: 'shopify:main/never', ordered: 1, cancelled: 0, shipped: 0 }, ['MUG']);
-    const room = pace.room(1);
+    const [room, acknowledged] = [pace.room(1), pace.acknowledged()];
     await pace.close();
-    await room;
+    await Promise.all([room, acknowledged]);
     await pace.room(1);
     expect(pace.outstanding()).toBe(1);
   });
