@@ -101,14 +101,15 @@ export const outcomesOf = (db: Queries, ids: readonly number[]): Promise<Command
     left join parked p on p.source = 'command' and p.source_id = c.id and p.state = 'parked'
     where c.id = any(${list(ids)}::bigint[]) order by c.id`);
 
-/** Items that commands not yet decided touch, as far as they can be told before deciding. */
-export async function undecidedSkus(tx: Queries): Promise<ReadonlySet<string>> {
+/** Those of the items that commands not yet decided touch, as far as it can be told before deciding. */
+export async function undecidedSkus(tx: Queries, skus: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await tx.rows<{ sku: string }>(sql`
-    with waiting as materialized (select sku, channel_id, order_id, listing_refs from command where state = 'pending')
-    select sku from waiting where sku is not null
-    union select l.sku from waiting w cross join unnest(w.listing_refs) as r(ref)
-      join listing l on l.channel_id = w.channel_id and l.listing_ref = r.ref where l.sku is not null
-    union select l.sku from waiting w join order_line l on l.order_id = w.order_id where l.sku is not null`);
+    with waiting as materialized (select sku, channel_id, order_id, listing_refs from command where state = 'pending'),
+      asked as materialized (select unnest(${list([...new Set(skus)])}) as sku)
+    select sku from waiting join asked using (sku)
+    union select a.sku from asked a join listing l on l.sku = a.sku
+      join (select channel_id, unnest(listing_refs) as ref from waiting) w on w.channel_id = l.channel_id and w.ref = l.listing_ref
+    union select l.sku from waiting w join order_line l on l.order_id = w.order_id join asked a on a.sku = l.sku`);
   return new Set(rows.map((row) => row.sku));
 }
 

@@ -100,9 +100,10 @@ export async function dueListings(
 ): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
     with due as (
-      select t.listing_id from target t left join listing_sync s on s.listing_id = t.listing_id
-        where t.version > t.acked_version and ${IS_NOT_SENT}
-      union select s.listing_id from listing_sync s where s.read_due_at <= to_timestamp(${now} / 1000.0))
+      select t.listing_id from target t join listing l on l.id = t.listing_id and l.channel_id = ${channelId}
+        left join listing_sync s on s.listing_id = t.listing_id where t.version > t.acked_version and ${IS_NOT_SENT}
+      union select s.listing_id from listing_sync s join listing l on l.id = s.listing_id and l.channel_id = ${channelId}
+        where s.read_due_at <= to_timestamp(${now} / 1000.0))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
       t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
@@ -110,8 +111,7 @@ export async function dueListings(
       coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
-    where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and t.version > 0
-      and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
+    where c.mode = 'live' and l.sku is not null and t.version > 0 and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
       and not exists (select 1 from push_attempt_item i where i.listing_id = l.id and i.outcome is null)
     order by (t.quantity < coalesce(s.acked_quantity, 0)) desc,
       coalesce(s.written_at > to_timestamp(${settledBefore} / 1000.0), false), (t.version > t.acked_version) desc,

@@ -29,13 +29,12 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     select 'intake' as topic, '' as key where exists (
       select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true))
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
-    union all select distinct 'push', c.id from (
-        select t.listing_id from target t left join listing_sync s on s.listing_id = t.listing_id
-          where t.version > t.acked_version and ${IS_NOT_SENT}
-        union all select listing_id from listing_sync where read_due_at <= ${at}) due
-      join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
-      left join listing_sync s on s.listing_id = l.id
-      where c.mode = 'live' and c.configured and l.sku is not null and coalesce(s.blocked_until <= ${at}, true)
+    union all select 'push', c.id from channel c where c.mode = 'live' and c.configured and (
+      exists (select 1 from target t join listing l on l.id = t.listing_id left join listing_sync s on s.listing_id = t.listing_id
+        where t.version > t.acked_version and l.channel_id = c.id and l.sku is not null
+          and coalesce(s.blocked_until <= ${at}, true) and ${IS_NOT_SENT})
+      or exists (select 1 from listing_sync s join listing l on l.id = s.listing_id
+        where s.read_due_at <= ${at} and l.channel_id = c.id and l.sku is not null and coalesce(s.blocked_until <= ${at}, true)))
     union select distinct 'push', channel_id from push_attempt where state = 'open' and lease_until < clock_timestamp()
     union all select distinct 'collect', channel_id from push_attempt where state = 'ticket' and collect_at <= clock_timestamp()
     union all select 'documents', c.id from channel c where c.configured and (

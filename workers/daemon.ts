@@ -10,6 +10,7 @@ import type { Role } from './config.ts';
 import type { WorkerContext } from './context.ts';
 import { exchangeDocuments } from './documents.ts';
 import { pollChannel, takeInbox } from './intake.ts';
+import { type OneAtATime, oneAtATime } from './one-at-a-time.ts';
 import { pushChannel } from './push.ts';
 import type { Bell, Queues } from './queues.ts';
 import { reconcileChannel } from './reconcile.ts';
@@ -34,7 +35,9 @@ type Parts = {
   readonly startHttp: ((context: WorkerContext) => Promise<{ drain(): void; close(): Promise<void> }>) | null;
 };
 
-function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>): void {
+type Deciding = { readonly decider: OneAtATime; readonly stopping: AbortController };
+
+function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>, deciding: Deciding): void {
   if (roles.has('intake')) {
     queues.work('intake', (_bell, signal) => takeInbox(context, signal));
     queues.work('documents', ({ key }, signal) => exchangeDocuments(context, key, signal), {
@@ -42,7 +45,12 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
     });
     queues.work('poll', ({ key }, signal) => pollChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
-  if (roles.has('allocate')) queues.work('allocate', (_bell, signal) => decideAndWake(context, signal));
+  if (roles.has('allocate')) {
+    queues.work('allocate', (_bell, signal) => {
+      signal.addEventListener('abort', () => deciding.stopping.abort(), { once: true });
+      return deciding.decider.run();
+    });
+  }
   if (roles.has('push')) {
     queues.work('push', ({ key }, signal) => pushChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
     queues.work('collect', ({ key }, signal) => collectChannel(context, key, signal), {
@@ -54,42 +62,6 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
       concurrency: CHANNELS_AT_ONCE,
     });
   }
-}
-
-async function decideAndWake(
-  context: Pick<WorkerContext, 'db' | 'now' | 'wakeRelay'>,
-  signal?: AbortSignal,
-): Promise<void> {
-  const { decided } = await decidePending(context.db, {
-    now: context.now,
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (decided > 0) context.wakeRelay();
-}
-
-/** Runs `work` now, or once more after the run under way: whoever calls while it runs may have come too late for it. */
-function coalesce(
-  work: () => Promise<void>,
-  onError: (error: unknown) => void,
-): { readonly run: () => void; readonly idle: () => Promise<void> } {
-  let running: Promise<void> | null = null;
-  let isWanted = false;
-  const loop = async () => {
-    while (isWanted) {
-      isWanted = false;
-      await work().catch(onError);
-    }
-    running = null;
-  };
-  return {
-    run() {
-      isWanted = true;
-      running ??= loop();
-    },
-    async idle() {
-      await running;
-    },
-  };
 }
 
 /** A bell per (topic, key) at a time: rung for the earliest moment that anybody asked for. */
@@ -121,17 +93,20 @@ export async function startDaemon({ context: given, queues, roles, timing, start
   );
   // Every process relays: what it commits is rung at once, and no process depends on another for its bells.
   const relay: Relay = startRelay(given.db, queues, log);
-  const decider = coalesce(
-    () => decideAndWake({ ...given, wakeRelay: relay.wake }),
-    (error) => log.warn({ error: String(error) }, 'deciding is left to the next bell'),
-  );
+  const stopping = new AbortController();
+  // Two at once in one process would take each other's orders and items, and wait for their locks.
+  const decider = oneAtATime(async () => {
+    const { decided } = await decidePending(given.db, { now: given.now, signal: stopping.signal });
+    if (decided > 0) relay.wake();
+  });
+  const onFault = (error: unknown) => log.warn({ error: String(error) }, 'deciding is left to the next bell');
   const decideSoon = () => {
-    if (roles.has('allocate')) decider.run();
+    if (roles.has('allocate')) decider.run().catch(onFault);
     // The bell is for other processes; this one does not wait for its own.
     else relay.wake();
   };
   const context: WorkerContext = { ...given, wakeRelay: relay.wake, ringLater: later.ringLater, decideSoon };
-  takeBells(context, queues, roles);
+  takeBells(context, queues, roles, { decider, stopping });
   const http = startHttp === null ? null : await startHttp(context);
   const sweep = roles.has('sweep') ? startSweep(context, queues, { ...timing, roles: [...roles] }) : null;
   return {
@@ -143,6 +118,7 @@ export async function startDaemon({ context: given, queues, roles, timing, start
       await http?.close();
       await queues.close({ deadlineMs: DRAIN_MS });
       later.clear();
+      stopping.abort();
       await decider.idle();
       for (const channel of context.channels.values()) await channel.connection.close();
     },

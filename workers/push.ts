@@ -34,6 +34,7 @@ import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts
 import { lookAt, putOffRefused, type Seen } from './look.ts';
 import { pause } from './pause.ts';
 import { sendAttempt, settleUnknown } from './settle.ts';
+import { sideBySide } from './side-by-side.ts';
 import { withChannel } from './with-channel.ts';
 
 const DUE_MAX = 1000;
@@ -41,6 +42,8 @@ const DUE_MAX = 1000;
 const ALL_MAX = 100_000;
 /** Looked at in one round: what a round has done is kept when the platform refuses the next one, so a large catalogue comes to its end. */
 const READS_PER_ROUND_MAX = 200;
+/** A channel waits for its platform: batches of one turn are under way side by side. */
+const CHUNKS_AT_ONCE = 4;
 const LEASE_MS = 30_000;
 /** A number waits so long for input that is not decided yet, then goes out all the same. */
 const LOWER_PATIENCE_MS = 150;
@@ -150,7 +153,10 @@ async function readyNow(
   const waiting = candidates.filter(isPatient);
   if (waiting.length === 0) return candidates;
   const isUnread = await hasUnreadInput(tx);
-  const undecided = await undecidedSkus(tx);
+  const undecided = await undecidedSkus(
+    tx,
+    waiting.map(({ sku }) => sku),
+  );
   return candidates.filter((candidate) => !isPatient(candidate) || (!isUnread && !undecided.has(candidate.sku)));
 }
 
@@ -213,10 +219,13 @@ async function carryOut(
           { lane: fastest, writes: lowering },
           { lane: widest, writes: others },
         ];
+  // Documents of a partner that numbers them go out one after the other.
+  const atOnce = channel.capabilities.writeProtection.includes('sequence') ? 1 : CHUNKS_AT_ONCE;
   for (const { lane, writes: part } of turns) {
-    for (let from = 0; from < part.length; from += lane.maxItems) {
-      await sendChunk(context, channel, { laneId: lane.id, writes: part.slice(from, from + lane.maxItems) }, signal);
-    }
+    const starts = Array.from({ length: Math.ceil(part.length / lane.maxItems) }, (_, n) => n * lane.maxItems);
+    await sideBySide(starts, atOnce, (from) =>
+      sendChunk(context, channel, { laneId: lane.id, writes: part.slice(from, from + lane.maxItems) }, signal),
+    );
   }
 }
 
