@@ -80,6 +80,21 @@ export const findListings = (db: Queries, names: readonly ListingName[]): Promis
       and (r."locationRef" is null or l.location_ref = r."locationRef")
     order by l.id`);
 
+/** Is there one among these that was never discovered? */
+export async function hasUndiscovered(
+  db: Queries,
+  channelId: ChannelId,
+  refs: readonly { readonly listingRef: string; readonly locationRef: string }[],
+): Promise<boolean> {
+  if (refs.length === 0) return false;
+  const [row] = await db.rows<{ found: boolean }>(sql`
+    select exists (
+      select 1 from json_to_recordset(${JSON.stringify(refs)}::json) as r("listingRef" text, "locationRef" text)
+      where not exists (select 1 from listing l where l.channel_id = ${channelId} and l.listing_ref = r."listingRef"
+        and l.location_ref = r."locationRef")) as found`);
+  return row?.found ?? false;
+}
+
 /**
  * The listings as they stand once their items, and `skus`, are locked. A mapping that changed while we waited brings another item
  * in; a ring of waits is broken by PostgreSQL, and the transaction runs again.

@@ -58,6 +58,13 @@ export async function readCursor(db: Queries, channelId: string, feed: string): 
   return row?.cursor ?? null;
 }
 
+/** When the feed's cursor was last written; null before. */
+export async function advancedAt(db: Queries, channelId: string, feed: string): Promise<Instant | null> {
+  const [row] = await db.rows<{ at: Instant }>(sql`
+    select advanced_at as at from channel_cursor where channel_id = ${channelId} and feed = ${feed}`);
+  return row?.at ?? null;
+}
+
 export async function writeCursor(db: Queries, channelId: string, feed: string, cursor: string | null): Promise<void> {
   await db.rows(sql`
     insert into channel_cursor (channel_id, feed, cursor) values (${channelId}, ${feed}, ${cursor})

@@ -53,6 +53,8 @@ export type Unfinished = {
   readonly behind: number;
   /** Listings that are to be read again. */
   readonly reads: number;
+  /** Documents that we owe: answers to orders that are not written, and what is written and not sent. */
+  readonly documents: number;
 };
 
 /** All that waits, of everybody. */
@@ -63,6 +65,8 @@ export async function readUnfinished(db: Queries): Promise<Unfinished> {
       (select count(*)::int from push_attempt where state <> 'done') as attempts,
       (select count(*)::int from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
         where t.version > t.acked_version and l.sku is not null and c.mode = 'live' and c.configured) as behind,
-      (select count(*)::int from listing_sync where read_due_at is not null) as reads`);
-  return row ?? { inbox: 0, commands: 0, attempts: 0, behind: 0, reads: 0 };
+      (select count(*)::int from listing_sync where read_due_at is not null) as reads,
+      (select count(*)::int from document where state = 'pending')
+        + (select count(*)::int from sales_order where answered_version > answer_stored_version) as documents`);
+  return row ?? { inbox: 0, commands: 0, attempts: 0, behind: 0, reads: 0, documents: 0 };
 }

@@ -2,6 +2,7 @@
  * Reconcile: looks at the platform itself and compares with what it should show; also discovers listings.
  *
  * scan (or observe page by page) -> keep what was seen -> classify what differs with nothing in flight -> ask push to look and mend
+ * discovery: at first, once an hour, and when a scan meets a listing that was never discovered
  *
  * Guarantees: reads only, in every mode (shadow too): mending goes the same way as every push, so that the mode and the compare
  * still stand between; drift is an alert that closes when a whole scan finds the channel equal, and a refused push or credential one
@@ -10,8 +11,8 @@
 import type { Observation } from '#connectors/connector.ts';
 import { classifyDrift, DRIFT_CAUSES, type DriftCause } from '#core/wire.ts';
 import { closeAlert, closeMendedRefusals, raiseAlert } from '#db/alerts.ts';
-import { saveDiscovered } from '#db/catalogue.ts';
-import { channelHealth, noteReconciled } from '#db/health.ts';
+import { hasUndiscovered, saveDiscovered } from '#db/catalogue.ts';
+import { advancedAt, channelHealth, noteReconciled, writeCursor } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/push.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
@@ -20,7 +21,10 @@ import { credentialAlert } from './settle.ts';
 import { whenAllowed } from './when-allowed.ts';
 import { withChannel } from './with-channel.ts';
 
-type ReconcileReport = { scanned: number; unmapped: number; causes: Map<DriftCause, number> };
+type ReconcileReport = { scanned: number; hasUndiscovered: boolean; causes: Map<DriftCause, number> };
+
+/** A walk over the whole catalogue costs as much as a scan, and a scan tells what is new. */
+const DISCOVER_EVERY_MS = 3_600_000;
 
 /** Handler of the `reconcile` bell. */
 export async function reconcileChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
@@ -28,9 +32,13 @@ export async function reconcileChannel(context: WorkerContext, channelId: string
   if (channel === undefined) return;
   await withChannel(context, channel, 'reconcile', async () => {
     await ensureSubscriptions(context, channel, signal);
-    if (channel.capabilities.discoverListings) await discover(context, channel, signal);
-    if (channel.capabilities.observable === 'read')
-      await judge(context, channel, await scanChannel(context, channel, signal));
+    const isNew = await discoverNow(context, channel, signal);
+    if (channel.capabilities.observable === 'read') {
+      const report = await scanChannel(context, channel, signal);
+      await judge(context, channel, report);
+      if (report.hasUndiscovered && !isNew && channel.capabilities.discoverListings)
+        await discover(context, channel, signal);
+    }
     await judgeReceipts(context, channel);
     await noteReconciled(context.db, channelId);
     await closeMendedRefusals(context.db, channelId);
@@ -51,6 +59,16 @@ async function ensureSubscriptions(context: WorkerContext, channel: OpenChannel,
   await ringBells(context.db, [{ topic: 'poll', key: channel.id }]);
 }
 
+/** Where it is time; where there are no scans, every time. */
+async function discoverNow(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<boolean> {
+  const { discoverListings, observable } = channel.capabilities;
+  if (!discoverListings) return false;
+  const last = observable === 'read' ? await advancedAt(context.db, channel.id, 'listings') : null;
+  if (last !== null && context.now() - last < DISCOVER_EVERY_MS) return false;
+  await discover(context, channel, signal);
+  return true;
+}
+
 async function discover(context: WorkerContext, channel: OpenChannel, signal: AbortSignal): Promise<void> {
   let cursor: string | null = null;
   do {
@@ -63,6 +81,7 @@ async function discover(context: WorkerContext, channel: OpenChannel, signal: Ab
     await context.db.transaction((tx) => saveDiscovered(tx, channel.id, page.listings));
     cursor = page.cursor;
   } while (cursor !== null && !signal.aborted);
+  if (cursor === null) await writeCursor(context.db, channel.id, 'listings', null);
 }
 
 async function scanChannel(
@@ -70,7 +89,7 @@ async function scanChannel(
   channel: OpenChannel,
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
-  const report: ReconcileReport = { scanned: 0, unmapped: 0, causes: new Map() };
+  const report: ReconcileReport = { scanned: 0, hasUndiscovered: false, causes: new Map() };
   let cursor: string | null = null;
   do {
     const at: string | null = cursor;
@@ -96,14 +115,13 @@ async function comparePage(
     known.map((listing) => listing.listingId),
     { now: context.now(), settleMs: channel.capabilities.settleMs },
   );
+  const unknown = observations.filter((one) => !byRef.has(`${one.listingRef} ${one.locationRef}`));
+  report.hasUndiscovered ||= await hasUndiscovered(context.db, channel.id, unknown);
   const toRead: number[] = [];
   const seen = observations.flatMap((observation) => {
     const listing = byRef.get(`${observation.listingRef} ${observation.locationRef}`);
     report.scanned += 1;
-    if (listing === undefined) {
-      report.unmapped += 1;
-      return [];
-    }
+    if (listing === undefined) return [];
     const cause = moving.has(listing.listingId)
       ? null
       : classifyDrift(listing.target, listing.sync, protectionOf(channel), observation);

@@ -8,13 +8,22 @@
  */
 import { Throttled } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
-import { type Call, type Cost, payableAt } from './faults.ts';
+import type { Call, Cost } from './faults.ts';
 
 /** The part of a full bucket that reads leave alone. */
 const WRITE_SHARE = 0.2;
 
+/** Where Shopify names no rate. */
+const WAIT_MS_UNKNOWN = 1_000;
+
 /** Points of an operation that has not been sent yet: a mutation, or a small query. */
 const COST_UNKNOWN = 10;
+
+/** Nothing was asked of Shopify, so the second that it wants after a refusal of its own is not due. */
+const WAIT_MS_MIN = 50;
+
+const refilledAt = (points: number, rate: number, now: Instant): Instant =>
+  now + Math.ceil(Math.max(WAIT_MS_MIN, rate > 0 ? (points / rate) * 1_000 : WAIT_MS_UNKNOWN));
 
 export type Budget = {
   /** Throws Throttled when the bucket cannot pay. */
@@ -43,7 +52,7 @@ export function openBudget(): Budget {
       const available = refill(reading, call.now);
       if (available < needed) {
         const why = `${call.operation} waits for the cost bucket of ${call.shop}: needs ${Math.ceil(needed)}, holds ${Math.floor(available)}`;
-        throw new Throttled(why, payableAt(needed, available, reading.rate, call.now));
+        throw new Throttled(why, refilledAt(needed - available, reading.rate, call.now));
       }
       reading.available -= cost;
     },

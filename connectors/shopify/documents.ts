@@ -6,8 +6,11 @@
  * mutation that sets inventory carries @idempotent. No field of a customer is asked for.
  */
 
-/** Orders per page: 20 x (order, location, 20 lines with their variants) = 860 points. */
-export const ORDERS_PER_PAGE = 20;
+/** Whole orders per read: 20 x (order, location, 20 lines with their variants) = 860 points. */
+export const ORDERS_PER_READ = 20;
+
+/** Orders per page of what changed, a point each. */
+export const CHANGED_PER_PAGE = 100;
 
 /** Inventory items per read: 200 x (item, level, two quantities) = 800 points. */
 export const ITEMS_PER_READ = 200;
@@ -52,7 +55,28 @@ fragment OrderHead on Order {
   }
 }${ORDER_LINE}`;
 
-/** Orders in the order of their last change. */
+/** What changed, in the order of the last change. */
+export const CHANGED_ORDERS = `query ChangedOrders($query: String!, $first: Int!, $after: String) {
+  orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {
+    nodes {
+      id
+      updatedAt
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+  }
+}`;
+
+/** An order that is gone answers null. */
+export const ORDERS_BY_ID = `query OrdersById($ids: [ID!]!) {
+  nodes(ids: $ids) {
+    id
+    ...OrderHead
+  }
+}${ORDER_HEAD}`;
+
 export const ORDERS = `query Orders($query: String!, $first: Int!, $after: String) {
   orders(first: $first, after: $after, query: $query, sortKey: UPDATED_AT) {
     nodes {
@@ -278,6 +302,8 @@ export const DELETE_SUBSCRIPTION = `mutation DeleteSubscription($id: ID!) {
 
 /** All of them, by name: for the pruned schema, and for the tests that hold this file to its word. */
 export const DOCUMENTS: Readonly<Record<string, string>> = {
+  CHANGED_ORDERS,
+  ORDERS_BY_ID,
   ORDERS,
   ORDER,
   ORDER_LINES,

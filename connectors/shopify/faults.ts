@@ -64,7 +64,7 @@ const NOTHING_SENT = new Set([
 ]);
 
 /** When a bucket that holds too little will pay `requested`, at the earliest in a second. */
-export function payableAt(requested: number, available: number, restoreRate: number, now: Instant): Instant {
+function payableAt(requested: number, available: number, restoreRate: number, now: Instant): Instant {
   const waitMs = restoreRate > 0 ? ((requested - available) / restoreRate) * 1_000 : WAIT_MS_MIN;
   return now + Math.ceil(Math.max(WAIT_MS_MIN, waitMs));
 }

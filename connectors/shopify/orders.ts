@@ -1,14 +1,13 @@
 /**
- * Orders read from Shopify: by their last change, by reference, and all that are open.
+ * Orders read whole from Shopify: by reference, and all that are open. What changed is found by poll.ts.
  *
  * A line's scalars tell its totals as long as nothing was taken off it, or nothing of its order was shipped; only for the others
  * are fulfilments and refunds read (two calls more). Both ways end in the totals that a webhook of the same state gives.
- * Guarantees: an order is handed over whole, however many lines it has. Order search indexes late: the poll re-reads its overlap.
+ * Guarantees: an order is handed over whole, however many lines it has.
  * Does not see: orders archived by hand before they were fulfilled (search calls them closed, not open).
  */
 import { z } from 'zod';
-import { Rejected } from '#core/errors.ts';
-import type { Instant } from '#core/model.ts';
+import { Rejected, Throttled } from '#core/errors.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ConnectorLog, OrderPage } from '../connector.ts';
 import type { ShopifyClient } from './client.ts';
@@ -19,14 +18,10 @@ import {
   ORDER_LINES,
   ORDER_MOVEMENTS,
   ORDERS,
-  ORDERS_PER_PAGE,
+  ORDERS_BY_ID,
+  ORDERS_PER_READ,
 } from './documents.ts';
 import { lineTotals } from './order-totals.ts';
-
-/** Shopify stops paging at 25,000 objects; a walk starts anew at its watermark before that. */
-const ORDERS_PER_WALK = 20_000;
-
-const DAY_MS = 86_400_000;
 
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
 const quantity = z.number().int().nonnegative();
@@ -54,6 +49,7 @@ const orderSchema = z.object({
 });
 
 const ordersAnswer = z.object({ orders: z.object({ nodes: z.array(orderSchema), pageInfo: pageInfoSchema }) });
+const ordersByIdAnswer = z.object({ nodes: z.array(orderSchema.nullable()) });
 const orderAnswer = z.object({ order: orderSchema.nullable() });
 const linesAnswer = z.object({
   order: z.object({ lineItems: z.object({ nodes: z.array(lineSchema), pageInfo: pageInfoSchema }) }).nullable(),
@@ -194,98 +190,54 @@ export async function hydrateOrder(client: ShopifyClient, orderRef: string, sign
 
 type Unread = OrderPage['unread'][number];
 
-type Page = {
+export type Whole = {
   readonly states: readonly OrderState[];
   readonly unread: readonly Unread[];
-  readonly newest: Instant;
-  readonly pageInfo: z.infer<typeof pageInfoSchema>;
+  readonly cut: Throttled | null;
 };
 
-/** An order that cannot be must not hold up the orders behind it: it is told as unread. */
-async function readPage(line: OrderSource, query: string, after: string | null, signal: AbortSignal): Promise<Page> {
-  const variables = { query, first: ORDERS_PER_PAGE, after };
-  const { orders } = await line.client.read({ document: ORDERS, variables, answer: ordersAnswer }, signal);
+/**
+ * Heads with all that belongs to them. An order that cannot be must not hold up the orders behind it: it is told as unread. Where the
+ * bucket is empty, the rest is cut off.
+ */
+async function completeHeads({ client }: OrderSource, heads: readonly Head[], signal: AbortSignal): Promise<Whole> {
   const states: OrderState[] = [];
   const unread: Unread[] = [];
-  for (const head of orders.nodes) {
+  for (const head of heads) {
     try {
-      states.push(await wholeOrder(line.client, head, signal));
+      states.push(await wholeOrder(client, head, signal));
     } catch (error) {
+      if (error instanceof Throttled) return { states, unread, cut: error };
       if (!(error instanceof Rejected)) throw error;
       unread.push({ orderRef: head.id, version: head.updatedAt });
     }
   }
-  const newest = orders.nodes.reduce((latest, head) => Math.max(latest, head.updatedAt), 0);
-  return { states, unread, newest, pageInfo: orders.pageInfo };
+  return { states, unread, cut: null };
 }
 
-/** Where the poll stands: it walks the orders changed since `since`, page by page; `newest` is the latest change it has met. */
-const cursorSchema = z.strictObject({
-  since: z.number().int(),
-  after: z.string().nullable(),
-  newest: z.number().int(),
-  walked: z.number().int(),
-});
-
-const FIX_CURSOR = 'clear the poll cursor of this channel: the next poll starts at the beginning';
-
-function openCursor(cursor: string): z.infer<typeof cursorSchema> {
-  try {
-    return cursorSchema.parse(JSON.parse(cursor));
-  } catch (error) {
-    throw new Rejected(
-      'the poll cursor is not one of ours',
-      { field: 'cursor', value: cursor, fix: FIX_CURSOR },
-      error,
-    );
-  }
-}
-
-export type PollRules = { readonly overlapMs: number; readonly historyDays: number; readonly now: Instant };
-
-/** Shopify lists 60 days of orders unless the app has read_all_orders. */
-const LISTED_DAYS = 60;
-
-export async function pollOrders(
-  line: OrderSource,
-  cursor: string | null,
-  rules: PollRules,
-  signal: AbortSignal,
-): Promise<OrderPage> {
-  const start = rules.now - rules.historyDays * DAY_MS;
-  const at = cursor === null ? { since: start, after: null, newest: start, walked: 0 } : openCursor(cursor);
-  const query = `updated_at:>='${new Date(at.since).toISOString()}'`;
-  const { states, unread, pageInfo, ...page } = await readPage(line, query, at.after, signal);
-  const newest = Math.max(at.newest, page.newest);
-  const walked = at.walked + ORDERS_PER_PAGE;
-  const reachesBackTo = rules.now - LISTED_DAYS * DAY_MS;
-  const pageOn = { since: at.since, after: pageInfo.endCursor, newest, walked };
-  const walkAnew = { since: newest, after: null, newest, walked: 0 };
-  // The next poll re-reads the overlap, but never from before where this one began.
-  const rest = {
-    since: Math.max(at.since, Math.min(newest, rules.now) - rules.overlapMs),
-    after: null,
-    newest,
-    walked: 0,
-  };
-  if (!pageInfo.hasNextPage)
-    return { orders: states, unread, cursor: JSON.stringify(rest), complete: true, reachesBackTo };
-  const next = walked >= ORDERS_PER_WALK && newest > at.since ? walkAnew : pageOn;
-  return { orders: states, unread, cursor: JSON.stringify(next), complete: false, reachesBackTo };
+/** At most ORDERS_PER_READ of them; what is gone is left out. */
+export async function readWhole(line: OrderSource, ids: readonly string[], signal: AbortSignal): Promise<Whole> {
+  const { nodes } = await line.client.read(
+    { document: ORDERS_BY_ID, variables: { ids }, answer: ordersByIdAnswer },
+    signal,
+  );
+  const heads = nodes.flatMap((node) => node ?? []);
+  return completeHeads(line, heads, signal);
 }
 
 const isOpen = (order: OrderState): boolean => order.lines.some((line) => line.ordered > line.cancelled + line.shipped);
 
 export async function* openOrders(line: OrderSource, signal: AbortSignal): AsyncGenerator<readonly OrderState[]> {
+  const query = 'status:open AND NOT fulfillment_status:fulfilled';
   for (let after: string | null = null; ; ) {
-    const { states, pageInfo } = await readPage(
-      line,
-      'status:open AND NOT fulfillment_status:fulfilled',
-      after,
+    const { orders }: z.infer<typeof ordersAnswer> = await line.client.read(
+      { document: ORDERS, variables: { query, first: ORDERS_PER_READ, after }, answer: ordersAnswer },
       signal,
     );
+    const { states, cut } = await completeHeads(line, orders.nodes, signal);
+    if (cut !== null) throw cut;
     yield states.filter(isOpen);
-    if (!pageInfo.hasNextPage) return;
-    after = pageInfo.endCursor;
+    if (!orders.pageInfo.hasNextPage) return;
+    after = orders.pageInfo.endCursor;
   }
 }

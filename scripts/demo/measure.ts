@@ -1,11 +1,13 @@
 /**
  * Puts the report's figures together: the platforms' logs say what was sold, allot's tables what came in and when it was answered for.
  */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { SandboxControl } from '#connectors/sandbox/control.ts';
 import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { readIngested, readParkedCounts, readPropagation, readShortUnits, readSoldAfterKnown } from '#db/measures.ts';
 import type { ConfigFile } from '#workers/config-file.ts';
-import { CHANNELS } from './brand.ts';
+import { CHANNELS, type DemoChannel } from './brand.ts';
 import { type PlatformWord, readPlatform } from './platform-log.ts';
 import { type Amount, type ChannelReport, type Figures, percentileOf } from './report.ts';
 import type { Controls } from './settle.ts';
@@ -30,11 +32,24 @@ const NOTHING: Amount = { orders: 0, lines: 0, units: 0 };
 
 type Words = ReadonlyMap<string, PlatformWord>;
 
+const ANSWERS_MS_MAX = 10_000;
+const LOOK_EVERY_MS = 250;
+
+/** An answer that allot has sent may still lie in the mailbox. */
+async function readWord({ id, basis, isAnswered }: DemoChannel, control: SandboxControl): Promise<PlatformWord> {
+  const deadline = Date.now() + ANSWERS_MS_MAX;
+  for (;;) {
+    const word = await readPlatform(id, basis, control);
+    if (!isAnswered || word.figures.unanswered === 0 || Date.now() > deadline) return word;
+    await wait(LOOK_EVERY_MS);
+  }
+}
+
 async function readWords(controls: Controls): Promise<Words> {
   const words = new Map<string, PlatformWord>();
-  for (const { id, basis } of CHANNELS) {
-    const control = controls.get(id);
-    if (control !== undefined) words.set(id, await readPlatform(id, basis, control));
+  for (const channel of CHANNELS) {
+    const control = controls.get(channel.id);
+    if (control !== undefined) words.set(channel.id, await readWord(channel, control));
   }
   return words;
 }
@@ -43,11 +58,11 @@ async function reportChannels(options: MeasureOptions, words: Words): Promise<Re
   const { db, controls, offered, drift, skus } = options;
   const [ingested, parked] = await Promise.all([readIngested(db), readParkedCounts(db)]);
   const reports: Record<string, ChannelReport> = {};
-  for (const { id, connector, speedUp } of CHANNELS) {
+  for (const { id, connector, speedUp, isAnswered } of CHANNELS) {
     const [word, control] = [words.get(id), controls.get(id)];
     if (word === undefined || control === undefined) continue;
     const stats = await control.stats();
-    const { placed, refused, cancelled, increases, decreases } = word.figures;
+    const { placed, refused, cancelled, increases, decreases, unanswered } = word.figures;
     const { orders, lines, units } = ingested.find(({ channel }) => channel === id) ?? NOTHING;
     reports[id] = {
       connector,
@@ -62,6 +77,7 @@ async function reportChannels(options: MeasureOptions, words: Words): Promise<Re
       apiCalls: stats.apiCalls,
       drift: drift.get(id) ?? 0,
       parked: parked.find(({ channel }) => channel === id)?.count ?? 0,
+      unanswered: isAnswered ? unanswered : 0,
       refusedDocuments: stats.documents?.refused ?? 0,
     };
   }

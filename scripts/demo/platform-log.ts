@@ -19,6 +19,8 @@ export type PlatformFigures = {
   /** SKUs that a buyer could buy there once, and then not. */
   readonly emptied: ReadonlySet<string>;
   readonly placedAt: ReadonlyMap<string, Instant>;
+  /** Orders to which no answer came. */
+  readonly unanswered: number;
 };
 
 export type PlatformEvent = { readonly channel: ChannelId; readonly entry: Exclude<LogEntry, { kind: 'applied' }> };
@@ -83,6 +85,7 @@ type Counts = {
   readonly cancelledOrders: Set<string>;
   /** Lines of each order that are not refused. */
   readonly linesLeft: Map<string, number>;
+  readonly answeredOrders: Set<string>;
 };
 
 function move(line: { readonly quantity: number }, from: Tally, to: Tally, isWhole: boolean): void {
@@ -94,7 +97,8 @@ function move(line: { readonly quantity: number }, from: Tally, to: Tally, isWho
 }
 
 function countAnswer(counts: Counts, { orderRef, lines }: Extract<LogEntry, { kind: 'answer' }>): void {
-  const { placed, refused, linesLeft } = counts;
+  const { placed, refused, linesLeft, answeredOrders } = counts;
+  answeredOrders.add(orderRef);
   for (const line of lines.filter((one) => one.refused > 0)) {
     const isWhole = line.accepted + line.backOrdered === 0;
     move({ quantity: line.refused }, placed, refused, isWhole);
@@ -129,7 +133,8 @@ export async function readPlatform(
   control: SandboxControl,
 ): Promise<PlatformWord> {
   const [placed, refused, cancelled] = [noTally(), noTally(), noTally()];
-  const counts: Counts = { placed, refused, cancelled, cancelledOrders: new Set(), linesLeft: new Map() };
+  const orders = { cancelledOrders: new Set<string>(), linesLeft: new Map(), answeredOrders: new Set<string>() };
+  const counts: Counts = { placed, refused, cancelled, ...orders };
   const placedAt = new Map<string, Instant>();
   const shelf = watchShelf(basis);
   const events: PlatformEvent[] = [];
@@ -145,6 +150,7 @@ export async function readPlatform(
     countEntry(counts, entry);
     if (entry.kind === 'placement' && entry.orderRef !== null) placedAt.set(entry.orderRef, entry.at);
   }
+  const unanswered = placedAt.size - orders.answeredOrders.size;
   const { emptied } = shelf;
-  return { figures: { placed, refused, cancelled, increases, decreases, emptied, placedAt }, events };
+  return { figures: { placed, refused, cancelled, increases, decreases, emptied, placedAt, unanswered }, events };
 }

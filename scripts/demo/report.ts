@@ -20,6 +20,8 @@ export type ChannelReport = {
   readonly apiCalls: number;
   readonly drift: number;
   readonly parked: number;
+  /** Orders that a partner wants an answer to, and has none. */
+  readonly unanswered: number;
   /** Documents of ours that the partner refused. */
   readonly refusedDocuments: number;
 };
@@ -72,7 +74,7 @@ const percent = (part: number, whole: number): string => `${((100 * part) / Math
 const COUNTS = ['orders', 'lines', 'units'] as const;
 
 function judgeChannel(id: string, channel: ChannelReport): string[] {
-  const { offered, placed, refused, ingested, increases, decreases, drift, refusedDocuments } = channel;
+  const { offered, placed, refused, ingested, increases, decreases, drift } = channel;
   const counted = COUNTS.flatMap((count) => [
     ...(placed[count] + refused[count] === offered[count]
       ? []
@@ -86,7 +88,10 @@ function judgeChannel(id: string, channel: ChannelReport): string[] {
   return [
     ...counted,
     ...(drift === 0 ? [] : [`${id}: ${drift} listing(s) do not show what they should`]),
-    ...(refusedDocuments === 0 ? [] : [`${id}: the partner refused ${refusedDocuments} of our documents`]),
+    ...(channel.unanswered === 0 ? [] : [`${id}: ${channel.unanswered} order(s) were never answered`]),
+    ...(channel.refusedDocuments === 0
+      ? []
+      : [`${id}: the partner refused ${channel.refusedDocuments} of our documents`]),
     ...(placed.orders > 0 ? [] : [`${id}: nothing was sold there`]),
     ...(increases > 0 ? [] : [`${id}: no number was ever raised there`]),
     ...(decreases > 0 ? [] : [`${id}: no number was ever lowered there`]),

@@ -115,8 +115,8 @@ export async function settle(db: Database, controls: Controls, signal: AbortSign
   const startedAt = Date.now();
   const orders = await readPlatformOrders(controls);
   for (;;) {
-    const { inbox, commands, attempts, behind, reads } = await readUnfinished(db);
-    const isQuiet = inbox + commands + attempts + behind + reads === 0;
+    const { inbox, commands, attempts, behind, reads, documents } = await readUnfinished(db);
+    const isQuiet = inbox + commands + attempts + behind + reads + documents === 0;
     const tookMs = Date.now() - startedAt;
     const isOver = tookMs > DEADLINE_MS || signal.aborted;
     if (isQuiet || isOver) {

@@ -104,6 +104,41 @@ test('a platform that lets us read little at a time is read to the end, and hold
   }
 });
 
+test('a look that the platform refuses for want of budget holds up no number that needs none', async () => {
+  const p = await openPipeline({ partners: { 'fake:a': { compareAndSet: false } }, skus: ['A', 'B'] });
+  pipeline = p;
+  const channel = p.context.channels.get('fake:a');
+  if (channel === undefined) throw new Error('no such channel');
+  const receive = (sku: string, quantity: number) =>
+    command(p.store.db, { kind: 'receive', sku, location: 'main', quantity, disposition: 'sellable' });
+  await receive('A', 5);
+  await receive('B', 5);
+  await p.quiet();
+  const observe = async (): Promise<never> => {
+    throw new Throttled('the bucket is empty', p.clock.now + 60_000);
+  };
+  const channels = new Map([['fake:a', { ...channel, connection: { ...channel.connection, observe } }]]);
+  const push = async () => {
+    await decidePending(p.store.db, { now: p.context.now });
+    await pushChannel({ ...p.context, channels }, 'fake:a', new AbortController().signal);
+  };
+  await receive('B', 4);
+  await push();
+  expect(p.rung.at(-1)).toEqual({ topic: 'push', key: 'fake:a' });
+  await command(p.store.db, {
+    kind: 'adjust',
+    sku: 'A',
+    location: 'main',
+    disposition: 'sellable',
+    delta: -2,
+    reason: 'damaged',
+  });
+  await push();
+  expect(await sellable(p, 'fake:a')).toEqual({ A: 3, B: 5 });
+  await p.quiet();
+  expect(await sellable(p, 'fake:a')).toEqual({ A: 3, B: 9 });
+});
+
 test('what was put off is tried again as soon as the platform says something else of it', async () => {
   const p = await openPipeline({ partners: { 'fake:a': {} }, skus: ['A'] });
   pipeline = p;

@@ -7,7 +7,6 @@
 import { Rejected } from '#core/errors.ts';
 import type { OrderAnswer } from '../../connector.ts';
 import type { Partner } from '../partner.ts';
-import { hasControlCharacter } from '../x12/frame.ts';
 import { elementOf, type Segment, type TransactionSet } from '../x12/read.ts';
 import { dateAndTime, type SegmentText } from '../x12/write.ts';
 import { type Line, lineRefOf, readFactor, splitLines } from './purchase-order.ts';
@@ -59,12 +58,13 @@ function checkLines(lines: readonly Line[], answer: OrderAnswer, order: string):
     });
 }
 
-const REFERENCE_MAX = 30;
+const OUR_NUMBER_MAX = 30;
 
-/** BAK08 is for people and may be left out: so it is where the dialect cannot carry it. */
-function carriedReference(ourRef: string, { separators }: Partner): string {
-  const fits = ourRef.length <= REFERENCE_MAX && !hasControlCharacter(ourRef);
-  return fits && !Object.values(separators).some((one) => one !== null && ourRef.includes(one)) ? ourRef : '';
+/** BAK08. Letters, digits and spaces are no separator in any dialect: what we call an order must not stop its answer. */
+function ourNumber(ourRef: string): string {
+  const words = ourRef.split(/[^A-Za-z0-9]+/).filter((word) => word !== '');
+  while (words.length > 1 && words.join(' ').length > OUR_NUMBER_MAX) words.shift();
+  return words.join(' ').slice(-OUR_NUMBER_MAX);
 }
 
 /** The segments between ST and SE. Throws Rejected where answer and order do not belong together. */
@@ -83,7 +83,7 @@ export function writeOrderAnswer(original: TransactionSet, answer: OrderAnswer, 
     return split === undefined ? [] : writeLine(line, split);
   });
   return [
-    ['BAK', '00', statusOf(splits), order, orderedOn, '', '', '', carriedReference(answer.ourRef, partner), answeredOn],
+    ['BAK', '00', statusOf(splits), order, orderedOn, '', '', '', ourNumber(answer.ourRef), answeredOn],
     ...body,
     ['CTT', String(lines.length)],
   ];

@@ -25,7 +25,7 @@ const subject: ConformanceSubject = {
     withQuantity: (rawBody, json) => replaceJson(rawBody, ['line_items', 0, 'quantity'], json),
     quantityField: 'quantity',
   },
-  pageSizes: { orders: 45, listings: 110 },
+  pageSizes: { orders: 110, listings: 110 },
   async start() {
     const sandbox = await startShopifySandbox({
       shop: SHOP,

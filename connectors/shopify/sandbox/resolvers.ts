@@ -158,6 +158,8 @@ const orderView = (order: Order) => ({
 function nodeView({ shelf, book }: Shop, id: string): unknown {
   const variant = shelf.variantOfItem(id);
   if (variant !== undefined) return itemView(shelf, variant);
+  const order = book.orders.get(id);
+  if (order !== undefined) return orderView(order);
   const moved = book.movements.get(id);
   if (moved === undefined) return null;
   return moved.kind === 'refund' ? refundView(moved) : fulfillmentView(moved);

@@ -189,7 +189,7 @@ describe('the cost budget', () => {
     await using bench = await openBench({ maximumAvailable: 300, restoreRate: 1 });
     await bench.control.seed({ listings: [] });
     await bench.connection.discoverLocations(patience());
-    await expect(bench.open().fetchOrdersSince(null, patience())).rejects.toThrow(Throttled);
+    await expect(bench.open().scan(null, patience())).rejects.toThrow(Throttled);
   });
 });
 

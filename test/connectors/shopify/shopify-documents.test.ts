@@ -10,11 +10,12 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import {
+  CHANGED_PER_PAGE,
   DOCUMENTS,
   ITEMS_PER_READ,
   LEVELS_PER_PAGE,
   MOVEMENTS_PER_READ,
-  ORDERS_PER_PAGE,
+  ORDERS_PER_READ,
 } from '#connectors/shopify/documents.ts';
 import { COST_MAX, requestedCost } from '#connectors/shopify/sandbox/cost.ts';
 import { pruneSchema } from '#scripts/shopify-schema.ts';
@@ -60,7 +61,9 @@ function unprotected(text: string): readonly string[] {
 }
 
 const PAGES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  ORDERS: { first: ORDERS_PER_PAGE },
+  CHANGED_ORDERS: { first: CHANGED_PER_PAGE },
+  ORDERS_BY_ID: { ids: Array.from({ length: ORDERS_PER_READ }) },
+  ORDERS: { first: ORDERS_PER_READ },
   MOVED_LINES: { ids: Array.from({ length: MOVEMENTS_PER_READ }) },
   LEVELS: { ids: Array.from({ length: ITEMS_PER_READ }) },
   LOCATION_LEVELS: { first: LEVELS_PER_PAGE },

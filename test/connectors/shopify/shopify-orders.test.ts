@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ShopifyClient } from '#connectors/shopify/client.ts';
 import { type LineFacts, lineTotals } from '#connectors/shopify/order-totals.ts';
+import { pollOrders } from '#connectors/shopify/poll.ts';
 import { payloadOf } from '#connectors/shopify/sandbox/payloads.ts';
 import { parseWebhook } from '#connectors/shopify/webhooks.ts';
-import { Rejected } from '#core/errors.ts';
+import { Rejected, Throttled } from '#core/errors.ts';
 import { joinOrder, type OrderState } from '#core/order-state.ts';
-import { type Bench, openBench, patience } from './bench.ts';
+import { type Bench, contextOn, openBench, patience } from './bench.ts';
 
 const place = { path: 'line', fields: { current: 'current', shipped: 'shipped' } };
 
@@ -138,7 +140,7 @@ describe('an order', () => {
 });
 
 describe('the poll', () => {
-  it('reads again what it read within the overlap, and nothing older', async () => {
+  it('reads again what it read within the second of its change, and nothing older', async () => {
     await using bench = await openBench();
     await bench.control.seed({ listings: [{ sku: 'A', shown: 50 }] });
     const connection = bench.open({ pollOverlap: 60 });
@@ -151,6 +153,58 @@ describe('the poll', () => {
     expect(again.orders).toEqual(first.orders);
     if (order !== undefined) order.updatedAt -= 120_000;
     expect((await connection.fetchOrdersSince(first.cursor, patience())).orders).toEqual([]);
+  });
+
+  it('reads what it handed over once, until it changes', async () => {
+    await using bench = await openBench();
+    await bench.control.seed({ listings: [{ sku: 'A', shown: 50 }] });
+    const connection = bench.open({ pollOverlap: 60 }, { now: () => Date.now() + 10_000 });
+    const { orderRef } = await bench.control.placeOrder({ lines: [{ sku: 'A', quantity: 2 }] });
+    await bench.control.placeOrder({ lines: [{ sku: 'A', quantity: 1 }] });
+    const first = await connection.fetchOrdersSince(null, patience());
+    expect(first.orders).toHaveLength(2);
+    const second = await connection.fetchOrdersSince(first.cursor, patience());
+    expect(second).toMatchObject({ orders: [], unread: [], complete: true });
+    const order = bench.sandbox.shop.book.orders.get(orderRef ?? '');
+    if (order !== undefined) order.updatedAt += 1_000;
+    const third = await connection.fetchOrdersSince(second.cursor, patience());
+    expect(third.orders).toMatchObject([{ orderRef }]);
+    // A cursor from before that page knows nothing of it.
+    expect((await connection.fetchOrdersSince(second.cursor, patience())).orders).toHaveLength(1);
+  });
+
+  it('keeps what it read before the bucket was empty, and goes on from there', async () => {
+    const at = Date.parse('2026-11-23T10:00:00Z');
+    const ids = Array.from({ length: 50 }, (_, n) => `gid://shopify/Order/${n}`);
+    const head = {
+      name: '#1',
+      createdAt: '2026-11-23T10:00:00Z',
+      updatedAt: '2026-11-23T10:00:00Z',
+      cancelledAt: null,
+    };
+    const lineItems = { nodes: [], pageInfo: { hasNextPage: false, endCursor: null } };
+    const rest = { displayFulfillmentStatus: 'UNFULFILLED', retailLocation: null, lineItems };
+    let points = 2;
+    const read: ShopifyClient['read'] = async ({ variables, answer }) => {
+      if (!('ids' in variables)) {
+        const nodes = ids.map((id) => ({ id, updatedAt: head.updatedAt }));
+        return answer.parse({ orders: { nodes, pageInfo: { hasNextPage: false, endCursor: null } } });
+      }
+      if (points-- === 0) throw new Throttled('the bucket is empty', at + 1_000);
+      return answer.parse({ nodes: (variables.ids as string[]).map((id) => ({ id, ...head, ...rest })) });
+    };
+    const line = { client: { read, write: read }, log: contextOn(fetch).log };
+    const rules = { overlapMs: 60_000, historyDays: 1, now: at + 10_000 };
+    const first = await pollOrders(line, null, rules, patience());
+    expect(first).toMatchObject({ complete: false });
+    expect(first.orders).toHaveLength(40);
+    points = 1;
+    const second = await pollOrders(line, first.cursor, rules, patience());
+    expect(second).toMatchObject({ complete: true });
+    expect([...first.orders, ...second.orders].map(({ orderRef }) => orderRef)).toEqual(ids);
+    points = 0;
+    expect((await pollOrders(line, second.cursor, rules, patience())).orders).toEqual([]);
+    await expect(pollOrders(line, null, rules, patience())).rejects.toBeInstanceOf(Throttled);
   });
 
   it('begins where the settings say, and says how far Shopify reaches back', async () => {

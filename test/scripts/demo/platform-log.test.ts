@@ -66,11 +66,13 @@ describe('a platform log', () => {
       answer('p2', { MUG: 10, TIN: 0 }),
       placed('p3', 'MUG', 'TIN'),
       answer('p3', { MUG: 10, TIN: 10 }),
+      placed('p4', 'MUG'),
     ].map((entry, index) => ({ n: index + 1, at: index, ...entry }));
     const control = { log: async () => ({ entries, next: null }) } as unknown as SandboxControl;
     const { figures } = await readPlatform('edi:a', 'sellable', control);
-    expect(figures.placed).toEqual({ orders: 2, lines: 3, units: 26 });
+    expect(figures.placed).toEqual({ orders: 3, lines: 4, units: 36 });
     expect(figures.refused).toEqual({ orders: 1, lines: 3, units: 34 });
+    expect(figures.unanswered).toBe(1);
   });
 
   it('counts raised and lowered numbers', async () => {

@@ -23,6 +23,7 @@ const channel = (over: Partial<ChannelReport> = {}): ChannelReport => ({
   apiCalls: 70,
   drift: 0,
   parked: 0,
+  unanswered: 0,
   refusedDocuments: 0,
   ...over,
 });
@@ -78,6 +79,7 @@ describe('a report', () => {
       /holds 18 lines, and 19 were placed/,
     ],
     ['a listing drifts', withChannel({ drift: 1 }), /1 listing\(s\) do not show/],
+    ['an order has no answer', withChannel({ unanswered: 1 }), /1 order\(s\) were never answered/],
     ['a document of ours was refused', withChannel({ refusedDocuments: 2 }), /partner refused 2 of our documents/],
     ['no number rose', withChannel({ increases: 0 }), /no number was ever raised/],
     ['no number fell', withChannel({ decreases: 0 }), /no number was ever lowered/],
