@@ -26,7 +26,7 @@ const load = (...extraPaths: string[]) => loadConnectors({ extraPaths, names: ['
 
 test('ours are there by name', async () => {
   const connectors = await loadConnectors({ extraPaths: [] });
-  expect([...connectors.keys()].sort()).toEqual(['amazon', 'fake', 'shopify']);
+  expect([...connectors.keys()].sort()).toEqual(['amazon', 'edi', 'fake', 'shopify']);
   for (const [name, connector] of connectors) {
     expect(connector.name).toBe(name);
     expect(findShapeProblems(connector)).toEqual([]);
@@ -37,7 +37,7 @@ test('only those that are named are loaded, unless a name is of none', async () 
   expect([...(await load()).keys()]).toEqual(['fake']);
   expect([...(await loadConnectors({ extraPaths: [], names: [] })).keys()]).toEqual([]);
   const all = await loadConnectors({ extraPaths: [], names: ['fake', 'shopfy'] });
-  expect([...all.keys()].sort()).toEqual(['amazon', 'fake', 'shopify']);
+  expect([...all.keys()].sort()).toEqual(['amazon', 'edi', 'fake', 'shopify']);
 });
 
 test('a private one is loaded from a file or a folder', async () => {

@@ -55,7 +55,7 @@ const expectShown = (units: number, tell: () => string) =>
   );
 
 test('shadow and read-only write nothing, not even a subscription; live writes; a pause stops it', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const first = stage.start();
   await first.ready();
