@@ -58,7 +58,7 @@ async function stayUp(stage: Stage, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => resolve(), { once: true });
   // A pending promise does not keep a process alive.
-  const heartbeat = setInterval(() => stage.checkDaemon(), 60_000);
+  const heartbeat = setInterval(() => stage.checkProcesses(), 60_000);
   if (!signal.aborted) await promise;
   clearInterval(heartbeat);
 }

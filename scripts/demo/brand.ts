@@ -78,7 +78,7 @@ const DROPSHIP_MALL = dialect('dropship-mall');
  * names each SKU, less often the more of them there are.
  */
 const RETAILER_SETTINGS = { restSeconds: 0, receiptHours: 30 / 3600 } as const;
-const SKUS_PER_SECOND = 700;
+const SKUS_PER_SECOND = 350;
 const everySeconds = ({ inventory }: Dialect, skuCount: number): number =>
   inventory.scope === 'full' ? Math.max(1, Math.ceil(skuCount / SKUS_PER_SECOND)) : 1;
 

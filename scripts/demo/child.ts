@@ -44,19 +44,33 @@ function adopt(child: ChildProcess): Child {
   };
 }
 
+export type SandboxProcess = {
+  readonly child: Child;
+  readonly url: string;
+  /** How it ended, and what it wrote to stderr at last. */
+  readonly lastWords: () => string;
+};
+
+const WORDS_MAX = 4000;
+
+const sayEnd = ({ exitCode, signalCode }: ChildProcess): string =>
+  signalCode === null ? `exit code ${exitCode ?? 'not known'}` : signalCode;
+
 /** A sandbox: its options as one JSON argument, `{"url":...}` as its first line. */
-export async function startSandbox(
-  script: string,
-  options: object,
-): Promise<{ readonly child: Child; readonly url: string }> {
+export async function startSandbox(script: string, options: object): Promise<SandboxProcess> {
   const spawned = spawn(process.execPath, [script, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const child = adopt(spawned);
-  const said: string[] = [];
-  spawned.stderr.on('data', (data: Buffer) => void said.push(data.toString('utf8')));
+  let said = '';
+  spawned.stderr.on('data', (data: Buffer) => {
+    said = (said + data.toString('utf8')).slice(-WORDS_MAX);
+  });
+  const closed = once(spawned, 'close');
+  const lastWords = (): string => `${sayEnd(spawned)}; ${said.trim() || 'it said nothing'}`;
   for await (const line of createInterface({ input: spawned.stdout })) {
-    return { child, url: (JSON.parse(line) as { url: string }).url };
+    return { child, url: (JSON.parse(line) as { url: string }).url, lastWords };
   }
-  throw new Error(`${script} did not start: ${said.join('').trim() || 'it said nothing'}`);
+  await closed;
+  throw new Error(`${script} did not start: ${lastWords()}`);
 }
 
 export type DaemonOptions = {

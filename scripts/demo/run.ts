@@ -48,14 +48,14 @@ const isRough = (flags: Flags): boolean => flags.crash + flags.flushRedis > 0 ||
 const rankSkus = (demand: ReturnType<typeof measureDemand>): string[] =>
   [...demand].sort(([, a], [, b]) => b.mean - a.mean).map(([sku]) => sku);
 
-async function fillShelves({ db, checkDaemon }: Stage, levels: Levels): Promise<StockMove[]> {
+async function fillShelves({ db, checkProcesses }: Stage, levels: Levels): Promise<StockMove[]> {
   const at = Date.now();
   const bodies = [...levels].map(
     ([sku, quantity]) => ({ kind: 'receive', sku, location: LOCATION, quantity, disposition: 'sellable' }) as const,
   );
   const commands = bodies.map((body) => ({ body, actor: 'demo', occurredAt: at, channelId: null, inboxId: null }));
   await db.transaction((tx) => addCommands(tx, commands));
-  await waitUntilPublished(db, checkDaemon);
+  await waitUntilPublished(db, checkProcesses);
   return bodies.map((body) => ({ at, body }));
 }
 
@@ -74,7 +74,7 @@ function planFaults({ flags, redisUrl }: RunOptions, { stage, struck, peaks }: S
   const crashes = chooseMoments(flags.crash, orders, flags.seed);
   const flushes = chooseMoments(flags.flushRedis, orders, flags.seed + 1);
   return async (n: number): Promise<void> => {
-    stage.checkDaemon();
+    stage.checkProcesses();
     if (crashes.has(n)) {
       await peaks.look();
       await stage.crashDaemon();
@@ -163,6 +163,16 @@ const streamFigures = (
   adjustedUnits: play.adjustments,
 });
 
+/** A process that has ended says more than the call that did not reach it. */
+function explainFault(stage: Stage, error: unknown): unknown {
+  try {
+    stage.checkProcesses();
+    return error;
+  } catch (ended) {
+    return ended;
+  }
+}
+
 /** Never closes the stage it answers: the caller may want to look around. Closes it itself when it throws. */
 export async function runDemo(options: RunOptions): Promise<Ran> {
   const { flags, redisUrl, screen, signal } = options;
@@ -212,9 +222,10 @@ export async function runDemo(options: RunOptions): Promise<Ran> {
     }
     return { report, stage, busiest: rankSkus(demand)[0] ?? '' };
   } catch (error) {
+    const reason: unknown = signal.aborted ? signal.reason : explainFault(stage, error);
     await pace.close();
     await stage.close();
-    throw error;
+    throw reason;
   } finally {
     clearInterval(looking);
     await pace.close();

@@ -28,7 +28,7 @@ import {
   secretVariables,
   writeConfiguration,
 } from './brand.ts';
-import { type Child, startDaemonProcess, startSandbox } from './child.ts';
+import { type Child, type SandboxProcess, startDaemonProcess, startSandbox } from './child.ts';
 import { type DemoHome, openDemoHome, writeSecrets } from './home.ts';
 
 export type Stage = {
@@ -40,8 +40,8 @@ export type Stage = {
   readonly pids: { readonly daemon: () => number; readonly platforms: readonly number[]; readonly postgres: number };
   /** kill -9, then a new one at once; resolves when the new one has been started, not when it is ready. */
   readonly crashDaemon: () => Promise<void>;
-  /** Throws when the daemon has ended by itself, with its last words. */
-  readonly checkDaemon: () => void;
+  /** Throws when the daemon or a sandbox has ended by itself, with its last words. */
+  readonly checkProcesses: () => void;
   readonly close: () => Promise<void>;
 };
 
@@ -74,7 +74,7 @@ async function findPort(): Promise<number> {
 type Platform = {
   readonly id: string;
   readonly control: SandboxControl;
-  readonly child: Child;
+  readonly process: SandboxProcess;
   readonly seeded: CatalogueAnswer;
 };
 
@@ -85,14 +85,14 @@ async function startPlatforms(
   const start = async (channel: DemoChannel): Promise<Platform> => {
     const { id, connector, locations } = channel;
     const script = scriptAt(`connectors/${connector}/sandbox/main.ts`);
-    const { child, url } = await startSandbox(script, sandboxOptions(channel, secrets, home.path));
-    keep(child);
-    const control = createSandboxControl(url);
+    const process = await startSandbox(script, sandboxOptions(channel, secrets, home.path));
+    keep(process.child);
+    const control = createSandboxControl(process.url);
     const seeded = await control.seed({
       locations: locations.map((name) => ({ name })),
       listings: skus.map((sku) => ({ sku, title: sku, shown: 0 })),
     });
-    return { id, control, child, seeded };
+    return { id, control, process, seeded };
   };
   return Promise.all(CHANNELS.map(start));
 }
@@ -239,23 +239,26 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
   };
   let daemon = await startDaemonProcess(daemonOptions);
   closers.push(() => daemon.end('SIGTERM', 25_000));
-  const checkDaemon = (): void => {
+  const checkProcesses = (): void => {
+    for (const { id, process: sandbox } of platforms) {
+      if (!sandbox.child.isRunning()) throw new Error(`the sandbox of ${id} ended by itself: ${sandbox.lastWords()}`);
+    }
     if (daemon.isRunning()) return;
     throw new Error(`the daemon ended by itself; its last words are in ${join(folder, 'daemon.log')}`);
   };
-  await waitUntilReady(db, publicUrl, checkDaemon);
+  await waitUntilReady(db, publicUrl, checkProcesses);
   return {
     home,
     db,
     controls: new Map(platforms.map(({ id, control }) => [id, control])),
     config: file,
     sealKey: secrets.sealKey,
-    pids: { daemon: () => daemon.pid, platforms: platforms.map(({ child }) => child.pid), postgres: server.pid },
+    pids: { daemon: () => daemon.pid, platforms: platforms.map((one) => one.process.child.pid), postgres: server.pid },
     async crashDaemon() {
       await daemon.end('SIGKILL');
       daemon = await startDaemonProcess(daemonOptions);
     },
-    checkDaemon,
+    checkProcesses,
     close: () => closeAll(closers),
   };
 }
