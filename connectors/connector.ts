@@ -41,7 +41,10 @@ export type Capabilities = {
 export type DocumentTerms = {
   /** A document with numbers goes out this often at most. */
   readonly pushEveryMs: number;
-  /** `all`: each document holds every listing, changed or not, since what is not in it counts as 0. */
+  /**
+   * `all`: each document holds every listing, changed or not, since what is not in it counts as 0; `prepare` takes them all, and
+   * one that cannot be written is refused by its outcome.
+   */
   readonly scope: 'changed' | 'all';
   /** How long a receipt may take; then the numbers go out again, in a new document. */
   readonly receiptMs: number;

@@ -101,10 +101,15 @@ export const outcomesOf = (db: Queries, ids: readonly number[]): Promise<Command
     left join parked p on p.source = 'command' and p.source_id = c.id and p.state = 'parked'
     where c.id = any(${list(ids)}::bigint[]) order by c.id`);
 
-/** Those of the items that commands not yet decided touch, as far as it can be told before deciding. */
-export async function undecidedSkus(tx: Queries, skus: readonly string[]): Promise<ReadonlySet<string>> {
+/** Those of the items that commands of the last `freshMs` touch which are not decided yet, as far as it can be told before deciding. */
+export async function undecidedSkus(
+  tx: Queries,
+  skus: readonly string[],
+  freshMs: number,
+): Promise<ReadonlySet<string>> {
   const rows = await tx.rows<{ sku: string }>(sql`
-    with waiting as materialized (select sku, channel_id, order_id, listing_refs from command where state = 'pending'),
+    with waiting as materialized (select sku, channel_id, order_id, listing_refs from command where state = 'pending'
+        and recorded_at > clock_timestamp() - make_interval(secs => ${freshMs / 1000}::float8)),
       asked as materialized (select unnest(${list([...new Set(skus)])}) as sku)
     select sku from waiting join asked using (sku)
     union select a.sku from asked a join listing l on l.sku = a.sku

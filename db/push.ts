@@ -28,8 +28,6 @@ export type PushCandidate = {
   readonly writtenAt: Instant | null;
   /** A read was asked for: by a stale compare, an unknown outcome, or reconcile. */
   readonly needsRead: boolean;
-  /** Since when its newest number has not been acknowledged. */
-  readonly behindSince: Instant;
   /** A number went out by document and has no receipt yet: what `sync` says is from before it. */
   readonly isOnItsWay: boolean;
 };
@@ -56,7 +54,6 @@ type CandidateRow = {
   failures: number | null;
   written_at: number | null;
   needs_read: boolean;
-  behind_since: number;
   is_on_its_way: boolean;
 };
 
@@ -81,7 +78,6 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
   failures: row.failures ?? 0,
   writtenAt: row.written_at,
   needsRead: row.needs_read,
-  behindSince: row.behind_since,
   isOnItsWay: row.is_on_its_way,
 });
 
@@ -105,7 +101,7 @@ export async function dueListings(
       union select s.listing_id from listing_sync s join listing l on l.id = s.listing_id and l.channel_id = ${channelId}
         where s.read_due_at <= to_timestamp(${now} / 1000.0))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
+      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
       coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read,
       coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
@@ -149,7 +145,7 @@ export async function listingsByRef(
           where l.channel_id = ${channelId} and jsonb_path_query_array(l.data, '$.*') ?| ${list(refs.map(({ listingRef }) => listingRef))}
             and exists (select 1 from r where r."locationRef" = l.location_ref and jsonb_path_query_array(l.data, '$.*') ? r."listingRef"))
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
+      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
       coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from named join listing l on l.id = named.id
@@ -162,7 +158,7 @@ export async function listingsByRef(
 export async function allListings(db: Queries, channelId: string, max: number): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
     select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, t.behind_since, s.acked_quantity, s.acked_wire, s.sold_baseline,
+      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
       s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
       coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
     from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id
@@ -346,10 +342,11 @@ export async function askForReads(tx: Queries, listingIds: readonly number[], at
     on conflict (listing_id) do update set read_due_at = least(listing_sync.read_due_at, excluded.read_due_at)`);
 }
 
-/** Is there input that was received and not read yet? Which items it touches nobody knows. */
-export async function hasUnreadInput(tx: Queries): Promise<boolean> {
+/** Is there input of the last `freshMs` that was received and not read yet? Which items it touches nobody knows. */
+export async function hasUnreadInput(tx: Queries, freshMs: number): Promise<boolean> {
   const [row] = await tx.rows<{ found: boolean }>(sql`
-    select exists (select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true)) as found`);
+    select exists (select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true)
+      and received_at > clock_timestamp() - make_interval(secs => ${freshMs / 1000}::float8)) as found`);
   return row?.found ?? false;
 }
 

@@ -18,22 +18,26 @@ import { putOffRefused } from './look.ts';
 import { pause } from './pause.ts';
 import { LEASE_MS, sendAttempt } from './settle.ts';
 import { sideBySide } from './side-by-side.ts';
-import { readyNow } from './undecided.ts';
+import type { Patience } from './undecided.ts';
 
 /** A channel waits for its platform: batches of one turn are under way side by side. */
 const CHUNKS_AT_ONCE = 4;
 const INCOMPLETE_WAIT_MS = 20;
 
+/** What a run of push rounds is carried out with. */
+export type Round = {
+  readonly context: WorkerContext;
+  readonly channel: OpenChannel;
+  readonly patience: Patience;
+  readonly signal: AbortSignal;
+};
+
 export type Planned = { readonly candidate: PushCandidate; readonly plan: WirePlan };
 type Write = { readonly candidate: PushCandidate; readonly plan: Extract<WirePlan, { kind: 'write' }> };
 
 /** Keeps what needs no sending, and sends the rest: lowering numbers first, on the fastest lane. */
-export async function carryOut(
-  context: WorkerContext,
-  channel: OpenChannel,
-  planned: readonly Planned[],
-  signal: AbortSignal,
-): Promise<void> {
+export async function carryOut(round: Round, planned: readonly Planned[]): Promise<void> {
+  const { context, channel } = round;
   await keepPlans(context, channel, planned);
   const writes = planned.flatMap(({ candidate, plan }) => (plan.kind === 'write' ? [{ candidate, plan }] : []));
   const isLowering = ({ candidate, plan }: Write) =>
@@ -54,7 +58,7 @@ export async function carryOut(
   for (const { lane, writes: part } of turns) {
     const starts = Array.from({ length: Math.ceil(part.length / lane.maxItems) }, (_, n) => n * lane.maxItems);
     await sideBySide(starts, atOnce, (from) =>
-      sendChunk(context, channel, { laneId: lane.id, writes: part.slice(from, from + lane.maxItems) }, signal),
+      sendChunk(round, { laneId: lane.id, writes: part.slice(from, from + lane.maxItems) }),
     );
   }
 }
@@ -121,24 +125,22 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
 type Chunk = { readonly laneId: string; readonly writes: readonly Write[] };
 
 /** Sends a chunk. One that its connector refuses to put into bytes is found by halving, and put off alone. */
-async function sendChunk(
-  context: WorkerContext,
-  channel: OpenChannel,
-  chunk: Chunk,
-  signal: AbortSignal,
-): Promise<void> {
+async function sendChunk(round: Round, chunk: Chunk): Promise<void> {
+  const { context, channel, patience, signal } = round;
   const { laneId, writes } = chunk;
   try {
-    const attempt = await openChunk(context, channel, chunk);
-    if (attempt !== null) await sendAttempt(context, channel, attempt, signal);
+    const attempt = await openChunk(round, chunk);
+    if (attempt === null) return;
+    patience.sent(attempt.items.map(({ listingId }) => listingId));
+    await sendAttempt(context, channel, attempt, signal);
   } catch (error) {
     if (error instanceof Incomplete) return pause(INCOMPLETE_WAIT_MS, signal);
     const [first] = writes;
     if (!(error instanceof Rejected) || first === undefined) throw error;
     if (writes.length === 1) return putOffRefused(context, [{ candidate: first.candidate, refusal: error }]);
     const middle = Math.ceil(writes.length / 2);
-    await sendChunk(context, channel, { laneId, writes: writes.slice(0, middle) }, signal);
-    await sendChunk(context, channel, { laneId, writes: writes.slice(middle) }, signal);
+    await sendChunk(round, { laneId, writes: writes.slice(0, middle) });
+    await sendChunk(round, { laneId, writes: writes.slice(middle) });
   }
 }
 
@@ -146,14 +148,14 @@ async function sendChunk(
 class Incomplete extends Error {}
 
 /** Opens an attempt with what is still ready: input may have come since the round began. */
-async function openChunk(context: WorkerContext, channel: OpenChannel, { laneId, writes }: Chunk) {
+async function openChunk({ context, channel, patience }: Round, { laneId, writes }: Chunk) {
   const idempotencyKey = randomUUID();
   const head = { channelId: channel.id, lane: laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey };
   const { documents, writeProtection } = channel.capabilities;
   const isWhole = documents?.scope === 'all';
   return context.db.transaction(async (tx) => {
     const candidates = writes.map(({ candidate }) => candidate);
-    const ready = new Set(isWhole ? candidates : await readyNow(context, tx, candidates));
+    const ready = new Set(isWhole ? candidates : await patience.ready(tx, candidates));
     const items = writes.filter(({ candidate }) => ready.has(candidate)).map(plannedItem);
     if (items.length === 0) return null;
     const stamp = writeProtection.includes('sequence') ? await stampNumbers(tx, channel.id, context.now()) : undefined;

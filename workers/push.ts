@@ -14,12 +14,12 @@ import { takeExpired } from '#db/attempts.ts';
 import { numbersSentAt } from '#db/documents.ts';
 import { channelHealth } from '#db/health.ts';
 import { allListings, dueListings, nextDueAt, type PushCandidate, resolveUnknown } from '#db/push.ts';
-import { carryOut, type Planned } from './carry-out.ts';
+import { carryOut, type Planned, type Round } from './carry-out.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { lookAt, type Seen } from './look.ts';
 import { pause } from './pause.ts';
 import { LEASE_MS, sendAttempt, settleUnknown } from './settle.ts';
-import { RAISE_PATIENCE_MS, readyNow } from './undecided.ts';
+import { openPatience } from './undecided.ts';
 import { withChannel } from './with-channel.ts';
 
 const DUE_MAX = 1000;
@@ -41,6 +41,8 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
   const channelId = channel.id;
   await resolveExpired(context, channel, signal);
   if (context.readOnly) return;
+  const patience = openPatience(context.now);
+  const round = { context, channel, patience, signal };
   for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
@@ -55,12 +57,12 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
     const acting = plans.filter(({ plan }) => plan.kind !== 'wait');
     if (acting.length === 0) return ringForNext(context, channel, plans);
     const acted = acting.map(({ candidate }) => candidate);
-    const readyOnes = new Set(await readyNow(context, context.db, acted));
+    const readyOnes = new Set(await patience.ready(context.db, acted));
     const ready = acting.filter(({ candidate }) => readyOnes.has(candidate));
     waits = ready.length === 0 ? waits + 1 : 0;
     if (ready.length === 0) await pause(Math.min(UNDECIDED_WAIT_MS_MAX, UNDECIDED_WAIT_MS * waits), signal);
-    else if (channel.capabilities.observable === 'read') await pushRound(context, channel, ready, signal);
-    else await pushBlind(context, channel, ready, signal);
+    else if (channel.capabilities.observable === 'read') await pushRound(round, ready);
+    else await pushBlind(round, ready);
   }
 }
 
@@ -97,23 +99,16 @@ async function waitForTurn(context: WorkerContext, channel: OpenChannel): Promis
 }
 
 /** A round for a platform that cannot be read: everything that is due goes out, and with it all the rest where the partner wants that. */
-async function pushBlind(
-  context: WorkerContext,
-  channel: OpenChannel,
-  planned: readonly Planned[],
-  signal: AbortSignal,
-): Promise<void> {
+async function pushBlind(round: Round, planned: readonly Planned[]): Promise<void> {
+  const { context, channel, patience, signal } = round;
   const { quantityBasis, documents } = channel.capabilities;
   const isWritten = planned.some(({ plan }) => plan.kind === 'write');
-  if (!isWritten || documents?.scope !== 'all') return carryOut(context, channel, planned, signal);
+  if (!isWritten || documents?.scope !== 'all') return carryOut(round, planned);
   const all = await allListings(context.db, channel.id, ALL_MAX);
-  const ready = await readyNow(context, context.db, all);
-  const isPatient =
-    context.now() - Math.min(...planned.map(({ candidate }) => candidate.behindSince)) < RAISE_PATIENCE_MS;
-  // A listing that is left out would count as 0: all of them, or none yet, within the same patience.
-  if (ready.length < all.length && isPatient) return pause(UNDECIDED_WAIT_MS_MAX, signal);
+  // A listing that is left out would count as 0: all of them, or none yet.
+  if (!(await patience.areReady(context.db, all))) return pause(UNDECIDED_WAIT_MS_MAX, signal);
   const written = all.map((candidate) => ({ candidate, plan: planBlind(quantityBasis, candidate.target, UNKNOWN) }));
-  await carryOut(context, channel, written, signal);
+  await carryOut(round, written);
 }
 
 /**
@@ -130,27 +125,16 @@ async function resolveExpired(context: WorkerContext, channel: OpenChannel, sign
   }
 }
 
-async function pushRound(
-  context: WorkerContext,
-  channel: OpenChannel,
-  first: readonly Planned[],
-  signal: AbortSignal,
-): Promise<void> {
+async function pushRound(round: Round, first: readonly Planned[]): Promise<void> {
+  const { context, channel, signal } = round;
   // What needs no look goes first: a look that the platform refuses must not hold it up.
   await carryOut(
-    context,
-    channel,
+    round,
     first.filter(({ plan }) => plan.kind !== 'read'),
-    signal,
   );
   const toRead = first.filter(({ plan }) => plan.kind === 'read').slice(0, READS_PER_ROUND_MAX);
-  const read = await readAndPlan(
-    context,
-    channel,
-    toRead.map(({ candidate }) => candidate),
-    signal,
-  );
-  await carryOut(context, channel, read, signal);
+  const candidates = toRead.map(({ candidate }) => candidate);
+  await carryOut(round, await readAndPlan(context, channel, candidates, signal));
 }
 
 /** Looks at the platform, and plans again with what it shows. */
