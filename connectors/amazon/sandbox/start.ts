@@ -5,7 +5,8 @@
  * Does not: keep anything over a restart, know a second marketplace, feeds, reports, or any attribute but the quantity.
  */
 import type { z } from 'zod';
-import type { OrdersAnswer, SandboxOrder } from '../../sandbox/control.ts';
+import type { SandboxOrder } from '../../sandbox/control.ts';
+import { pageOrders, servePlacements } from '../../sandbox/counter.ts';
 import { createFaultDice } from '../../sandbox/faults.ts';
 import { createSandboxLog, type SandboxLog } from '../../sandbox/log.ts';
 import { ControlRefusal, type RunningSandbox, type SandboxPlatform } from '../../sandbox/platform.ts';
@@ -16,7 +17,6 @@ import { type MovedLine, type Order, openOrderBook } from './order-book.ts';
 import { openRates, quotaExceeded } from './rates.ts';
 import { openShelf, type Shelf } from './shelf.ts';
 
-const ORDERS_PER_PAGE = 1000;
 const SEARCH_LAG_MS = 120_000;
 const PENDING_MS = 1_800_000;
 
@@ -39,33 +39,12 @@ const orderAnswer = (order: Order): SandboxOrder => ({
 const logged = (lines: readonly MovedLine[]) =>
   lines.map(({ line, quantity }) => ({ sku: line.listing.sku, quantity }));
 
-/** What a buyer does: the same order offered again is answered as it was the first time. */
-function buyer({ book }: ApiParts, log: SandboxLog): SandboxPlatform['placeOrder'] {
-  const answered = new Map<string, ReturnType<SandboxPlatform['placeOrder']>>();
-  return (request) => {
-    const before = request.orderId === undefined ? undefined : answered.get(request.orderId);
-    if (before !== undefined) return before;
-    const { order, lines } = book.place(request);
-    const orderRef = order?.id ?? null;
-    log.append({ kind: 'placement', orderRef, lines: [...lines] });
-    const answer = { orderRef, placedAt: order?.createdAt ?? request.placedAt ?? Date.now(), lines: [...lines] };
-    if (request.orderId !== undefined) answered.set(request.orderId, answer);
-    return answer;
-  };
-}
-
 function editLevels(shelf: Shelf, { levels }: Parameters<SandboxPlatform['editLevels']>[0]): void {
   for (const { sku, shown } of levels) {
     const listing = shelf.listings.get(sku);
     if (listing === undefined || listing.isFba) throw new ControlRefusal(`the seller has no quantity of ${sku}`);
     shelf.set(listing, shown, 'edit');
   }
-}
-
-function pageOrders({ book }: ApiParts, after: number): OrdersAnswer {
-  const all = [...book.orders.values()];
-  const end = after + ORDERS_PER_PAGE;
-  return { orders: all.slice(after, end).map(orderAnswer), next: end < all.length ? end : null };
 }
 
 const NO_DELIVERIES = { webhooksSent: 0, webhooksFailed: 0, webhooksDropped: 0, webhooksPending: 0 };
@@ -78,7 +57,10 @@ function openPlatform(parts: ApiParts, log: SandboxLog): SandboxPlatform {
         throw new ControlRefusal('a seller has one channel of its own: locations cannot be added');
       return shelf.seed(request);
     },
-    placeOrder: buyer(parts, log),
+    placeOrder: servePlacements(log, (request) => {
+      const { order, lines } = book.place(request);
+      return { orderRef: order?.id ?? null, placedAt: order?.createdAt ?? null, lines: [...lines] };
+    }),
     cancelOrder(orderRef, request) {
       const { order, lines } = book.cancel(orderRef, request);
       log.append({ kind: 'cancel', orderRef, lines: logged(lines) });
@@ -89,7 +71,7 @@ function openPlatform(parts: ApiParts, log: SandboxLog): SandboxPlatform {
       log.append({ kind: 'ship', orderRef, lines: logged(lines) });
       return orderAnswer(order);
     },
-    orders: (after) => pageOrders(parts, after),
+    orders: (after) => pageOrders([...book.orders.values()], after, orderAnswer),
     get orderCount() {
       return book.orders.size;
     },

@@ -8,7 +8,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { OrdersAnswer, SandboxOrder } from '../../sandbox/control.ts';
+import type { SandboxOrder } from '../../sandbox/control.ts';
+import { pageOrders, servePlacements } from '../../sandbox/counter.ts';
 import { createFaultDice } from '../../sandbox/faults.ts';
 import { createSandboxLog, type SandboxLog } from '../../sandbox/log.ts';
 import { ControlRefusal, type RunningSandbox, type SandboxPlatform } from '../../sandbox/platform.ts';
@@ -19,8 +20,6 @@ import { type MovedLine, type Order, type OrderBook, openOrderBook } from './ord
 import { watchOutbound } from './outbound-watch.ts';
 import { openPost, type Post } from './post.ts';
 import { openShelf, type Shelf } from './shelf.ts';
-
-const ORDERS_PER_PAGE = 1000;
 
 const orderAnswer = ({ orderRef, placedAt, lines }: Order): SandboxOrder => ({
   orderRef,
@@ -46,34 +45,12 @@ type Parts = {
   readonly log: SandboxLog;
 };
 
-/** What a buyer does: the same order offered again is answered as it was the first time. */
-function buyer({ book, desk, log }: Parts): SandboxPlatform['placeOrder'] {
-  const answered = new Map<string, ReturnType<SandboxPlatform['placeOrder']>>();
-  return (request) => {
-    const before = request.orderId === undefined ? undefined : answered.get(request.orderId);
-    if (before !== undefined) return before;
-    const { order, lines } = book.place(request);
-    const orderRef = order?.orderRef ?? null;
-    log.append({ kind: 'placement', orderRef, lines: [...lines] });
-    if (order !== null) desk.send(order);
-    const answer = { orderRef, placedAt: order?.placedAt ?? request.placedAt ?? Date.now(), lines: [...lines] };
-    if (request.orderId !== undefined) answered.set(request.orderId, answer);
-    return answer;
-  };
-}
-
 function editLevels(shelf: Shelf, { levels }: Parameters<SandboxPlatform['editLevels']>[0]): void {
   for (const { sku, shown } of levels) {
     const listing = shelf.listings.get(sku);
     if (listing === undefined) throw new ControlRefusal(`the retailer does not list ${sku}`);
     shelf.set(listing, shown, 'edit');
   }
-}
-
-function pageOrders({ orders }: OrderBook, after: number): OrdersAnswer {
-  const all = [...orders.values()];
-  const end = after + ORDERS_PER_PAGE;
-  return { orders: all.slice(after, end).map(orderAnswer), next: end < all.length ? end : null };
 }
 
 function openPlatform(parts: Parts, close: () => void): SandboxPlatform {
@@ -84,7 +61,11 @@ function openPlatform(parts: Parts, close: () => void): SandboxPlatform {
         throw new ControlRefusal('a retailer knows the brand as one place: locations cannot be added');
       return shelf.seed(request);
     },
-    placeOrder: buyer(parts),
+    placeOrder: servePlacements(log, (request) => {
+      const { order, lines } = book.place(request);
+      if (order !== null) desk.send(order);
+      return { orderRef: order?.orderRef ?? null, placedAt: order?.placedAt ?? null, lines: [...lines] };
+    }),
     cancelOrder(orderRef) {
       throw new ControlRefusal(`order ${orderRef} cannot be cancelled: this retailer does not send changes (860) yet`);
     },
@@ -93,7 +74,7 @@ function openPlatform(parts: Parts, close: () => void): SandboxPlatform {
       log.append({ kind: 'ship', orderRef, lines: logged(lines) });
       return orderAnswer(order);
     },
-    orders: (after) => pageOrders(book, after),
+    orders: (after) => pageOrders([...book.orders.values()], after, orderAnswer),
     get orderCount() {
       return book.orders.size;
     },

@@ -12,6 +12,7 @@ import type {
   SandboxOrder,
   SomeLines,
 } from '../../sandbox/control.ts';
+import { pageOrders, servePlacements } from '../../sandbox/counter.ts';
 import type { SandboxLog } from '../../sandbox/log.ts';
 import { ControlRefusal } from '../../sandbox/platform.ts';
 import type { Shelf, ShelfListing } from './shelf.ts';
@@ -52,7 +53,6 @@ export type OrderBookParts = {
 };
 
 const FIRST_ORDER_ID = 9_007_199_254_740_993n;
-const PAGE_MAX = 2000;
 
 const openUnits = (line: BookLine): number => line.ordered - line.cancelled - line.shipped;
 
@@ -130,7 +130,6 @@ function listOpen(orders: readonly BookOrder[], after: number, limit: number): R
 export function createOrderBook({ shelf, log, now, onChange }: OrderBookParts): OrderBook {
   const orders: BookOrder[] = [];
   const byId = new Map<string, BookOrder>();
-  const answers = new Map<string, OrderAnswer>();
 
   const noteChange = (order: BookOrder): void => {
     order.version += 1;
@@ -142,7 +141,6 @@ export function createOrderBook({ shelf, log, now, onChange }: OrderBookParts): 
     const placedAt = request.placedAt ?? now();
     const { lines, told } = sellLines(shelf, request);
     const orderRef = lines.length === 0 ? null : String(FIRST_ORDER_ID + BigInt(orders.length));
-    log.append({ kind: 'placement', orderRef, lines: told });
     if (orderRef !== null) {
       const name = request.orderId ?? `F${orders.length + 1}`;
       const order: BookOrder = { id: orderRef, name, placedAt, lines, version: 0, changedAt: placedAt };
@@ -166,13 +164,7 @@ export function createOrderBook({ shelf, log, now, onChange }: OrderBookParts): 
     get count() {
       return orders.length;
     },
-    place(request) {
-      const known = request.orderId === undefined ? undefined : answers.get(request.orderId);
-      if (known !== undefined) return known;
-      const answer = place(request);
-      if (request.orderId !== undefined) answers.set(request.orderId, answer);
-      return answer;
-    },
+    place: servePlacements(log, place),
     cancel: (orderRef, { restock, lines }) =>
       change(orderRef, lines, (chosen) => {
         cancelLines(shelf, chosen, restock);
@@ -184,10 +176,7 @@ export function createOrderBook({ shelf, log, now, onChange }: OrderBookParts): 
         return 'ship';
       }),
     find: (orderRef) => byId.get(orderRef),
-    page(after) {
-      const end = after + PAGE_MAX;
-      return { orders: orders.slice(after, end).map(describeOrder), next: end < orders.length ? end : null };
-    },
+    page: (after) => pageOrders(orders, after, describeOrder),
     open: (after, limit) => listOpen(orders, after, limit),
   };
 }

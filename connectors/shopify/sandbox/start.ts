@@ -7,7 +7,8 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import type { LogAnswer, OrdersAnswer, SandboxOrder } from '../../sandbox/control.ts';
+import type { LogAnswer, SandboxOrder } from '../../sandbox/control.ts';
+import { pageOrders, servePlacements } from '../../sandbox/counter.ts';
 import { createFaultDice, type FaultDice, faultsSchema } from '../../sandbox/faults.ts';
 import { createSandboxLog, type SandboxLog } from '../../sandbox/log.ts';
 import {
@@ -27,7 +28,6 @@ import { openShop, type Shop } from './shop.ts';
 import { openWebhooks, type Webhooks } from './subscriptions.ts';
 
 const API_VERSION = '2026-10';
-const ORDERS_PER_PAGE = 1_000;
 const TOKEN_LIVES_S = 86_399;
 const WANTED_BY_HAND = [
   'ORDERS_CREATE',
@@ -112,12 +112,6 @@ const orderAnswer = (order: Order): SandboxOrder => ({
 const logged = (lines: readonly MovedLine[]) =>
   lines.map(({ line, quantity }) => ({ sku: line.variant.sku, quantity }));
 
-function pageOrders(shop: Shop, after: number): OrdersAnswer {
-  const all = [...shop.book.orders.values()];
-  const end = after + ORDERS_PER_PAGE;
-  return { orders: all.slice(after, end).map(orderAnswer), next: end < all.length ? end : null };
-}
-
 type Parts = {
   readonly options: ShopifySandboxOptions;
   readonly shop: Shop;
@@ -125,21 +119,6 @@ type Parts = {
   readonly graphql: GraphqlApi;
   readonly log: SandboxLog;
 };
-
-/** What a buyer does: the same order offered again is answered as it was the first time. */
-function buyer({ shop, log }: Parts): SandboxPlatform['placeOrder'] {
-  const answered = new Map<string, ReturnType<SandboxPlatform['placeOrder']>>();
-  return (request) => {
-    const before = request.orderId === undefined ? undefined : answered.get(request.orderId);
-    if (before !== undefined) return before;
-    const { order, lines } = shop.book.place(request);
-    const orderRef = order?.id ?? null;
-    log.append({ kind: 'placement', orderRef, lines: [...lines] });
-    const answer = { orderRef, placedAt: order?.createdAt ?? request.placedAt ?? Date.now(), lines: [...lines] };
-    if (request.orderId !== undefined) answered.set(request.orderId, answer);
-    return answer;
-  };
-}
 
 function editLevels({ shop, log }: Parts, edit: Parameters<SandboxPlatform['editLevels']>[0]): void {
   for (const { sku, shown, locationRef } of edit.levels) {
@@ -161,7 +140,10 @@ function openPlatform(parts: Parts): SandboxPlatform {
   const { shop, webhooks, graphql, log, options } = parts;
   return {
     seed: (request) => shop.shelf.seed(request),
-    placeOrder: buyer(parts),
+    placeOrder: servePlacements(log, (request) => {
+      const { order, lines } = shop.book.place(request);
+      return { orderRef: order?.id ?? null, placedAt: order?.createdAt ?? null, lines: [...lines] };
+    }),
     cancelOrder(orderRef, request) {
       const { order, lines } = shop.book.cancel(orderRef, request);
       log.append({ kind: 'cancel', orderRef, lines: logged(lines) });
@@ -172,7 +154,7 @@ function openPlatform(parts: Parts): SandboxPlatform {
       log.append({ kind: 'ship', orderRef, lines: logged(lines) });
       return orderAnswer(order);
     },
-    orders: (after) => pageOrders(shop, after),
+    orders: (after) => pageOrders([...shop.book.orders.values()], after, orderAnswer),
     get orderCount() {
       return shop.book.orders.size;
     },
