@@ -140,14 +140,18 @@ export async function keepReceivedKeys(
 
 export type NamedReceipt = { readonly receipt: string; readonly isAccepted: boolean; readonly reason: string };
 
-/** What became of our documents. A receipt for numbers is attempts.ts's. */
-export async function keepReceipts(tx: Queries, channelId: string, receipts: readonly NamedReceipt[]): Promise<void> {
-  if (receipts.length === 0) return;
-  await tx.rows(sql`
+/** What became of our documents; answers the names of those that are such. A receipt for numbers is attempts.ts's. */
+export async function keepReceipts(
+  tx: Queries,
+  channelId: string,
+  receipts: readonly NamedReceipt[],
+): Promise<readonly string[]> {
+  const kept = await tx.rows<{ receipt: string }>(sql`
     update document d set state = case when r."isAccepted" then 'accepted' else 'rejected' end, reason = left(r.reason, 500),
       receipt_at = clock_timestamp()
     from ${recordset(receipts, { receipt: 'text', isAccepted: 'boolean', reason: 'text' }, 'r')}
-    where d.channel_id = ${channelId} and d.receipt = r.receipt`);
+    where d.channel_id = ${channelId} and d.receipt = r.receipt returning d.receipt`);
+  return kept.map(({ receipt }) => receipt);
 }
 
 export type Unreceipted = { readonly documents: number; readonly attempts: number; readonly oldest: Instant | null };

@@ -6,6 +6,8 @@
  * | rejected | as if never sent: put off, an alert, then sent anew         | rejected, an alert            |
  * | none     | sent anew after the partner's time (db/push.ts), an alert   | an alert                      |
  *
+ * A receipt that names nothing of ours is told in the log, and changes nothing.
+ *
  * Guarantees: one word counts once; a late receipt of an old number never undoes the newer one; an alert closes when what it is
  * about was accepted or sent anew and accepted.
  */
@@ -21,17 +23,21 @@ import { alertRejected, REJECTED_WAIT_MS } from './settle.ts';
 
 /** Takes the receipts of one document, in the transaction that takes the document. */
 export async function settleReceipts(
-  context: Pick<WorkerContext, 'now'>,
+  context: Pick<WorkerContext, 'now' | 'log'>,
   tx: Queries,
   channel: Pick<OpenChannel, 'id'>,
   receipts: readonly Receipt[],
 ): Promise<void> {
   if (receipts.length === 0) return;
-  await keepReceipts(tx, channel.id, receipts);
+  const ofDocuments = await keepReceipts(tx, channel.id, receipts);
   const attempts = await takeReceipted(tx, channel.id, receipts);
   for (const attempt of attempts) await settleAttempt(context, tx, channel, attempt);
   const ofNumbers = new Set(attempts.map(({ receipt }) => receipt));
-  const refused = receipts.filter(({ isAccepted, receipt }) => !isAccepted && !ofNumbers.has(receipt));
+  const refused = receipts.filter(({ isAccepted, receipt }) => !isAccepted && ofDocuments.includes(receipt));
+  for (const { receipt, isAccepted } of receipts) {
+    if (ofNumbers.has(receipt) || ofDocuments.includes(receipt)) continue;
+    context.log.warn({ channel: channel.id, receipt, isAccepted }, 'a receipt names no document of ours');
+  }
   await alertRefusedDocuments(tx, channel.id, refused);
   if (attempts.length > 0) await ringBells(tx, [{ topic: 'push', key: channel.id }]);
 }

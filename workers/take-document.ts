@@ -38,7 +38,7 @@ function refusalOfParts(inboxId: number, refusals: readonly DocumentRefusal[]): 
 
 /** In the transaction that takes the inbox entry. */
 export async function keepDocument(
-  context: Pick<WorkerContext, 'now'>,
+  context: Pick<WorkerContext, 'now' | 'log'>,
   tx: Queries,
   input: Pick<PendingInput, 'channelId' | 'inboxId' | 'receivedAt'>,
   document: ParsedDocument,

@@ -247,6 +247,18 @@ describe('numbers', () => {
     expect(await acked('MUG')).toEqual({ version: 1, acked: 1 });
   });
 
+  test('a receipt that names nothing of ours is told, and changes nothing', async () => {
+    await receive('MUG', 5);
+    await push();
+    const told: unknown[] = [];
+    context = { ...context, log: { ...silent, warn: (fields) => void told.push(fields) } };
+    word('numbers 77', false, 'AK5 R 5');
+    await poll();
+    expect(told).toEqual([{ channel: CHANNEL, receipt: 'numbers 77', isAccepted: false }]);
+    expect(await alertsOf()).toEqual([]);
+    expect(await acked('MUG')).toEqual({ version: 1, acked: 0 });
+  });
+
   test('newer ones do not wait for a receipt; a late one of the old ones undoes nothing', async () => {
     await receive('MUG', 5);
     await push();
