@@ -81,6 +81,12 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
   isOnItsWay: row.is_on_its_way,
 });
 
+/** Of listing l, its target t and its sync s: all of CandidateRow but `needs_read`. */
+const CANDIDATE = sql`l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
+  t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
+  s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
+  coalesce(s.sent_version > t.acked_version, false) as is_on_its_way`;
+
 /** By document the newest number may be on its way already: it goes again when its receipt does not come. */
 export const IS_NOT_SENT = sql`(coalesce(s.sent_version, 0) <= t.acked_version or s.resend_at <= clock_timestamp()
   or s.sent_quantity <> t.quantity or s.sent_baseline <> t.own_sold)`;
@@ -100,11 +106,7 @@ export async function dueListings(
         left join listing_sync s on s.listing_id = t.listing_id where t.version > t.acked_version and ${IS_NOT_SENT}
       union select s.listing_id from listing_sync s join listing l on l.id = s.listing_id and l.channel_id = ${channelId}
         where s.read_due_at <= to_timestamp(${now} / 1000.0))
-    select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
-      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
-      coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read,
-      coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
+    select ${CANDIDATE}, coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read
     from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
       join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where c.mode = 'live' and l.sku is not null and t.version > 0 and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
@@ -144,10 +146,7 @@ export async function listingsByRef(
         union select l.id from listing l
           where l.channel_id = ${channelId} and jsonb_path_query_array(l.data, '$.*') ?| ${list(refs.map(({ listingRef }) => listingRef))}
             and exists (select 1 from r where r."locationRef" = l.location_ref and jsonb_path_query_array(l.data, '$.*') ? r."listingRef"))
-    select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
-      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
-      coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
+    select ${CANDIDATE}, false as needs_read
     from named join listing l on l.id = named.id
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where l.sku is not null and t.version > 0`);
@@ -157,10 +156,7 @@ export async function listingsByRef(
 /** All mapped listings of a live channel with nothing under way: for a partner to whom a listing left out counts as 0. */
 export async function allListings(db: Queries, channelId: string, max: number): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
-    select l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
-      t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
-      s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, false as needs_read,
-      coalesce(s.sent_version > t.acked_version, false) as is_on_its_way
+    select ${CANDIDATE}, false as needs_read
     from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id
       left join listing_sync s on s.listing_id = l.id
     where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and t.version > 0
