@@ -33,13 +33,18 @@ export type ToCommands = (entry: Received, inboxId: number) => readonly NewComma
 
 type FreshRow = { inbox_id: number; channel_id: string; key: string };
 
-/** Stores what is new, with the commands of what could be read at once and whatever `alsoKeep` adds, in one transaction; answers the keys that were new. */
+/** What goes with the entries that were new, in their transaction. */
+export type WithFresh = {
+  readonly toCommands?: ToCommands;
+  readonly alsoKeep?: (tx: Queries, fresh: readonly Received[]) => Promise<void>;
+};
+
+/** Stores what is new, with all that goes with it, in one transaction; answers the keys that were new. */
 export async function insertInbox(
   db: Database,
   entries: readonly Received[],
   key: SealingKey,
-  toCommands: ToCommands = () => null,
-  alsoKeep: (tx: Queries, fresh: readonly Received[]) => Promise<void> = async () => undefined,
+  { toCommands = () => null, alsoKeep = async () => undefined }: WithFresh = {},
 ): Promise<ReadonlySet<string>> {
   if (entries.length === 0) return new Set();
   const byKey = new Map(entries.map((entry) => [`${entry.channelId} ${entry.key}`, entry]));

@@ -21,16 +21,16 @@ async function replace(
   seen: number,
   note: string,
 ): Promise<{ readonly isPut: boolean; readonly kept: Kept | null }> {
-  const [row] = await db.rows<{ put: number | null; version: number | null; note: string | null }>(sql`
+  const [row] = await db.rows<{ put: number | null; kept: Kept | null }>(sql`
     with put as (
       insert into rate_bucket as b (key, version, note) values (${key}, 1, ${note})
       on conflict (key) do update set version = b.version + 1, note = excluded.note, changed_at = clock_timestamp()
         where b.version = ${seen}
       returning version)
-    select (select version from put) as put, k.version, k.note
-    from (select 1) one left join rate_bucket k on k.key = ${key}`);
-  if (row?.put != null) return { isPut: true, kept: { version: row.put, note } };
-  return { isPut: false, kept: row?.version == null ? null : { version: row.version, note: row.note ?? '' } };
+    select (select version from put) as put,
+      (select jsonb_build_object('version', version, 'note', note) from rate_bucket where key = ${key}) as kept`);
+  const put = row?.put ?? null;
+  return put === null ? { isPut: false, kept: row?.kept ?? null } : { isPut: true, kept: { version: put, note } };
 }
 
 /** `change` is what connectors are given (SharedRates). */
@@ -53,11 +53,8 @@ export function openSharedRates(db: Queries) {
   return {
     change<Answer>(key: string, next: Next<Answer>): Promise<Answer> {
       const turn = (turns.get(key) ?? Promise.resolve()).then(() => changeNow(key, next));
-      // The next in turn does not care how this one ended: its own caller is told.
-      turns.set(
-        key,
-        turn.catch(() => undefined),
-      );
+      const ended = turn.catch(() => undefined); // its own caller is told; the next in turn only waits for its end
+      turns.set(key, ended);
       return turn;
     },
   };

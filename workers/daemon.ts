@@ -6,6 +6,7 @@
  */
 import type { Intervals } from '#db/unfinished.ts';
 import { decidePending } from './allocate.ts';
+import { collectChannel } from './collect.ts';
 import type { Role } from './config.ts';
 import type { WorkerContext } from './context.ts';
 import { exchangeDocuments } from './documents.ts';
@@ -15,7 +16,6 @@ import { pushChannel } from './push.ts';
 import type { Bell, Queues } from './queues.ts';
 import { reconcileChannel } from './reconcile.ts';
 import { type Relay, startRelay } from './relay.ts';
-import { collectChannel } from './settle.ts';
 import { startSweep } from './sweep.ts';
 
 export type Timing = Intervals & { readonly sweepMs: number };

@@ -24,6 +24,7 @@ import {
   readPending,
   retryLater,
   type ToCommands,
+  type WithFresh,
 } from '#db/inbox.ts';
 import { type InboxRefusal, parkInbox } from '#db/parked.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
@@ -175,12 +176,13 @@ export async function receive(context: WorkerContext, entries: readonly Received
     const told = read.get(entry) ?? null;
     return told === null ? null : orderCommands({ inboxId, channelId: entry.channelId, receivedAt }, told.orders);
   };
-  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], toCommands, async (tx, fresh) => {
+  const alsoKeep: WithFresh['alsoKeep'] = async (tx, fresh) => {
     for (const [channelId, group] of Map.groupBy(fresh, (entry) => entry.channelId)) {
       const levels = group.flatMap((entry) => read.get(entry)?.levels ?? []);
       await askForNews(context, tx, channelId, levels);
     }
-  });
+  };
+  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], { toCommands, alsoKeep });
   if (stored.size > 0) context.decideSoon();
   return stored.size;
 }
@@ -285,12 +287,13 @@ async function storePolled(
     ),
   ];
   const receivedAt = context.now();
-  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], (entry, inboxId) => {
+  const toCommands: ToCommands = (entry, inboxId) => {
     const order = byKey.get(entry.key);
     // What cannot be kept as a command is left to intake, which parks it; it must not hold up its page for ever.
     return order === undefined || !isStorable(order)
       ? null
       : orderCommands({ inboxId, channelId, receivedAt }, [order]);
-  });
+  };
+  const stored = await insertInbox(context.db, entries, context.sealingKeys[0], { toCommands });
   if (stored.size > 0) context.decideSoon();
 }

@@ -5,9 +5,9 @@
  * Guarantees: what `run` answers settles as a run that began after the call; a run that failed stops none of the following.
  */
 export type OneAtATime = {
-  run(): Promise<void>;
+  readonly run: () => Promise<void>;
   /** Resolves when nothing runs or waits. */
-  idle(): Promise<void>;
+  readonly idle: () => Promise<void>;
 };
 
 export function oneAtATime(work: () => Promise<void>): OneAtATime {
@@ -21,7 +21,7 @@ export function oneAtATime(work: () => Promise<void>): OneAtATime {
         return work();
       });
       waiting = mine;
-      last = mine.catch(() => undefined);
+      last = mine.catch(() => undefined); // it is those who asked who hear of it; the next run starts all the same
       return mine;
     },
     async idle() {

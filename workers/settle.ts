@@ -1,5 +1,5 @@
 /**
- * Settle: sends an attempt's bytes and writes what came of each item; asks for tickets.
+ * Settle: sends an attempt's bytes and writes what came of each item.
  *
  * | outcome            | the listing                                                                |
  * | applied, unchanged | acknowledged; read again after settling where the platform does not compare |
@@ -13,19 +13,8 @@
  */
 import type { PushOutcome } from '#connectors/connector.ts';
 import { Credential, Rejected, Throttled, Transient } from '#core/errors.ts';
-import type { Instant } from '#core/model.ts';
 import { raiseAlert } from '#db/alerts.ts';
-import {
-  type Attempt,
-  type AttemptItem,
-  askLater,
-  finishItems,
-  holdFence,
-  keepReceiptName,
-  keepTicket,
-  type OpenAttempt,
-  takeTickets,
-} from '#db/attempts.ts';
+import { type Attempt, type AttemptItem, finishItems, holdFence, keepReceiptName, keepTicket } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
 import { noteError, noteOk, noteThrottled } from '#db/health.ts';
@@ -40,11 +29,10 @@ import {
 } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 
-type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string };
+export type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string };
 
-const COLLECT_AFTER_MS = 100;
-const COLLECT_WAIT_MS_MAX = 10_000;
-const LEASE_MS = 30_000;
+export const COLLECT_AFTER_MS = 100;
+export const LEASE_MS = 30_000;
 /** First waits, at random below; they double with each failure of the listing. */
 const STALE_BACK_OFF_S = 0.02;
 const NOT_SENT_BACK_OFF_S = 0.5;
@@ -219,7 +207,7 @@ const detailOf = (outcome: Settled): string | null => {
 };
 
 /** Writes the outcomes under the attempt's fence; a lost fence means that somebody else reads the platform for these items. */
-async function settle(
+export async function settle(
   context: WorkerContext,
   channel: OpenChannel,
   attempt: Settling,
@@ -296,50 +284,3 @@ export const settleUnknown = (
     attempt,
     attempt.items.map(() => ({ kind: 'unknown', why })),
   );
-
-const TICKET_LOST_MS = 15 * 60_000;
-
-/** Asks the platform what became of the tickets that are due; handler of the `collect` bell. */
-export async function collectChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
-  const channel = context.channels.get(channelId);
-  if (channel === undefined) return;
-  const tickets = await context.db.transaction((tx) => takeTickets(tx, channelId, context.owner, LEASE_MS));
-  for (const attempt of tickets) await collectOne(context, channel, attempt, signal);
-}
-
-async function collectOne(
-  context: WorkerContext,
-  channel: OpenChannel,
-  attempt: OpenAttempt,
-  signal: AbortSignal,
-): Promise<void> {
-  const again = async (delayMs: number): Promise<void> => {
-    const at: Instant = context.now() + delayMs;
-    await askLater(context.db, attempt.id, at);
-    context.ringLater({ topic: 'collect', key: channel.id }, delayMs);
-  };
-  if (context.now() - attempt.createdAt > TICKET_LOST_MS) {
-    return settleUnknown(context, channel, attempt, 'its ticket never came to an end');
-  }
-  try {
-    const result = await channel.connection.collect(attempt.ticket ?? '', attempt.itemCount, signal);
-    // A ticket is asked for ever less often, the longer it takes.
-    if (!result.done)
-      return await again(
-        Math.min(COLLECT_WAIT_MS_MAX, Math.max(COLLECT_AFTER_MS, (context.now() - attempt.createdAt) / 2)),
-      );
-    const outcomes = attempt.items.map(
-      (item): Settled => result.outcomes[item.wireIndex] ?? { kind: 'unknown', why: 'the result does not name it' },
-    );
-    await settle(context, channel, attempt, outcomes);
-    context.ringLater({ topic: 'push', key: channel.id }, 0);
-  } catch (error) {
-    if (error instanceof Rejected)
-      return settleUnknown(context, channel, attempt, `its ticket is lost: ${error.message}`);
-    const why = error instanceof Error ? error.message : String(error);
-    context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'ticket could not be asked for');
-    if (error instanceof Throttled) await noteThrottled(context.db, channel.id, error.retryAt, 'collect');
-    if (error instanceof Credential) await pauseForCredential(context, channel, why);
-    await again(error instanceof Throttled ? Math.max(1, error.retryAt - context.now()) : 20 * COLLECT_AFTER_MS);
-  }
-}

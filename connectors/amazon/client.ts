@@ -239,6 +239,6 @@ export function openClient(settings: AmazonSettings, context: ConnectorContext):
   return {
     call,
     pay: (operation, count) => buckets.pay(operation, count, context.now()),
-    putOff: kept.putOff,
+    putOff: (operation, count) => kept.putOff(operation, count),
   };
 }

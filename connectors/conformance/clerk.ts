@@ -150,7 +150,8 @@ export function openClerk(connection: ChannelConnection, signal: AbortSignal): C
       const taken = ledger.orders.get(orderRef);
       ok(taken !== undefined, `order ${orderRef} was taken`);
       const lines = taken.order.lines.map((line) => ({ lineRef: line.lineRef, ...promise(line) }));
-      const answer = { orderRef, ourRef: `SO-${orderRef}`, answeredAt: Date.now(), lines };
+      // As the workers name it, with whatever characters that has.
+      const answer = { orderRef, ourRef: `kit:conformance/${orderRef}`, answeredAt: Date.now(), lines };
       const draft = exchangeOf(connection).answer(taken.stated, answer);
       ok(draft !== null, 'a partner whose orders are answered gets an answer');
       return send(draft);

@@ -11,7 +11,7 @@ import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 
-const pairsOf = (row: DocumentRow): Readonly<Record<string, unknown>> => ({
+const pairsOf = (row: DocumentRow) => ({
   id: row.id,
   channel: row.channel,
   kind: row.kind,

@@ -70,6 +70,23 @@ const kindsOf = ({ channel }: Bought): readonly Match['kind'][] =>
 
 const keyOf = (customer: string, sku: string): string => `${customer} ${sku}`;
 
+/** Takes up to `units` of a credit from these orders, the newest first; answers what it took. */
+function matchCredit(orders: readonly Bought[], sku: string, units: number): Match[] {
+  const matches: Match[] = [];
+  let left = units;
+  for (const order of orders.toReversed()) {
+    const line = order.lines.get(sku);
+    if (line === undefined) continue;
+    for (const kind of kindsOf(order)) {
+      const can = kind === 'cancel' ? openUnits(line) : line.shipped - line.returned;
+      const taken = Math.min(left, can);
+      left -= taken;
+      if (taken > 0) matches.push({ order, line, kind, units: taken });
+    }
+  }
+  return matches;
+}
+
 export function openBuyers(opening: ReadonlyMap<string, number>): Buyers {
   const free = new Map(opening);
   const byBuyer = new Map<string, Bought[]>();
@@ -99,18 +116,8 @@ export function openBuyers(opening: ReadonlyMap<string, number>): Buyers {
     },
     match({ customer, sku, units }) {
       const orders = customer === null ? [] : (byBuyer.get(keyOf(customer, sku)) ?? []);
-      const matches: Match[] = [];
-      let left = units;
-      for (const order of orders.toReversed()) {
-        const line = order.lines.get(sku);
-        if (line === undefined) continue;
-        for (const kind of kindsOf(order)) {
-          const can = kind === 'cancel' ? openUnits(line) : line.shipped - line.returned;
-          const taken = Math.min(left, can);
-          left -= taken;
-          if (taken > 0) matches.push({ order, line, kind, units: taken });
-        }
-      }
+      const matches = matchCredit(orders, sku, units);
+      const left = units - matches.reduce((sum, one) => sum + one.units, 0);
       if (left > 0) {
         unmatched.credits += 1;
         unmatched.units += left;

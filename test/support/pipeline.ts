@@ -14,11 +14,11 @@ import { BRAND_POLICY, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
 import { openChannels } from '#workers/channels.ts';
+import { collectChannel } from '#workers/collect.ts';
 import type { WorkerContext } from '#workers/context.ts';
 import { pollChannel, takeInbox } from '#workers/intake.ts';
 import { pushChannel } from '#workers/push.ts';
 import type { Bell } from '#workers/queues.ts';
-import { collectChannel } from '#workers/settle.ts';
 
 export type Partner = {
   readonly basis?: 'sellable' | 'onHandLessOwnOpen';

@@ -188,18 +188,18 @@ export function pushStep(world: World, planPush: typeof PlanPush): number | null
     case 'read':
       world.inHand = { target, read: observe(world), isReadAsked };
       world.isReadDue = false;
-      return null;
+      break;
     case 'unexplained':
       [world.seenSold, world.seenUntil] = [plan.seenSold, world.now + IN_FLIGHT_MS];
       world.inHand = null;
-      return null;
+      break;
     case 'acknowledged':
       acknowledge(world, target, plan);
-      return null;
+      break;
     case 'write':
       write(world, target, plan);
-      return null;
   }
+  return null;
 }
 
 /** Pushes until nothing is left to do; throws when it would go on for ever. */

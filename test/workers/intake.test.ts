@@ -84,8 +84,8 @@ test.each([
     sql`select listing_ref as ref, location_ref as place from listing`,
   );
   const parse: ChannelConnection['parse'] = async ({ rawBody }) => {
-    const { listingRef, shown } = JSON.parse(Buffer.from(rawBody).toString('utf8'));
-    return { orders: [], refs: [], levels: [{ listingRef, locationRef: listing?.place ?? '', shown }] };
+    const said = JSON.parse(Buffer.from(rawBody).toString('utf8'));
+    return { orders: [], refs: [], levels: [{ ...said, locationRef: listing?.place ?? '' }] };
   };
   const told = { ...channel, connection: { ...channel.connection, parse } };
   const context: WorkerContext = { ...p.context, channels: new Map([['fake:a', told]]) };

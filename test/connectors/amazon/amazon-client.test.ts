@@ -1,7 +1,9 @@
 /** What the SDK would do and must not: the wrapping of amazon-sp-api, over a fetch that answers what the test says. */
 import { expect, it } from 'vitest';
+import { ratesInMemory } from '#connectors/conformance/rates.ts';
+import type { SharedRates } from '#connectors/connector.ts';
 import { Credential, Throttled, Transient } from '#core/errors.ts';
-import { type Canned, keyOf, openCanned, patience, SECRETS, SETTINGS } from './bench.ts';
+import { type Canned, keyOf, openCanned, patience, SECRETS, SETTINGS, type Told } from './bench.ts';
 
 const NOTHING: Canned = { body: { numberOfResults: 0, items: [] } };
 const ENDED: Canned = {
@@ -132,4 +134,36 @@ it('holds calls back by the published rate of their own operation', async () => 
   now = (fault as Throttled).retryAt;
   await connection.fetchOrdersSince(null, patience());
   expect(sent).toHaveLength(21);
+});
+
+it("shares a seller's buckets between its channels, and with nobody else", async () => {
+  const rates = ratesInMemory();
+  const open = (settings: object = {}) =>
+    openCanned(() => ({ body: { orders: [] } }), { now: () => 1_000_000, rates, settings }).connection;
+  const [uk, de] = [open(), open({ marketplaceId: 'A1PA6795UKMFR9' })];
+  const search = (connection: typeof uk) => connection.fetchOrdersSince(null, patience());
+  for (let burst = 0; burst < 10; burst += 1) await Promise.all([search(uk), search(de)]);
+  for (const connection of [uk, de]) await expect(search(connection)).rejects.toThrow(Throttled);
+  await expect(search(open({ sellerId: 'A1ANOTHERSELLER' }))).resolves.toMatchObject({ complete: true });
+});
+
+it('keeps the outcome of a call whose rate could not be noted', async () => {
+  const told: Told[] = [];
+  let isReachable = true;
+  const memory = ratesInMemory();
+  const rates: SharedRates = {
+    change: (key, next) =>
+      isReachable ? memory.change(key, next) : Promise.reject(new Transient('the database is away')),
+  };
+  const { connection } = openCanned(
+    () => {
+      isReachable = false;
+      return { ...NOTHING, headers: { 'x-amzn-RateLimit-Limit': '2' } };
+    },
+    { rates, told },
+  );
+  await expect(connection.scan(null, patience())).resolves.toMatchObject({ cursor: null });
+  expect(told.map(({ message }) => message)).toEqual(['what Amazon told of its rate could not be noted']);
+  // Without a token nothing is sent.
+  await expect(connection.scan(null, patience())).rejects.toThrow(Transient);
 });

@@ -3,7 +3,7 @@
 import { connector } from '#connectors/amazon/index.ts';
 import { type AmazonSandbox, startAmazonSandbox } from '#connectors/amazon/sandbox/start.ts';
 import { ratesInMemory } from '#connectors/conformance/rates.ts';
-import type { ChannelConnection, ConnectorContext, ListingKey } from '#connectors/connector.ts';
+import type { ChannelConnection, ConnectorContext, ListingKey, SharedRates } from '#connectors/connector.ts';
 import { createFetch } from '#connectors/http.ts';
 import { createSandboxControl, type SandboxControl } from '#connectors/sandbox/control.ts';
 import { Credential } from '#core/errors.ts';
@@ -23,10 +23,12 @@ export type ContextOptions = {
   readonly now?: () => number;
   /** Everything the connector logs ends here. */
   readonly told?: Told[];
+  /** Shared with another channel. */
+  readonly rates?: SharedRates;
 };
 
 export function contextOn(fetch: typeof globalThis.fetch, options: ContextOptions = {}): ConnectorContext {
-  const { secrets = SECRETS, now = () => Date.now(), told = [] } = options;
+  const { secrets = SECRETS, now = () => Date.now(), told = [], rates = ratesInMemory() } = options;
   const log = (fields: Told['fields'], message: string): void => {
     told.push({ fields, message });
   };
@@ -39,7 +41,7 @@ export function contextOn(fetch: typeof globalThis.fetch, options: ContextOption
     },
     now,
     fetch,
-    rates: ratesInMemory(),
+    rates,
     log: { info: log, warn: log },
   };
 }

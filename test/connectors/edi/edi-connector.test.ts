@@ -249,6 +249,8 @@ describe('an 855', () => {
     expect(silent.answer(stated, answer)).toBeNull();
     const { documents } = await openChannel();
     expect(() => documents.answer(stated, { ...answer, orderRef: '1' })).toThrow(Rejected);
+    const odd = { ...stated, rawBody: Buffer.from(SAMPLE_850.replace('MUG-BLU', 'MUG>BLU')) };
+    expect(() => documents.answer(odd, answer)).toThrow(/PO109 holds ">"/);
   });
 });
 

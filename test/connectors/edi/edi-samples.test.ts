@@ -86,15 +86,15 @@ const SET = {
 };
 const FAULT = { code: expect.any(String), list: expect.any(String), message: expect.any(String) };
 
-function expectShape(name: string, document: Document): void {
-  expect(document, name).toMatchObject(SHAPE);
+function expectShape(document: Document): void {
+  expect(document).toMatchObject(SHAPE);
   for (const interchange of document.interchanges) {
-    expect(interchange, name).toMatchObject(INTERCHANGE);
+    expect(interchange).toMatchObject(INTERCHANGE);
     for (const set of interchange.sets) {
-      expect(set, name).toMatchObject(SET);
+      expect(set).toMatchObject(SET);
       for (const fault of set.errors) {
-        expect(fault, name).toMatchObject(FAULT);
-        expect(Object.keys(fault), name).toEqual(expect.arrayContaining(['segment', 'position', 'element']));
+        expect(fault).toMatchObject(FAULT);
+        expect(Object.keys(fault)).toEqual(expect.arrayContaining(['segment', 'position', 'element']));
       }
     }
   }
@@ -109,7 +109,7 @@ test.runIf(existsSync(SAMPLES))(`${here} keeps its verdict, has its shape, and n
   const expected: Record<string, unknown> = {};
   for (const name of files.sort()) {
     const { exitCode, document } = await runAllot(['edi', 'check', join(SAMPLES, name), '--json']);
-    expectShape(name, document() as Document);
+    expectShape(document() as Document);
     const { ok, errors, interchanges } = document() as Document;
     const sets = interchanges.flatMap((one) => one.sets);
     const faults = [...errors, ...interchanges.flatMap((one) => one.errors), ...sets.flatMap((set) => set.errors)];

@@ -147,7 +147,7 @@ describe('damage', () => {
   test('a composite that is mandatory is missed', () => {
     const note = (position: string) =>
       SAMPLE_850.replace(
-        /BEG[^]*SE\*14/,
+        /BEG[\s\S]*SE\*14/,
         `AK1*PO*7~AK2*850*0001~AK3*PO1*2**8~AK4*${position}**6~AK5*R~AK9*R*1*1*0~SE*8`,
       )
         .replace('GS*PO', 'GS*FA')

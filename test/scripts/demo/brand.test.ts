@@ -4,7 +4,7 @@ import { loadConnectors } from '#connectors/registry.ts';
 import { CHANNELS, writeConfiguration } from '#scripts/demo/brand.ts';
 import { readConfigFile } from '#workers/config-file.ts';
 
-const endpoints = new Map(CHANNELS.map(({ id }, index) => [id as string, `http://127.0.0.1:${5000 + index}`]));
+const endpoints = new Map(CHANNELS.map(({ id }, index) => [id, `http://127.0.0.1:${5000 + index}`]));
 
 describe('the demo configuration', () => {
   const { file, problems } = readConfigFile(

@@ -1,0 +1,189 @@
+/**
+ * Carries a round's plans out: writes down what needs no sending, and sends the rest in batches of a lane, lowering numbers first.
+ *
+ * Guarantees: an attempt holds only newest versions whose items no undecided input touches; an item that its connector refuses to put
+ * into bytes is put off alone; a document that has to hold every listing goes out whole or not at all.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Stamp } from '#connectors/connector.ts';
+import { assert, Rejected } from '#core/errors.ts';
+import type { WirePlan } from '#core/wire.ts';
+import { type AttemptItem, openAttempt, type PlannedItem } from '#db/attempts.ts';
+import { addCommands, type NewCommand } from '#db/commands.ts';
+import { stampNumbers } from '#db/documents.ts';
+import { ringBells } from '#db/outbox.ts';
+import { type Acknowledged, acknowledge, delayListings, type PushCandidate } from '#db/push.ts';
+import type { OpenChannel, WorkerContext } from './context.ts';
+import { putOffRefused } from './look.ts';
+import { pause } from './pause.ts';
+import { LEASE_MS, sendAttempt } from './settle.ts';
+import { sideBySide } from './side-by-side.ts';
+import { readyNow } from './undecided.ts';
+
+/** A channel waits for its platform: batches of one turn are under way side by side. */
+const CHUNKS_AT_ONCE = 4;
+const INCOMPLETE_WAIT_MS = 20;
+
+export type Planned = { readonly candidate: PushCandidate; readonly plan: WirePlan };
+type Write = { readonly candidate: PushCandidate; readonly plan: Extract<WirePlan, { kind: 'write' }> };
+
+/** Keeps what needs no sending, and sends the rest: lowering numbers first, on the fastest lane. */
+export async function carryOut(
+  context: WorkerContext,
+  channel: OpenChannel,
+  planned: readonly Planned[],
+  signal: AbortSignal,
+): Promise<void> {
+  await keepPlans(context, channel, planned);
+  const writes = planned.flatMap(({ candidate, plan }) => (plan.kind === 'write' ? [{ candidate, plan }] : []));
+  const isLowering = ({ candidate, plan }: Write) =>
+    plan.wireQuantity < (plan.compareWith ?? candidate.sync.ackedWire ?? 0);
+  const lanes = channel.capabilities.lanes;
+  const [fastest, widest] = [lanes[0], lanes.at(-1)];
+  assert(fastest !== undefined && widest !== undefined, `${channel.id} declares no lane`);
+  const [lowering, others] = [writes.filter(isLowering), writes.filter((write) => !isLowering(write))];
+  const turns =
+    fastest === widest
+      ? [{ lane: fastest, writes: [...lowering, ...others] }]
+      : [
+          { lane: fastest, writes: lowering },
+          { lane: widest, writes: others },
+        ];
+  // Documents of a partner that numbers them go out one after the other.
+  const atOnce = channel.capabilities.writeProtection.includes('sequence') ? 1 : CHUNKS_AT_ONCE;
+  for (const { lane, writes: part } of turns) {
+    const starts = Array.from({ length: Math.ceil(part.length / lane.maxItems) }, (_, n) => n * lane.maxItems);
+    await sideBySide(starts, atOnce, (from) =>
+      sendChunk(context, channel, { laneId: lane.id, writes: part.slice(from, from + lane.maxItems) }, signal),
+    );
+  }
+}
+
+const observedCommand = (
+  context: WorkerContext,
+  channelId: string,
+  listing: number,
+  seenSold: number | null,
+): NewCommand => ({
+  body: { kind: 'observed', listing, seenSold, until: seenSold === null ? null : context.now() + context.inFlightMs },
+  actor: 'push',
+  occurredAt: context.now(),
+  channelId,
+  inboxId: null,
+});
+
+/** Writes down what needs no sending: what the platform shows already, and reads that no order explains. */
+async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: readonly Planned[]): Promise<void> {
+  const shown = planned.flatMap(({ candidate, plan }): Acknowledged[] =>
+    plan.kind === 'acknowledged'
+      ? [
+          {
+            ...plan,
+            listingId: candidate.listingId,
+            version: candidate.version,
+            quantity: candidate.target.quantity,
+            readDueAt: null,
+            writtenAt: null,
+          },
+        ]
+      : [],
+  );
+  const seen = planned.flatMap(({ candidate, plan }) => {
+    if (plan.kind === 'unexplained') return [observedCommand(context, channel.id, candidate.listingId, plan.seenSold)];
+    return plan.kind === 'write' && plan.forgetSeen
+      ? [observedCommand(context, channel.id, candidate.listingId, null)]
+      : [];
+  });
+  const unexplained = planned.flatMap(({ candidate, plan }) =>
+    plan.kind === 'unexplained' ? [candidate.listingId] : [],
+  );
+  if (shown.length + seen.length === 0) return;
+  await context.db.transaction(async (tx) => {
+    await acknowledge(tx, shown);
+    await addCommands(tx, seen);
+    // The decision that follows makes a new version, which is due by itself; until then this listing waits.
+    await delayListings(
+      tx,
+      unexplained.map((listingId) => ({
+        listingId,
+        readDueAt: context.now() + 1000,
+        blockedUntil: context.now() + 50,
+        reason: 'units were sold there whose orders have not come yet',
+        fix: 'nothing: allot fetches the orders and decides again',
+        backOffS: null,
+      })),
+    );
+    if (unexplained.length > 0) await ringBells(tx, [{ topic: 'poll', key: channel.id }]);
+  });
+  context.decideSoon();
+}
+
+type Chunk = { readonly laneId: string; readonly writes: readonly Write[] };
+
+/** Sends a chunk. One that its connector refuses to put into bytes is found by halving, and put off alone. */
+async function sendChunk(
+  context: WorkerContext,
+  channel: OpenChannel,
+  chunk: Chunk,
+  signal: AbortSignal,
+): Promise<void> {
+  const { laneId, writes } = chunk;
+  try {
+    const attempt = await openChunk(context, channel, chunk);
+    if (attempt !== null) await sendAttempt(context, channel, attempt, signal);
+  } catch (error) {
+    if (error instanceof Incomplete) return pause(INCOMPLETE_WAIT_MS, signal);
+    const [first] = writes;
+    if (!(error instanceof Rejected) || first === undefined) throw error;
+    if (writes.length === 1) return putOffRefused(context, [{ candidate: first.candidate, refusal: error }]);
+    const middle = Math.ceil(writes.length / 2);
+    await sendChunk(context, channel, { laneId, writes: writes.slice(0, middle) }, signal);
+    await sendChunk(context, channel, { laneId, writes: writes.slice(middle) }, signal);
+  }
+}
+
+/** A document that has to hold every listing would lack some: it is written anew from the newest targets. */
+class Incomplete extends Error {}
+
+/** Opens an attempt with what is still ready: input may have come since the round began. */
+async function openChunk(context: WorkerContext, channel: OpenChannel, { laneId, writes }: Chunk) {
+  const idempotencyKey = randomUUID();
+  const head = { channelId: channel.id, lane: laneId, owner: context.owner, leaseMs: LEASE_MS, idempotencyKey };
+  const { documents, writeProtection } = channel.capabilities;
+  const isWhole = documents?.scope === 'all';
+  return context.db.transaction(async (tx) => {
+    const candidates = writes.map(({ candidate }) => candidate);
+    const ready = new Set(isWhole ? candidates : await readyNow(context, tx, candidates));
+    const items = writes.filter(({ candidate }) => ready.has(candidate)).map(plannedItem);
+    if (items.length === 0) return null;
+    const stamp = writeProtection.includes('sequence') ? await stampNumbers(tx, channel.id, context.now()) : undefined;
+    return openAttempt(tx, head, items, (stayed) => {
+      if (isWhole && stayed.length < writes.length) throw new Incomplete('a number changed meanwhile');
+      return prepareItems(channel, writes, stayed, { idempotencyKey, stamp });
+    });
+  });
+}
+
+const plannedItem = ({ candidate, plan }: Write): PlannedItem => ({
+  listingId: candidate.listingId,
+  version: candidate.version,
+  quantity: candidate.target.quantity,
+  wireQuantity: plan.wireQuantity,
+  compareWith: plan.compareWith,
+  soldBaseline: plan.soldBaseline,
+});
+
+function prepareItems(
+  channel: OpenChannel,
+  writes: readonly Write[],
+  stayed: readonly AttemptItem[],
+  mark: { readonly idempotencyKey: string; readonly stamp: Stamp | undefined },
+): string {
+  const keys = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate.key]));
+  const items = stayed.map(({ listingId, version, wireQuantity, compareWith }) => {
+    const listing = keys.get(listingId);
+    assert(listing !== undefined, `attempt holds listing ${listingId}, which was not planned`);
+    return { listing, version, wireQuantity, compareWith };
+  });
+  return channel.connection.prepare(items, mark.idempotencyKey, mark.stamp).wire;
+}
