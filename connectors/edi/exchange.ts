@@ -71,7 +71,9 @@ async function fetchWaiting({ box, restMs, context }: Exchange, signal: AbortSig
   let bytes = 0;
   let looked = 0;
   for (const file of files) {
-    const isFull = documents.length >= FILES_MAX || (documents.length > 0 && bytes + file.bytes > BYTES_MAX);
+    // What is too large is not read, and takes no room.
+    const size = file.bytes > FILE_BYTES_MAX ? 0 : file.bytes;
+    const isFull = documents.length >= FILES_MAX || (documents.length > 0 && bytes + size > BYTES_MAX);
     if (isFull || signal.aborted) break;
     looked += 1;
     try {

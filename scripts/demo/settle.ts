@@ -113,7 +113,6 @@ export type Settled = {
 
 export async function settle(db: Database, controls: Controls, signal: AbortSignal): Promise<Settled> {
   const startedAt = Date.now();
-  const orders = await readPlatformOrders(controls);
   for (;;) {
     const { inbox, commands, attempts, behind, reads, documents } = await readUnfinished(db);
     const isQuiet = inbox + commands + attempts + behind + reads + documents === 0;
@@ -121,7 +120,8 @@ export async function settle(db: Database, controls: Controls, signal: AbortSign
     const isOver = tookMs > DEADLINE_MS || signal.aborted;
     if (isQuiet || isOver) {
       const [missing, targets, levels] = [
-        await countMissing(db, orders),
+        // Read anew: a retailer's order changes by our answer, which may be under way when this begins.
+        await countMissing(db, await readPlatformOrders(controls)),
         await readTargets(db),
         await readLevels(controls),
       ];

@@ -88,7 +88,7 @@ function applyLevels(levels: ReadonlyMap<Listing, number>, shelf: Shelf, partner
 
 export function openDesk({ partner, shelf, book, post, log, now, firstControl }: DeskOptions): Desk {
   const { sent, write, parcelOf } = openOutgoing(partner, firstControl, now);
-  const { judge } = createJudge({ partner, listings: shelf.listings, orders: book.orders, sent, now });
+  const { judge } = createJudge({ partner, named: shelf.named, orders: book.orders, sent, now });
   const stats = { received: 0, accepted: 0, refused: 0, older: 0, repeated: 0, problems: [] as string[] };
 
   const blame = (name: string, why: string): void => {

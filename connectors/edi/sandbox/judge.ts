@@ -43,7 +43,7 @@ export type SentGroup = { readonly functionalId: string; readonly control: numbe
 
 export type Known = {
   readonly partner: Partner;
-  readonly listings: ReadonlyMap<string, Listing>;
+  readonly named: (qualifier: string, value: string) => readonly Listing[];
   readonly orders: ReadonlyMap<string, Order>;
   readonly sent: ReadonlyMap<number, SentGroup>;
   readonly now: () => number;
@@ -70,15 +70,15 @@ function readTime(date = '', time = ''): number {
   return at;
 }
 
-function findListing(lin: Words, { partner, listings }: Known): Listing {
+function findListing(lin: Words, { partner, named }: Known): Listing {
   const pairs = pairsOf(lin, 2);
   const wanted = partner.inventory?.identify ?? [];
   const found = new Set<Listing>();
   for (const [qualifier, value] of pairs) {
     demand(wanted.includes(qualifier), `LIN ${lin[1]} names the item by ${qualifier}, which was not asked for`);
-    const named = [...listings.values()].filter(({ ids }) => ids[qualifier] === value);
-    demand(named.length > 0, `LIN ${lin[1]} names ${qualifier} ${value}, which is not listed`);
-    for (const listing of named) found.add(listing);
+    const called = named(qualifier, value);
+    demand(called.length > 0, `LIN ${lin[1]} names ${qualifier} ${value}, which is not listed`);
+    for (const listing of called) found.add(listing);
   }
   const [listing] = found;
   demand(listing !== undefined && found.size === 1, `LIN ${lin[1]} names ${found.size} items`);

@@ -24,6 +24,8 @@ export type Listing = {
 
 export type Shelf = {
   readonly listings: ReadonlyMap<string, Listing>;
+  /** By what a document calls it; more than one where a GTIN was given to several. */
+  readonly named: (qualifier: string, value: string) => readonly Listing[];
   seed(request: CatalogueRequest): CatalogueAnswer;
   levels(): readonly SandboxLevel[];
   sell(listing: Listing, units: number): void;
@@ -53,6 +55,7 @@ export type ShelfOptions = {
 
 export function openShelf({ partner, casePacks, log }: ShelfOptions): Shelf {
   const listings = new Map<string, Listing>();
+  const byName = new Map<string, Listing[]>();
   const { orders, inventory } = partner;
   const ordersCases = Object.values(orders.units).includes('pack');
   const named = new Set([...(inventory?.identify ?? []), ...(orders.sku === undefined ? [] : [orders.sku])]);
@@ -63,6 +66,10 @@ export function openShelf({ partner, casePacks, log }: ShelfOptions): Shelf {
     const pack = ordersCases ? (casePacks[(n - 1) % casePacks.length] ?? 0) : 0;
     const listing: Listing = { sku, ids, listingRef: ids[orders.listing] ?? sku, pack, title: sku, shown: 0 };
     listings.set(sku, listing);
+    for (const [qualifier, value] of Object.entries(ids)) {
+      const name = `${qualifier} ${value}`;
+      byName.set(name, [...(byName.get(name) ?? []), listing]);
+    }
     return listing;
   };
 
@@ -76,6 +83,7 @@ export function openShelf({ partner, casePacks, log }: ShelfOptions): Shelf {
 
   return {
     listings,
+    named: (qualifier, value) => byName.get(`${qualifier} ${value}`) ?? [],
     seed(request) {
       const seeded = request.listings.map(({ sku, title, shown, barcode }) => {
         const listing = listings.get(sku) ?? add(sku, barcode);

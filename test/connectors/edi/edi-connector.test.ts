@@ -121,6 +121,15 @@ describe('what waits', () => {
     expect(await documents.fetch(signal)).toMatchObject({ documents: { length: 10 }, complete: true });
   });
 
+  test('comes with what is too large, which takes no room beside it', async () => {
+    const { root, documents } = await openChannel();
+    await drop(root, 'a.edi', 'a');
+    await drop(root, 'huge.edi', '');
+    await truncate(join(root, 'inbound', 'huge.edi'), 33 * 1024 * 1024);
+    await utimes(join(root, 'inbound', 'huge.edi'), new Date(AT - 5000), new Date(AT - 5000));
+    expect(await documents.fetch(signal)).toMatchObject({ documents: { length: 2 }, complete: true });
+  });
+
   test('and is too large is told, and put to the rejects', async () => {
     const { root, documents } = await openChannel();
     await drop(root, 'huge.edi', '');
