@@ -88,11 +88,12 @@ export async function explainListings(db: Queries, choice: ExplainChoice): Promi
 
 const readNow = (db: Queries, chosen: SQL): Promise<Row[]> =>
   db.rows<Row>(sql`
-    select l.id, l.sku, l.channel_id, c.mode, l.listing_ref, l.location_ref, l.pack, t.version, t.quantity, t.decided_at, t.inputs,
+    select l.id, l.sku, l.channel_id, c.mode, l.listing_ref, l.location_ref, l.pack, t.version, t.quantity, t.decided_at, e.inputs,
       t.acked_version, s.acked_quantity, s.acked_at, s.observed_sellable, s.shown, s.observed_state, s.observed_at,
       (select i.version from push_attempt_item i where i.listing_id = l.id and i.outcome is null) as in_flight_version,
       case when s.blocked_until > now() then s.blocked_until end as blocked_until, s.blocked_reason, s.blocked_fix
     from listing l join channel c on c.id = l.channel_id left join target t on t.listing_id = l.id
+      left join target_entry e on e.listing_id = t.listing_id and e.version = t.version
       left join listing_sync s on s.listing_id = l.id
     where ${chosen} order by l.channel_id, l.pack, l.id limit ${LISTINGS_MAX}`);
 

@@ -245,31 +245,29 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
     seenUntil: isoOrNull(listing.seenUntil),
     ...targets.get(listing.listing),
   }));
-  await tx.rows(sql`
-    insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, seen_sold, seen_until, batch_id, decided_at, inputs)
-    select listing, coalesce(version, 0), coalesce(quantity, 0), "ownSold", "ownOpen", coalesce("inFlight", 0), "seenSold", "seenUntil",
-      ${batchId}, ${iso(decidedAt)}::timestamptz, inputs
-    from json_to_recordset(${JSON.stringify(rows)}::json) as r(listing bigint, version int, quantity int, "ownSold" int, "ownOpen" int,
-      "inFlight" int, "seenSold" int, "seenUntil" timestamptz, inputs jsonb)
-    on conflict (listing_id) do update set own_sold = excluded.own_sold, own_open = excluded.own_open,
-      seen_sold = excluded.seen_sold, seen_until = excluded.seen_until,
-      behind_since = case when excluded.version > target.version and target.version = target.acked_version then clock_timestamp()
-        else target.behind_since end,
-      version = greatest(target.version, excluded.version),
-      quantity = case when excluded.version > target.version then excluded.quantity else target.quantity end,
-      in_flight = case when excluded.version > target.version then excluded.in_flight else target.in_flight end,
-      batch_id = case when excluded.version > target.version then excluded.batch_id else target.batch_id end,
-      decided_at = case when excluded.version > target.version then excluded.decided_at else target.decided_at end,
-      inputs = case when excluded.version > target.version then excluded.inputs else target.inputs end`);
-  if (facts.targets.length === 0) return;
-  await tx.rows(sql`
-    insert into target_entry (listing_id, version, quantity, own_sold, own_open, in_flight, batch_id, decided_at, inputs)
-    select listing, version, quantity, "ownSold", "ownOpen", "inFlight", ${batchId}, ${iso(decidedAt)}::timestamptz, inputs
-    from json_to_recordset(${JSON.stringify(facts.targets)}::json) as r(listing bigint, version int, quantity int, "ownSold" int,
-      "ownOpen" int, "inFlight" int, inputs jsonb)`);
   const channels = await tx.rows<{ channel_id: string }>(sql`
-    select distinct l.channel_id from listing l
-    join json_to_recordset(${JSON.stringify(facts.targets.map(({ listing }) => ({ listing })))}::json) as r(listing bigint) on r.listing = l.id`);
+    with r as materialized (
+      select * from json_to_recordset(${JSON.stringify(rows)}::json) as r(listing bigint, version int, quantity int, "ownSold" int,
+        "ownOpen" int, "inFlight" int, "seenSold" int, "seenUntil" timestamptz, inputs jsonb)),
+    entered as (
+      insert into target_entry (listing_id, version, quantity, own_sold, own_open, in_flight, batch_id, decided_at, inputs)
+      select listing, version, quantity, "ownSold", "ownOpen", "inFlight", ${batchId}, ${iso(decidedAt)}::timestamptz, inputs
+      from r where version is not null),
+    kept as (
+      insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, seen_sold, seen_until, batch_id, decided_at)
+      select listing, coalesce(version, 0), coalesce(quantity, 0), "ownSold", "ownOpen", coalesce("inFlight", 0), "seenSold", "seenUntil",
+        ${batchId}, ${iso(decidedAt)}::timestamptz
+      from r order by listing
+      on conflict (listing_id) do update set own_sold = excluded.own_sold, own_open = excluded.own_open,
+        seen_sold = excluded.seen_sold, seen_until = excluded.seen_until,
+        behind_since = case when excluded.version > target.version and target.version = target.acked_version then clock_timestamp()
+          else target.behind_since end,
+        version = greatest(target.version, excluded.version),
+        quantity = case when excluded.version > target.version then excluded.quantity else target.quantity end,
+        in_flight = case when excluded.version > target.version then excluded.in_flight else target.in_flight end,
+        batch_id = case when excluded.version > target.version then excluded.batch_id else target.batch_id end,
+        decided_at = case when excluded.version > target.version then excluded.decided_at else target.decided_at end)
+    select distinct l.channel_id from r join listing l on l.id = r.listing where r.version is not null`);
   await ringBells(
     tx,
     channels.map(({ channel_id }) => ({ topic: 'push', key: channel_id })),

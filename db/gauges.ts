@@ -50,5 +50,5 @@ const readTargetsBehind = (tx: Queries): Promise<{ channel: string; count: numbe
     select c.id as channel, least(count(b.listing_id), ${COUNT_MAX})::int as count
     from channel c left join (
       select l.channel_id, t.listing_id from target t join listing l on l.id = t.listing_id
-      where t.version > t.acked_version and l.sku is not null) b on b.channel_id = c.id
+      where t.is_behind and l.sku is not null) b on b.channel_id = c.id
     where c.mode = 'live' and c.configured group by c.id order by c.id collate "C"`);

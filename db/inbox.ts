@@ -28,8 +28,8 @@ export type Received = {
   readonly rawBody: Uint8Array;
 };
 
-/** The commands of an entry that could be read at once; null leaves it pending for intake. */
-export type ToCommands = (entry: Received, inboxId: number) => readonly NewCommand[] | null;
+/** How an entry that could be read at once becomes commands; null leaves it pending for intake. */
+export type ToCommands = (entry: Received) => ((inboxId: number) => readonly NewCommand[]) | null;
 
 type FreshRow = { inbox_id: number; channel_id: string; key: string };
 
@@ -47,59 +47,47 @@ export async function insertInbox(
   { toCommands = () => null, alsoKeep = async () => undefined }: WithFresh = {},
 ): Promise<ReadonlySet<string>> {
   if (entries.length === 0) return new Set();
-  const byKey = new Map(entries.map((entry) => [`${entry.channelId} ${entry.key}`, entry]));
-  const rows = [...byKey.values()].map((entry) => ({
+  const byKey = new Map(
+    entries.map((entry) => [`${entry.channelId} ${entry.key}`, { entry, commandsOf: toCommands(entry) }]),
+  );
+  const rows = [...byKey.values()].map(({ entry, commandsOf }) => ({
     channel: entry.channelId,
     key: entry.key,
     topic: entry.topic,
     source: entry.source,
     assurance: entry.assurance,
+    state: commandsOf === null ? 'pending' : 'taken',
     sealed: seal(key, entry.rawBody).toString('base64'),
   }));
   return db.transaction(async (tx) => {
     const fresh = await tx.rows<FreshRow>(sql`
       with r as materialized (
         select * from json_to_recordset(${JSON.stringify(rows)}::json)
-          as r(channel text, key text, topic text, source text, assurance text, sealed text) order by channel, key),
+          as r(channel text, key text, topic text, source text, assurance text, state text, sealed text) order by channel, key),
       fresh as (
-        insert into inbox_key (channel_id, key, topic, source, assurance) select channel, key, topic, source, assurance from r
+        insert into inbox_key (channel_id, key, topic, source, assurance, state)
+        select channel, key, topic, source, assurance, state from r
         on conflict do nothing returning inbox_id, channel_id, key),
       raw as (
         insert into inbox_raw (inbox_id, key_id, sealed, purge_on)
         select f.inbox_id, ${key.id}, decode(r.sealed, 'base64'), current_date + ${RAW_KEPT_DAYS}::int
         from fresh f join r on r.channel = f.channel_id and r.key = f.key)
       select inbox_id, channel_id, key from fresh order by inbox_id`);
-    const entryOf = (row: FreshRow) => byKey.get(`${row.channel_id} ${row.key}`);
-    await keepFresh(tx, fresh, (row) => {
-      const entry = entryOf(row);
-      return entry === undefined ? null : toCommands(entry, row.inbox_id);
+    const stored = fresh.flatMap((row) => {
+      const known = byKey.get(`${row.channel_id} ${row.key}`);
+      return known === undefined ? [] : [{ ...known, inboxId: row.inbox_id }];
     });
+    await addCommands(
+      tx,
+      stored.flatMap(({ commandsOf, inboxId }) => commandsOf?.(inboxId) ?? []),
+    );
     await alsoKeep(
       tx,
-      fresh.flatMap((row) => entryOf(row) ?? []),
+      stored.map(({ entry }) => entry),
     );
+    if (stored.some(({ commandsOf }) => commandsOf === null)) await ringBells(tx, [{ topic: 'intake', key: '' }]);
     return new Set(fresh.map((row) => row.key));
   });
-}
-
-async function keepFresh(
-  tx: Queries,
-  fresh: readonly FreshRow[],
-  commandsOf: (row: FreshRow) => readonly NewCommand[] | null,
-): Promise<void> {
-  const read = fresh.flatMap((row) => {
-    const commands = commandsOf(row);
-    return commands === null ? [] : [{ inboxId: row.inbox_id, commands }];
-  });
-  await addCommands(
-    tx,
-    read.flatMap(({ commands }) => commands),
-  );
-  await markTaken(
-    tx,
-    read.map(({ inboxId }) => inboxId),
-  );
-  if (read.length < fresh.length) await ringBells(tx, [{ topic: 'intake', key: '' }]);
 }
 
 export type PendingInput = {

@@ -33,9 +33,10 @@ export type BehindTarget = {
 /** All targets on live channels that are not acknowledged yet. */
 export const readBehind = (db: Queries): Promise<BehindTarget[]> =>
   db.rows<BehindTarget>(sql`
-    select t.listing_id as "listingId", l.channel_id as channel, l.sku, t.version, t.acked_version as acknowledged from target t
+    with behind as materialized (select listing_id, version, acked_version from target where is_behind)
+    select t.listing_id as "listingId", l.channel_id as channel, l.sku, t.version, t.acked_version as acknowledged from behind t
     join listing l on l.id = t.listing_id and l.sku is not null
-    join channel c on c.id = l.channel_id and c.mode = 'live' and c.configured where t.version > t.acked_version`);
+    where l.channel_id = any(array(select id from channel where mode = 'live' and configured))`);
 
 /** Lines of these orders that have units to ship, as a warehouse is told. */
 export const readAllocated = (
@@ -64,7 +65,7 @@ export async function readUnfinished(db: Queries): Promise<Unfinished> {
       (select count(*)::int from command where state = 'pending') as commands,
       (select count(*)::int from push_attempt where state <> 'done') as attempts,
       (select count(*)::int from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
-        where t.version > t.acked_version and l.sku is not null and c.mode = 'live' and c.configured) as behind,
+        where t.is_behind and l.sku is not null and c.mode = 'live' and c.configured) as behind,
       (select count(*)::int from listing_sync where read_due_at is not null) as reads,
       (select count(*)::int from document where state = 'pending')
         + (select count(*)::int from sales_order where answered_version > answer_stored_version) as documents`);

@@ -101,18 +101,20 @@ export async function dueListings(
   { now, settledBefore, max }: { readonly now: Instant; readonly settledBefore: Instant; readonly max: number },
 ): Promise<PushCandidate[]> {
   const rows = await db.rows<CandidateRow>(sql`
-    with due as (
-      select t.listing_id from target t join listing l on l.id = t.listing_id and l.channel_id = ${channelId}
-        left join listing_sync s on s.listing_id = t.listing_id where t.version > t.acked_version and ${IS_NOT_SENT}
-      union select s.listing_id from listing_sync s join listing l on l.id = s.listing_id and l.channel_id = ${channelId}
-        where s.read_due_at <= to_timestamp(${now} / 1000.0))
+    with behind as materialized (select listing_id from target where is_behind),
+      looks as materialized (select listing_id from listing_sync where read_due_at <= to_timestamp(${now} / 1000.0)),
+      ours as materialized (
+        select l.id, l.sku, l.listing_ref, l.location_ref, l.data from listing l
+        join (select listing_id from behind union select listing_id from looks) due on due.listing_id = l.id
+        where l.channel_id = ${channelId} and l.sku is not null)
     select ${CANDIDATE}, coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read
-    from due join listing l on l.id = due.listing_id join channel c on c.id = l.channel_id
-      join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
-    where c.mode = 'live' and l.sku is not null and t.version > 0 and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
+    from ours l join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+    where (select mode from channel where id = ${channelId}) = 'live' and t.version > 0
+      and ((t.is_behind and ${IS_NOT_SENT}) or s.read_due_at <= to_timestamp(${now} / 1000.0))
+      and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
       and not exists (select 1 from push_attempt_item i where i.listing_id = l.id and i.outcome is null)
     order by (t.quantity < coalesce(s.acked_quantity, 0)) desc,
-      coalesce(s.written_at > to_timestamp(${settledBefore} / 1000.0), false), (t.version > t.acked_version) desc,
+      coalesce(s.written_at > to_timestamp(${settledBefore} / 1000.0), false), t.is_behind desc,
       t.decided_at, l.id limit ${max}`);
   return rows.map(candidateOf);
 }
@@ -122,7 +124,7 @@ export async function nextDueAt(db: Queries, channelId: string, now: Instant): P
   const [row] = await db.rows<{ at: Instant | null }>(sql`
     with later as (
       select t.listing_id, s.blocked_until as at from target t join listing_sync s on s.listing_id = t.listing_id
-        where t.version > t.acked_version and s.blocked_until is not null
+        where t.is_behind and s.blocked_until is not null
       union all select s.listing_id, greatest(s.read_due_at, s.blocked_until) from listing_sync s where s.read_due_at is not null)
     select min(later.at) as at from later join listing l on l.id = later.listing_id join channel c on c.id = l.channel_id
     where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and later.at > to_timestamp(${now} / 1000.0)`);
@@ -358,7 +360,7 @@ export async function listingsInFlight(
   const settledBefore = now - Math.max(READING_MS, settleMs);
   const rows = await db.rows<{ id: number }>(sql`
     select t.listing_id as id from target t left join listing_sync s on s.listing_id = t.listing_id
-    where t.listing_id = any(${list(listingIds)}::bigint[]) and (t.version > t.acked_version
+    where t.listing_id = any(${list(listingIds)}::bigint[]) and (t.is_behind
       or s.blocked_until > clock_timestamp() or s.acked_at > clock_timestamp() - make_interval(secs => ${READING_MS / 1000}::float8)
       or s.written_at > to_timestamp(${settledBefore} / 1000.0)
       or exists (select 1 from push_attempt_item i where i.listing_id = t.listing_id and i.outcome is null))`);

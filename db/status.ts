@@ -134,8 +134,8 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
         as throttled from channel_throttle where until > now() group by channel_id) t on t.channel_id = c.id
     left join (
       select l.channel_id, count(*)::int as listings, (count(*) filter (where l.sku is null))::int as unmapped,
-        (count(*) filter (where l.sku is not null and t.version > t.acked_version))::int as behind,
-        min(t.decided_at) filter (where l.sku is not null and t.version > t.acked_version) as behind_since,
+        (count(*) filter (where l.sku is not null and t.is_behind))::int as behind,
+        min(t.decided_at) filter (where l.sku is not null and t.is_behind) as behind_since,
         (count(*) filter (where s.blocked_until > now()))::int as blocked
       from listing l left join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id group by l.channel_id) l
       on l.channel_id = c.id

@@ -31,7 +31,7 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
     union all select 'push', c.id from channel c where c.mode = 'live' and c.configured and (
       exists (select 1 from target t join listing l on l.id = t.listing_id left join listing_sync s on s.listing_id = t.listing_id
-        where t.version > t.acked_version and l.channel_id = c.id and l.sku is not null
+        where t.is_behind and l.channel_id = c.id and l.sku is not null
           and coalesce(s.blocked_until <= ${at}, true) and ${IS_NOT_SENT})
       or exists (select 1 from listing_sync s join listing l on l.id = s.listing_id
         where s.read_due_at <= ${at} and l.channel_id = c.id and l.sku is not null and coalesce(s.blocked_until <= ${at}, true)))

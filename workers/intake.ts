@@ -172,9 +172,10 @@ export async function receive(context: WorkerContext, entries: readonly Received
   const read = new Map<Received, Told | null>();
   for (const entry of entries) read.set(entry, await readAtOnce(context, entry));
   const receivedAt = context.now();
-  const toCommands: ToCommands = (entry, inboxId) => {
+  const toCommands: ToCommands = (entry) => {
     const told = read.get(entry) ?? null;
-    return told === null ? null : orderCommands({ inboxId, channelId: entry.channelId, receivedAt }, told.orders);
+    if (told === null) return null;
+    return (inboxId) => orderCommands({ inboxId, channelId: entry.channelId, receivedAt }, told.orders);
   };
   const alsoKeep: WithFresh['alsoKeep'] = async (tx, fresh) => {
     for (const [channelId, group] of Map.groupBy(fresh, (entry) => entry.channelId)) {
@@ -287,12 +288,11 @@ async function storePolled(
     ),
   ];
   const receivedAt = context.now();
-  const toCommands: ToCommands = (entry, inboxId) => {
+  const toCommands: ToCommands = (entry) => {
     const order = byKey.get(entry.key);
     // What cannot be kept as a command is left to intake, which parks it; it must not hold up its page for ever.
-    return order === undefined || !isStorable(order)
-      ? null
-      : orderCommands({ inboxId, channelId, receivedAt }, [order]);
+    if (order === undefined || !isStorable(order)) return null;
+    return (inboxId) => orderCommands({ inboxId, channelId, receivedAt }, [order]);
   };
   const stored = await insertInbox(context.db, entries, context.sealingKeys[0], { toCommands });
   if (stored.size > 0) context.decideSoon();

@@ -92,7 +92,7 @@ async function documentsOf(p: Pipeline): Promise<DocumentStats> {
 
 const isSettled = async ({ store }: Pipeline): Promise<boolean> => {
   const [row] = await store.db.rows<{ behind: number }>(sql`
-    select count(*)::int as behind from target where version > acked_version`);
+    select count(*)::int as behind from target where is_behind`);
   return row?.behind === 0;
 };
 
