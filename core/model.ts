@@ -30,6 +30,13 @@ export type ChannelMode = 'shadow' | 'live' | 'paused';
 
 export type DrawOrder = 'ownOnly' | 'ownThenShared' | 'sharedThenOwn';
 
+/**
+ * How whole an order is filled. `split`: as many as there are, over places. `onePlace`: each line from one place alone, or it waits.
+ * `shipComplete`: all lines whole, or the order waits and draws nothing. `fillOrKill`: the same, and refused where we answer.
+ */
+export const COMPLETENESS = ['split', 'onePlace', 'shipComplete', 'fillOrKill'] as const;
+export type Completeness = (typeof COMPLETENESS)[number];
+
 /** Program: a demand segment with its own rules. Lower `priority` is served first from new supply. */
 export type Program = {
   readonly id: ProgramId;
@@ -37,7 +44,12 @@ export type Program = {
   readonly drawOrder: DrawOrder;
   /** Where its demand may be filled from, in order of preference. */
   readonly locations: readonly LocationId[];
+  /** Absent: `split`. */
+  readonly completeness?: Completeness;
 };
+
+/** What one set of a kit takes of an item, base units. */
+export type Component = { readonly sku: Sku; readonly quantity: number };
 
 /** Units of an item that nobody but `program` may take. A `receipt` refill starts the protection anew with each receipt of the item. */
 export type PoolRule = {
@@ -80,6 +92,8 @@ export type Allocation = {
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
   readonly quantity: number;
+  /** The component of a kit that the units are of; absent: the line's own item. */
+  readonly sku?: Sku;
 };
 
 /** What we promised of a line when its order had to be answered, base units: together what it wanted then. */
@@ -110,6 +124,8 @@ export type OrderLine = {
   readonly short: number;
   /** Null until its order was answered; given once. */
   readonly answer: LineAnswer | null;
+  /** Of a kit alone: what one set is made of for this line. All totals are then whole sets. */
+  readonly components?: readonly Component[];
 };
 
 export type Order = {

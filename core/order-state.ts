@@ -47,7 +47,7 @@ export type OrderState = {
   readonly origin?: 'operator';
   readonly locationRef: string | null;
   readonly obligations: readonly Obligation[];
-  /** Only where an obligation to `accept` asks for an answer; `cancelBalance` when absent. */
+  /** Only where an obligation to `accept` asks for an answer; what the program's completeness says when absent. */
   readonly fillRule?: FillRule;
   readonly lines: readonly OrderLineState[];
 };

@@ -65,7 +65,7 @@ export const balancesAreSums = (core: Core) =>
   fc.property(brandArb, batchesArb, (brand, batches) => {
     walk(core, brand, batches, (state, facts) => {
       for (const target of facts.targets) {
-        const item = state.items.find((each) => each.sku === target.sku);
+        const item = state.items.find((each) => each.sku === (target.inputs.kit?.limitedBy ?? target.sku));
         for (const place of target.inputs.places) {
           expect(place.sellable).toBe(item === undefined ? 0 : sellableAt(item, place.location));
           expect(place.allocated + place.held).toBe(item === undefined ? 0 : promisedAt(item, place.location));
@@ -75,9 +75,9 @@ export const balancesAreSums = (core: Core) =>
         expect(drawn).toBeGreaterThanOrEqual(0);
       }
       for (const item of state.items) {
-        const held = state.orders
-          .flatMap((order) => order.lines.filter((line) => line.sku === item.sku))
-          .flatMap((line) => line.allocations);
+        const held = state.orders.flatMap((order) =>
+          order.lines.flatMap((line) => line.allocations.filter((part) => (part.sku ?? line.sku) === item.sku)),
+        );
         for (const { location, program, pool, allocated } of item.promises) {
           const byLines = held.filter(
             (part) => part.location === location && part.program === program && part.pool === pool,
