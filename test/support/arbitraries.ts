@@ -204,6 +204,10 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 1, arbitrary: otherBody },
 );
 
+/** What a law is tried on: brands, and the commands that their world knows. */
+export type World = { readonly brand: fc.Arbitrary<State>; readonly body: fc.Arbitrary<CommandBody> };
+export const PLAIN: World = { brand: brandArb, body: anyBody };
+
 /** Commands in the order recorded, a minute apart; some tell of a moment long before. */
 export const commandsOf = (
   body: fc.Arbitrary<CommandBody>,
