@@ -17,7 +17,8 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import { draw, type FreeByLocation, type Pools, poolsOf } from './pools.ts';
+import { type Drawn, draw, type FreeByLocation, NOTHING_DRAWN, type Pools, poolsOf } from './pools.ts';
+import { rulesOf } from './rules.ts';
 import type {
   Facts,
   ItemState,
@@ -37,6 +38,9 @@ export type ItemBook = {
   readonly sku: Sku;
   /** What one set of a kit takes; null for an item that is stocked itself. */
   readonly components: readonly Component[] | null;
+  readonly groups: readonly string[];
+  readonly minimum: number | null;
+  readonly safetyStock: number | null;
   /** Key: location and disposition. */
   readonly onHand: Map<
     string,
@@ -44,7 +48,9 @@ export type ItemBook = {
   >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
-  readonly consumed: Map<string, number>;
+  readonly drawn: Map<string, Drawn>;
+  /** Programs whose drawn units changed. */
+  readonly drawnBy: Set<string>;
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
@@ -58,6 +64,8 @@ export type ItemBook = {
 
 export type Books = {
   readonly policy: Policy;
+  /** The moment that the batch is decided at. */
+  readonly now: Instant;
   readonly programs: ReadonlyMap<string, Program>;
   readonly sellsAt: ReadonlySet<LocationId>;
   /** Who says how much there is at each known place. */
@@ -88,10 +96,14 @@ function openItem(state: ItemState): ItemBook {
   return {
     sku: state.sku,
     components: state.components ?? null,
+    groups: state.groups,
+    minimum: state.minimum,
+    safetyStock: state.safetyStock,
     onHand: new Map(state.balances.map((b) => [stockKey(b.location, b.disposition), { ...b }])),
     allocatedAt,
     heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
-    consumed: new Map(state.consumed.map((c) => [c.program, c.quantity])),
+    drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
+    drawnBy: new Set(),
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
@@ -113,13 +125,14 @@ function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
   return kits;
 }
 
-export function openBooks(state: State): Books {
+export function openBooks(state: State, now: Instant): Books {
   const items = new Map(state.items.map((item) => [item.sku, openItem(item)]));
   const listings = new Map<number, { listing: ListingBook; item: ItemBook }>();
   for (const item of items.values()) for (const listing of item.listings) listings.set(listing.id, { listing, item });
   return {
     policy: state.policy,
-    programs: new Map(state.policy.programs.map((program) => [program.id, program])),
+    now,
+    programs: rulesOf(state.policy).programs,
     sellsAt: new Set(state.locations.filter((location) => location.sells).map((location) => location.id)),
     masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
@@ -148,7 +161,7 @@ export function freeOf(books: Books, item: ItemBook): FreeByLocation {
 }
 
 export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
-  poolsOf(books.policy, item.sku, free, item.consumed);
+  poolsOf(books.policy, item, free, books.now);
 
 export function touch(books: Books, item: ItemBook, commandId: number): void {
   item.touchedBy = commandId;
@@ -189,28 +202,59 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
   postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
 }
 
+/**
+ * What a program has drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what
+ * was taken by then.
+ */
+export function drawnAfter(
+  drawn: ReadonlyMap<string, Drawn>,
+  entry: Pick<PromiseEntry, 'program' | 'kind' | 'delta' | 'consumed'>,
+): Drawn {
+  const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
+  const consumed = before.consumed + entry.consumed;
+  if (entry.kind === 'refill') {
+    const allTaken = [...drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
+    return { ...before, consumed, takenAtFill: before.taken, allTakenAtFill: allTaken };
+  }
+  return { ...before, consumed, taken: before.taken + (entry.kind === 'ship' ? 0 : entry.delta) };
+}
+
 export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEntry, 'sku'>): void {
   const allocated = (item.allocatedAt.get(entry.location) ?? 0) + entry.delta;
   assert(allocated >= 0, `allocated of ${item.sku} at ${entry.location} would be ${allocated}`);
   item.allocatedAt.set(entry.location, allocated);
-  item.consumed.set(entry.program, (item.consumed.get(entry.program) ?? 0) + entry.consumed);
+  item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
+  item.drawnBy.add(entry.program);
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, sku: item.sku });
 }
 
 /**
- * All or nothing: runs `change`, and where it answers null takes back every promise that it wrote, in balances and entries alike.
- * It may write promises alone.
+ * All or nothing: runs `change`, and where it answers null takes back every promise that it wrote to these items, in books and
+ * entries alike. It may write promises alone.
  */
-export function orTakeBack<T>(books: Books, change: () => T | null): T | null {
-  const before = books.promises.length;
+export function orTakeBack<T>(books: Books, items: Iterable<ItemBook>, change: () => T | null): T | null {
+  const entries = books.promises.length;
+  const before = [...new Set(items)].map((item) => ({
+    item,
+    allocatedAt: [...item.allocatedAt],
+    drawn: [...item.drawn],
+    drawnBy: [...item.drawnBy],
+    touchedBy: item.touchedBy,
+    isTouched: books.touched.has(item),
+  }));
   const made = change();
   if (made !== null) return made;
-  for (const entry of books.promises.splice(before)) {
-    const item = books.items.get(entry.sku);
-    assert(item !== undefined, `a promise names ${entry.sku}, which is in no book`);
-    item.allocatedAt.set(entry.location, (item.allocatedAt.get(entry.location) ?? 0) - entry.delta);
-    item.consumed.set(entry.program, (item.consumed.get(entry.program) ?? 0) - entry.consumed);
+  books.promises.length = entries;
+  for (const { item, allocatedAt, drawn, drawnBy, touchedBy, isTouched } of before) {
+    item.allocatedAt.clear();
+    for (const [place, units] of allocatedAt) item.allocatedAt.set(place, units);
+    item.drawn.clear();
+    for (const [program, units] of drawn) item.drawn.set(program, units);
+    item.drawnBy.clear();
+    for (const program of drawnBy) item.drawnBy.add(program);
+    item.touchedBy = touchedBy;
+    if (!isTouched) books.touched.delete(item);
   }
   return null;
 }
@@ -271,7 +315,7 @@ export function takeUnits(
     if (quantity < part.quantity) left.push({ ...part, quantity: part.quantity - quantity });
     if (quantity === 0) continue;
     taken.push({ ...part, quantity });
-    const drawn = Math.max(0, item.consumed.get(part.program) ?? 0);
+    const drawn = Math.max(0, item.drawn.get(part.program)?.consumed ?? 0);
     // Never below 0: units drawn before the pool was filled anew are not protected twice.
     const consumed = isRelease && part.pool === 'own' ? -Math.min(quantity, drawn) : 0;
     postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });

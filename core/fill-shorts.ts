@@ -9,7 +9,7 @@
 import { type Books, type ItemBook, lineKey, mergeAllocations, orTakeBack } from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, isAllOrNothing, placesOfLine } from './completeness.ts';
-import { allocatedUnits, partsOf, promiseAt, withComposition } from './kits.ts';
+import { allocatedUnits, partsOf, promiseAt, sourcesOf, withComposition } from './kits.ts';
 import type { Allocation, Completeness, OrderId, Policy, Program, Sku } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import type { ShortLine } from './state.ts';
@@ -116,9 +116,10 @@ function ordersThatWait(books: Books): () => ReadonlyMap<OrderId, readonly Waiti
 
 /** All lines of an order that waits whole, or none. */
 function fillOrder(books: Books, waiting: readonly Waiting[], cause: Command): void {
-  const filled = orTakeBack(books, () => {
-    const drawn = waiting.map(({ item, short }) => {
-      const line = withComposition(short.line, item);
+  const claims = waiting.map(({ item, short }) => ({ item, short, line: withComposition(short.line, item) }));
+  const sources = claims.flatMap(({ item, line }) => sourcesOf(books, line, item));
+  const filled = orTakeBack(books, sources, () => {
+    const drawn = claims.map(({ item, short, line }) => {
       const wanted = openUnits(line) - allocatedUnits(line);
       const allocations = drawForLine(books, cause, { order: short, line, item, wanted, rule: 'shipComplete' });
       const isAll = allocatedUnits({ ...line, allocations }) >= wanted;

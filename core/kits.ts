@@ -42,6 +42,10 @@ export function bookOf(books: Books, sku: Sku): ItemBook {
   return item;
 }
 
+/** The items that a line draws from. */
+export const sourcesOf = (books: Books, line: OrderLine, item: ItemBook): ItemBook[] =>
+  line.components === undefined ? [item] : line.components.map(({ sku }) => bookOf(books, sku));
+
 /** Units that a program may be promised of an item at some of its places. */
 export function promiseAt(books: Books, item: ItemBook, program: Program, places: readonly LocationId[]): number {
   const free = freeOf(books, item);

@@ -8,7 +8,7 @@ import { closedUnits } from './answers.ts';
 import { type Books, type ItemBook, lineKey, mergeAllocations, orTakeBack, postMovement, touch } from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
-import { allocatedUnits, bookOf, partsOf, takeFromLine } from './kits.ts';
+import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
 import type { Completeness, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
 
@@ -104,7 +104,11 @@ export function settleWhole(turn: Turn, lines: readonly OrderLine[]): OrderLine[
     const item = itemOf(line);
     return item === undefined ? line : releaseUnits(turn, item, line, allocatedUnits(line) - openUnits(line));
   });
-  const filled = orTakeBack(books, () => {
+  const sources = fitted.flatMap((line) => {
+    const item = itemOf(line);
+    return item === undefined ? [] : sourcesOf(books, line, item);
+  });
+  const filled = orTakeBack(books, sources, () => {
     const after = fitted.map((line) => {
       const item = itemOf(line);
       return item === undefined ? line : fillLine(turn, item, line);
