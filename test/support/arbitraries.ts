@@ -61,7 +61,7 @@ const morePool: fc.Arbitrary<Partial<PoolRule>> = fc.oneof(
   fc.constant({ activeFrom: NOW + 30 * MINUTE_MS }),
 );
 
-const poolArb = (id: string) =>
+export const poolArb = (id: string) =>
   fc
     .record({
       units: fc.integer({ min: 0, max: 8 }),

@@ -6,8 +6,8 @@ import * as fc from 'fast-check';
 import type { CommandBody } from '#core/command.ts';
 import { COMPLETENESS, type DrawOrder, type Policy } from '#core/model.ts';
 import type { State } from '#core/state.ts';
-import { PLACES, receiveBody, SKUS, type World } from './arbitraries.ts';
-import { channelRule, item, lineState, listing, NOW, orderState, policy, pool, program, stateOf } from './factory.ts';
+import { PLACES, poolArb, receiveBody, SKUS, type World } from './arbitraries.ts';
+import { channelRule, item, lineState, listing, NOW, orderState, policy, program, stateOf } from './factory.ts';
 
 const CHANNELS = ['shop:main', 'market:eu'] as const;
 const PROGRAMS = ['dtc', 'wholesale'] as const;
@@ -60,16 +60,7 @@ const policyArb: fc.Arbitrary<Policy> = fc
           ),
       ),
     ),
-    pools: fc.tuple(
-      ...PROGRAMS.map((id) =>
-        fc
-          .record({
-            units: fc.integer({ min: 0, max: 6 }),
-            refill: fc.constantFrom('never' as const, 'receipt' as const),
-          })
-          .map((over) => pool(id, over.units, over)),
-      ),
-    ),
+    pools: fc.tuple(...PROGRAMS.map(poolArb)),
     channels: fc.constant(CHANNELS.map((channel, index) => channelRule(channel, PROGRAMS[index] ?? ''))),
   })
   .map((over) => policy(over));
