@@ -115,14 +115,17 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
       taken_at_fill = excluded.taken_at_fill, all_taken_at_fill = excluded.all_taken_at_fill`);
 }
 
-const lineRow = (orderId: OrderId, { answer, ...line }: OrderLine) => ({
-  ...line,
-  orderId,
-  accepted: answer?.accepted ?? null,
-  backOrdered: answer?.backOrdered ?? 0,
-  refused: answer?.refused ?? 0,
-  allocated: allocatedUnits(line),
-});
+const lineRow = (orderId: OrderId, line: OrderLine) => {
+  const { answer, ...rest } = line;
+  return {
+    ...rest,
+    orderId,
+    accepted: answer?.accepted ?? null,
+    backOrdered: answer?.backOrdered ?? 0,
+    refused: answer?.refused ?? 0,
+    allocated: allocatedUnits(line),
+  };
+};
 
 const orderRow = ({ id, channel, program, placedAt, state, answeredVersion, route }: StoredOrder) => ({
   id,

@@ -15,12 +15,12 @@ const PROGRAMS = ['dtc', 'wholesale'] as const;
 /** BOX holds a SET and one more TEA. */
 export const KITS = {
   SET: [
-    { sku: 'TEA', quantity: 2 },
     { sku: 'CUP', quantity: 1 },
+    { sku: 'TEA', quantity: 2 },
   ],
   BOX: [
-    { sku: 'TEA', quantity: 3 },
     { sku: 'CUP', quantity: 1 },
+    { sku: 'TEA', quantity: 3 },
   ],
 } as const;
 
