@@ -68,8 +68,12 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const named = bodies.flatMap((body) => skuOf(body) ?? []);
   const skus = [...new Set([...named, ...(await skusBehind(tx, touched))])];
   await lockResources(tx, RESOURCE.item, skus);
-  return load(tx, { ...touched, skus, countedFrom: earliestCount(bodies) });
+  return load(tx, { ...touched, skus, countedFrom: earliestCount(bodies) }, await loadPolicy(tx));
 }
+
+/** Items as they stand, under any policy and without a lock: to decide in memory what a policy would change. */
+export const loadToPreview = (db: Queries, skus: readonly string[], policy: Policy): Promise<State> =>
+  load(db, { orders: [], refs: [], listings: [], skus, countedFrom: null }, policy);
 
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   const moments = bodies.flatMap((body) => (body.kind === 'count' ? [body.asOf] : []));
@@ -79,8 +83,8 @@ function earliestCount(bodies: readonly CommandBody[]): Instant | null {
 async function load(
   tx: Queries,
   at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  policy: Policy,
 ): Promise<State> {
-  const policy = await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
@@ -104,7 +108,7 @@ export async function loadPolicy(tx: Queries): Promise<Policy> {
     select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
   if (row === undefined)
     throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',
+      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
     );
   return { ...row.body, version: row.version };
 }

@@ -7,6 +7,7 @@
 import type { ChannelId, ChannelRule, Policy, StockMaster } from '#core/model.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
+import { findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { type ChannelEntry, type ConfigBody, configSchema } from './config-schema.ts';
 import { suggest } from './did-you-mean.ts';
@@ -46,6 +47,7 @@ export function readConfigFile(text: string, name: string): ConfigFileResult {
   if (source.data === undefined) return { file: null, problems: sayProblems(source, source.problems) };
   const { value, problems } = checkAgainst(source, configSchema, source.data);
   const all = [...source.problems, ...problems, ...findBrokenReferences(source)];
+  if (value !== undefined) all.push(...findImpossiblePolicy(source, value));
   if (value === undefined || all.length > 0) return { file: null, problems: sayProblems(source, all) };
   return { file: build(source, name, value), problems: [] };
 }
@@ -62,6 +64,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
       pools: body.pools,
       channels: body.channels.flatMap(rulesOf),
       inFlightMs: toMs(inFlight),
+      ...(body.approval.policy === 'required' ? { approval: { policy: 'required' as const } } : {}),
     },
     http: body.http,
     intervals: {

@@ -105,12 +105,20 @@ const intervals = z.strictObject({
   inFlight: duration.default('10m'),
 });
 
+const approval = z.strictObject({
+  policy: z
+    .enum(['none', 'required'])
+    .default('none')
+    .describe('whether a second person must approve a change of the policy: one of none, required'),
+});
+
 export const configSchema = z
   .strictObject({
     locations: z.array(location).min(1).describe('a list of at least one location'),
     programs: z.array(program).min(1).describe('a list of at least one program'),
     pools: z.array(pool).default([]).describe('a list of pools'),
     channels: z.array(channel).describe('a list of channels ([] while there is none)'),
+    approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     http: http.prefault({}).describe('a block with host and port'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })
