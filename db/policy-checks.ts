@@ -7,25 +7,39 @@ import { list } from './list.ts';
 export type UnmatchedNames = {
   readonly skus: readonly Sku[];
   readonly groups: readonly string[];
-  /** Names that begin like a missing one: what it may have been meant to be. */
-  readonly known: readonly string[];
+  /** Those that begin like a missing one: what it may have been meant to be. */
+  readonly near: { readonly skus: readonly Sku[]; readonly groups: readonly string[] };
 };
 
-const KNOWN_MAX = 300;
+const NEAR_MAX = 300;
+const NOTHING: UnmatchedNames = { skus: [], groups: [], near: { skus: [], groups: [] } };
 
-/** SKUs that no item has. Nothing is missing while there is no item at all: the file comes before the first import. */
+/**
+ * SKUs that no item has, and groups that no item is in. Nothing is missing while there is no item at all: the file comes before the
+ * first import.
+ */
 export async function findUnmatchedNames(
   db: Queries,
   named: { readonly skus: readonly Sku[]; readonly groups: readonly string[] },
 ): Promise<UnmatchedNames> {
   const [any] = await db.rows<{ any: boolean }>(sql`select exists (select from item) as any`);
-  if (any?.any !== true) return { skus: [], groups: [], known: [] };
-  const skus = await db.rows<{ sku: Sku }>(sql`
-    select n.sku from unnest(${list(named.skus)}) as n(sku) where not exists (select from item i where i.sku = n.sku)`);
-  const missing = skus.map(({ sku }) => sku);
-  if (missing.length === 0) return { skus: [], groups: [], known: [] };
-  const known = await db.rows<{ name: string }>(sql`
-    select distinct i.sku as name from item i join unnest(${list(missing)}) as n(sku) on lower(left(i.sku, 2)) = lower(left(n.sku, 2))
-    limit ${KNOWN_MAX}`);
-  return { skus: missing, groups: [], known: known.map(({ name }) => name) };
+  if (any?.any !== true) return NOTHING;
+  const [skus, groups] = await Promise.all([
+    db.rows<{ name: string }>(sql`
+      select n.name from unnest(${list(named.skus)}) as n(name) where not exists (select from item i where i.sku = n.name)`),
+    db.rows<{ name: string }>(sql`
+      select n.name from unnest(${list(named.groups)}) as n(name) where not exists (select from item i where n.name = any(i.groups))`),
+  ]);
+  const missing = [...skus, ...groups].map(({ name }) => name);
+  if (missing.length === 0) return NOTHING;
+  const near = await db.rows<{ kind: 'sku' | 'group'; name: string }>(sql`
+    with named as (select 'sku' as kind, sku as name from item union select 'group', unnest(groups) from item)
+    select distinct k.kind, k.name from named k join unnest(${list(missing)}) as n(name) on lower(left(k.name, 2)) = lower(left(n.name, 2))
+    limit ${NEAR_MAX}`);
+  const of = (kind: 'sku' | 'group') => near.filter((one) => one.kind === kind).map(({ name }) => name);
+  return {
+    skus: skus.map(({ name }) => name),
+    groups: groups.map(({ name }) => name),
+    near: { skus: of('sku'), groups: of('group') },
+  };
 }

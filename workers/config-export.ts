@@ -4,39 +4,69 @@
  * The rest of a configuration file (http, intervals of polling, the connectors' settings) is no part of a policy and is not in it.
  */
 import { stringify } from 'yaml';
-import type { ChannelRule, Policy } from '#core/model.ts';
+import type { ChannelRule, Policy, PoolRule } from '#core/model.ts';
 import { durationWords } from '#core/policy-words.ts';
 import type { PolicySetup } from '#db/configuration-changes.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Fields of the policy that the file calls otherwise. */
-const FILE_NAMES: Readonly<Record<string, string>> = { sharePercent: 'share' };
+const FILE_NAMES: Readonly<Record<string, string>> = {
+  sharePercent: 'share',
+  activeFrom: 'from',
+  activeUntil: 'until',
+};
 
 /** Moments, which the file writes as text. */
 const INSTANTS: readonly string[] = ['activeFrom', 'activeUntil', 'at'];
 
+/** The file counts in whole seconds at the finest. */
+const instantText = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
+
+/** A block of numbers: a percent, or what planning says, stands where the units would. */
+function withoutParts({ safetyStockPercent, isSafetyStockPlanned, bufferPercent, ...fields }: Fields): Fields {
+  return {
+    ...fields,
+    ...(safetyStockPercent === undefined ? {} : { safetyStock: `${String(safetyStockPercent)}%` }),
+    ...(isSafetyStockPlanned === true ? { safetyStock: 'planned' } : {}),
+    ...(bufferPercent === undefined ? {} : { buffer: `${String(bufferPercent)}%` }),
+  };
+}
+
 function toFile(value: unknown, field = ''): unknown {
   if (Array.isArray(value)) return value.map((one) => toFile(one, field));
-  if (typeof value === 'number' && INSTANTS.includes(field)) return new Date(value).toISOString();
+  if (typeof value === 'number' && INSTANTS.includes(field)) return instantText(value);
   if (typeof value !== 'object' || value === null) return value;
-  const given = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  const given = Object.entries(withoutParts(value as Fields)).filter(([, inner]) => inner !== undefined);
   return Object.fromEntries(given.map(([key, inner]) => [FILE_NAMES[key] ?? key, toFile(inner, key)]));
 }
 
-/** What a rule says beyond whom it is for. */
-function saysOf({ channel: _channel, program: _program, sku: _sku, ...says }: ChannelRule): Fields {
-  return toFile(says) as Fields;
-}
+/** A pool of every item, or of a group, names no SKU. */
+const poolToFile = ({ program, sku, ...pool }: PoolRule): Fields =>
+  toFile({ program, ...(sku === '*' ? {} : { sku }), ...pool }) as Fields;
 
+/** What a rule says beyond whom it is for. */
+const saysOf = ({ channel: _channel, program: _program, sku: _sku, group: _group, ...says }: ChannelRule): Fields =>
+  toFile(says) as Fields;
+
+const blockOf = (name: string, rules: readonly (readonly [string, ChannelRule])[]): Fields =>
+  rules.length === 0 ? {} : { [name]: Object.fromEntries(rules.map(([key, rule]) => [key, saysOf(rule)])) };
+
+/** Each rule whole, at its channel: what a program said for it is in there. */
 function channelOf(id: string, program: string, rules: readonly ChannelRule[]): Fields {
-  const base = rules.find(({ sku }) => sku === '*');
-  const own = rules.filter(({ sku }) => sku !== '*');
+  const base = rules.find(({ sku, group }) => sku === '*' && group === undefined);
   return {
     id,
     program,
     ...(base === undefined ? {} : saysOf(base)),
-    ...(own.length === 0 ? {} : { items: Object.fromEntries(own.map((rule) => [rule.sku, saysOf(rule)])) }),
+    ...blockOf(
+      'groups',
+      rules.flatMap((rule) => (rule.group === undefined ? [] : [[rule.group, rule] as const])),
+    ),
+    ...blockOf(
+      'items',
+      rules.flatMap((rule) => (rule.sku === '*' ? [] : [[rule.sku, rule] as const])),
+    ),
   };
 }
 
@@ -49,7 +79,7 @@ export function policyAsYaml(
   const document = {
     locations: setup.locations,
     programs: toFile(programs),
-    pools: toFile(pools),
+    pools: pools.map(poolToFile),
     ...(toFile(rest) as Fields),
     channels: setup.channels.map(({ id, program }) =>
       channelOf(

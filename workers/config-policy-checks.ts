@@ -4,86 +4,44 @@
  * Whether pools are above the supply is not among them: that is known only with the database, and true for an hour. A pool for goods
  * that come in tomorrow is right today, so it is a warning of the preview (policy-preview.ts), and the core cuts in proportion.
  */
-import type { Sku } from '#core/model.ts';
+import type { Policy, PoolRule, Sku } from '#core/model.ts';
+import { poolRulesFor, type RuledItem } from '#core/rules.ts';
+import { policyOf } from './config-rules.ts';
 import type { ConfigBody } from './config-schema.ts';
 import { findNearest } from './did-you-mean.ts';
 import type { YamlPath, YamlProblem, YamlSource } from './yaml-source.ts';
 
-type PoolEntry = ConfigBody['pools'][number];
+/** Before any season. */
+const ALWAYS = Number.MIN_SAFE_INTEGER;
 
-/** Fields that a pool may have; a file of an older allot has fewer. */
-type PoolNumbers = {
-  readonly percent?: number;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly activeFrom?: number;
-  readonly activeUntil?: number;
-  readonly group?: string;
+/** An item that nothing but its own rule, its group's or the rule of every item fits. */
+type Scope = RuledItem & { readonly says: string };
+
+const scopeOf = ({ sku, group }: PoolRule): Scope => {
+  if (sku !== '*') return { sku, groups: [], says: sku };
+  return group === undefined
+    ? { sku: '', groups: [], says: 'every item' }
+    : { sku: '', groups: [group], says: `group ${group}` };
 };
 
-type Pool = Pick<PoolEntry, 'program' | 'sku'> & PoolNumbers & { readonly index: number };
-
+/** The percents of all programs for one item are 100 at most, at any moment, by the same rules as the core finds them. */
 export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): YamlProblem[] {
-  const pools = body.pools.map((pool, index): Pool => ({ ...pool, index }));
-  const problem = (path: YamlPath, says: string): YamlProblem => ({
-    offset: source.offsetOf(path, 'value'),
-    path,
-    says,
-  });
-  const borders = pools.flatMap(({ index, minimum, maximum }) =>
-    minimum !== undefined && maximum !== undefined && minimum > maximum
-      ? [
-          problem(
-            ['pools', index, 'minimum'],
-            `is ${minimum}, above the maximum of ${maximum}. Write one of ${maximum} or less.`,
-          ),
-        ]
-      : [],
-  );
-  return [...borders, ...findPercentsAbove100(pools, problem)];
-}
-
-const scopeOf = ({ sku, group }: Pool): string => (group === undefined ? sku : `group ${group}`);
-const scopeWords = (scope: string): string => (scope === '*' ? 'every item' : scope);
-
-const isActive = ({ activeFrom, activeUntil }: Pool, at: number): boolean =>
-  (activeFrom ?? Number.NEGATIVE_INFINITY) <= at && at < (activeUntil ?? Number.POSITIVE_INFINITY);
-
-/** Of each program, the pool that counts for a scope at a moment: its own before the one of every item. */
-function poolsAt(pools: readonly Pool[], scope: string, at: number): Pool[] {
-  const active = pools.filter((pool) => isActive(pool, at));
-  return [...Map.groupBy(active, ({ program }) => program).values()].flatMap((own) => {
-    const nearest = own.find((pool) => scopeOf(pool) === scope) ?? own.find((pool) => scopeOf(pool) === '*');
-    return nearest === undefined ? [] : [nearest];
-  });
-}
-
-/** At each moment when a pool begins, and before all, the percents of all programs for one item are 100 at most. */
-function findPercentsAbove100(
-  pools: readonly Pool[],
-  problem: (path: YamlPath, says: string) => YamlProblem,
-): YamlProblem[] {
-  const scopes = [...new Set(pools.map(scopeOf))];
-  const moments = [...new Set([Number.NEGATIVE_INFINITY, ...pools.flatMap(({ activeFrom }) => activeFrom ?? [])])];
+  const policy: Policy = { ...policyOf(body, 0), version: 0 };
+  const scopes = new Map(policy.pools.map((rule) => [scopeOf(rule).says, scopeOf(rule)]));
+  const moments = [...new Set([ALWAYS, ...policy.pools.flatMap(({ activeFrom }) => activeFrom ?? [])])];
   const told = new Set<number>();
-  return scopes.flatMap((scope) =>
-    moments.flatMap((at) => {
-      const counted = poolsAt(pools, scope, at).filter(({ percent }) => percent !== undefined);
-      const sum = counted.reduce((total, { percent }) => total + (percent ?? 0), 0);
-      const last = counted.reduce<Pool | undefined>(
-        (found, pool) => (found === undefined || pool.index > found.index ? pool : found),
-        undefined,
-      );
-      if (sum <= 100 || last === undefined || told.has(last.index)) return [];
-      told.add(last.index);
-      const parts = counted.map(({ program, percent }) => `${program} ${percent} %`).join(', ');
-      const most = Math.max(0, 100 - (sum - (last.percent ?? 0)));
-      return [
-        problem(
-          ['pools', last.index, 'percent'],
-          `the pools of ${scopeWords(scope)} come to ${sum} % of it (${parts}). Write ${most} or less here, or take from another.`,
-        ),
-      ];
+  return [...scopes.values()].flatMap((scope) =>
+    moments.flatMap((at): YamlProblem[] => {
+      const counted = poolRulesFor(policy, scope, at).filter(({ rule }) => rule.percent !== undefined);
+      const sum = counted.reduce((total, { rule }) => total + (rule.percent ?? 0), 0);
+      const last = Math.max(...counted.map(({ rule }) => policy.pools.indexOf(rule)));
+      if (sum <= 100 || told.has(last)) return [];
+      told.add(last);
+      const parts = counted.map(({ program, rule }) => `${program} ${rule.percent} %`).join(', ');
+      const most = Math.max(0, 100 - (sum - (policy.pools[last]?.percent ?? 0)));
+      const path = ['pools', last, 'percent'];
+      const says = `the pools of ${scope.says} come to ${sum} % of it (${parts}). Write ${most} or less here, or take from another.`;
+      return [{ offset: source.offsetOf(path, 'value'), path, says }];
     }),
   );
 }
@@ -123,14 +81,14 @@ export function namedItems(source: YamlSource): NamedItems {
   return { skus: of('sku'), groups: of('group') };
 }
 
-/** Rules that match nothing, at their lines. `known` are names near the missing ones. */
+/** Rules that match nothing, at their lines; `near` are names that the missing ones may have been meant to be. */
 export function findUnmatchedRules(
   source: YamlSource,
-  missing: NamedItems & { readonly known: readonly string[] },
+  missing: NamedItems & { readonly near: NamedItems },
 ): YamlProblem[] {
   return findNames(source.data, []).flatMap(({ kind, name, path, at }): YamlProblem[] => {
     if (!(kind === 'sku' ? missing.skus : missing.groups).includes(name)) return [];
-    const nearest = findNearest(name, missing.known);
+    const nearest = findNearest(name, kind === 'sku' ? missing.near.skus : missing.near.groups);
     const what = kind === 'sku' ? `no item has the SKU "${name}"` : `no item is in the group "${name}"`;
     const fix =
       nearest === undefined

@@ -102,22 +102,19 @@ export async function previewPolicy(
     unitsToWaiting: 0,
     above: { items: 0, largest: [] },
   };
+  // One object for all batches: its rules are indexed once.
+  const policy: Policy = { ...next.policy, version: stored.policyVersion + 1 };
+  const policyBefore: Policy | null =
+    stored.policy === null ? null : { ...stored.policy, version: stored.policyVersion };
   for (let after = ''; signal?.aborted !== true; ) {
     const skus = await readReached(db, reach, { after, max: BATCH_MAX });
     const last = skus.at(-1);
     if (last === undefined) break;
-    const policy: Policy = { ...next.policy, version: stored.policyVersion + 1 };
     const wanted = underConfiguration(await loadToPreview(db, skus, policy), next);
     addNumbers(totals, wanted, { now, gone: channelsGone });
-    addPools(totals, wanted, 'After');
-    if (stored.policy !== null) {
-      const before = {
-        ...wanted,
-        locations: stored.locations,
-        policy: { ...stored.policy, version: stored.policyVersion },
-      };
-      addPools(totals, before, 'Before');
-    }
+    addPools(totals, wanted, 'After', now);
+    if (policyBefore !== null)
+      addPools(totals, { ...wanted, locations: stored.locations, policy: policyBefore }, 'Before', now);
     totals.items += skus.length;
     onProgress?.(totals.items);
     after = last;
@@ -189,17 +186,17 @@ const sizeOf = ({ from, to }: ListingChange): number => Math.abs(to - (from ?? 0
 const keepLargest = <Kept extends { readonly sku: Sku }>(all: Kept[], size: (one: Kept) => number): Kept[] =>
   all.sort((a, b) => size(b) - size(a) || (a.sku < b.sku ? -1 : 1)).slice(0, LARGEST_MAX);
 
-function addPools(totals: Totals, state: State, when: 'Before' | 'After'): void {
-  const books = openBooks(state);
+function addPools(totals: Totals, state: State, when: 'Before' | 'After', now: Instant): void {
+  const books = openBooks(state, now);
   for (const item of books.items.values()) {
     const free = freeOf(books, item);
     const pools = poolsFor(books, item, free);
     for (const program of state.policy.programs) {
-      const tally = programTally(totals, program.id);
       const may = promisableTo(program, pools, free);
-      tally[`promise${when}`] += may.own + may.shared;
-      tally[`protected${when}`] += pools.own.find((share) => share.program === program.id)?.remaining ?? 0;
+      programTally(totals, program.id)[`promise${when}`] += may.own + may.shared;
     }
+    // The pool of `emergency` has no program that could be promised of it.
+    for (const { program, remaining } of pools.own) programTally(totals, program)[`protected${when}`] += remaining;
     if (when === 'Before') continue;
     const wants = pools.own.map(({ program, units, consumed, remaining }) => ({
       program,

@@ -25,6 +25,45 @@ describe('policyAsYaml', () => {
     expect(roundTrip(policy)).toEqual(policy);
   });
 
+  test('of a file that says all there is to say', () => {
+    const policy = readBack(`locations:
+  - { id: main, master: allot }
+  - { id: outlet, master: 3pl, sells: false }
+programs:
+  - id: dtc
+    priority: 20
+    locations: [main]
+    owner: web team
+    reviewBy: "2027-01-31"
+    pickTags: { zone: A, colour: "#ff0000" }
+    safetyStock: 10%
+    groups: { summer: { share: 80 } }
+    items: { MUG: { cap: null } }
+  - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet] }
+pools:
+  - { program: wholesale, percent: 30, minimum: 5, maximum: 90, refill: receipt }
+  - { program: wholesale, group: summer, parts: 3, from: "2026-05-01", until: "2026-09-01T08:30:00+02:00" }
+  - { program: dtc, group: summer, parts: 1, protects: prioritised, limit: 40 }
+  - { program: wholesale, sku: MUG, units: 40, release: [{ at: "2026-12-01", percent: 100 }, { at: "2026-12-24", percent: 0 }] }
+  - { program: emergency, units: 3 }
+routes:
+  - { id: fair, program: wholesale, channel: "fake:a", tag: fair }
+  - { id: acme, program: wholesale, company: "17" }
+channels:
+  - id: fake:a
+    program: dtc
+    buffer: 5%
+    below: { buffer: 9, hideAtOrBelow: 2 }
+    groups: { summer: { safetyStock: planned, below: { cap: 1 } } }
+    items: { "00123": { safetyStock: 3, buffer: 0, below: { share: 0 } } }
+  - { id: "fake:b", program: wholesale }
+approval: { policy: required }
+intervals: { inFlight: 90s }
+`);
+    expect(policy.body.channels).toHaveLength(5);
+    expect(roundTrip(policy)).toEqual(policy);
+  });
+
   test('keeps SKUs that YAML takes for something else, and an approval', () => {
     const policy = readBack(`${EXAMPLE}\napproval: { policy: required }\n`);
     const names = ['00123', 'true', 'null', '1e3', 'a: b', '- x', '#no', '2026-01-01', '"q"', ' padded '];
