@@ -87,6 +87,8 @@ export async function reviewDue(db: Database, now: Instant, max: number): Promis
 export type ReviewsLeft = {
   /** Not yet handed to a decision. */
   readonly items: number;
+  /** Of those, the ones of which nobody knows yet whether they fall. */
+  readonly unsorted: number;
   /** Handed over, and not decided. */
   readonly commands: number;
 };
@@ -95,6 +97,7 @@ export type ReviewsLeft = {
 export async function countReviewsLeft(db: Queries, now: Instant): Promise<ReviewsLeft> {
   const [row] = await db.rows<ReviewsLeft>(sql`
     select (select count(*)::int from item where next_review_at <= ${at(now)}) as items,
+      (select count(*)::int from item where next_review_at <= ${at(now)} and review_turn = ${TURN.unsorted}) as unsorted,
       (select count(*)::int from command where state = 'pending' and kind = 'review') as commands`);
-  return row ?? { items: 0, commands: 0 };
+  return row ?? { items: 0, unsorted: 0, commands: 0 };
 }

@@ -161,15 +161,17 @@ async function tellNothing(run: Run, db: Database, version: number, wait: boolea
 }
 
 async function finish(run: Run, db: Database, items: number): Promise<void> {
-  let told = Number.POSITIVE_INFINITY;
+  let told = '';
   await finishReviews(db, {
     now: run.io.now,
     signal: run.io.signal,
-    onProgress: (left) => {
-      const open = left.items + left.commands;
-      if (open === 0 || open >= told) return;
-      told = open;
-      run.io.note(`${plural(open, 'item')} left of ${items}, those that fall first\n`);
+    onProgress: ({ items: waiting, unsorted, commands }) => {
+      const of = items === 0 ? '' : ` of ${items}`;
+      const looking = unsorted === 0 ? 'those that fall first' : `${unsorted} not looked at yet`;
+      const says = `${plural(waiting + commands, 'item')} left${of}, ${looking}\n`;
+      if (waiting + commands === 0 || says === told) return;
+      told = says;
+      run.io.note(says);
     },
   });
 }

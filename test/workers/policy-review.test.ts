@@ -103,7 +103,7 @@ test('waiting decides all of it, and tells how much is left', async () => {
     onProgress: ({ items, commands }) => told.push(items + commands),
   });
   expect(told.at(-1)).toBe(0);
-  expect(await countReviewsLeft(store.db, soon())).toEqual({ items: 0, commands: 0 });
+  expect(await countReviewsLeft(store.db, soon())).toEqual({ items: 0, unsorted: 0, commands: 0 });
   const shown = await store.db.rows<{ sku: string; quantity: number }>(sql`
     select l.sku, t.quantity from target t join listing l on l.id = t.listing_id where l.channel_id = 'fake:a' order by l.sku`);
   expect(shown.map(({ quantity }) => quantity)).toEqual([7, 7, 3, 3, 5, 5]);
