@@ -30,26 +30,28 @@ export type PolicyChange = {
 /** What an entry of a section is told by; these fields do not change, they name another entry. */
 type Naming = { readonly by: readonly string[]; readonly name: (entry: Fields) => string };
 
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none'));
+
 const scopeOf = ({ sku, group }: Fields): string => {
   if (typeof group === 'string') return `group ${group}`;
-  return sku === '*' || sku === undefined ? 'every item' : String(sku);
+  return sku === '*' || sku === undefined ? 'every item' : textOf(sku);
 };
 
 const NAMINGS: Readonly<Record<string, Naming>> = {
-  locations: { by: ['id'], name: ({ id }) => `location ${String(id)}` },
-  programs: { by: ['id'], name: ({ id }) => `program ${String(id)}` },
+  locations: { by: ['id'], name: ({ id }) => `location ${textOf(id)}` },
+  programs: { by: ['id'], name: ({ id }) => `program ${textOf(id)}` },
   pools: {
     by: ['program', 'sku', 'group'],
-    name: (entry) => `pool of ${String(entry.program)} for ${scopeOf(entry)}`,
+    name: (entry) => `pool of ${textOf(entry.program)} for ${scopeOf(entry)}`,
   },
-  channels: { by: ['channel', 'sku', 'group'], name: (entry) => `${String(entry.channel)} for ${scopeOf(entry)}` },
-  routes: { by: ['id'], name: ({ id }) => `route ${String(id)}` },
+  channels: { by: ['channel', 'sku', 'group'], name: (entry) => `${textOf(entry.channel)} for ${scopeOf(entry)}` },
+  routes: { by: ['id'], name: ({ id }) => `route ${textOf(id)}` },
 };
 
 const namingOf = (section: string): Naming =>
   NAMINGS[section] ?? {
     by: ['id', 'channel', 'program', 'sku', 'group', 'location'],
-    name: (entry) => `${section} ${String(entry.id ?? entry.channel ?? entry.program ?? scopeOf(entry))}`,
+    name: (entry) => `${section} ${textOf(entry.id ?? entry.channel ?? entry.program ?? scopeOf(entry))}`,
   };
 
 type Word = { readonly says: string; readonly unit?: '%' | 'units' | 'ms' | 'instant' };
@@ -113,7 +115,7 @@ function sayValue(field: string, value: unknown): string {
     return `(${Object.entries(value)
       .map(([key, one]) => `${wordOf(key)} ${sayValue(key, one)}`)
       .join(', ')})`;
-  if (typeof value !== 'number') return String(value);
+  if (typeof value !== 'number') return textOf(value);
   const unit = WORDS[field]?.unit;
   if (unit === 'ms') return durationWords(value);
   if (unit === 'instant') return instantWords(value);

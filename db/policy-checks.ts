@@ -22,8 +22,8 @@ export async function findUnmatchedNames(
   db: Queries,
   named: { readonly skus: readonly Sku[]; readonly groups: readonly string[] },
 ): Promise<UnmatchedNames> {
-  const [any] = await db.rows<{ any: boolean }>(sql`select exists (select from item) as any`);
-  if (any?.any !== true) return NOTHING;
+  const [found] = await db.rows<{ isThere: boolean }>(sql`select exists (select from item) as "isThere"`);
+  if (found?.isThere !== true) return NOTHING;
   const [skus, groups] = await Promise.all([
     db.rows<{ name: string }>(sql`
       select n.name from unnest(${list(named.skus)}) as n(name) where not exists (select from item i where i.sku = n.name)`),

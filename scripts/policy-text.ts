@@ -97,7 +97,7 @@ export function sayPreview(out: Output, preview: PolicyPreview): string {
     above.items === 0
       ? []
       : [
-          `warning: pools protect more than is free of ${plural(above.items, 'item')}; until goods come in, each pool is cut in proportion:`,
+          `warning: pools protect more than is free of ${plural(above.items, 'item')}; they are cut until goods come in:`,
           ...above.largest.map(sayAbove),
         ];
   return [

@@ -27,9 +27,9 @@ const instantText = (at: number): string => new Date(at).toISOString().replace('
 function withoutParts({ safetyStockPercent, isSafetyStockPlanned, bufferPercent, ...fields }: Fields): Fields {
   return {
     ...fields,
-    ...(safetyStockPercent === undefined ? {} : { safetyStock: `${String(safetyStockPercent)}%` }),
+    ...(typeof safetyStockPercent === 'number' ? { safetyStock: `${safetyStockPercent}%` } : {}),
     ...(isSafetyStockPlanned === true ? { safetyStock: 'planned' } : {}),
-    ...(bufferPercent === undefined ? {} : { buffer: `${String(bufferPercent)}%` }),
+    ...(typeof bufferPercent === 'number' ? { buffer: `${bufferPercent}%` } : {}),
   };
 }
 

@@ -57,19 +57,20 @@ type Named = {
   readonly at: 'key' | 'value';
 };
 
+const isBlock = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Wherever a rule may stand; a channel's settings are its connector's own. */
 function findNames(value: unknown, path: YamlPath): Named[] {
   if (Array.isArray(value)) return value.flatMap((one, index) => findNames(one, [...path, index]));
-  if (typeof value !== 'object' || value === null) return [];
+  if (!isBlock(value)) return [];
   return Object.entries(value).flatMap(([key, inner]): Named[] => {
     const here = [...path, key];
     if (path.length === 2 && path[0] === 'channels' && key === 'settings') return [];
     if ((key === 'sku' || key === 'group') && typeof inner === 'string') {
       return inner === '*' ? [] : [{ kind: key, name: inner, path: here, at: 'value' }];
     }
-    const isNamedBlock =
-      (key === 'items' || key === 'groups') && typeof inner === 'object' && inner !== null && !Array.isArray(inner);
-    if (!isNamedBlock) return findNames(inner, here);
+    if ((key !== 'items' && key !== 'groups') || !isBlock(inner)) return findNames(inner, here);
     const kind = key === 'items' ? 'sku' : 'group';
     return Object.keys(inner).map((name) => ({ kind, name, path: [...here, name], at: 'key' }));
   });

@@ -2,7 +2,7 @@
  * What a policy would change, before anybody applies it: the items it reaches are decided in memory, under the wanted policy, by the
  * same core that will decide them, and their numbers are compared with what each listing is to show now.
  *
- * Guarantees: writes nothing and takes no lock; bounded memory, a batch of items at a time. Each batch is read as it stands at its
+ * Guarantees: writes nothing and takes no lock; bounded memory, a batch of items at a time, and never a part for the whole. Each batch is read as it stands at its
  * moment: while orders come in, the numbers are those of a minute, not of an instant.
  */
 import { freeOf, openBooks, poolsFor } from '#core/books.ts';
@@ -106,7 +106,8 @@ export async function previewPolicy(
   const policy: Policy = { ...next.policy, version: stored.policyVersion + 1 };
   const policyBefore: Policy | null =
     stored.policy === null ? null : { ...stored.policy, version: stored.policyVersion };
-  for (let after = ''; signal?.aborted !== true; ) {
+  for (let after = ''; ; ) {
+    signal?.throwIfAborted();
     const skus = await readReached(db, reach, { after, max: BATCH_MAX });
     const last = skus.at(-1);
     if (last === undefined) break;
