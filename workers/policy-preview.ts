@@ -2,8 +2,8 @@
  * What a policy would change, before anybody applies it: the items it reaches are decided in memory, under the wanted policy, by the
  * same core that will decide them, and their numbers are compared with what each listing is to show now.
  *
- * Guarantees: writes nothing and takes no lock; bounded memory, a batch of items at a time, and never a part for the whole. Each batch is read as it stands at its
- * moment: while orders come in, the numbers are those of a minute, not of an instant.
+ * Guarantees: writes nothing and takes no lock; bounded memory, a batch of items at a time, and never a part for the whole. Each
+ * batch is read as it stands at its moment: while orders come in, the numbers are those of a minute, not of an instant.
  */
 import { freeOf, openBooks, poolsFor } from '#core/books.ts';
 import { decide } from '#core/decide.ts';

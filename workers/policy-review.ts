@@ -68,8 +68,9 @@ async function sortBatch(db: Database, now: Instant): Promise<number> {
 export async function reviewItems(db: Database, now: Instant): Promise<void> {
   for (let sorted = 0; sorted < SORTED_MAX; ) {
     const count = await sortBatch(db, now);
-    if (count === 0) break;
     sorted += count;
+    // Less than a batch is the last one; what is being decided at this moment stays unsorted, and would be met again and again.
+    if (count < BATCH_MAX) break;
   }
   const first = await reviewDue(db, now, REVIEWS_MAX);
   // So that items which are due by time, always some, never keep the others from their turn.
