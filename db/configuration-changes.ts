@@ -97,6 +97,16 @@ export function findChanges(stored: StoredConfiguration, next: Configuration): C
 export const isNothing = (changes: ConfigurationChanges): boolean =>
   !changes.isPolicyNew && changes.locations.length + changes.channels.length + changes.channelsGone.length === 0;
 
+/** Parts whose reach is known entry by entry, and those that move no number. */
+const KNOWN_PARTS: readonly string[] = ['programs', 'pools', 'channels', 'inFlightMs', 'routes', 'approval'];
+
+/** A part that came later reaches everything, until somebody says here what it reaches. */
+function hasOtherChanges(before: PolicyBody, after: PolicyBody): boolean {
+  const without = (policy: PolicyBody) =>
+    Object.fromEntries(Object.entries(policy).filter(([part]) => !KNOWN_PARTS.includes(part)));
+  return !isDeepStrictEqual(without(before), without(after));
+}
+
 /** Which numbers may move. Programs, places and pools for every item reach everything: they change what all others may draw. */
 export function reachOf(stored: StoredConfiguration, next: Configuration): PolicyReach {
   const before = stored.policy;
@@ -107,6 +117,7 @@ export function reachOf(stored: StoredConfiguration, next: Configuration): Polic
     before === null ||
     !isDeepStrictEqual(before.programs, after.programs) ||
     before.inFlightMs !== after.inFlightMs ||
+    hasOtherChanges(before, after) ||
     pools.some(({ sku }) => sku === '*') ||
     findChanges(stored, next).locations.length > 0;
   return {

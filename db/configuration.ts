@@ -8,6 +8,7 @@
 import { sql } from 'drizzle-orm';
 import { Rejected } from '#core/errors.ts';
 import type { ChannelId, LocationId, StockMaster } from '#core/model.ts';
+import { closeAlert } from './alerts.ts';
 import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
 import {
@@ -25,7 +26,7 @@ import {
 } from './configuration-changes.ts';
 import { list } from './list.ts';
 import type { PolicyOrigin } from './policy-history.ts';
-import { closeProposal, requireApproval } from './policy-proposals.ts';
+import { closeProposal, POLICY_NOT_APPLIED, requireApproval } from './policy-proposals.ts';
 import { markForReview } from './reviews.ts';
 
 export type { Configuration, PolicyBody } from './configuration-changes.ts';
@@ -95,6 +96,7 @@ async function applyLocked(tx: Queries, next: Configuration, how: ApplyHow): Pro
     ...(approval === null ? {} : { proposal: approval.id, approvedBy: approval.approvedBy }),
     ...(how.rolledBackTo === undefined ? {} : { rolledBackTo: how.rolledBackTo }),
   };
+  await closeAlert(tx, POLICY_NOT_APPLIED, `policy version ${policyVersion} was put in force by ${next.author} since`);
   const action = how.rolledBackTo === undefined ? 'apply configuration' : 'roll policy back';
   await writeAudit(tx, [{ actor: next.author, action, subject: `policy ${policyVersion}`, detail }]);
   return { policyVersion, isChanged: true, itemsToReview };

@@ -59,6 +59,13 @@ export async function readPolicyAt(db: Queries, version: number): Promise<Stored
   });
 }
 
+/** How long a read that no order explains lowers what is shown, by the policy in force. */
+export async function readInFlightMs(db: Queries): Promise<number> {
+  const [row] = await db.rows<{ ms: number }>(sql`
+    select (p.body->>'inFlightMs')::bigint as ms from policy_current c join policy p on p.version = c.version`);
+  return row?.ms ?? 0;
+}
+
 /** The newest first, each with what it says, so that what one changed is told against the next. */
 export const readPolicyHistory = (db: Queries, max: number): Promise<StoredPolicy[]> =>
   read<StoredPolicy>(db, WHOLE, sql`order by p.version desc limit ${max}`);

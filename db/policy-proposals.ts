@@ -40,6 +40,9 @@ export type PolicyProposal = {
   readonly appliedVersion: number | null;
 };
 
+/** The fingerprint of the alert that a daemon raises when it does not apply its file. */
+export const POLICY_NOT_APPLIED = 'policy-not-applied';
+
 /** The policy in force wants a second person's approval, and there is none. The running policy stays. */
 export class PolicyNotApproved extends Rejected {}
 

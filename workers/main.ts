@@ -123,7 +123,6 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
       sealingKeys,
       owner: `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`,
       readOnly: config.isReadOnly,
-      inFlightMs: inForce.policy.inFlightMs,
       publicUrl: config.publicUrl,
       now: systemClock,
       log,

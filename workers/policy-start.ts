@@ -17,13 +17,11 @@ import { applyConfiguration, type Configuration, type PolicyBody, readStored } f
 import { findChanges, isNothing, setupOf, sortPolicy } from '#db/configuration-changes.ts';
 import { findUnmatchedNames } from '#db/policy-checks.ts';
 import { findOlderSame, readPolicyInForce } from '#db/policy-history.ts';
-import { PolicyNotApproved } from '#db/policy-proposals.ts';
+import { POLICY_NOT_APPLIED, PolicyNotApproved } from '#db/policy-proposals.ts';
 import type { ConfigFile } from './config-file.ts';
 import { findUnmatchedRules, namedItems } from './config-policy-checks.ts';
 import { sayProblems } from './config-problems.ts';
 import type { Logger } from './logger.ts';
-
-const ALERT = 'policy-not-applied';
 
 export type PolicyAtStart = {
   readonly policyVersion: number;
@@ -45,7 +43,7 @@ export async function applyAtStart(
   const inForce = await readPolicyInForce(db);
   if (inForce === null) throw new Error('no policy is in force after a start');
   if (kept === null) {
-    await closeAlert(db, ALERT, `policy version ${inForce.version} is what ${file.name} says`);
+    await closeAlert(db, POLICY_NOT_APPLIED, `policy version ${inForce.version} is what ${file.name} says`);
     return { policyVersion: inForce.version, policy: inForce.body, channels: wanted.channels.map(({ id }) => id) };
   }
   await tellKept(db, file, { ...kept, version: inForce.version }, log);
@@ -121,8 +119,8 @@ async function tellKept(
       },
     ]);
     await raiseAlert(tx, {
-      fingerprint: ALERT,
-      code: ALERT,
+      fingerprint: POLICY_NOT_APPLIED,
+      code: POLICY_NOT_APPLIED,
       severity: 'warning',
       title: `${file.name} is not applied: the daemon runs under policy version ${version}`,
       channelId: null,

@@ -120,7 +120,8 @@ async function putInForce(run: Run, db: Database, wanted: Wanted, wait: boolean)
   const { source, reason } = wanted;
   const configuration = configurationOf(run, source, reason);
   const stored = await readStored(db);
-  if (isNothing(findChanges(stored, configuration))) return tellNothing(run, db, stored.policyVersion, wait);
+  const moves = findChanges(stored, configuration);
+  if (isNothing(moves)) return tellNothing(run, db, stored.policyVersion, wait);
   // Asked again under the lock; here, so that nobody reads a preview of what cannot be applied.
   const { proposal } = wanted.how;
   await db.transaction((tx) =>
@@ -129,7 +130,8 @@ async function putInForce(run: Run, db: Database, wanted: Wanted, wait: boolean)
   await refuseUnmatched(db, source);
   const changes = changesBetween(await inForceSource(db), source);
   const seen = await makePreview(run, db, source);
-  if (!run.out.isJson) run.io.note(`${sayChanges(changes)}\n\n${sayPreview(run.out, seen)}\n`);
+  // A person who is asked sees it also with --json: on standard error.
+  if (!run.out.isJson || run.io.ask !== null) run.io.note(`${sayChanges(changes)}\n\n${sayPreview(run.out, seen)}\n`);
   if (!(await run.confirm(`Put ${source.name} in force, after version ${stored.policyVersion}?`)))
     return EXIT.interrupted;
   const applied = await applyConfiguration(db, configuration, { expects: stored.policyVersion, ...wanted.how });
@@ -139,8 +141,12 @@ async function putInForce(run: Run, db: Database, wanted: Wanted, wait: boolean)
     () =>
       `Policy version ${applied.policyVersion} is in force: ${summaryOf(changes)}. ${sayReviews(applied.itemsToReview, wait)}`,
   );
+  const known = new Set(stored.channels.flatMap(({ id, configured }) => (configured ? [id] : [])));
+  const added = moves.channels.flatMap(({ id }) => (known.has(id) ? [] : [id]));
+  if (added.length > 0)
+    run.next(`${added.join(', ')}: served from the next start of the daemon on, with the settings of its file`);
   run.next(
-    `next: allot policy show ${applied.policyVersion}; back: allot policy rollback ${stored.policyVersion} --reason TEXT`,
+    `next: allot policy show ${applied.policyVersion}${stored.policyVersion === 0 ? '' : `; back: allot policy rollback ${stored.policyVersion} --reason TEXT`}`,
   );
   return EXIT.done;
 }

@@ -127,6 +127,8 @@ describe('after a person went back', () => {
     expect(await alerts()).toMatchObject([
       { next_step: expect.stringContaining('allot policy apply allot.yaml --reason TEXT') },
     ]);
+    await applyConfiguration(store.db, configurationOf({ buffer: 2 }, 'after all'));
+    expect(await alerts()).toMatchObject([{ state: 'closed' }]);
   });
 
   test('a file that was edited since is applied, and one that says the same is no trouble', async () => {
