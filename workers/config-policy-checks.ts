@@ -40,7 +40,7 @@ export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): Yaml
       const parts = counted.map(({ program, rule }) => `${program} ${rule.percent} %`).join(', ');
       const most = Math.max(0, 100 - (sum - (policy.pools[last]?.percent ?? 0)));
       const path = ['pools', last, 'percent'];
-      const says = `the pools of ${scope.says} come to ${sum} % of it (${parts}). Write ${most} or less here, or take from another.`;
+      const says = `the pools of ${scope.says} come to ${sum} % of its supply (${parts}). Write ${most} or less here, or take from another.`;
       return [{ offset: source.offsetOf(path, 'value'), path, says }];
     }),
   );

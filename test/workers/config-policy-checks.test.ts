@@ -21,20 +21,20 @@ describe('percents of one item', () => {
     expect(
       problems(['{ program: a, percent: 60 }', '{ program: b, percent: 40 }', '{ program: c, percent: 1 }']),
     ).toEqual([
-      'allot.yaml:10:28 pools[2].percent: the pools of every item come to 101 % of it (a 60 %, b 40 %, c 1 %). Write 0 or less here, or take from another.',
+      'allot.yaml:10:28 pools[2].percent: the pools of every item come to 101 % of its supply (a 60 %, b 40 %, c 1 %). Write 0 or less here, or take from another.',
     ]);
   });
 
   test('count the nearest pool of each program: one of an item takes the place of one of every item', () => {
     const all = ['{ program: a, percent: 60 }', '{ program: b, percent: 40 }'];
     expect(problems([...all, '{ program: b, sku: MUG, percent: 41 }'])).toEqual([
-      'allot.yaml:10:38 pools[2].percent: the pools of MUG come to 101 % of it (a 60 %, b 41 %). Write 40 or less here, or take from another.',
+      'allot.yaml:10:38 pools[2].percent: the pools of MUG come to 101 % of its supply (a 60 %, b 41 %). Write 40 or less here, or take from another.',
     ]);
     expect(
       problems([...all, '{ program: b, sku: MUG, percent: 41 }', '{ program: a, sku: MUG, percent: 59 }']),
     ).toEqual([]);
     expect(problems([...all, '{ program: a, group: summer, percent: 90 }'])).toEqual([
-      'allot.yaml:10:43 pools[2].percent: the pools of group summer come to 130 % of it (a 90 %, b 40 %). Write 60 or less here, or take from another.',
+      'allot.yaml:10:43 pools[2].percent: the pools of group summer come to 130 % of its supply (a 90 %, b 40 %). Write 60 or less here, or take from another.',
     ]);
     expect(problems([...all, '{ program: a, sku: MUG, units: 900 }'])).toEqual([]);
   });
@@ -43,7 +43,7 @@ describe('percents of one item', () => {
     const may = '{ program: a, percent: 90, from: "2026-05-01", until: "2026-06-01" }';
     expect(problems([may, '{ program: b, percent: 90, from: "2026-06-01" }'])).toEqual([]);
     expect(problems([may, '{ program: b, percent: 20, from: "2026-05-31" }'])).toEqual([
-      'allot.yaml:9:28 pools[1].percent: the pools of every item come to 110 % of it (a 90 %, b 20 %). Write 10 or less here, or take from another.',
+      'allot.yaml:9:28 pools[1].percent: the pools of every item come to 110 % of its supply (a 90 %, b 20 %). Write 10 or less here, or take from another.',
     ]);
   });
 });
