@@ -29,15 +29,16 @@ export async function markForReview(tx: Queries, reach: PolicyReach): Promise<nu
     update item set next_review_at = least(next_review_at, now()), review_turn = ${TURN.unsorted} where ${reachedBy(reach)}`);
 }
 
-/** Items that a change reaches, in byte order, from after one on. */
+/** Items that a change reaches, in byte order, from after one on; `among`: only of these. */
 export async function readReached(
   db: Queries,
   reach: PolicyReach,
-  page: { readonly after: Sku; readonly max: number },
+  page: { readonly after: Sku; readonly max: number; readonly among?: readonly Sku[] },
 ): Promise<Sku[]> {
   if (isNoItem(reach)) return [];
+  const among = page.among === undefined ? sql`true` : sql`sku = any(${list(page.among)})`;
   const rows = await db.rows<{ sku: Sku }>(sql`
-    select sku from item where sku collate "C" > ${page.after} and ${reachedBy(reach)} order by sku collate "C" limit ${page.max}`);
+    select sku from item where sku collate "C" > ${page.after} and ${reachedBy(reach)} and ${among} order by sku collate "C" limit ${page.max}`);
   return rows.map(({ sku }) => sku);
 }
 

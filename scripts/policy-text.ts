@@ -100,12 +100,17 @@ export function sayPreview(out: Output, preview: PolicyPreview): string {
           `warning: pools protect more than is free of ${plural(above.items, 'item')}; they are cut until goods come in:`,
           ...above.largest.map(sayAbove),
         ];
+  const empty =
+    above.itemsWithNothing === 0
+      ? []
+      : [`warning: pools wait for goods of ${plural(above.itemsWithNothing, 'item')} that have nothing free.`];
   return [
     `${plural(items, 'item')} would be decided anew, as things stand now:`,
     sayChannels(out, channels),
     sayPrograms(out, programs),
     ...waiting,
     ...warning,
+    ...empty,
     '',
   ].join('\n');
 }

@@ -7,8 +7,8 @@
  */
 import { freeOf, openBooks, poolsFor } from '#core/books.ts';
 import { decide } from '#core/decide.ts';
-import type { ChannelId, Instant, Policy, ProgramId, Sku } from '#core/model.ts';
-import { promisableTo } from '#core/pools.ts';
+import type { ChannelId, Instant, ListingId, Policy, ProgramId, Sku } from '#core/model.ts';
+import { type Pools, promisableTo } from '#core/pools.ts';
 import type { State } from '#core/state.ts';
 import type { Database } from '#db/client.ts';
 import { type Configuration, findChanges, reachOf, type StoredConfiguration } from '#db/configuration-changes.ts';
@@ -64,7 +64,12 @@ export type PolicyPreview = {
   readonly programs: readonly ProgramPreview[];
   /** Units that order lines which wait would be given. */
   readonly unitsToWaiting: number;
-  readonly poolsAboveSupply: { readonly items: number; readonly largest: readonly PoolsAboveSupply[] };
+  readonly poolsAboveSupply: {
+    /** Items that have some free, and those that have nothing free. */
+    readonly items: number;
+    readonly itemsWithNothing: number;
+    readonly largest: readonly PoolsAboveSupply[];
+  };
 };
 
 export type PreviewOptions = {
@@ -79,13 +84,27 @@ const LARGEST_MAX = 10;
 type Tally = { -readonly [Key in keyof ChannelPreview]: ChannelPreview[Key] } & { largest: ListingChange[] };
 type ProgramTally = { -readonly [Key in keyof ProgramPreview]: ProgramPreview[Key] };
 
+type ListingTurn = ListingChange & { readonly channel: ChannelId };
+
 type Totals = {
   items: number;
   readonly channels: Map<ChannelId, Tally>;
   readonly programs: Map<ProgramId, ProgramTally>;
-  unitsToWaiting: number;
-  above: { items: number; largest: PoolsAboveSupply[] };
+  /** Units that a line would be given, by line: one that takes from several items is met with each of them. */
+  readonly waiting: Map<string, number>;
+  /** By listing: what changes with an item that is looked at (a kit with its component), and may be looked at itself later. */
+  readonly beside: Map<ListingId, ListingTurn>;
+  above: { items: number; itemsWithNothing: number; largest: PoolsAboveSupply[] };
 };
+
+const openTotals = (): Totals => ({
+  items: 0,
+  channels: new Map(),
+  programs: new Map(),
+  waiting: new Map(),
+  beside: new Map(),
+  above: { items: 0, itemsWithNothing: 0, largest: [] },
+});
 
 export async function previewPolicy(
   db: Database,
@@ -93,15 +112,9 @@ export async function previewPolicy(
   next: Configuration,
   { now, signal, onProgress }: PreviewOptions,
 ): Promise<PolicyPreview> {
-  const { channelsGone } = findChanges(stored, next);
+  const { channelsGone: gone } = findChanges(stored, next);
   const reach = reachOf(stored, next);
-  const totals: Totals = {
-    items: 0,
-    channels: new Map(),
-    programs: new Map(),
-    unitsToWaiting: 0,
-    above: { items: 0, largest: [] },
-  };
+  const totals = openTotals();
   // One object for all batches: its rules are indexed once.
   const policy: Policy = { ...next.policy, version: stored.policyVersion + 1 };
   const policyBefore: Policy | null =
@@ -111,24 +124,31 @@ export async function previewPolicy(
     const skus = await readReached(db, reach, { after, max: BATCH_MAX });
     const last = skus.at(-1);
     if (last === undefined) break;
-    const wanted = underConfiguration(await loadToPreview(db, skus, policy), next);
-    addNumbers(totals, wanted, { now, gone: channelsGone });
-    addPools(totals, wanted, 'After', now);
+    const state = underConfiguration(await loadToPreview(db, skus, policy), next);
+    const page = { skus: new Set(skus), now };
+    addNumbers(totals, state, { ...page, gone });
+    addPools(totals, state, page, 'After');
     if (policyBefore !== null)
-      addPools(totals, { ...wanted, locations: stored.locations, policy: policyBefore }, 'Before', now);
+      addPools(totals, { ...state, locations: stored.locations, policy: policyBefore }, page, 'Before');
     totals.items += skus.length;
     onProgress?.(totals.items);
     after = last;
   }
-  return {
-    baseVersion: stored.policyVersion,
-    items: totals.items,
-    channels: [...totals.channels.values()].sort((a, b) => (a.channel < b.channel ? -1 : 1)),
-    programs: [...totals.programs.values()].sort((a, b) => (a.program < b.program ? -1 : 1)),
-    unitsToWaiting: totals.unitsToWaiting,
-    poolsAboveSupply: totals.above,
-  };
+  const beside = [...totals.beside.values()];
+  const among = [...new Set(beside.map(({ sku }) => sku))];
+  const counted = new Set(await readReached(db, reach, { after: '', max: among.length, among }));
+  for (const turn of beside) if (!counted.has(turn.sku)) addListing(totals, turn, gone);
+  return previewOf(totals, stored.policyVersion);
 }
+
+const previewOf = ({ items, channels, programs, waiting, above }: Totals, baseVersion: number): PolicyPreview => ({
+  baseVersion,
+  items,
+  channels: [...channels.values()].sort((a, b) => (a.channel < b.channel ? -1 : 1)),
+  programs: [...programs.values()].sort((a, b) => (a.program < b.program ? -1 : 1)),
+  unitsToWaiting: [...waiting.values()].reduce((sum, units) => sum + units, 0),
+  poolsAboveSupply: above,
+});
 
 /** The loaded state as the database would hold it once this is applied. */
 function underConfiguration(state: State, { locations, channels }: Configuration): State {
@@ -150,36 +170,37 @@ function tallyOf({ channels }: Totals, channel: ChannelId, isGone: boolean): Tal
   return made;
 }
 
-function addNumbers(
-  totals: Totals,
-  state: State,
-  at: { readonly now: Instant; readonly gone: readonly ChannelId[] },
-): void {
-  const facts = decide(
-    state,
-    reviewsOf(
-      state.items.map(({ sku }) => sku),
-      at.now,
-    ),
-    at.now,
-  );
+type Page = { readonly skus: ReadonlySet<Sku>; readonly now: Instant };
+
+function addNumbers(totals: Totals, state: State, page: Page & { readonly gone: readonly ChannelId[] }): void {
+  const facts = decide(state, reviewsOf([...page.skus], page.now), page.now);
   const wanted = new Map(facts.targets.map(({ listing, quantity }) => [listing, quantity]));
-  for (const promise of facts.promises) if (promise.kind === 'allocate') totals.unitsToWaiting += promise.delta;
-  for (const { id, sku, channel, listingRef, target } of state.items.flatMap(({ listings }) => listings)) {
-    const isGone = at.gone.includes(channel);
-    const tally = tallyOf(totals, channel, isGone);
-    tally.listings += 1;
-    const from = target?.quantity ?? null;
-    const to = isGone ? from : (wanted.get(id) ?? from);
-    if (to === null || to === from) continue;
-    const change = to - (from ?? 0);
-    if (change > 0) tally.up += 1;
-    if (change < 0) tally.down += 1;
-    if (change < 0 && to === 0) tally.toZero += 1;
-    tally.unitsUp += Math.max(0, change);
-    tally.unitsDown += Math.max(0, -change);
-    if (change !== 0) tally.largest = keepLargest([...tally.largest, { sku, listingRef, from, to }], sizeOf);
+  const filled = facts.promises.filter(({ kind }) => kind === 'allocate');
+  for (const [line, entries] of Map.groupBy(filled, ({ orderId, lineRef }) => `${orderId} ${lineRef}`)) {
+    const units = entries.reduce((sum, { delta }) => sum + delta, 0);
+    totals.waiting.set(line, Math.max(units, totals.waiting.get(line) ?? 0));
   }
+  for (const { id, sku, channel, listingRef, target } of state.items.flatMap(({ listings }) => listings)) {
+    const from = target?.quantity ?? null;
+    const to = wanted.get(id) ?? from;
+    const turn = { sku, channel, listingRef, from, to: to ?? 0 };
+    if (page.skus.has(sku)) addListing(totals, turn, page.gone);
+    else if (wanted.has(id)) totals.beside.set(id, turn);
+  }
+}
+
+function addListing(totals: Totals, turn: ListingTurn, gone: readonly ChannelId[]): void {
+  const { sku, channel, listingRef, from, to } = turn;
+  const tally = tallyOf(totals, channel, gone.includes(channel));
+  tally.listings += 1;
+  const change = tally.isGone ? 0 : to - (from ?? 0);
+  if (change === 0) return;
+  if (change > 0) tally.up += 1;
+  if (change < 0) tally.down += 1;
+  if (change < 0 && to === 0) tally.toZero += 1;
+  tally.unitsUp += Math.max(0, change);
+  tally.unitsDown += Math.max(0, -change);
+  tally.largest = keepLargest([...tally.largest, { sku, listingRef, from, to }], sizeOf);
 }
 
 const sizeOf = ({ from, to }: ListingChange): number => Math.abs(to - (from ?? 0));
@@ -187,9 +208,11 @@ const sizeOf = ({ from, to }: ListingChange): number => Math.abs(to - (from ?? 0
 const keepLargest = <Kept extends { readonly sku: Sku }>(all: Kept[], size: (one: Kept) => number): Kept[] =>
   all.sort((a, b) => size(b) - size(a) || (a.sku < b.sku ? -1 : 1)).slice(0, LARGEST_MAX);
 
-function addPools(totals: Totals, state: State, when: 'Before' | 'After', now: Instant): void {
-  const books = openBooks(state, now);
+function addPools(totals: Totals, state: State, page: Page, when: 'Before' | 'After'): void {
+  const books = openBooks(state, page.now);
   for (const item of books.items.values()) {
+    // A kit has no stock, and so no pool, of its own.
+    if (!page.skus.has(item.sku) || item.components !== null) continue;
     const free = freeOf(books, item);
     const pools = poolsFor(books, item, free);
     for (const program of state.policy.programs) {
@@ -198,18 +221,24 @@ function addPools(totals: Totals, state: State, when: 'Before' | 'After', now: I
     }
     // The pool of `emergency` has no program that could be promised of it.
     for (const { program, remaining } of pools.own) programTally(totals, program)[`protected${when}`] += remaining;
-    if (when === 'Before') continue;
-    const wants = pools.own.map(({ program, units, consumed, remaining }) => ({
-      program,
-      units: Math.max(0, units - Math.max(0, consumed)),
-      remaining,
-    }));
-    const isCut = wants.some(({ units, remaining }) => remaining < units);
-    if (!isCut) continue;
-    totals.above.items += 1;
-    const cut = { sku: item.sku, free: pools.free, pools: wants.filter(({ units }) => units > 0) };
-    totals.above.largest = keepLargest([...totals.above.largest, cut], missingOf);
+    if (when === 'After') addAbove(totals, item.sku, pools);
   }
+}
+
+function addAbove({ above }: Totals, sku: Sku, { free, own }: Pools): void {
+  const wants = own.map(({ program, units, consumed, remaining }) => ({
+    program,
+    units: Math.max(0, units - Math.max(0, consumed)),
+    remaining,
+  }));
+  if (wants.every(({ units, remaining }) => remaining >= units)) return;
+  if (free <= 0) {
+    above.itemsWithNothing += 1;
+    return;
+  }
+  above.items += 1;
+  const cut = { sku, free, pools: wants.filter(({ units }) => units > 0) };
+  above.largest = keepLargest([...above.largest, cut], missingOf);
 }
 
 const missingOf = ({ pools }: PoolsAboveSupply): number =>

@@ -29,22 +29,21 @@ export const reviewsOf = (skus: readonly Sku[], now: Instant) =>
     body: { kind: 'review' as const, sku },
   }));
 
-/** Items of which any listing would show less than it is to show now. */
-function fallingOf(state: State, now: Instant): Set<Sku> {
-  const facts = decide(
-    state,
-    reviewsOf(
-      state.items.map(({ sku }) => sku),
-      now,
-    ),
-    now,
-  );
+/**
+ * Of these items, those whose review would lower any listing: their own, or one of a kit that is decided again with them. `state` may
+ * hold more: all that their decisions reach.
+ */
+function fallingOf(state: State, skus: readonly Sku[], now: Instant): Set<Sku> {
+  const facts = decide(state, reviewsOf(skus, now), now);
   const quantityOf = new Map(
-    state.items.flatMap(({ listings }) => listings).map(({ id, target }) => [id, target?.quantity]),
+    state.items.flatMap(({ listings }) => listings).map(({ id, target }) => [id, target?.quantity ?? 0]),
   );
-  return new Set(
-    facts.targets.flatMap(({ listing, quantity, sku }) => (quantity < (quantityOf.get(listing) ?? 0) ? [sku] : [])),
+  const fallen = facts.targets.filter(({ listing, quantity }) => quantity < (quantityOf.get(listing) ?? 0));
+  const componentsOf = new Map(
+    state.items.map(({ sku, components }) => [sku, components?.map((part) => part.sku) ?? []]),
   );
+  const asked = new Set(skus);
+  return new Set(fallen.flatMap(({ sku }) => (asked.has(sku) ? [sku] : (componentsOf.get(sku) ?? []))));
 }
 
 /** Answers how many were sorted. */
@@ -54,7 +53,7 @@ async function sortBatch(db: Database, now: Instant): Promise<number> {
     if (skus.length === 0) return 0;
     // Held until the commit: a newer policy marks its items anew after it.
     const policy = await loadPolicy(tx);
-    const falling = fallingOf(await loadToPreview(tx, skus, policy), now);
+    const falling = fallingOf(await loadToPreview(tx, skus, policy), skus, now);
     await writeTurns(
       tx,
       skus.filter((sku) => falling.has(sku)),

@@ -65,7 +65,7 @@ intervals: { inFlight: 90s }
   });
 
   test('keeps SKUs that YAML takes for something else, and an approval', () => {
-    const policy = readBack(`${EXAMPLE}\napproval: { policy: required }\n`);
+    const policy = readBack(EXAMPLE.replace('policy: none', 'policy: required'));
     const names = ['00123', 'true', 'null', '1e3', 'a: b', '- x', '#no', '2026-01-01', '"q"', ' padded '];
     const base = policy.body.channels.find(({ sku }) => sku === '*');
     if (base === undefined) throw new Error('no rule');

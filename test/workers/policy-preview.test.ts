@@ -119,6 +119,7 @@ test('what nobody may draw is told with the pools; a pool above the supply names
   });
   expect(said.poolsAboveSupply).toEqual({
     items: 1,
+    itemsWithNothing: 0,
     largest: [
       {
         sku: 'A',
@@ -130,6 +131,41 @@ test('what nobody may draw is told with the pools; a pool above the supply names
       },
     ],
   });
+});
+
+/** D is a kit of one A and two B from now on. */
+async function makeKit(): Promise<void> {
+  await store.db.rows(sql`insert into item_component (kit, sku, quantity) values ('D', 'A', 1), ('D', 'B', 2)`);
+  await store.db.rows(sql`delete from stock_balance where sku = 'D'`);
+  await command(store.db, { kind: 'review', sku: 'A' });
+  await decidePending(store.db, { now: Date.now });
+}
+
+test('a kit changes with its component, and is counted once, whether the change reaches it itself or not', async () => {
+  await makeKit();
+  const shownOf = async () =>
+    (await shown()).filter(({ channel }) => channel === 'fake:a').map(({ quantity }) => quantity);
+  expect(await shownOf()).toEqual([5, 15, 25, 5]);
+  const ofA = configurationOf({ pools: [{ ...POOL_OF_A, units: 4 }] });
+  const said = await preview(ofA);
+  expect(said.items).toBe(1);
+  expect(said.channels[0]).toMatchObject({
+    channel: 'fake:a',
+    listings: 2,
+    down: 2,
+    unitsDown: 8,
+    largest: [
+      { sku: 'A', from: 5, to: 1 },
+      { sku: 'D', from: 5, to: 1 },
+    ],
+  });
+  const ofAll = configurationOf({ pools: [{ ...POOL_OF_A, sku: '*', units: 4 }] });
+  const all = await preview(ofAll);
+  expect(all.items).toBe(4);
+  expect(all.channels[0]).toMatchObject({ listings: 4, down: 4, unitsDown: 16 });
+  expect(all.poolsAboveSupply).toMatchObject({ items: 0, itemsWithNothing: 0 });
+  await apply(ofA);
+  expect(await shownOf()).toEqual([1, 15, 25, 1]);
 });
 
 test('an aborted preview is none', async () => {
