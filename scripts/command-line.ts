@@ -20,6 +20,7 @@ import { addImportCommands } from './commands/imports.ts';
 import { addListingCommands } from './commands/listings.ts';
 import { addOrderCommands } from './commands/orders.ts';
 import { addParkedCommands } from './commands/parked.ts';
+import { addPolicyCommands } from './commands/policy.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
 import { EXIT, EXIT_CODES, type ExitCode, Failure, Interrupted, type Io } from './io.ts';
@@ -56,6 +57,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   program.commandsGroup('Run:');
   addChannelCommands(program, kit);
   addConfigCommands(program, kit);
+  addPolicyCommands(program, kit);
   addDatabaseCommands(program, kit);
   addExitCodes(program, session);
   return program;
