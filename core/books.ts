@@ -9,6 +9,7 @@ import type {
   Disposition,
   Instant,
   LocationId,
+  Move,
   OrderId,
   OrderLine,
   Policy,
@@ -42,6 +43,8 @@ export type ItemBook = {
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
   readonly consumed: Map<string, number>;
+  /** Reallocations in force. */
+  readonly moves: Move[];
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
@@ -71,6 +74,7 @@ export type Books = {
   readonly counted: Facts['counted'][number][];
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
+  readonly moves: Facts['moves'][number][];
 };
 
 export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
@@ -86,6 +90,7 @@ function openItem(state: ItemState): ItemBook {
     allocatedAt,
     heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
     consumed: new Map(state.consumed.map((c) => [c.program, c.quantity])),
+    moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
@@ -115,6 +120,7 @@ export function openBooks(state: State): Books {
     counted: [],
     stock: [],
     promises: [],
+    moves: [],
   };
 }
 
@@ -129,7 +135,7 @@ export function freeOf(books: Books, item: ItemBook): FreeByLocation {
 }
 
 export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
-  poolsOf(books.policy, item.sku, free, item.consumed);
+  poolsOf(books.policy, item.sku, free, item.consumed, item.moves);
 
 export function touch(books: Books, item: ItemBook, commandId: number): void {
   item.touchedBy = commandId;

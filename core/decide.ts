@@ -21,8 +21,10 @@ import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { Defect } from './errors.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, Policy } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
+import { lowPoolsOf } from './pool-levels.ts';
 import { type Pools, promisableTo } from './pools.ts';
 import { PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
+import { applyEndReallocation, applyReallocate } from './reallocation.ts';
 import { CommandRefused } from './refusal.ts';
 import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
@@ -65,6 +67,10 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'reallocate':
+      return applyReallocate(books, command, body);
+    case 'end-reallocation':
+      return applyEndReallocation(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
   }
@@ -144,6 +150,12 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
 
+/** Reallocations that a program's number is made with. */
+function movesOf(item: ItemBook, program: string): Pick<PublishInputs, 'moves'> {
+  const moves = item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
+  return moves.length === 0 ? {} : { moves };
+}
+
 function inputsFor(
   books: Books,
   item: ItemBook,
@@ -185,6 +197,7 @@ function inputsFor(
     hideAtOrBelow: rule.hideAtOrBelow,
     cap: rule.cap,
     pack: listing.pack,
+    ...movesOf(item, program.id),
   };
 }
 
@@ -221,6 +234,11 @@ function nextReviewOf(item: ItemBook, now: Instant): Instant | null {
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
+function lowPoolsFor(books: Books, item: ItemBook): Facts['lowPools'] {
+  if (books.policy.pools.length + item.moves.length === 0) return [];
+  return lowPoolsOf(books.policy, item, poolsFor(books, item));
+}
+
 function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
   return [...freeOf(books, item)].map(([location, free]) => ({
     sku: item.sku,
@@ -250,6 +268,8 @@ function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Fact
       seenUntil,
     })),
     targets: touched.flatMap((item) => targetsOf(books, item, now)),
+    moves: books.moves,
+    lowPools: touched.flatMap((item) => lowPoolsFor(books, item)),
     reviews: touched.map((item) => ({ sku: item.sku, nextReviewAt: nextReviewOf(item, now) })),
     outcomes,
   };

@@ -6,14 +6,15 @@
  * draws or gives back never lowers what is left to another.
  */
 import { assert } from './errors.ts';
-import type { Allocation, LocationId, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import type { Allocation, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import { movedUnits } from './moves.ts';
 
 /** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
 export type FreeByLocation = ReadonlyMap<LocationId, number>;
 
 export type PoolShare = {
   readonly program: ProgramId;
-  /** Units of the rule, and how many of them are drawn. */
+  /** Units of the rule and of the moves in force, and how many of them are drawn. */
   readonly units: number;
   readonly consumed: number;
   /** Units still protected, after the cut where supply is too small. */
@@ -80,6 +81,7 @@ export function poolsOf(
   sku: Sku,
   free: FreeByLocation,
   consumed: ReadonlyMap<ProgramId, number>,
+  moves: readonly Move[] = [],
 ): Pools {
   const total = Math.max(
     0,
@@ -87,7 +89,7 @@ export function poolsOf(
   );
   const programs = [...policy.programs].sort((a, b) => (a.id < b.id ? -1 : 1));
   const wants = programs.map((program) => {
-    const units = poolRuleFor(policy, program.id, sku)?.units ?? 0;
+    const units = Math.max(0, (poolRuleFor(policy, program.id, sku)?.units ?? 0) + movedUnits(moves, program.id));
     return { program: program.id, units, consumed: consumed.get(program.id) ?? 0 };
   });
   const units = wants.map((want) => want.units);

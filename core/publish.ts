@@ -4,7 +4,7 @@
  * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
  * stored with each target, the sentences are rendered when somebody asks.
  */
-import type { DrawOrder, Instant, LocationId, ProgramId } from './model.ts';
+import type { DrawOrder, Instant, LocationId, Move, ProgramId } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
 export const PUBLISH_VERSION = 1;
@@ -38,6 +38,8 @@ export type PublishInputs = {
   readonly hideAtOrBelow: number | null;
   readonly cap: number | null;
   readonly pack: number;
+  /** Reallocations in force that touch the program's own pool or the shared one. */
+  readonly moves?: readonly Move[];
 };
 
 export type Step = {
@@ -79,6 +81,14 @@ export function publish(inputs: PublishInputs): number {
 
 type Draft = { id: StepId; result: number; says: string };
 
+const sayMoves = ({ moves = [] }: PublishInputs): string =>
+  moves
+    .map(({ id, from, to, units, until }) => {
+      const end = new Date(until).toISOString();
+      return `; reallocation ${id} moved ${units} from ${from} to ${to} until ${end}`;
+    })
+    .join('');
+
 function promiseDrafts(inputs: PublishInputs): Draft[] {
   const supply = sum(inputs.places.map((place) => place.sellable));
   const committed = sum(inputs.places.map((place) => place.allocated));
@@ -104,7 +114,7 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
       result: inputs.fromOwn + inputs.fromShared,
       says:
         `${inputs.fromOwn} from its own pool (${inputs.own.units} protected, ${inputs.own.consumed} drawn, ` +
-        `${inputs.own.remaining} left) and ${inputs.fromShared} shared, by ${inputs.drawOrder}`,
+        `${inputs.own.remaining} left) and ${inputs.fromShared} shared, by ${inputs.drawOrder}${sayMoves(inputs)}`,
     },
   ];
 }

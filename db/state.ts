@@ -245,7 +245,7 @@ async function loadItems(
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, consumed, held, listings, shorts, recent] = await Promise.all([
+  const [items, balances, promises, consumed, moves, held, listings, shorts, recent] = await Promise.all([
     tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
@@ -255,6 +255,9 @@ async function loadItems(
       order by sku, location, program, pool`),
     tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
       select sku, program, consumed as quantity from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
+      select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
+      where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
@@ -266,10 +269,11 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, consumedOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, consumedOf, movesOf, heldOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(consumed),
+    of(moves),
     of(held),
     of(listings),
     of(recent),
@@ -280,6 +284,7 @@ async function loadItems(
     promises: promiseOf.get(sku) ?? [],
     held: heldOf.get(sku) ?? [],
     consumed: consumedOf.get(sku) ?? [],
+    moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
     moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,

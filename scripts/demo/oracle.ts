@@ -57,6 +57,7 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
     promises: [],
     held: [],
     consumed: [],
+    moves: [],
     listings,
     shorts: [],
     moreShorts: false,

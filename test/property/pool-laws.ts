@@ -19,7 +19,7 @@ const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 
 function ownLeft(state: State, item: ItemState, program: Program): number {
   const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
   const consumed = new Map(item.consumed.map((row) => [row.program, row.quantity]));
-  return promisableTo(program, poolsOf(state.policy, item.sku, free, consumed), free).own;
+  return promisableTo(program, poolsOf(state.policy, item.sku, free, consumed, item.moves), free).own;
 }
 
 const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>

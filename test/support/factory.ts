@@ -94,6 +94,7 @@ export const item = (
   promises: [],
   held: [],
   consumed: [],
+  moves: [],
   listings: [],
   shorts: [],
   moreShorts: false,
