@@ -7,8 +7,18 @@
 import { freeOf, openBooks, poolsFor } from './books.ts';
 import type { Command, CommandBody, ReallocateCommand } from './command.ts';
 import { decide } from './decide.ts';
-import type { ChannelId, Instant, ListingId, LocationId, OrderId, PoolId, ProgramId, StockMaster } from './model.ts';
-import { promisableTo } from './pools.ts';
+import type {
+  ChannelId,
+  Instant,
+  ListingId,
+  LocationId,
+  OrderId,
+  PoolId,
+  ProgramId,
+  Sku,
+  StockMaster,
+} from './model.ts';
+import { type Pools, promisableTo } from './pools.ts';
 import { applyFacts } from './replay.ts';
 import type { ItemState, Outcome, State } from './state.ts';
 
@@ -76,6 +86,13 @@ function play(state: State, body: CommandBody, next: CommandBody | null, now: In
   const after = applyFacts(state, facts);
   if (next === null) return { state: after, next: after };
   return { state: after, next: applyFacts(after, decide(after, [commandOf(2, next, now)], now)) };
+}
+
+/** The pools of an item as `decide` sees them. */
+export function poolsIn(state: State, sku: Sku): Pools {
+  const books = openBooks(state);
+  const item = books.items.get(sku);
+  return item === undefined ? { free: 0, own: [], shared: 0 } : poolsFor(books, item);
 }
 
 type Figures = { readonly units: number; readonly left: number; readonly promise: number };

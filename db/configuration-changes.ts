@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ChannelId, LocationId, Policy, Sku, StockMaster } from '#core/model.ts';
+import { guardsOf } from '#core/reallocation-guards.ts';
 
 export type PolicyBody = Omit<Policy, 'version'>;
 
@@ -55,6 +56,7 @@ export function sortPolicy(policy: PolicyBody): PolicyBody {
     pools: [...policy.pools].sort((a, b) => byteOrder(poolKey(a), poolKey(b))),
     channels: [...policy.channels].sort((a, b) => byteOrder(ruleKey(a), ruleKey(b))),
     inFlightMs: policy.inFlightMs,
+    ...(policy.reallocation === undefined ? {} : { reallocation: policy.reallocation }),
   };
 }
 
@@ -91,6 +93,7 @@ export function reachOf(stored: StoredConfiguration, next: Configuration): Polic
     before === null ||
     !isDeepStrictEqual(before.programs, after.programs) ||
     before.inFlightMs !== after.inFlightMs ||
+    guardsOf(before).lowPoolPercent !== guardsOf(after).lowPoolPercent ||
     pools.some(({ sku }) => sku === '*') ||
     findChanges(stored, next).locations.length > 0;
   return {

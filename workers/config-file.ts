@@ -62,6 +62,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
       pools: body.pools,
       channels: body.channels.flatMap(rulesOf),
       inFlightMs: toMs(inFlight),
+      ...guardsIn(body.reallocation),
     },
     http: body.http,
     intervals: {
@@ -81,6 +82,13 @@ export const connectorOf = (channel: ChannelId): string => channel.slice(0, chan
 
 /** The schema has refused what is no duration. */
 const toMs = (text: string): Policy['inFlightMs'] => parseDuration(text) ?? 0;
+
+/** Nothing where the file says nothing: the core has defaults of its own. */
+function guardsIn(section: ConfigBody['reallocation']): Pick<Policy, 'reallocation'> {
+  if (section === undefined) return {};
+  const { cooldown, ...guards } = section;
+  return { reallocation: { ...guards, cooldownMs: toMs(cooldown) } };
+}
 
 /** One rule for all items, then one per item that differs, whole: what it does not name it takes from the channel. */
 function rulesOf(channel: ChannelEntry): ChannelRule[] {

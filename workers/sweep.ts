@@ -1,6 +1,6 @@
 /**
  * The sweep: finds all unfinished work from Postgres alone and rings for it. What was lost with Redis, a killed process or a
- * dropped bell is found here; time that moves numbers without an event (reviews, holds) too.
+ * dropped bell is found here; time that moves numbers without an event (reviews, holds, ends of reallocations) too.
  *
  * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
  */
@@ -8,8 +8,10 @@ import { beat } from '#db/health.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import { retryMended } from '#db/parked.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
+import { endDue } from '#db/reallocations.ts';
 import { expireHolds, findUnfinished, type Intervals, purgeOld, reviewDue } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
+import { tellLowPools } from './low-pools.ts';
 import type { Bell, Queues } from './queues.ts';
 
 const REVIEWS_MAX = 2000;
@@ -24,6 +26,8 @@ export async function sweepOnce(
   intervals: Intervals,
 ): Promise<void> {
   await expireHolds(context.db, context.now());
+  await endDue(context.db, context.now(), REVIEWS_MAX);
+  await tellLowPools(context.db);
   await reviewDue(context.db, context.now(), REVIEWS_MAX);
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
