@@ -89,32 +89,43 @@ function play(state: State, body: CommandBody, next: CommandBody | null, now: In
 }
 
 /** The pools of an item as `decide` sees them. */
-export function poolsIn(state: State, sku: Sku): Pools {
-  const books = openBooks(state);
+export function poolsIn(state: State, sku: Sku, now: Instant): Pools {
+  const books = openBooks(state, now);
   const item = books.items.get(sku);
   return item === undefined ? { free: 0, own: [], shared: 0 } : poolsFor(books, item);
 }
 
 type Figures = { readonly units: number; readonly left: number; readonly promise: number };
 
-function figuresOf(state: State, sku: string): { readonly shared: number; readonly of: Map<ProgramId, Figures> } {
-  const books = openBooks(state);
+function figuresOf(
+  state: State,
+  sku: string,
+  now: Instant,
+): { readonly shared: number; readonly of: Map<ProgramId, Figures> } {
+  const books = openBooks(state, now);
   const item = books.items.get(sku);
   if (item === undefined) return { shared: 0, of: new Map() };
   const free = freeOf(books, item);
   const pools = poolsFor(books, item, free);
-  const of = pools.own.map(({ program, units, remaining }): [ProgramId, Figures] => {
-    const known = books.programs.get(program);
+  const ids = [...new Set([...books.programs.keys(), ...pools.own.map(({ program }) => program)])].sort();
+  const of = ids.map((id): [ProgramId, Figures] => {
+    const { units, remaining: left } = pools.own.find(({ program }) => program === id) ?? { units: 0, remaining: 0 };
+    const known = books.programs.get(id);
     const promise = known === undefined ? { own: 0, shared: 0 } : promisableTo(known, pools, free);
-    return [program, { units, left: remaining, promise: promise.own + promise.shared }];
+    return [id, { units, left, promise: promise.own + promise.shared }];
   });
   return { shared: pools.shared, of: new Map(of) };
 }
 
 const NONE: Figures = { units: 0, left: 0, promise: 0 };
 
-function programsOf(before: Case, after: Case, sku: string): Pick<ReallocationPreview, 'shared' | 'programs'> {
-  const [was, is] = [figuresOf(before.state, sku), figuresOf(after.state, sku)];
+function programsOf(
+  before: Case,
+  after: Case,
+  sku: string,
+  now: Instant,
+): Pick<ReallocationPreview, 'shared' | 'programs'> {
+  const [was, is] = [figuresOf(before.state, sku, now), figuresOf(after.state, sku, now)];
   const programs = [...was.of].map(([program, one]) => {
     const other = is.of.get(program) ?? NONE;
     const change = (key: keyof Figures): Change => ({ before: one[key], after: other[key] });
@@ -212,7 +223,7 @@ export function previewReallocation(
   if ('reason' in before) return { refused: before };
   const after = play(state, body, next, now);
   if ('reason' in after) return { refused: after };
-  const { shared, programs } = programsOf(before, after, sku);
+  const { shared, programs } = programsOf(before, after, sku, now);
   const promiseOf = new Map(programs.map(({ program, promise }) => [program, promise]));
   const sellers = new Set(itemIn(state, sku)?.listings.map(({ channel }) => channel));
   const channels = state.channels

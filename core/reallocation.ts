@@ -9,7 +9,7 @@
 import { type Books, type ItemBook, poolsFor, postPromise, touch } from './books.ts';
 import type { Command, EndReallocationCommand, ReallocateCommand } from './command.ts';
 import { assert } from './errors.ts';
-import type { LocationId, Move, PoolId } from './model.ts';
+import { EMERGENCY, type LocationId, type Move, type PoolId } from './model.ts';
 import { receivedUnits } from './moves.ts';
 import type { Pools } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
@@ -34,11 +34,24 @@ function undrawnOf(item: ItemBook, pools: Pools, pool: PoolId): number {
   if (pool === 'shared') return pools.shared;
   const share = pools.own.find(({ program }) => program === pool);
   const units = share?.units ?? receivedUnits(item.moves, pool);
-  return Math.max(0, units - (item.consumed.get(pool) ?? 0));
+  return Math.max(0, units - (item.drawn.get(pool)?.consumed ?? 0));
 }
 
-function checkMove(pools: Pools, command: Command, body: ReallocateCommand): void {
-  const known = [...pools.own.map((share) => share.program), 'shared'];
+/** A receiver that has drawn more than it is protected would swallow units without gaining them. */
+function checkReceiver(pools: Pools, { sku, to }: ReallocateCommand): void {
+  const share = pools.own.find(({ program }) => program === to);
+  if (share === undefined || share.consumed <= share.units) return;
+  const { units, consumed } = share;
+  throw new CommandRefused(
+    'receiver-overdrawn',
+    `${to} has drawn ${consumed} units of ${sku} from a pool that protects ${units} by now, so it would not gain what it is given`,
+    { field: 'to', fix: 'give them to shared, or raise its pool in the configuration file' },
+  );
+}
+
+function checkMove(books: Books, pools: Pools, command: Command, body: ReallocateCommand): void {
+  const ruled = pools.own.map(({ program }) => program);
+  const known = [...new Set([...books.programs.keys(), ...ruled, EMERGENCY])].sort().concat('shared');
   for (const field of ['from', 'to'] as const) {
     if (known.includes(body[field])) continue;
     throw new CommandRefused('unknown-pool', `no program is called ${body[field]}, so it has no pool`, {
@@ -52,6 +65,7 @@ function checkMove(pools: Pools, command: Command, body: ReallocateCommand): voi
       fix: `name another pool: ${known.filter((pool) => pool !== body.from).join(', ')}`,
     });
   }
+  checkReceiver(pools, body);
   if (!Number.isSafeInteger(body.units) || body.units < 1 || body.units > 1_000_000_000) {
     throw new CommandRefused('impossible-quantity', `units is ${body.units}`, {
       field: 'units',
@@ -111,7 +125,7 @@ export function applyReallocate(books: Books, command: Command, body: Reallocate
   const { id, from, to, units, until } = body;
   if (item.moves.some((move) => move.id === id)) return false;
   const before = poolsFor(books, item);
-  checkMove(before, command, body);
+  checkMove(books, before, command, body);
   const move: Move = { id, from, to, units, until };
   const most = Math.min(units, givableFrom(before, item.moves, from));
   const largest = largestMove(books, item, before, move, most);
@@ -173,7 +187,7 @@ export function applyEndReallocation(books: Books, command: Command, body: EndRe
   item.moves.splice(index, 1);
   countDrawn(books, item, command, { pool: move.from, units: spent });
   // A policy may have lowered the receiver's own rule meanwhile: never less than nothing is drawn.
-  const drawn = move.to === 'shared' ? 0 : Math.max(0, item.consumed.get(move.to) ?? 0);
+  const drawn = move.to === 'shared' ? 0 : Math.max(0, item.drawn.get(move.to)?.consumed ?? 0);
   countDrawn(books, item, command, { pool: move.to, units: -Math.min(spent, drawn) });
   keepMove(books, item, { command, kind: body.as, move, before, returned, spent });
   return true;

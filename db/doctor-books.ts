@@ -37,11 +37,12 @@ const PROMISE_BALANCE: SQL = sql`
   where coalesce(allocated, 0) <> coalesce(entries, 0)`;
 
 const POOL_BALANCE: SQL = sql`
-  select format('%s, program %s: %s units drawn from its own pool by the balance, %s by its entries', sku, program,
-    coalesce(b.consumed, 0), coalesce(entries, 0)) as example
+  select format('%s, program %s: %s units drawn from its own pool by the balance, %s by its entries; %s taken by the balance, %s by its entries',
+    sku, program, coalesce(b.consumed, 0), coalesce(e.consumed, 0), coalesce(b.taken, 0), coalesce(e.taken, 0)) as example
   from pool_balance b
-    full join (select sku, program, sum(consumed) as entries from promise_entry group by 1, 2) e using (sku, program)
-  where coalesce(b.consumed, 0) <> coalesce(entries, 0)`;
+    full join (select sku, program, sum(consumed) as consumed, coalesce(sum(delta) filter (where kind in ('allocate', 'release')), 0) as taken
+      from promise_entry group by 1, 2) e using (sku, program)
+  where coalesce(b.consumed, 0) <> coalesce(e.consumed, 0) or coalesce(b.taken, 0) <> coalesce(e.taken, 0)`;
 
 const LINES_AND_PROMISES: SQL = sql`
   select format('%s at %s, %s (%s): %s allocated, and its order lines hold %s', sku, location, program, pool,
@@ -107,7 +108,11 @@ const NEGATIVE_POOLS: SQL = sql`
 const EATEN_PROTECTION: SQL = sql`
   with policy_now as (select p.version, p.body from policy_current c join policy p on p.version = c.version),
     program as (select p.id from policy_now, jsonb_to_recordset(body->'programs') as p(id text)),
-    rule as (select r.program, r.sku, r.units from policy_now, jsonb_to_recordset(body->'pools') as r(program text, sku text, units int)),
+    any_rule as (select r->>'program' as program, r->>'sku' as sku, (r->>'units')::int as units,
+        r - 'program' - 'sku' - 'units' - 'refill' = '{}' as is_plain
+      from policy_now, jsonb_array_elements(body->'pools') as r),
+    -- Programs with a pool that moves with supply or time are left to the properties: here every figure is one of the tables'.
+    rule as (select * from any_rule r where not exists (select 1 from any_rule o where o.program = r.program and not o.is_plain)),
     last_batch as (
       select sku, max(batch_id) as batch_id
       from (select sku, batch_id from promise_entry union all select sku, batch_id from stock_entry) e
@@ -128,14 +133,31 @@ const EATEN_PROTECTION: SQL = sql`
         (select coalesce(sum(greatest(0, coalesce(
             (select units from rule r where r.program = p.id and r.sku = d.sku limit 1),
             (select units from rule r where r.program = p.id and r.sku = '*' limit 1), 0)
+          + coalesce((select sum(case when m.to_pool = p.id then m.units else -m.units end) from reallocation m
+            where m.state = 'applied' and m.sku = d.sku and p.id in (m.from_pool, m.to_pool)), 0)
           - coalesce((select consumed from pool_balance b where b.sku = d.sku and b.program = p.id), 0))), 0) from program p) as protected
       from drawn d)
   select format('%s: a shared draw left %s free units, and %s are protected', sku, free, protected) as example
   from figures where free < protected`;
 
+/** Units are moved exactly by the commands that were decided: each request in force has its own, and each command a request. */
+const MOVES: SQL = sql`
+  with moved as (select (body->>'id')::bigint as id, sku, body->>'from' as from_pool, body->>'to' as to_pool, (body->>'units')::int as units
+      from command where kind = 'reallocate' and state = 'applied'),
+    ended as (select (body->>'id')::bigint as id from command where kind = 'end-reallocation' and state = 'applied')
+  select format('reallocation %s of %s is in force, and no decided command moved %s units from %s to %s', r.id, r.sku, r.units, r.from_pool, r.to_pool) as example
+  from reallocation r where r.state = 'applied' and (r.id in (select id from ended) or not exists (select 1 from moved m
+    where m.id = r.id and (m.sku, m.from_pool, m.to_pool, m.units) = (r.sku, r.from_pool, r.to_pool, r.units)))
+  union all
+  select format('a decided command moved %s units of %s by reallocation %s, which is not in force', m.units, m.sku, m.id)
+  from moved m where m.id not in (select id from ended) and not exists (select 1 from reallocation r where r.id = m.id and r.state = 'applied')
+  union all
+  select format('reallocation %s of %s gives back %s and counts %s as drawn, of %s units', r.id, r.sku, r.returned, r.spent, r.units)
+  from reallocation r where r.applied_at is not null and r.state <> 'applied' and r.returned + r.spent <> r.units`;
+
 export const BOOKS = {
   overbooked: [OVERBOOKED],
   balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES],
   lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
-  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION],
+  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION, MOVES],
 } as const;

@@ -65,7 +65,7 @@ const refuseGuarded = (guards: readonly GuardedBy[]): never => {
 
 async function judge(tx: Queries, state: State, move: ReallocateCommand, now: Instant): Promise<Judgement> {
   const history = await donorHistory(tx, move, now);
-  const units = unitsOf(poolsIn(state, move.sku), move.from);
+  const units = unitsOf(poolsIn(state, move.sku, now), move.from);
   return judgeMove(move, guardsOf(state.policy), { ...history, units }, now);
 }
 

@@ -58,7 +58,9 @@ const refusal = (facts: Facts) => {
 const shown = (state: State) =>
   Object.fromEntries(state.items.flatMap((each) => each.listings.map((l) => [l.channel, l.target?.quantity ?? null])));
 const consumed = (state: State) =>
-  Object.fromEntries((state.items[0]?.consumed ?? []).map(({ program: id, quantity }) => [id, quantity]));
+  Object.fromEntries(
+    (state.items[0]?.drawn ?? []).filter((row) => row.consumed !== 0).map((row) => [row.program, row.consumed]),
+  );
 const order = (id: string, ordered: number): CommandBody =>
   oneLineOrder(
     `o-${id}`,
