@@ -51,8 +51,9 @@ export type DonorFigures = {
 
 export type GuardedBy = {
   readonly guard: 'approveAbove' | 'perMovePercent' | 'perDayPercent' | 'cooldown' | 'maxDays' | 'until';
-  readonly limit: number;
-  readonly value: number;
+  /** Units, or an instant in ISO. */
+  readonly limit: number | string;
+  readonly value: number | string;
   readonly says: string;
   readonly fix: string;
 };
@@ -72,12 +73,12 @@ function judgeEnd({ until }: AskedMove, { maxDays }: Guards, now: Instant): Guar
   const latest = now + maxDays * DAY_MS;
   if (until <= now) {
     const fix = 'give a moment to come, with its zone, or a time from now such as 7d';
-    return [{ guard: 'until', limit: now, value: until, says: `its end ${iso(until)} has passed`, fix }];
+    return [{ guard: 'until', limit: iso(now), value: iso(until), says: `its end ${iso(until)} has passed`, fix }];
   }
   if (until <= latest) return [];
   const says = `its end ${iso(until)} is more than ${maxDays} days away`;
   const fix = `end it by ${iso(latest)}; what is to last longer belongs into the pools of the configuration file`;
-  return [{ guard: 'maxDays', limit: latest, value: until, says, fix }];
+  return [{ guard: 'maxDays', limit: iso(latest), value: iso(until), says, fix }];
 }
 
 function judgeSize({ id, from, units }: AskedMove, guards: Guards, donor: DonorFigures): GuardedBy[] {
@@ -90,7 +91,7 @@ function judgeSize({ id, from, units }: AskedMove, guards: Guards, donor: DonorF
     const second = id === 0 ? 'a second person approves it' : `a second person: allot reallocate approve ${id}`;
     return limit > 0 ? `move at most ${limit}, or let ${second}` : `let ${second}`;
   };
-  const checks: GuardedBy[] = [
+  const checks: (GuardedBy & { readonly limit: number; readonly value: number })[] = [
     {
       guard: 'approveAbove',
       limit: guards.approveAbove,
@@ -121,7 +122,13 @@ function judgeCooldown({ sku, from }: AskedMove, guards: Guards, donor: DonorFig
   const restsUntil = donor.lastMovedAt + guards.cooldownMs;
   if (restsUntil <= now) return null;
   const says = `${from} gave units of ${sku} at ${iso(donor.lastMovedAt)}, and rests for ${guards.cooldownMs / 60_000} minutes`;
-  return { guard: 'cooldown', limit: restsUntil, value: now, says, fix: `apply it from ${iso(restsUntil)} on` };
+  return {
+    guard: 'cooldown',
+    limit: iso(restsUntil),
+    value: iso(now),
+    says,
+    fix: `apply it from ${iso(restsUntil)} on`,
+  };
 }
 
 /** What the guards say of a move at `now`. What cannot be done at all is for `decide` to say. */

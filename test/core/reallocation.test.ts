@@ -288,7 +288,10 @@ describe('guards', () => {
 
   it('make the next move of a donor wait, approved or not', () => {
     const moved = { ...donor, lastMovedAt: NOW - 3_599_999 };
-    expect(judgeMove(asked, GUARD_DEFAULTS, moved, NOW).waits).toMatchObject({ guard: 'cooldown', limit: NOW + 1 });
+    expect(judgeMove(asked, GUARD_DEFAULTS, moved, NOW).waits).toMatchObject({
+      guard: 'cooldown',
+      limit: '2026-03-01T00:00:00.001Z',
+    });
     expect(judgeMove(asked, GUARD_DEFAULTS, moved, NOW + 1).waits).toBeNull();
   });
 
