@@ -49,6 +49,8 @@ export type ReallocationPreview = {
     readonly channel: ChannelId;
     readonly program: ProgramId;
     readonly placedAt: Instant;
+    /** By when it has to be shipped; null where its platform names no date. */
+    readonly dueAt: Instant | null;
     readonly short: number;
     /** Units it would get of the next `nextUnits`. */
     readonly gets: Change;
@@ -158,7 +160,11 @@ function getsOf({ state, next }: Case, sku: string): Map<string, number> {
   );
 }
 
-function waitingOf(before: Case, after: Case, sku: string): ReallocationPreview['waiting'] {
+function waitingOf(
+  before: Case,
+  after: Case,
+  { sku, dueOf }: { readonly sku: string; readonly dueOf: ReadonlyMap<OrderId, Instant> },
+): ReallocationPreview['waiting'] {
   const [was, is] = [getsOf(before, sku), getsOf(after, sku)];
   const stillShort = new Map(
     itemIn(after.state, sku)?.shorts.map(({ id, line }) => [lineKey(id, line.lineRef), line.short]),
@@ -169,7 +175,8 @@ function waitingOf(before: Case, after: Case, sku: string): ReallocationPreview[
     const filled = line.short - (stillShort.get(key) ?? 0);
     const gets = { before: was.get(key) ?? 0, after: filled + (is.get(key) ?? 0) };
     if (gets.before === gets.after) return [];
-    return [{ orderId: id, lineRef: line.lineRef, channel, program, placedAt, short: line.short, gets }];
+    const dueAt = dueOf.get(id) ?? null;
+    return [{ orderId: id, lineRef: line.lineRef, channel, program, placedAt, dueAt, short: line.short, gets }];
   });
 }
 
@@ -193,17 +200,21 @@ function harmOf(preview: Omit<ReallocationPreview, 'harm'>, now: Instant): strin
     ...preview.waiting
       .filter(({ gets }) => falls(gets))
       .map(
-        ({ orderId, lineRef, placedAt, short, gets }) =>
-          `order ${orderId} line ${lineRef}, placed ${day(placedAt)} and ${short} short on ${day(now)}, gets ${gets.after} instead of ${gets.before} of the next ${preview.nextUnits} units`,
+        ({ orderId, lineRef, placedAt, dueAt, short, gets }) =>
+          `order ${orderId} line ${lineRef}, placed ${day(placedAt)}${dueAt === null ? '' : `, due ${day(dueAt)}`} and ${short} short on ${day(now)}, gets ${gets.after} instead of ${gets.before} of the next ${preview.nextUnits} units`,
       ),
   ];
 }
 
-/** `state` must hold the item with its listings and short lines; it is not changed. Answers why, where the move is refused. */
+/**
+ * `state` must hold the item with its listings and short lines; it is not changed. `dueOf`: by when orders have to be shipped, where
+ * that is known. Answers why, where the move is refused.
+ */
 export function previewReallocation(
   state: State,
   body: ReallocateCommand,
   now: Instant,
+  dueOf: ReadonlyMap<OrderId, Instant> = new Map(),
 ): { readonly preview: ReallocationPreview } | { readonly refused: Refusal } {
   const { sku } = body;
   const place = nextPlace(state, [body.from, body.to]);
@@ -234,7 +245,7 @@ export function previewReallocation(
     programs,
     channels,
     listings: listingsOf(before, after, sku),
-    waiting: waitingOf(before, after, sku),
+    waiting: waitingOf(before, after, { sku, dueOf }),
     nextUnits,
   };
   return { preview: { ...figures, harm: harmOf(figures, now) } };

@@ -90,8 +90,9 @@ function isBetweenTwo(before: Pools, after: Pools, { from, to, units }: Move): b
 /** More tries than rounding can need: a cut moves the others by single units. */
 const TRIES_MAX = 200;
 
-/** The largest move up to `most` that touches its two pools alone: where protections are cut, rounding may move the others. */
-function largestMove(books: Books, item: ItemBook, before: Pools, move: Move, most: number): number {
+/** The largest move up to its units that touches its two pools alone: where protections are cut, rounding may move the others. */
+function largestMove(books: Books, item: ItemBook, before: Pools, move: Move): number {
+  const most = Math.min(move.units, givableFrom(before, item.moves, move.from));
   for (let units = most; units > Math.max(0, most - TRIES_MAX); units--) {
     const tried = { ...move, units };
     item.moves.push(tried);
@@ -127,8 +128,7 @@ export function applyReallocate(books: Books, command: Command, body: Reallocate
   const before = poolsFor(books, item);
   checkMove(books, before, command, body);
   const move: Move = { id, from, to, units, until };
-  const most = Math.min(units, givableFrom(before, item.moves, from));
-  const largest = largestMove(books, item, before, move, most);
+  const largest = largestMove(books, item, before, move);
   if (largest < units) refuseBeyond(item, before, body, largest);
   item.moves.push(move);
   keepMove(books, item, { command, kind: 'applied', move, before, returned: 0, spent: 0 });

@@ -12,7 +12,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { assert } from '#core/errors.ts';
-import type { Instant, PoolId, Sku } from '#core/model.ts';
+import type { Instant, OrderId, PoolId, Sku } from '#core/model.ts';
 import { DAY_MS } from '#core/reallocation-guards.ts';
 import type { ReallocationPreview } from '#core/reallocation-preview.ts';
 import type { Facts } from '#core/state.ts';
@@ -129,6 +129,15 @@ export async function donorHistory(
       max(applied_at) as "lastMovedAt"
     from reallocation where sku = ${sku} and from_pool = ${from} and applied_at is not null`);
   return row ?? { movedToday: 0, lastMovedAt: null };
+}
+
+/** By when orders with open lines of an item that wait have to be shipped, as their platforms say; those without a date are absent. */
+export async function shipDates(tx: Queries, sku: Sku): Promise<Map<OrderId, Instant>> {
+  const rows = await tx.rows<{ id: OrderId; dueAt: number }>(sql`
+    select o.id, min(d."dueAt") as "dueAt" from order_line l join sales_order o on o.id = l.order_id
+      cross join lateral jsonb_to_recordset(o.state->'obligations') as d(kind text, "dueAt" float8)
+    where l.sku = ${sku} and l.short > 0 and d.kind = 'ship' group by o.id`);
+  return new Map(rows.map(({ id, dueAt }) => [id, dueAt]));
 }
 
 export async function approveRow(tx: Queries, row: Reallocation, by: { actor: string; now: Instant }): Promise<void> {

@@ -26,6 +26,7 @@ import {
   type NewReallocation,
   type Reallocation,
   readReallocation,
+  shipDates,
 } from '#db/reallocations.ts';
 import { lockAndLoad } from '#db/state.ts';
 
@@ -76,7 +77,7 @@ export async function propose(db: Database, asked: AskedReallocation, by: By): P
   return db.transaction(async (tx) => {
     const move = moveOf({ ...asked, id: 0 });
     const state = await lockAndLoad(tx, [commandBy(move, by)]);
-    const shown = previewReallocation(state, move, by.now);
+    const shown = previewReallocation(state, move, by.now, await shipDates(tx, move.sku));
     if ('refused' in shown) return refuse(shown.refused);
     const early = await judge(tx, state, move, by.now);
     if (early.refused.length > 0) return refuseGuarded(early.refused);
@@ -114,12 +115,15 @@ const iso = (instant: Instant): string => new Date(instant).toISOString();
 
 /** Where a request stands, for whoever came second. */
 function sayStanding(row: Reallocation): string {
-  const proposed = { by: row.proposer, at: row.proposedAt };
   const closed = { by: row.closedBy, at: row.closedAt };
   const last = {
-    ...{ proposed, returned: closed, expired: closed, rejected: closed, withdrawn: closed },
+    proposed: { by: row.proposer, at: row.proposedAt },
     approved: { by: row.approver, at: row.approvedAt },
     applied: { by: row.appliedBy, at: row.appliedAt },
+    returned: closed,
+    expired: closed,
+    rejected: closed,
+    withdrawn: closed,
   }[row.state];
   return `reallocation ${row.id} is ${row.state} already, by ${last.by}${last.at === null ? '' : ` at ${iso(last.at)}`}`;
 }

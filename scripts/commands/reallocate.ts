@@ -169,7 +169,7 @@ async function list(run: Run, filter: ReallocationFilter): Promise<ExitCode> {
       { title: 'BY' },
       { title: 'REASON' },
     ];
-    run.out.show({ schema: 'allot.reallocations/1', reallocations: rows }, () =>
+    run.out.show({ schema: 'allot.reallocations/1', reallocations: rows.map(({ preview, ...row }) => row) }, () =>
       rows.length === 0
         ? 'No reallocation.'
         : run.out.table(

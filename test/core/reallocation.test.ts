@@ -223,12 +223,13 @@ describe('the preview', () => {
     );
     const north = stateOf({ policy: { ...own.policy, programs }, items: own.items });
     const { state } = run(north, order('retail', 4));
-    const asked = previewReallocation(state, move(1, 'retail', 'web', 8), NOW);
+    const due = new Map([['shop:retail/o-retail', NOW + 2 * DAY_MS]]);
+    const asked = previewReallocation(state, move(1, 'retail', 'web', 8), NOW, due);
     expect('preview' in asked ? asked.preview.waiting : asked.refused).toMatchObject([
       { orderId: 'shop:retail/o-retail', program: 'retail', short: 4, gets: { before: 4, after: 2 } },
     ]);
     expect('preview' in asked ? asked.preview.harm : []).toContain(
-      'order shop:retail/o-retail line 1, placed 2026-03-01 and 4 short on 2026-03-01, gets 2 instead of 4 of the next 4 units',
+      'order shop:retail/o-retail line 1, placed 2026-03-01, due 2026-03-03 and 4 short on 2026-03-01, gets 2 instead of 4 of the next 4 units',
     );
   });
 

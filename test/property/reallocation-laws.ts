@@ -7,7 +7,7 @@ import type { PoolId, PoolRule } from '#core/model.ts';
 import { movedUnits } from '#core/moves.ts';
 import type { Pools } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
-import { anyBody, brandArb, commandsOf, moveBody, opening } from '../support/arbitraries.ts';
+import { anyBody, brandArb, commandsOf, moveBody, opening, orderBody } from '../support/arbitraries.ts';
 import { command, NOW } from '../support/factory.ts';
 import { take } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
@@ -76,9 +76,23 @@ const drawnBy = (facts: Facts, sku: string, program: string): number =>
       .map((row) => row.consumed),
   );
 
+/** Moves that begin, orders that draw meanwhile, and moves that end: what chance alone seldom makes. */
+const storyArb = fc
+  .tuple(
+    fc.array(moveBody, { minLength: 2, maxLength: 5 }),
+    fc.array(orderBody, { minLength: 2, maxLength: 6 }),
+    fc.array(moveBody, { minLength: 2, maxLength: 5 }),
+  )
+  .map(([begin, orders, end]) => [
+    ...begin.filter(({ kind }) => kind === 'reallocate'),
+    ...orders,
+    ...end.filter(({ kind }) => kind === 'end-reallocation'),
+  ])
+  .map((bodies) => bodies.map((body, index) => command(index + 1, body)));
+
 /** I5 across moves: a move lowers its donor alone, by what it says; its end lowers the receiver alone, where all protection is there. */
 export const bystandersKeepTheirs = (core: Core) =>
-  fc.property(brandArb, commandsOf(bodyArb), (brand, commands) => {
+  fc.property(brandArb, fc.oneof(commandsOf(bodyArb), storyArb), (brand, commands) => {
     walk(core, brand, commands, ({ before, state, facts }) => {
       for (const { kind, sku, from, to, units, returned, spent, before: was, after: is } of facts.moves) {
         const [old, now] = [poolsIn(before, sku), poolsIn(state, sku)];
@@ -87,6 +101,15 @@ export const bystandersKeepTheirs = (core: Core) =>
         expect(leftIn(old, giver)).toBe(kind === 'applied' ? was.from : was.to);
         if (kind === 'applied') expect(units).toBeLessThanOrEqual(was.from);
         else expect(returned + spent).toBe(units);
+        for (const [pool, left] of [
+          [from, is.from],
+          [to, is.to],
+        ] as const) {
+          // What a line that waited drew of it is drawn after the move; a prioritised pool is open to others, too.
+          const isOpen = now.own.some(({ program, rule }) => program === pool && rule.protects === 'prioritised');
+          if (pool !== 'shared' && !isOpen)
+            expect(leftIn(now, pool) + drawnBy(facts, sku, pool), `left in ${pool}`).toBe(left);
+        }
         if (kind !== 'applied' && isCut) continue;
         for (const { program, remaining } of old.own) {
           if (program === giver) continue;

@@ -135,6 +135,31 @@ describe('a reallocation', () => {
     expect(await db.rows(sql`select from parked`)).toEqual([]);
   });
 
+  test('names the orders and dates that would wait longer', async () => {
+    const programs = BRAND_POLICY.programs.map((each) =>
+      each.id === 'wholesale' ? { ...each, locations: ['north'], drawOrder: 'ownOnly' as const } : each,
+    );
+    const own = await createTestDatabase();
+    try {
+      await seed(own, { programs });
+      await own.db.rows(sql`insert into location (id, master) values ('north', 'allot')`);
+      const obligations = [{ kind: 'ship' as const, dueAt: Date.parse('2026-12-24T00:00:00Z') }];
+      await command(
+        own.db,
+        { kind: 'order-state', channel: 'fake:b', order: orderOf('1', { A: 45 }, { obligations }) },
+        NOW,
+      );
+      await decidePending(own.db, { now: () => NOW });
+      const { row } = await propose(own.db, asked(10), by('kim'));
+      expect(row.preview.waiting).toMatchObject([
+        { orderId: 'fake:b/1', dueAt: obligations[0]?.dueAt, short: 45, gets: { before: 45, after: 40 } },
+      ]);
+      expect(row.preview.harm.join()).toContain(', due 2026-12-24 and 45 short on');
+    } finally {
+      await own.drop();
+    }
+  });
+
   test('is refused when what was there at the proposal is gone at the application', async () => {
     const id = await proposed(10);
     await command(db, { kind: 'order-state', channel: 'fake:b', order: orderOf('1', { A: 45 }) }, NOW);
