@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { Instant } from '#core/model.ts';
-import type { GuardedBy } from '#core/reallocation-guards.ts';
+import { GUARD_DEFAULTS, type GuardedBy } from '#core/reallocation-guards.ts';
 import type { Change, ReallocationPreview } from '#core/reallocation-preview.ts';
 import type { Database } from '#db/client.ts';
 import {
@@ -18,7 +18,7 @@ import { apply, approve, type By, close, giveBack, propose, type ReallocationVie
 import { type End, takeEnd, wholeFrom } from '../arguments.ts';
 import { requirePolicy } from '../decide-now.ts';
 import { EXIT, type ExitCode } from '../io.ts';
-import { sayPairs } from '../output.ts';
+import { sayDuration, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 
 type Acting = { readonly as?: string };
@@ -201,8 +201,8 @@ How it goes:
 Pools are programs, "shared" for what nobody protects, and "emergency" for the pool that no order may draw from.
 
 Limits, unless the reallocation block of the configuration file says otherwise:
-  100 units, 20 % of the donor's pool in one move and 50 % within 24 hours, without a second person
-  1 hour between two moves of one donor and item; 30 days in force at most
+  ${GUARD_DEFAULTS.approveAbove} units, ${GUARD_DEFAULTS.perMovePercent} % of the donor's pool in one move and ${GUARD_DEFAULTS.perDayPercent} % within 24 hours, without a second person
+  ${sayDuration(GUARD_DEFAULTS.cooldownMs)} between two moves of one donor and item; ${GUARD_DEFAULTS.maxDays} days in force at most
   never more than the donor has: what its program has drawn stays, and nobody else's units are touched
 `;
 
