@@ -20,7 +20,7 @@ import type {
 } from './model.ts';
 import { type Pools, promisableTo } from './pools.ts';
 import { applyFacts } from './replay.ts';
-import type { ItemState, Outcome, State } from './state.ts';
+import type { Outcome, ShortLine, State } from './state.ts';
 
 export type Change = { readonly before: number; readonly after: number };
 
@@ -33,10 +33,12 @@ export type ReallocationPreview = {
     readonly left: Change;
     readonly promise: Change;
   }[];
-  /** What the program of each channel of the item could be promised. */
+  /** What the program of each channel that sells the item, alone or in a kit, could be promised of it. */
   readonly channels: readonly { readonly channel: ChannelId; readonly program: ProgramId; readonly promise: Change }[];
   readonly listings: readonly {
     readonly listing: ListingId;
+    /** The item, or a kit that it is part of. */
+    readonly sku: Sku;
     readonly channel: ChannelId;
     readonly listingRef: string;
     /** The published number, in units of the listing. */
@@ -71,8 +73,6 @@ const commandOf = (id: number, body: CommandBody, now: Instant): Command => ({
   actor: 'preview',
   body,
 });
-
-const itemIn = (state: State, sku: string): ItemState | undefined => state.items.find((item) => item.sku === sku);
 
 /** Where the next units come in: a place that sells, the donor's before the receiver's. */
 function nextPlace(state: State, pools: readonly PoolId[]): { id: LocationId; master: StockMaster } | undefined {
@@ -136,49 +136,49 @@ function programsOf(
   return { shared: { before: was.shared, after: is.shared }, programs };
 }
 
-function listingsOf(before: Case, after: Case, sku: string): ReallocationPreview['listings'] {
-  const shownIn = new Map(itemIn(after.state, sku)?.listings.map(({ id, target }) => [id, target?.quantity ?? 0]));
-  return (itemIn(before.state, sku)?.listings ?? []).map(({ id, channel, listingRef, target }) => ({
-    listing: id,
-    channel,
-    listingRef,
-    shown: { before: target?.quantity ?? 0, after: shownIn.get(id) ?? 0 },
-  }));
+/** Of the item, and of the kits that it is part of. */
+function listingsOf(before: Case, after: Case): ReallocationPreview['listings'] {
+  const shownIn = new Map(
+    after.state.items.flatMap(({ listings }) => listings.map(({ id, target }) => [id, target?.quantity ?? 0])),
+  );
+  return before.state.items.flatMap(({ sku, listings }) =>
+    listings.map(({ id, channel, listingRef, target }) => ({
+      listing: id,
+      sku,
+      channel,
+      listingRef,
+      shown: { before: target?.quantity ?? 0, after: shownIn.get(id) ?? 0 },
+    })),
+  );
 }
+
+/** Lines that wait for the item, or for a kit that it is part of. */
+const shortsIn = (state: State): readonly ShortLine[] => state.items.flatMap(({ shorts }) => shorts);
 
 const lineKey = (id: OrderId, lineRef: string): string => `${id} ${lineRef}`;
 
-/** Units of each waiting line that the next units fill. */
-function getsOf({ state, next }: Case, sku: string): Map<string, number> {
-  const left = new Map(itemIn(next, sku)?.shorts.map(({ id, line }) => [lineKey(id, line.lineRef), line.short]));
-  const waiting = itemIn(state, sku)?.shorts ?? [];
-  return new Map(
-    waiting.map(({ id, line }) => {
-      const key = lineKey(id, line.lineRef);
-      return [key, line.short - (left.get(key) ?? 0)];
-    }),
-  );
-}
+const shortOf = (state: State): Map<string, number> =>
+  new Map(shortsIn(state).map(({ id, line }) => [lineKey(id, line.lineRef), line.short]));
 
-function waitingOf(
-  before: Case,
-  after: Case,
-  { sku, dueOf }: { readonly sku: string; readonly dueOf: ReadonlyMap<OrderId, Instant> },
-): ReallocationPreview['waiting'] {
-  const [was, is] = [getsOf(before, sku), getsOf(after, sku)];
-  const stillShort = new Map(
-    itemIn(after.state, sku)?.shorts.map(({ id, line }) => [lineKey(id, line.lineRef), line.short]),
-  );
-  return (itemIn(before.state, sku)?.shorts ?? []).flatMap(({ id, channel, program, placedAt, line }) => {
+function waitingOf(before: Case, after: Case, dueOf: ReadonlyMap<OrderId, Instant>): ReallocationPreview['waiting'] {
+  const [nextBefore, nextAfter] = [shortOf(before.next), shortOf(after.next)];
+  return shortsIn(before.state).flatMap(({ id, channel, program, placedAt, line }) => {
     const key = lineKey(id, line.lineRef);
     // What the move itself fills at once counts as got.
-    const filled = line.short - (stillShort.get(key) ?? 0);
-    const gets = { before: was.get(key) ?? 0, after: filled + (is.get(key) ?? 0) };
+    const gotOf = (left: ReadonlyMap<string, number>): number => line.short - (left.get(key) ?? 0);
+    const gets = { before: gotOf(nextBefore), after: gotOf(nextAfter) };
     if (gets.before === gets.after) return [];
     const dueAt = dueOf.get(id) ?? null;
     return [{ orderId: id, lineRef: line.lineRef, channel, program, placedAt, dueAt, short: line.short, gets }];
   });
 }
+
+/** Units of the item that all who wait lack together. */
+const lackedOf = (state: State, sku: Sku): number =>
+  shortsIn(state).reduce((sum, { line }) => {
+    const perUnit = line.sku === sku ? 1 : (line.components?.find((part) => part.sku === sku)?.quantity ?? 0);
+    return sum + line.short * perUnit;
+  }, 0);
 
 function harmOf(preview: Omit<ReallocationPreview, 'harm'>, now: Instant): string[] {
   const falls = ({ before, after }: Change): boolean => after < before;
@@ -207,7 +207,7 @@ function harmOf(preview: Omit<ReallocationPreview, 'harm'>, now: Instant): strin
 }
 
 /**
- * `state` must hold the item with its listings and short lines; it is not changed. `dueOf`: by when orders have to be shipped, where
+ * `state` must hold the item, and the kits that it is part of, with listings and short lines; it is not changed. `dueOf`: by when orders have to be shipped, where
  * that is known. Answers why, where the move is refused.
  */
 export function previewReallocation(
@@ -218,7 +218,7 @@ export function previewReallocation(
 ): { readonly preview: ReallocationPreview } | { readonly refused: Refusal } {
   const { sku } = body;
   const place = nextPlace(state, [body.from, body.to]);
-  const nextUnits = (itemIn(state, sku)?.shorts ?? []).reduce((sum, { line }) => sum + line.short, 0);
+  const nextUnits = lackedOf(state, sku);
   const next: CommandBody | null =
     place === undefined || nextUnits === 0
       ? null
@@ -236,7 +236,7 @@ export function previewReallocation(
   if ('reason' in after) return { refused: after };
   const { shared, programs } = programsOf(before, after, sku, now);
   const promiseOf = new Map(programs.map(({ program, promise }) => [program, promise]));
-  const sellers = new Set(itemIn(state, sku)?.listings.map(({ channel }) => channel));
+  const sellers = new Set(state.items.flatMap((item) => item.listings.map(({ channel }) => channel)));
   const channels = state.channels
     .filter(({ id }) => sellers.has(id))
     .map(({ id, program }) => ({ channel: id, program, promise: promiseOf.get(program) ?? { before: 0, after: 0 } }));
@@ -244,8 +244,8 @@ export function previewReallocation(
     shared,
     programs,
     channels,
-    listings: listingsOf(before, after, sku),
-    waiting: waitingOf(before, after, { sku, dueOf }),
+    listings: listingsOf(before, after),
+    waiting: waitingOf(before, after, dueOf),
     nextUnits,
   };
   return { preview: { ...figures, harm: harmOf(figures, now) } };

@@ -37,6 +37,16 @@ function undrawnOf(item: ItemBook, pools: Pools, pool: PoolId): number {
   return Math.max(0, units - (item.drawn.get(pool)?.consumed ?? 0));
 }
 
+/** A kit has no stock, so nothing of it is protected. */
+function checkStocked(item: ItemBook): void {
+  if (item.components === null) return;
+  const parts = item.components.map(({ sku }) => sku).join(', ');
+  throw new CommandRefused('is-a-kit', `${item.sku} is a kit and has no pool of its own`, {
+    field: 'sku',
+    fix: `move units of its components: ${parts}`,
+  });
+}
+
 /** A receiver that has drawn more than it is protected would swallow units without gaining them. */
 function checkReceiver(pools: Pools, { sku, to }: ReallocateCommand): void {
   const share = pools.own.find(({ program }) => program === to);
@@ -125,6 +135,7 @@ export function applyReallocate(books: Books, command: Command, body: Reallocate
   const item = itemFor(books, body.sku);
   const { id, from, to, units, until } = body;
   if (item.moves.some((move) => move.id === id)) return false;
+  checkStocked(item);
   const before = poolsFor(books, item);
   checkMove(books, before, command, body);
   const move: Move = { id, from, to, units, until };

@@ -19,6 +19,7 @@ import type { Facts } from '#core/state.ts';
 import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
 import { addCommands } from './commands.ts';
+import { list } from './list.ts';
 
 export const REALLOCATION_STATES = [
   'proposed',
@@ -131,12 +132,12 @@ export async function donorHistory(
   return row ?? { movedToday: 0, lastMovedAt: null };
 }
 
-/** By when orders with open lines of an item that wait have to be shipped, as their platforms say; those without a date are absent. */
-export async function shipDates(tx: Queries, sku: Sku): Promise<Map<OrderId, Instant>> {
+/** By when orders have to be shipped, as their platforms say; those without a date are absent. */
+export async function shipDates(tx: Queries, orders: readonly OrderId[]): Promise<Map<OrderId, Instant>> {
   const rows = await tx.rows<{ id: OrderId; dueAt: number }>(sql`
-    select o.id, min(d."dueAt") as "dueAt" from order_line l join sales_order o on o.id = l.order_id
+    select o.id, min(d."dueAt") as "dueAt" from sales_order o
       cross join lateral jsonb_to_recordset(o.state->'obligations') as d(kind text, "dueAt" float8)
-    where l.sku = ${sku} and l.short > 0 and d.kind = 'ship' group by o.id`);
+    where o.id = any(${list(orders)}) and d.kind = 'ship' group by o.id`);
   return new Map(rows.map(({ id, dueAt }) => [id, dueAt]));
 }
 

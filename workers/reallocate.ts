@@ -77,7 +77,8 @@ export async function propose(db: Database, asked: AskedReallocation, by: By): P
   return db.transaction(async (tx) => {
     const move = moveOf({ ...asked, id: 0 });
     const state = await lockAndLoad(tx, [commandBy(move, by)]);
-    const shown = previewReallocation(state, move, by.now, await shipDates(tx, move.sku));
+    const waiting = state.items.flatMap(({ shorts }) => shorts.map(({ id }) => id));
+    const shown = previewReallocation(state, move, by.now, await shipDates(tx, waiting));
     if ('refused' in shown) return refuse(shown.refused);
     const early = await judge(tx, state, move, by.now);
     if (early.refused.length > 0) return refuseGuarded(early.refused);

@@ -233,6 +233,19 @@ describe('the preview', () => {
     );
   });
 
+  it('tells the numbers of kits that hold the item; a kit itself has no pool', () => {
+    const plain = brand({ retail: 12 }, 20);
+    const sets = listing(9, { channel: 'shop:web', sku: 'SET' });
+    const set = item('SET', {}, { components: [{ sku: 'TEA', quantity: 3 }], listings: [sets] });
+    const state = stateOf({ policy: plain.policy, items: [...plain.items, set] });
+    const asked = previewReallocation(state, move(1, 'shared', 'retail', 4), NOW);
+    expect(
+      'preview' in asked ? asked.preview.listings.filter((one) => one.sku === 'SET') : asked.refused,
+    ).toMatchObject([{ channel: 'shop:web', shown: { before: 2, after: 1 } }]);
+    const refused = previewReallocation(state, { ...move(1, 'shared', 'retail', 1), sku: 'SET' }, NOW);
+    expect(refused).toMatchObject({ refused: { code: 'is-a-kit', fix: 'move units of its components: TEA' } });
+  });
+
   it('answers why a move cannot be', () => {
     const asked = previewReallocation(brand({ retail: 2 }, 2), move(1, 'retail', 'flash', 5), NOW);
     expect(asked).toMatchObject({ refused: { code: 'beyond-pool', fix: 'move at most 2' } });
