@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ChannelId, LocationId, Policy, Sku, StockMaster } from '#core/model.ts';
+import { guardsOf } from '#core/reallocation-guards.ts';
 
 export type PolicyBody = Omit<Policy, 'version'>;
 
@@ -98,7 +99,7 @@ export const isNothing = (changes: ConfigurationChanges): boolean =>
   !changes.isPolicyNew && changes.locations.length + changes.channels.length + changes.channelsGone.length === 0;
 
 /** Parts whose reach is known entry by entry, and those that move no number. */
-const KNOWN_PARTS: readonly string[] = ['programs', 'pools', 'channels', 'inFlightMs', 'routes', 'approval'];
+const KNOWN_PARTS: readonly string[] = ['programs', 'pools', 'channels', 'inFlightMs', 'routes', 'approval', 'reallocation'];
 
 /** A part that came later reaches everything, until somebody says here what it reaches. */
 function hasOtherChanges(before: PolicyBody, after: PolicyBody): boolean {
@@ -118,6 +119,7 @@ export function reachOf(stored: StoredConfiguration, next: Configuration): Polic
     !isDeepStrictEqual(before.programs, after.programs) ||
     before.inFlightMs !== after.inFlightMs ||
     hasOtherChanges(before, after) ||
+    guardsOf(before).lowPoolPercent !== guardsOf(after).lowPoolPercent ||
     pools.some(({ sku }) => sku === '*') ||
     findChanges(stored, next).locations.length > 0;
   return {

@@ -328,7 +328,7 @@ async function loadItems(
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, drawn, held, listings, shorts, recent] = await Promise.all([
+  const [items, balances, promises, drawn, moves, held, listings, shorts, recent] = await Promise.all([
     tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
       select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
@@ -340,6 +340,9 @@ async function loadItems(
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
       select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
       from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
+      select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
+      where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
@@ -351,10 +354,11 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, drawnOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, movesOf, heldOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
+    of(moves),
     of(held),
     of(listings),
     of(recent),
@@ -368,6 +372,7 @@ async function loadItems(
     promises: promiseOf.get(sku) ?? [],
     held: heldOf.get(sku) ?? [],
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
+    moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     ...firstOf(shorts.get(sku) ?? [], policy),
     recentEntries: recentOf.get(sku) ?? [],

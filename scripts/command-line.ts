@@ -21,6 +21,7 @@ import { addListingCommands } from './commands/listings.ts';
 import { addOrderCommands } from './commands/orders.ts';
 import { addParkedCommands } from './commands/parked.ts';
 import { addPolicyCommands } from './commands/policy.ts';
+import { addReallocateCommands } from './commands/reallocate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
 import { EXIT, EXIT_CODES, type ExitCode, Failure, Interrupted, type Io } from './io.ts';
@@ -54,6 +55,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addOrderCommands(program, kit);
   addImportCommands(program, kit);
   addListingCommands(program, kit);
+  addReallocateCommands(program, kit);
   program.commandsGroup('Run:');
   addChannelCommands(program, kit);
   addConfigCommands(program, kit);

@@ -144,11 +144,13 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
       : [problem([...path, 'channel'], `no channel is called "${channel}". ${suggest(channel, channelIds)}`)],
   );
   const reserved = programs.flatMap(({ path, fields: { id } }) =>
-    id === EMERGENCY
+    id === EMERGENCY || id === 'shared'
       ? [
           problem(
             [...path, 'id'],
-            `"${EMERGENCY}" is reserved for pools that no order may draw from. Give it another id.`,
+            id === 'shared'
+              ? '"shared" is what nobody protects: it is no program. Give it another id.'
+              : `"${EMERGENCY}" is reserved for pools that no order may draw from. Give it another id.`,
           ),
         ]
       : [],
