@@ -99,7 +99,15 @@ export const isNothing = (changes: ConfigurationChanges): boolean =>
   !changes.isPolicyNew && changes.locations.length + changes.channels.length + changes.channelsGone.length === 0;
 
 /** Parts whose reach is known entry by entry, and those that move no number. */
-const KNOWN_PARTS: readonly string[] = ['programs', 'pools', 'channels', 'inFlightMs', 'routes', 'approval', 'reallocation'];
+const KNOWN_PARTS: readonly string[] = [
+  'programs',
+  'pools',
+  'channels',
+  'inFlightMs',
+  'routes',
+  'approval',
+  'reallocation',
+];
 
 /** A part that came later reaches everything, until somebody says here what it reaches. */
 function hasOtherChanges(before: PolicyBody, after: PolicyBody): boolean {

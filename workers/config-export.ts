@@ -15,10 +15,14 @@ const FILE_NAMES: Readonly<Record<string, string>> = {
   sharePercent: 'share',
   activeFrom: 'from',
   activeUntil: 'until',
+  cooldownMs: 'cooldown',
 };
 
 /** Moments, which the file writes as text. */
 const INSTANTS: readonly string[] = ['activeFrom', 'activeUntil', 'at'];
+
+/** Spans of time, which the file writes as text too. */
+const DURATIONS: readonly string[] = ['cooldownMs'];
 
 /** The file counts in whole seconds at the finest. */
 const instantText = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
@@ -36,6 +40,7 @@ function withoutParts({ safetyStockPercent, isSafetyStockPlanned, bufferPercent,
 function toFile(value: unknown, field = ''): unknown {
   if (Array.isArray(value)) return value.map((one) => toFile(one, field));
   if (typeof value === 'number' && INSTANTS.includes(field)) return instantText(value);
+  if (typeof value === 'number' && DURATIONS.includes(field)) return durationWords(value);
   if (typeof value !== 'object' || value === null) return value;
   const given = Object.entries(withoutParts(value as Fields)).filter(([, inner]) => inner !== undefined);
   return Object.fromEntries(given.map(([key, inner]) => [FILE_NAMES[key] ?? key, toFile(inner, key)]));
