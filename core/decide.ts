@@ -32,6 +32,7 @@ import {
   sayPoolRule,
 } from './pools.ts';
 import { keptBack, PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
+import { applyReconfirm } from './reconfirm.ts';
 import { CommandRefused } from './refusal.ts';
 import { channelRuleFor, scopeOf } from './rules.ts';
 import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
@@ -75,6 +76,8 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'reconfirm':
+      return applyReconfirm(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
   }

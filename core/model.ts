@@ -49,6 +49,8 @@ export type Program = {
   readonly owner?: string;
   readonly reviewBy?: string;
   readonly pickTags?: PickTags;
+  /** Of what is split fairly it gets by weight; absent: 1. */
+  readonly weight?: number;
 };
 
 /** A reserved program: no channel and no route leads to it, so its pool is touched by a reallocation alone. */

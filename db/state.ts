@@ -8,6 +8,7 @@ import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
 import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
+import { OPEN_LINES_MAX } from '#core/reconfirm.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -68,7 +69,8 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const named = bodies.flatMap((body) => skuOf(body) ?? []);
   const skus = [...new Set([...named, ...(await skusBehind(tx, touched))])];
   await lockResources(tx, RESOURCE.item, skus);
-  return load(tx, { ...touched, skus, countedFrom: earliestCount(bodies) });
+  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
+  return load(tx, { ...touched, skus, countedFrom: earliestCount(bodies), confirmed });
 }
 
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
@@ -78,7 +80,11 @@ function earliestCount(bodies: readonly CommandBody[]): Instant | null {
 
 async function load(
   tx: Queries,
-  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  at: Touched & {
+    readonly skus: readonly string[];
+    readonly countedFrom: Instant | null;
+    readonly confirmed: readonly string[];
+  },
 ): Promise<State> {
   const policy = await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
@@ -95,7 +101,10 @@ async function load(
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at.skus, policy, at.countedFrom),
   ]);
-  return { policy, locations, channels, orders, listingRefs, items };
+  const openLines = await loadOpenLines(tx, at.confirmed);
+  const withLines = (item: ItemState): ItemState =>
+    at.confirmed.includes(item.sku) ? { ...item, openLines: openLines.get(item.sku) ?? [] } : item;
+  return { policy, locations, channels, orders, listingRefs, items: items.map(withLines) };
 }
 
 /** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
@@ -228,14 +237,30 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
       where l.sku = i.sku and l.short > 0
       order by p.priority nulls last, o.placed_at, l.order_id, l.line_ref
       limit ${SHORTS_PER_ITEM_MAX + 1}) s`);
-  const shorts = rows.map((row) => ({
+  return bySku(rows);
+}
+
+function bySku(rows: readonly ShortRow[]): Map<string, ShortLine[]> {
+  const lines = rows.map((row) => ({
     id: row.order_id,
     channel: row.channel_id,
     program: row.program,
     placedAt: row.placed_at,
     line: lineOf(row),
   }));
-  return Map.groupBy(shorts, (short) => short.line.sku ?? '');
+  return Map.groupBy(lines, ({ line }) => line.sku ?? '');
+}
+
+/** Lines that have or want units of these items; one more than a re-confirmation takes, so that it can tell. */
+async function loadOpenLines(tx: Queries, skus: readonly string[]): Promise<Map<string, ShortLine[]>> {
+  if (skus.length === 0) return new Map();
+  const rows = await tx.rows<ShortRow>(sql`
+    select s.* from unnest(${list([...new Set(skus)])}) as i(sku)
+    cross join lateral (
+      select l.*, o.channel_id, o.program, o.placed_at from order_line l join sales_order o on o.id = l.order_id
+      where l.sku = i.sku and (l.allocated > 0 or l.short > 0)
+      order by l.order_id, l.line_ref limit ${OPEN_LINES_MAX + 1}) s`);
+  return bySku(rows);
 }
 
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */

@@ -78,7 +78,7 @@ export const parkedLeavesNoTrace = (core: Core) =>
     brandArb,
     commandsOf(fc.oneof({ weight: 4, arbitrary: anyBody }, { weight: 1, arbitrary: badBody })),
     (brand, commands) => {
-      const state = opened(core, brand);
+      const state = loadFor(opened(core, brand), commands);
       const facts = core.decide(state, commands, LATER);
       const parked = new Map(facts.outcomes.flatMap((o) => (o.kind === 'parked' ? [[o.commandId, o] as const] : [])));
       const rest = commands.filter((each) => !parked.has(each.id));

@@ -5,7 +5,14 @@
  * Numbers are small on purpose: scarcity, ties and rounding are where the bugs are.
  */
 import * as fc from 'fast-check';
-import type { Command, CommandBody } from '#core/command.ts';
+import {
+  type Command,
+  type CommandBody,
+  RECONFIRM_ORDERS,
+  type ReconfirmCommand,
+  STRATEGIES,
+  type Strategy,
+} from '#core/command.ts';
 import type { DrawOrder, Policy, PoolRule, Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
@@ -192,6 +199,30 @@ const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('return' as const), sku, location, quantity }),
 );
 
+const strategy = fc.constantFrom<Strategy>(...STRATEGIES);
+
+export const reconfirmBody: fc.Arbitrary<ReconfirmCommand> = fc.record({
+  kind: fc.constant('reconfirm' as const),
+  sku,
+  by: fc.constantFrom(...RECONFIRM_ORDERS),
+  segments: fc.uniqueArray(
+    fc
+      .tuple(
+        fc.oneof(
+          fc.constantFrom(...PROGRAMS).map((id) => ({ match: 'program' as const, id })),
+          fc.constantFrom(...CHANNELS).map((id) => ({ match: 'channel' as const, id })),
+          fc
+            .integer({ min: 0, max: 5 })
+            .map((index) => ({ match: 'order' as const, id: `${channelOfOrder(index)}/o${index}` })),
+        ),
+        fc.record({ strategy, margin: fc.integer({ min: 0, max: 3 }) }),
+      )
+      .map(([named, rest]) => ({ ...named, ...rest })),
+    { maxLength: 4, selector: ({ match, id }) => `${match} ${id}` },
+  ),
+  others: strategy,
+});
+
 const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('review' as const), sku }),
   fc.record({
@@ -229,6 +260,7 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
   { weight: 1, arbitrary: otherBody },
+  { weight: 1, arbitrary: reconfirmBody },
 );
 
 /** Commands in the order recorded, a minute apart; some tell of a moment long before. */

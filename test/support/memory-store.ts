@@ -90,6 +90,13 @@ const shortsOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
     lines.flatMap((line) => (line.sku === sku && line.short > 0 ? [{ id, channel, program, placedAt, line }] : [])),
   );
 
+const openLinesOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
+  orders.flatMap(({ id, channel, program, placedAt, lines }) =>
+    lines.flatMap((line) =>
+      line.sku === sku && allocatedOf(line) + line.short > 0 ? [{ id, channel, program, placedAt, line }] : [],
+    ),
+  );
+
 export function applyFacts(state: State, facts: Facts): State {
   const orders = applyOrders(state.orders, facts);
   const items = state.items.map((before) => {
@@ -120,10 +127,12 @@ export function loadFor(state: State, commands: readonly Command[]): State {
   }
   const orders = state.orders.filter((order) => orderIds.has(order.id));
   for (const order of orders) for (const line of order.lines) if (line.sku !== null) skus.add(line.sku);
+  const confirmed = new Set(commands.flatMap(({ body }) => (body.kind === 'reconfirm' ? [body.sku] : [])));
   const hasCount = commands.some(({ body }) => body.kind === 'count');
   const items = state.items
     .filter((item) => skus.has(item.sku))
-    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }));
+    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }))
+    .map((item) => (confirmed.has(item.sku) ? { ...item, openLines: openLinesOf(state.orders, item.sku) } : item));
   return { ...state, orders, items };
 }
 
