@@ -3,7 +3,7 @@ import { openBooks } from './books.ts';
 import type { ReconfirmCommand, Strategy } from './command.ts';
 import type { ChannelId, Instant, OrderId, ProgramId, Sku } from './model.ts';
 import { allocatedUnits } from './orders.ts';
-import { type Claim, claimsOf } from './reconfirm.ts';
+import { type Claim, claimsOf } from './reconfirm-claims.ts';
 import type { Facts, State } from './state.ts';
 
 export type ReconfirmedLine = {

@@ -8,7 +8,7 @@ import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
 import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
-import { OPEN_LINES_MAX } from '#core/reconfirm.ts';
+import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';

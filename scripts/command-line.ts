@@ -20,6 +20,7 @@ import { addImportCommands } from './commands/imports.ts';
 import { addListingCommands } from './commands/listings.ts';
 import { addOrderCommands } from './commands/orders.ts';
 import { addParkedCommands } from './commands/parked.ts';
+import { addReconfirmCommand } from './commands/reconfirm.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
 import { EXIT, EXIT_CODES, type ExitCode, Failure, Interrupted, type Io } from './io.ts';
@@ -51,6 +52,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   program.commandsGroup('Change:');
   addStockCommands(program, kit);
   addOrderCommands(program, kit);
+  addReconfirmCommand(program, kit);
   addImportCommands(program, kit);
   addListingCommands(program, kit);
   program.commandsGroup('Run:');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ReconfirmCommand, Strategy } from '#core/command.ts';
 import { decide } from '#core/decide.ts';
 import type { Allocation, Policy } from '#core/model.ts';
-import { OPEN_LINES_MAX } from '#core/reconfirm.ts';
+import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import { reconfirmReport } from '#core/reconfirm-report.ts';
 import { applyFacts as replayFacts } from '#core/replay.ts';
 import type { State, StoredOrder } from '#core/state.ts';

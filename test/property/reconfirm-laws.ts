@@ -70,7 +70,7 @@ export const strategiesKeepTheirWord = (core: Core) =>
   fc.property(storyArb, ([brand, commands, body]) => {
     const { report } = confirm(core, tell(core, brand, commands), body);
     for (const { strategy, before, after, wanted, change, exception, orderId } of report.lines) {
-      expect(after, orderId).toBeLessThanOrEqual(Math.max(wanted, 0));
+      expect(after, `units of ${orderId}`).toBeLessThanOrEqual(Math.max(wanted, 0));
       if (!MAY[strategy].gain) expect(change, `${strategy} of ${orderId}`).toBeLessThanOrEqual(0);
       if (!MAY[strategy].lose && change < 0) expect(exception, `${strategy} of ${orderId}`).not.toBeNull();
       if (strategy === 'win') expect(exception === null).toBe(after === wanted);
@@ -91,11 +91,12 @@ export const turnsAreKept = (core: Core) =>
     const { report, after } = confirm(core, state, body);
     const lacking = report.lines.filter((line) => line.strategy === 'win' && line.after < line.wanted);
     if (lacking.length > 0) {
-      for (const line of report.lines) if (line.strategy !== 'win') expect(line.after, line.orderId).toBe(0);
+      for (const line of report.lines)
+        if (line.strategy !== 'win') expect(line.after, `units of ${line.orderId}`).toBe(0);
     }
     const cut = report.lines.some((line) => line.strategy === 'gain' && line.after < line.before);
     for (const line of cut ? report.lines : []) {
-      if (!['win', 'gain'].includes(line.strategy)) expect(line.after, line.orderId).toBe(0);
+      if (!['win', 'gain'].includes(line.strategy)) expect(line.after, `units of ${line.orderId}`).toBe(0);
     }
     const waits = report.lines.some(
       (line) => ['win', 'gain', 'improve', 'redistribute'].includes(line.strategy) && line.after < line.wanted,

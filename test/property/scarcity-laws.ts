@@ -83,7 +83,8 @@ export const splitKeepsTiersAndMinimums = (core: Core) =>
         Math.min(left, sumOf(rows.map(({ demand }) => demand.quantity))),
       );
       if (sumOf(rows.map(({ demand }) => demand.minimum ?? 0)) <= left) {
-        for (const { demand, share } of rows) expect(share, `share of ${demand.id}`).toBeGreaterThanOrEqual(demand.minimum ?? 0);
+        for (const { demand, share } of rows)
+          expect(share, `share of ${demand.id}`).toBeGreaterThanOrEqual(demand.minimum ?? 0);
       }
       left -= sumOf(rows.map(({ share }) => share));
     }
