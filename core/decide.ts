@@ -19,7 +19,8 @@ import {
 } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { Defect } from './errors.ts';
-import type { ChannelRule, CommandId, Instant, OrderId, Policy, ShowRule } from './model.ts';
+import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
+import type { ChannelRule, CommandId, Instant, LocationId, OrderId, Policy, Program, ShowRule } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
 import {
   type FreeByLocation,
@@ -34,7 +35,7 @@ import {
 import { keptBack, PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
 import { applyReconfirm } from './reconfirm.ts';
 import { CommandRefused } from './refusal.ts';
-import { channelRuleFor, scopeOf } from './rules.ts';
+import { channelRuleFor, rulesOf, scopeOf } from './rules.ts';
 import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 
@@ -173,22 +174,42 @@ const ownOf = (share: PoolShare | undefined): PublishInputs['own'] =>
         ...(share.limitLeft === null ? {} : { limitLeft: share.limitLeft }),
       };
 
+const placesOf = (listing: ListingBook, program: Program): readonly LocationId[] =>
+  listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
+
+/** Parts of the shared pool for the listings whose channels ask for a fair one. */
+function fairPartsFor(
+  books: Books,
+  item: ItemBook,
+  { pools, free }: { pools: Pools; free: FreeByLocation },
+): ReadonlyMap<number, FairPart> {
+  if (!rulesOf(books.policy).hasFairShares) return new Map();
+  const claims = item.listings.flatMap((listing) => {
+    const rule = channelRuleFor(books.policy, listing.channel, item);
+    const program = rule === undefined ? undefined : books.programs.get(rule.program);
+    if (rule === undefined || program === undefined) return [];
+    if (showRuleOf(rule, item, pools.free).rule.fairShare !== true) return [];
+    return [{ listing: listing.id, program, locations: placesOf(listing, program) }];
+  });
+  return fairParts(claims, pools, free);
+}
+
 function inputsFor(
   books: Books,
   item: ItemBook,
   listing: ListingBook,
-  at: { pools: Pools; free: FreeByLocation; now: Instant },
+  at: { pools: Pools; free: FreeByLocation; now: Instant; fair: ReadonlyMap<number, FairPart> },
 ): PublishInputs | null {
   const { pools, free, now } = at;
+  const fair = at.fair.get(listing.id);
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
   if (channelRule === undefined || program === undefined) return null;
-  const may =
-    listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
-  const promise = promisableTo({ ...program, locations: may }, pools, free);
+  const may = placesOf(listing, program);
+  const promise = (fair === undefined ? promisableTo : promiseBesideFair)({ ...program, locations: may }, pools, free);
   const others = protectedFrom(program, pools).filter(({ remaining }) => remaining > 0);
   const { rule, isBelow } = showRuleOf(channelRule, item, pools.free);
-  const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
+  const share = Math.floor(((promise.own + (fair?.units ?? promise.shared)) * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, now);
   return {
     publishVersion: PUBLISH_VERSION,
@@ -209,6 +230,7 @@ function inputsFor(
       : { protectedBy: others.map(({ program: id, remaining }) => ({ program: id, units: remaining })) }),
     fromOwn: promise.own,
     fromShared: promise.shared,
+    ...(fair === undefined ? {} : { fairShare: fair }),
     rule: scopeOf(channelRule),
     ...(isBelow && item.minimum !== null ? { belowMinimum: item.minimum } : {}),
     sharePercent: rule.sharePercent,
@@ -225,9 +247,10 @@ function inputsFor(
 function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
   const { now } = books;
   const free = freeOf(books, item);
+  const fair = fairPartsFor(books, item, { pools, free });
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, { pools, free, now });
+    const inputs = inputsFor(books, item, listing, { pools, free, now, fair });
     if (inputs === null) continue;
     const before = listing.target;
     const after = {

@@ -91,6 +91,8 @@ export type PoolRule = {
 export type ShowRule = {
   /** Percent of the promise, 0 to 100, rounded down. */
   readonly sharePercent: number;
+  /** Of the shared pool it shows its fair part alone, beside the other channels that ask for theirs (fair-parts.ts). */
+  readonly fairShare?: boolean;
   /** Never promised to this channel, units. */
   readonly safetyStock: number;
   /** The same as percent of the share, rounded up; counted on top of the units. */

@@ -70,7 +70,8 @@ function showRuleOf(entry: Values): ShowRule {
   const safetyPercent =
     typeof safetyStock === 'string' && safetyStock !== 'planned' ? percentOf(safetyStock) : undefined;
   return {
-    sharePercent: share,
+    sharePercent: share === 'fair' ? 100 : share,
+    ...(share === 'fair' ? { fairShare: true } : {}),
     safetyStock: typeof safetyStock === 'number' ? safetyStock : 0,
     ...(safetyPercent === undefined ? {} : { safetyStockPercent: safetyPercent }),
     ...(safetyStock === 'planned' ? { isSafetyStockPlanned: true } : {}),

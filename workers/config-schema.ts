@@ -43,7 +43,11 @@ const group = z.string().min(1).max(100).describe('a group of items, as `allot i
 
 /** From a promise to a number: what a program says for its channels, a channel for its items, and either for some of them. */
 const values = {
-  share: percent.describe('a whole percent from 0 to 100: how much of what it could be promised the channel shows'),
+  share: z
+    .union([percent, z.literal('fair')])
+    .describe(
+      'how much of what it could be promised the channel shows: a whole percent from 0 to 100; or fair: its part of the shared pool',
+    ),
   safetyStock: z
     .union([units, percentText, z.literal('planned')])
     .describe('what is never promised to this channel: a whole number of units, a percent such as "10%", or planned'),
@@ -93,6 +97,12 @@ const program = z.strictObject({
     .regex(/^\d{4}-\d{2}-\d{2}$/)
     .optional()
     .describe('a day such as "2027-01-31", by which its rules are to be looked at again'),
+  weight: z
+    .number()
+    .min(0.000_001)
+    .max(1_000_000)
+    .optional()
+    .describe('its weight where units are shared fairly: a number above 0; 1 when missing'),
   pickTags: z
     .strictObject({ zone: z.string(), stagingArea: z.string(), colour: z.string(), label: z.string() })
     .partial()

@@ -45,7 +45,12 @@ const drawOrder = fc.constantFrom<DrawOrder>('ownOnly', 'ownThenShared', 'shared
 const places = fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse());
 const programArb = (id: string): fc.Arbitrary<Program> =>
   fc
-    .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places })
+    .record({
+      priority: fc.integer({ min: 1, max: 2 }),
+      drawOrder,
+      locations: places,
+      weight: fc.constantFrom(1, 1, 2.5),
+    })
     .map((over) => program(id, over));
 
 /** What makes a pool more than a fixed number: a part of the supply, bounds, whom it is closed to, a time. */
@@ -88,8 +93,9 @@ const ruleArb = (index: number) =>
       safetyStock: fc.integer({ min: 0, max: 1 }),
       hideAtOrBelow: fc.constantFrom(null, 0, 2),
       cap: fc.constantFrom(null, 3, 20),
+      fair: fc.constantFrom({}, {}, { fairShare: true, sharePercent: 100 }),
     })
-    .map((over) => channelRule(CHANNELS[index] ?? '', PROGRAMS[index] ?? '', over));
+    .map(({ fair, ...over }) => channelRule(CHANNELS[index] ?? '', PROGRAMS[index] ?? '', { ...over, ...fair }));
 
 export const policyArb: fc.Arbitrary<Policy> = fc
   .record({

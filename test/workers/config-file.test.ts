@@ -74,6 +74,17 @@ describe('a good file', () => {
     });
   });
 
+  it('lets channels share the pool fairly, by the weight of their programs', () => {
+    const text = SMALL_CONFIG.replace('priority: 2', 'priority: 2, weight: 2.5');
+    expect(text).toContain('weight');
+    const { file } = configOf(`${text}    share: fair\n    items: { A: { share: 40 } }\n`);
+    expect(file?.policy.programs[0]?.weight).toBe(2.5);
+    expect(file?.policy.channels.map(({ sku, sharePercent, fairShare }) => [sku, sharePercent, fairShare])).toEqual([
+      ['*', 100, true],
+      ['A', 40, undefined],
+    ]);
+  });
+
   it('may use anchors', () => {
     const { file } = configOf(`${SMALL_CONFIG}    items: { A: &thin { share: 10 }, B: *thin }\n`);
     expect(file?.policy.channels.map(({ sku, sharePercent }) => [sku, sharePercent])).toEqual([
@@ -136,14 +147,14 @@ htpp: {}
       'allot.yaml:4:11 locations[2].id: the location "3pl-east" has two stock masters, 3pl and erp. Exactly one may say how much there is: keep one.',
       'allot.yaml:7:15 programs[0].priority: is "high". Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:8:17 programs[0].locations[0]: no location is called "mian". Did you mean "main"?',
-      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, owner, reviewBy, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, items.',
+      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, owner, reviewBy, weight, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, ....',
       'allot.yaml:10:5 programs[1].priority: is missing. Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:10:33 programs[1].locations: is an empty list. Write a list of at least one location id, the preferred one first.',
       'allot.yaml:12:16 pools[0].program: no program is called "wholsale". Did you mean "wholesale"?',
       'allot.yaml:13:26 pools[1].sku: is 123, not text. Put it in quotes: "00123".',
       'allot.yaml:13:40 pools[1].units: is 1.5. Write how many units only this program may take: a whole number, 0 or more.',
       'allot.yaml:16:14 channels[0].program: no program is called "dtcc". Did you mean "dtc"?',
-      'allot.yaml:17:12 channels[0].share: is 120. Write a whole percent from 0 to 100: how much of what it could be promised the channel shows.',
+      'allot.yaml:17:12 channels[0].share: is 120. Write how much of what it could be promised the channel shows: a whole percent from 0 to 100; or fair: its part of the shared pool.',
       'allot.yaml:18:5 channels[0].bufer: is not a known key. Did you mean "buffer"?',
       'allot.yaml:19:18 channels[0].safetyStock: is -1. Write what is never promised to this channel: a whole number of units, a percent such as "10%", or planned.',
       'allot.yaml:21:19 channels[0].items.ABC.cap: is "9". Write a whole number of units, 0 or more, that the channel shows at most; null for no limit.',
