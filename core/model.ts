@@ -85,6 +85,8 @@ export type PoolRule = {
   readonly release?: readonly ReleasePoint[];
   /** `receipt`: the protection starts anew with each receipt of the item. */
   readonly refill: 'never' | 'receipt';
+  /** How its units were reckoned, in words, where the file did not name them. */
+  readonly because?: string;
 };
 
 /** From a promise to a number. */

@@ -193,6 +193,7 @@ export function sayPoolRule({ rule, supply, units }: Pick<PoolShare, 'rule' | 's
     ...(rule.minimum === undefined ? [] : [`at least ${rule.minimum}`]),
     ...(rule.maximum === undefined ? [] : [`at most ${rule.maximum}`]),
     ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
+    ...(rule.because === undefined ? [] : [rule.because]),
     ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
   ];
   return [`rule for ${scopeOf(rule)}`, ...amounts].join(', ');

@@ -8,6 +8,7 @@
  * What is not given is left out, so that one policy has one form.
  */
 import type { ChannelRule, PoolRule, Program, ShowRule } from '#core/model.ts';
+import { compileEmsrb } from '#core/protection.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { ChannelEntry, ConfigBody, PoolEntry, ProgramEntry } from './config-schema.ts';
 
@@ -22,7 +23,7 @@ const given = <T extends object>(entry: T): Given<T> =>
 
 export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   programs: body.programs.map(programOf),
-  pools: body.pools.map(poolOf),
+  pools: body.pools.flatMap(poolsOf),
   channels: body.channels.flatMap((channel) =>
     rulesOf(
       channel,
@@ -52,10 +53,24 @@ function programOf(entry: ProgramEntry): Program {
   return entry.pickTags === undefined ? own : { ...own, pickTags: given(entry.pickTags) };
 }
 
-function poolOf({ sku, from, until, release, protects, ...entry }: PoolEntry): PoolRule {
+/** One pool, or one for each class of an EMSR-b protection: computed here, once for each reading of the file. */
+function poolsOf({ emsrb, program, ...entry }: PoolEntry): PoolRule[] {
+  if (emsrb === undefined) return [poolOf(entry, program ?? '')];
+  return compileEmsrb(emsrb).map(({ program: name, units, chanceBeyond }) => {
+    const { margin = 0, mean = 0, deviation = 0 } = emsrb.find((each) => each.program === name) ?? {};
+    const percent = Math.round(chanceBeyond * 100);
+    const because = `EMSR-b: margin ${margin}, demand ${mean} ± ${deviation}; ${percent} % chance that this and better classes want more`;
+    return { ...poolOf(entry, name), units, because };
+  });
+}
+
+function poolOf(
+  { sku, from, until, release, protects, ...entry }: Omit<PoolEntry, 'emsrb' | 'program'>,
+  program: string,
+): PoolRule {
   return {
     ...given(entry),
-    program: entry.program,
+    program,
     refill: entry.refill,
     sku: sku ?? '*',
     ...(protects === 'core' ? {} : { protects }),

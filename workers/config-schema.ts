@@ -114,11 +114,26 @@ const program = z.strictObject({
   ...scopes,
 });
 
+const amount = z.number().min(0).max(UNITS_MAX);
+const emsrbClass = z.strictObject({
+  program: id('program'),
+  margin: z.number().gt(0).max(UNITS_MAX).describe('what a unit leaves on this program, a number above 0'),
+  mean: amount.describe('how many units it will want until the next receipt: a number, 0 or more'),
+  deviation: amount.describe('the standard deviation of that: a number, 0 or more'),
+});
+
 const releasePoint = z.strictObject({ at: moment, percent });
 
 const pool = z
   .strictObject({
-    program: id('program').describe('the id of a program, or "emergency": a pool that only a reallocation may touch'),
+    program: id('program')
+      .optional()
+      .describe('the id of a program, or "emergency": a pool that only a reallocation may touch'),
+    emsrb: z
+      .array(emsrbClass)
+      .min(2)
+      .optional()
+      .describe('a list of at least two programs with margin, mean and deviation: protected by EMSR-b, one pool each'),
     sku: sku.optional().describe('a SKU; without it, and without a group, every item without a pool of its own'),
     group: group.optional(),
     units: units.optional().describe('how many units only this program may take: a whole number, 0 or more'),
@@ -156,7 +171,15 @@ const pool = z
 
 /** What single fields cannot say: which go together, and in which order. */
 function refusePoolMix(
-  entry: { sku?: unknown; group?: unknown; units?: unknown; percent?: unknown; parts?: unknown } & {
+  entry: {
+    program?: unknown;
+    emsrb?: readonly { readonly program: string }[] | undefined;
+    sku?: unknown;
+    group?: unknown;
+    units?: unknown;
+    percent?: unknown;
+    parts?: unknown;
+  } & {
     minimum?: number | undefined;
     maximum?: number | undefined;
     limit?: unknown;
@@ -171,7 +194,19 @@ function refusePoolMix(
   const [, second] = amounts;
   if (second !== undefined) refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`);
   const hasBounds = [entry.minimum, entry.maximum, entry.limit].some((value) => value !== undefined);
-  if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
+  if (entry.emsrb === undefined && entry.program === undefined)
+    refuse(['program'], 'is missing. Write the id of a program');
+  if (entry.emsrb !== undefined) {
+    if (entry.program !== undefined)
+      refuse(['program'], 'stands beside emsrb, which names its programs. Keep one of them');
+    const bounds = (['minimum', 'maximum', 'limit'] as const).filter((name) => entry[name] !== undefined);
+    for (const name of [...amounts, ...bounds])
+      refuse([name], 'stands beside emsrb, which says how much. Keep one of them');
+    entry.emsrb.forEach(({ program: named }, index, classes) => {
+      if (classes.findIndex((each) => each.program === named) < index)
+        refuse(['emsrb', index, 'program'], `"${named}" is a class already. Keep one of them`);
+    });
+  } else if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
   if (entry.sku !== undefined && entry.group !== undefined) refuse(['group'], 'stands beside sku. Keep one of them');
   if (entry.minimum !== undefined && entry.maximum !== undefined && entry.minimum > entry.maximum)
     refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`);

@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PoolRule } from '#core/model.ts';
+import { sayPoolRule } from '#core/pools.ts';
 import { problemsOf, SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type Config, readConfig } from '#workers/config.ts';
 import { configJsonSchema } from '#workers/config-schema.ts';
@@ -83,6 +85,31 @@ describe('a good file', () => {
       ['*', 100, true],
       ['A', 40, undefined],
     ]);
+  });
+
+  it('may reckon its pools by EMSR-b: one for each class, best margin first, the last without protection', () => {
+    const classes = `
+      - { program: b2b, margin: 567, mean: 45.1, deviation: 15 }
+      - { program: dtc, margin: 1050, mean: 17.3, deviation: 5.8 }`;
+    const text = SMALL_CONFIG.replace('programs:', 'programs:\n  - { id: b2b, priority: 3, locations: [main] }');
+    const { file } = configOf(
+      `${text}pools:\n  - { program: dtc, units: 2 }\n  - sku: A\n    refill: receipt\n    emsrb:${classes}\n`,
+    );
+    // Talluri and van Ryzin, table 2.1: 16.717484 for the first class.
+    expect(file?.policy.pools).toEqual([
+      { program: 'dtc', sku: '*', units: 2, refill: 'never' },
+      {
+        program: 'dtc',
+        sku: 'A',
+        units: 16,
+        refill: 'receipt',
+        because: 'EMSR-b: margin 1050, demand 17.3 ± 5.8; 59 % chance that this and better classes want more',
+      },
+      { program: 'b2b', sku: 'A', units: 0, refill: 'receipt', because: expect.stringContaining('margin 567') },
+    ]);
+    expect(sayPoolRule({ rule: file?.policy.pools[1] as PoolRule, supply: 40, units: 16 })).toBe(
+      'rule for item A, EMSR-b: margin 1050, demand 17.3 ± 5.8; 59 % chance that this and better classes want more',
+    );
   });
 
   it('may use anchors', () => {
@@ -214,6 +241,30 @@ htpp: {}
       [
         'allot.yaml:9:11 channels[2].id: would read the same secrets (FAKE_US_A_...) as "fake:us-a". Give it an id that differs in letters or digits.',
       ],
+    ],
+    [
+      'EMSR-b beside what it reckons itself',
+      `${SMALL_CONFIG}pools:\n  - program: dtc\n    units: 3\n    emsrb:\n      - { program: dtc, margin: 2, mean: 4, deviation: 1 }\n      - { program: dtc, margin: 1, mean: 4, deviation: 1 }\n`,
+      [
+        'allot.yaml:9:14 pools[0].program: stands beside emsrb, which names its programs. Keep one of them.',
+        'allot.yaml:10:12 pools[0].units: stands beside emsrb, which says how much. Keep one of them.',
+        'allot.yaml:13:11 pools[0].emsrb[1]: this program has a pool of these items for this time already. Keep one of them.',
+        'allot.yaml:13:20 pools[0].emsrb[1].program: "dtc" is a class already. Keep one of them.',
+      ],
+    ],
+    [
+      'EMSR-b of a program that nobody knows, with a margin of nothing',
+      `${SMALL_CONFIG}pools:\n  - emsrb:\n      - { program: dtc, margin: 0, mean: 4, deviation: 1 }\n      - { program: dtcc, margin: 1, mean: 4, deviation: -1 }\n`,
+      [
+        'allot.yaml:11:33 pools[0].emsrb[0].margin: is 0. Write what a unit leaves on this program, a number above 0.',
+        'allot.yaml:12:20 pools[0].emsrb[1].program: no program is called "dtcc". Did you mean "dtc"?',
+        'allot.yaml:12:54 pools[0].emsrb[1].deviation: is -1. Write the standard deviation of that: a number, 0 or more.',
+      ],
+    ],
+    [
+      'a pool of nobody',
+      `${SMALL_CONFIG}pools:\n  - { units: 1 }\n`,
+      ['allot.yaml:9:5 pools[0].program: is missing. Write the id of a program.'],
     ],
     [
       'two pools of one program and SKU',
