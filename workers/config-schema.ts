@@ -189,33 +189,44 @@ function refusePoolMix(
   },
   context: z.RefinementCtx,
 ): void {
-  const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const refuse = (path: (string | number)[], message: string, input: unknown = entry) =>
+    context.addIssue({ code: 'custom', path, message, input });
   const amounts = (['units', 'percent', 'parts'] as const).filter((name) => entry[name] !== undefined);
   const [, second] = amounts;
-  if (second !== undefined) refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`);
+  if (second !== undefined)
+    refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`, entry[second]);
   const hasBounds = [entry.minimum, entry.maximum, entry.limit].some((value) => value !== undefined);
-  if (entry.emsrb === undefined && entry.program === undefined)
-    refuse(['program'], 'is missing. Write the id of a program');
-  if (entry.emsrb !== undefined) {
-    if (entry.program !== undefined)
-      refuse(['program'], 'stands beside emsrb, which names its programs. Keep one of them');
-    const bounds = (['minimum', 'maximum', 'limit'] as const).filter((name) => entry[name] !== undefined);
-    for (const name of [...amounts, ...bounds])
-      refuse([name], 'stands beside emsrb, which says how much. Keep one of them');
-    entry.emsrb.forEach(({ program: named }, index, classes) => {
-      if (classes.findIndex((each) => each.program === named) < index)
-        refuse(['emsrb', index, 'program'], `"${named}" is a class already. Keep one of them`);
-    });
-  } else if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
-  if (entry.sku !== undefined && entry.group !== undefined) refuse(['group'], 'stands beside sku. Keep one of them');
+  if (entry.emsrb !== undefined) refuseBesideEmsrb(entry.emsrb, entry, refuse);
+  else if (entry.program === undefined)
+    context.addIssue({ code: 'custom', path: ['program'], message: 'is missing', input: undefined });
+  else if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
+  if (entry.sku !== undefined && entry.group !== undefined)
+    refuse(['group'], 'stands beside sku. Keep one of them', entry.group);
   if (entry.minimum !== undefined && entry.maximum !== undefined && entry.minimum > entry.maximum)
-    refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`);
+    refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`, entry.minimum);
   if (entry.from !== undefined && entry.until !== undefined && Date.parse(entry.from) >= Date.parse(entry.until))
-    refuse(['until'], 'is not after from. Write a later moment');
+    refuse(['until'], 'is not after from. Write a later moment', entry.until);
   entry.release?.forEach(({ at }, index, points) => {
     const before = points[index - 1];
     if (before !== undefined && Date.parse(before.at) >= Date.parse(at))
-      refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time');
+      refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time', at);
+  });
+}
+
+/** EMSR-b names its programs, and says how much each has. */
+function refuseBesideEmsrb(
+  classes: readonly { readonly program: string }[],
+  entry: object,
+  refuse: (path: (string | number)[], message: string, input: unknown) => void,
+): void {
+  const said = new Map(Object.entries(entry));
+  for (const name of ['program', 'units', 'percent', 'parts', 'minimum', 'maximum', 'limit']) {
+    if (said.get(name) !== undefined)
+      refuse([name], 'stands beside emsrb, which says it. Keep one of them', said.get(name));
+  }
+  classes.forEach(({ program: named }, index) => {
+    if (classes.findIndex((each) => each.program === named) < index)
+      refuse(['emsrb', index, 'program'], 'is a class already. Keep one of them', named);
   });
 }
 

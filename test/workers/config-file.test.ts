@@ -246,25 +246,28 @@ htpp: {}
       'EMSR-b beside what it reckons itself',
       `${SMALL_CONFIG}pools:\n  - program: dtc\n    units: 3\n    emsrb:\n      - { program: dtc, margin: 2, mean: 4, deviation: 1 }\n      - { program: dtc, margin: 1, mean: 4, deviation: 1 }\n`,
       [
-        'allot.yaml:9:14 pools[0].program: stands beside emsrb, which names its programs. Keep one of them.',
-        'allot.yaml:10:12 pools[0].units: stands beside emsrb, which says how much. Keep one of them.',
-        'allot.yaml:13:11 pools[0].emsrb[1]: this program has a pool of these items for this time already. Keep one of them.',
-        'allot.yaml:13:20 pools[0].emsrb[1].program: "dtc" is a class already. Keep one of them.',
+        'allot.yaml:9:14 pools[0].program: is "dtc": stands beside emsrb, which says it. Keep one of them.',
+        'allot.yaml:10:12 pools[0].units: is 3: stands beside emsrb, which says it. Keep one of them.',
+        'allot.yaml:12:9 pools[0].emsrb[0]: this program has a pool of these items for this time already. Keep one of them.',
+        'allot.yaml:13:9 pools[0].emsrb[1]: this program has a pool of these items for this time already. Keep one of them.',
+        'allot.yaml:13:20 pools[0].emsrb[1].program: is "dtc": is a class already. Keep one of them.',
       ],
     ],
     [
       'EMSR-b of a program that nobody knows, with a margin of nothing',
       `${SMALL_CONFIG}pools:\n  - emsrb:\n      - { program: dtc, margin: 0, mean: 4, deviation: 1 }\n      - { program: dtcc, margin: 1, mean: 4, deviation: -1 }\n`,
       [
-        'allot.yaml:11:33 pools[0].emsrb[0].margin: is 0. Write what a unit leaves on this program, a number above 0.',
-        'allot.yaml:12:20 pools[0].emsrb[1].program: no program is called "dtcc". Did you mean "dtc"?',
-        'allot.yaml:12:54 pools[0].emsrb[1].deviation: is -1. Write the standard deviation of that: a number, 0 or more.',
+        'allot.yaml:10:33 pools[0].emsrb[0].margin: is 0. Write what a unit leaves on this program, a number above 0.',
+        'allot.yaml:11:20 pools[0].emsrb[1].program: no program is called "dtcc". Did you mean "dtc"?',
+        'allot.yaml:11:57 pools[0].emsrb[1].deviation: is -1. Write the standard deviation of that: a number, 0 or more.',
       ],
     ],
     [
       'a pool of nobody',
       `${SMALL_CONFIG}pools:\n  - { units: 1 }\n`,
-      ['allot.yaml:9:5 pools[0].program: is missing. Write the id of a program.'],
+      [
+        'allot.yaml:9:5 pools[0].program: is missing. Write the id of a program, or "emergency": a pool that only a reallocation may touch.',
+      ],
     ],
     [
       'two pools of one program and SKU',
