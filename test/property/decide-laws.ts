@@ -16,7 +16,8 @@ const opened = (core: Core, brand: State): State =>
 /** Same input, byte-equal output; and the input is as it was. */
 export const isDeterministic = (core: Core) =>
   fc.property(brandArb, commandsOf(anyBody), commandsOf(anyBody), (brand, before, commands) => {
-    const state = deepFreeze(takeAll(core.decide, opened(core, brand), [{ commands: before, now: LATER }]));
+    const told = takeAll(core.decide, opened(core, brand), [{ commands: before, now: LATER }]);
+    const state = deepFreeze(loadFor(told, commands));
     deepFreeze(commands);
     const text = JSON.stringify(state);
     const first = JSON.stringify(core.decide(state, commands, LATER));
