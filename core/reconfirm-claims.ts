@@ -1,8 +1,10 @@
 /** Whose units a re-confirmation is about: the open lines of an item under their strategies; and what it refuses. See reconfirm.ts. */
 import { type Books, type ItemBook, lineKey } from './books.ts';
 import { RECONFIRM_ORDERS, type ReconfirmCommand, STRATEGIES, type Strategy } from './command.ts';
+import { completenessOf } from './completeness.ts';
 import { assert } from './errors.ts';
-import { allocatedUnits, openUnits } from './orders.ts';
+import { allocatedUnits } from './kits.ts';
+import { openUnits } from './order-lines.ts';
 import { CommandRefused } from './refusal.ts';
 import type { ShortLine } from './state.ts';
 import { itemFor } from './stock.ts';
@@ -50,13 +52,22 @@ export function checkReconfirm(books: Books, { segments, by, others }: Reconfirm
   checkStrategy(others, 'others');
 }
 
+/** A line of its own item that takes what there is: of a kit, or of an order that wants one place or all, parts are no use. */
+function isSplit(books: Books, { program, fillRule, line }: ShortLine): boolean {
+  return line.components === undefined && completenessOf(books.programs.get(program), fillRule) === 'split';
+}
+
 function checkStrategy(strategy: Strategy | undefined, field: string): void {
   if (strategy === undefined || STRATEGIES.includes(strategy)) return;
   refuse('unknown-strategy', `no strategy is called ${strategy}`, field, `give one of ${STRATEGIES.join(', ')}`);
 }
 
-/** All lines that have or want units of the item, as they stand at this moment of the batch. */
+/** All lines of the run: those that have or want units of the item, as they stand at this moment of the batch. */
 function openLinesOf(books: Books, item: ItemBook): ShortLine[] {
+  if (item.components !== null) {
+    const parts = item.components.map(({ sku }) => sku).join(', ');
+    refuse('kit', `${item.sku} is a kit and has no stock of its own`, 'sku', `confirm what it is made of: ${parts}`);
+  }
   const loaded = item.openLines;
   assert(loaded !== undefined, `the open lines of ${item.sku} were not loaded`);
   if (loaded.length > OPEN_LINES_MAX) {
@@ -68,15 +79,17 @@ function openLinesOf(books: Books, item: ItemBook): ShortLine[] {
     );
   }
   const lines = new Map(loaded.map((short) => [lineKey(short.id, short.line.lineRef), short]));
-  for (const { lines: own, id, channel, program, placedAt } of books.orders.values()) {
+  for (const { lines: own, id, channel, program, placedAt, state } of books.orders.values()) {
+    const told = state.fillRule === undefined ? {} : { fillRule: state.fillRule };
     for (const line of own)
-      if (line.sku === item.sku) lines.set(lineKey(id, line.lineRef), { id, channel, program, placedAt, line });
+      if (line.sku === item.sku)
+        lines.set(lineKey(id, line.lineRef), { id, channel, program, placedAt, ...told, line });
   }
   for (const [key, { line }] of books.filled) {
     const head = lines.get(key);
     if (head !== undefined && line.sku === item.sku) lines.set(key, { ...head, line });
   }
-  return [...lines.values()].filter(({ line }) => allocatedUnits(line) + line.short > 0);
+  return [...lines.values()].filter((head) => isSplit(books, head) && allocatedUnits(head.line) + head.line.short > 0);
 }
 
 const NEAREST = ['order', 'channel', 'program'] as const;

@@ -1,8 +1,8 @@
 /** What a re-confirmation does, line by line and segment by segment: read from the facts, written or not (simulation). Pure. */
 import { openBooks } from './books.ts';
 import type { ReconfirmCommand, Strategy } from './command.ts';
+import { allocatedUnits } from './kits.ts';
 import type { ChannelId, Instant, OrderId, ProgramId, Sku } from './model.ts';
-import { allocatedUnits } from './orders.ts';
 import { type Claim, claimsOf } from './reconfirm-claims.ts';
 import type { Facts, State } from './state.ts';
 
@@ -44,6 +44,8 @@ export type ReconfirmReport = {
   /** More promised than there is, over all places. */
   readonly deficitBefore: number;
   readonly deficitAfter: number;
+  /** Units of lines that are not in the run: of kits, and of orders that want one place, or all or nothing. */
+  readonly apart: number;
   readonly gained: number;
   readonly lost: number;
   /** First served first. */
@@ -133,6 +135,8 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     ({ sku, location }) => sku === body.sku && state.locations.some(({ id, sells }) => sells && id === location),
   );
   const changes = lines.map(({ change }) => change);
+  const promises = state.items.find(({ sku }) => sku === body.sku)?.promises ?? [];
+  const promisedAnywhere = sumOf(promises.map(({ allocated }) => allocated));
   return {
     sku: body.sku,
     by: body.by,
@@ -141,6 +145,7 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     promisedAfter: promisedBefore + sumOf(moved.map(({ delta }) => delta)),
     deficitBefore,
     deficitAfter: deficits.length === 0 ? deficitBefore : sumOf(deficits.map(({ quantity }) => quantity)),
+    apart: promisedAnywhere - sumOf(lines.map(({ before }) => before)),
     gained: sumOf(changes.map((change) => Math.max(0, change))),
     lost: sumOf(changes.map((change) => Math.max(0, -change))),
     lines,

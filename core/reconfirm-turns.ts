@@ -10,6 +10,7 @@ import {
   takeUnits,
 } from './books.ts';
 import type { Command, ReconfirmCommand, Strategy } from './command.ts';
+import { placesOfLine } from './completeness.ts';
 import type { Allocation } from './model.ts';
 import type { Claim } from './reconfirm-claims.ts';
 import { splitScarce } from './scarcity.ts';
@@ -73,7 +74,10 @@ export function clearDeficits(run: Run): void {
 }
 
 function drawFree(run: Run, to: Standing, wanted: number): void {
-  const ask = { ...ownerOf(to), program: to.head.program, wanted };
+  const program = run.books.programs.get(to.head.program);
+  if (program === undefined) return;
+  const places = placesOfLine(run.books, program, to.head.line.listing);
+  const ask = { ...ownerOf(to), program: program.id, wanted, places };
   to.allocations = mergeAllocations([...to.allocations, ...allocateUnits(run.item, run.books, run.command, ask)]);
 }
 
@@ -118,6 +122,7 @@ function takeFromOthers(run: Run, to: Standing, wanted: number): void {
   const program = run.books.programs.get(to.head.program);
   if (program === undefined) return;
   const limitLeft = poolsFor(run.books, run.item).own.find((share) => share.program === program.id)?.limitLeft ?? null;
+  const places = placesOfLine(run.books, program, to.head.line.listing);
   let open = wanted;
   for (const from of run.standings.toReversed()) {
     if (open <= 0) return;
@@ -127,7 +132,7 @@ function takeFromOthers(run: Run, to: Standing, wanted: number): void {
       const isSame = part.program === program.id;
       const isOpen = isSame ? program.drawOrder !== 'ownOnly' || part.pool === 'own' : program.drawOrder !== 'ownOnly';
       const isFree = isSame || part.pool === 'shared' || from.strategy === 'lose';
-      if (!isOpen || !isFree || !program.locations.includes(part.location)) continue;
+      if (!isOpen || !isFree || !places.includes(part.location)) continue;
       // What changes hands inside a program is within its limit already.
       const units = Math.min(open, spare, part.quantity, isSame ? open : Math.min(open, limitLeft ?? open));
       if (units <= 0) continue;

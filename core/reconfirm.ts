@@ -20,15 +20,19 @@
  * drawn. Units that a line drew from its program's own pool pass to another program only where the line's strategy is `lose`, which
  * somebody chose in so many words: then the protection is given up with them. (SAP too lets protection outrank all but lose.)
  *
- * Guarantees: never more than there is, at any place: a place that lacks units takes them from its lines, the last served first;
- * what it still lacks then is held, or has left beyond what was there. A line's units move only where that is needed. I4: what a line
- * loses it is short of, and waits for like any other; nothing is filled by itself within the run, so that a line that gave up has
- * nothing after it. What was answered to a partner stays answered: an acknowledgement is not taken back here.
+ * Lines of kits, and of orders that want one place or all or nothing, are not in the run: a part is no use to them. They keep what they
+ * have, and the report says how much.
+ *
+ * Guarantees: never more than there is, at any place: a place that lacks units takes them from its lines, the last served first; what
+ * it still lacks then is held, is of lines that are not in the run, or has left beyond what was there. A line's units move only where
+ * that is needed. I4: what a line loses it is short of, and waits for like any other; nothing is filled by itself within the run, so
+ * that a line that gave up has nothing after it. What was answered to a partner stays answered: no acknowledgement is taken back.
  */
 import { type Books, type ItemBook, lineKey, postPromise } from './books.ts';
 import type { Command, ReconfirmCommand } from './command.ts';
+import { allocatedUnits } from './kits.ts';
 import type { Allocation, OrderLine } from './model.ts';
-import { allocatedUnits, openUnits } from './orders.ts';
+import { openUnits } from './order-lines.ts';
 import { checkReconfirm, claimsOf } from './reconfirm-claims.ts';
 import { clearDeficits, type Run, runTurns, type Standing } from './reconfirm-turns.ts';
 import type { PromiseEntry } from './state.ts';
