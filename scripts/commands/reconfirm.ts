@@ -165,6 +165,9 @@ function sayReport(run: Run, report: ReconfirmReport): string {
   return [
     title,
     `Deficit: ${deficitBefore} before, ${deficitAfter} after`,
+    ...(report.apart > 0
+      ? [`Not in the run: ${plural(report.apart, 'unit')} of kits, or of orders that want one place, or all or nothing`]
+      : []),
     '',
     out.table(
       [

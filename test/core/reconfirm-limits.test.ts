@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ReconfirmCommand, Strategy } from '#core/command.ts';
 import type { Policy } from '#core/model.ts';
 import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
-import { NOW, pool, program } from '../support/factory.ts';
+import { item, NOW, pool, program } from '../support/factory.ts';
 import { booksOf, confirm, own, type Row, runOf, shared, TWO } from '../support/open-lines.ts';
 
 describe('protection', () => {
@@ -118,6 +118,34 @@ describe('places', () => {
       items: held.items.map((each) => ({ ...each, held: [{ location: 'north', quantity: 4 }] })),
     };
     expect(confirm(books, runOf({ a: 'win' })).lines).toEqual({ a: 2 });
+  });
+});
+
+describe('lines that take no part of what they want', () => {
+  const whole: Policy = {
+    ...TWO,
+    programs: TWO.programs.map((each) => (each.id === 'b2b' ? { ...each, completeness: 'shipComplete' } : each)),
+  };
+  const rows: Row[] = [
+    { order: 'w', wants: 5, has: 0 },
+    { order: 'b', wants: 6, has: 6, program: 'b2b' },
+  ];
+  it('are not in the run: they keep what they have, and the report says how much', () => {
+    const { lines, report } = confirm(booksOf({ main: 8 }, rows, whole), runOf({ w: 'win', b: 'lose' }));
+    expect(lines).toEqual({ w: 2 });
+    expect(report).toMatchObject({ apart: 6, promisedBefore: 6, promisedAfter: 8, deficitAfter: 0 });
+  });
+  it('leave a deficit to be seen where they hold more than there is', () => {
+    const { report } = confirm(booksOf({ main: 4 }, rows, whole), runOf({}));
+    expect(report).toMatchObject({ deficitBefore: 2, deficitAfter: 2, apart: 6, lost: 0 });
+  });
+  it('of a kit are run by their components: the kit itself is refused', () => {
+    const books = booksOf({ main: 4 }, rows);
+    const components = [{ sku: 'TEA', quantity: 2 }];
+    const kit = { ...books, items: [...books.items, item('SET', {}, { components })] };
+    expect(confirm(kit, runOf({}, { sku: 'SET' })).facts.outcomes).toMatchObject([
+      { kind: 'parked', code: 'kit', fix: 'confirm what it is made of: TEA' },
+    ]);
   });
 });
 
