@@ -58,6 +58,7 @@ export type ItemBook = {
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
   readonly moreShorts: boolean;
+  readonly openLines: readonly ShortLine[] | undefined;
   readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
   /** The command that last changed it. */
   touchedBy: number | null;
@@ -112,6 +113,7 @@ function openItem(state: ItemState): ItemBook {
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
+    openLines: state.openLines,
     recentEntries: state.recentEntries.map((entry) => ({ ...entry })),
     touchedBy: null,
     hasFilled: false,

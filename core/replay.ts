@@ -118,13 +118,15 @@ function applyListing(listing: ListingState, sorted: Sorted): ListingState {
 const shortKey = (id: string, lineRef: string): string => `${id} ${lineRef}`;
 
 /** Lines that wait: those of before, as the facts changed them, and those that came. */
-function applyShorts(item: ItemState, sorted: Sorted): readonly ShortLine[] {
+function applyShorts(item: ItemState, sorted: Sorted, orders: readonly StoredOrder[]): readonly ShortLine[] {
   const changed = sorted.lines.get(item.sku) ?? [];
   if (changed.length === 0) return item.shorts;
   const shorts = new Map(item.shorts.map((short) => [shortKey(short.id, short.line.lineRef), short]));
+  // A line that did not wait may wait now: a re-confirmation took units from it.
+  const headOf = (id: string) => item.openLines?.find((one) => one.id === id) ?? orders.find((one) => one.id === id);
   for (const { id, line, order } of changed) {
     const key = shortKey(id, line.lineRef);
-    const head = order ?? shorts.get(key);
+    const head = order ?? shorts.get(key) ?? headOf(id);
     assert(head !== undefined, `a filled line names order ${id}, which does not wait for ${item.sku}`);
     const { channel, program, placedAt } = head;
     const fillRule = 'state' in head ? head.state.fillRule : head.fillRule;
@@ -150,13 +152,13 @@ function applyOrders(orders: readonly StoredOrder[], facts: Facts): readonly Sto
 /** `facts` must have been decided from `state`. `recentEntries` grows by every stock entry; who never counts may drop them. */
 export function applyFacts(state: State, facts: Facts): State {
   const sorted = sortFacts(facts);
-  const items = state.items.map((item) => ({
+  const items = state.items.map(({ openLines, ...item }) => ({
     ...item,
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
     moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
-    shorts: applyShorts(item, sorted),
+    shorts: applyShorts(openLines === undefined ? item : { ...item, openLines }, sorted, state.orders),
   }));
   return { ...state, items, orders: applyOrders(state.orders, facts) };
 }

@@ -8,6 +8,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
 import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { FillRule, OrderState } from '#core/order-state.ts';
+import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -68,11 +69,12 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const skus = [...new Set([...named, ...behind])];
   const lock = (ids: readonly string[]) => lockResources(tx, RESOURCE.item, ids);
   if (!bounds.isFurther) await lock(skus);
+  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
   for (let before = bounds; ; ) {
     const reach: Reach = before.isFurther
       ? await lockReach(tx, { skus, orders: touched.orders }, lock)
       : { skus, wholeOrders: [] };
-    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
+    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies), confirmed };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
     const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
@@ -109,7 +111,11 @@ export async function loadToPreview(tx: Queries, skus: readonly string[], policy
   const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
   const asked = { skus, orders: [], programs: policy.programs };
   const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
-  const state = await load(tx, { orders: [], refs: [], listings: [], skus: reach.skus, countedFrom: null }, policy);
+  const state = await load(
+    tx,
+    { orders: [], refs: [], listings: [], skus: reach.skus, countedFrom: null, confirmed: [] },
+    policy,
+  );
   return isFurther ? withReach(tx, state, reach) : state;
 }
 
@@ -123,7 +129,11 @@ const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise
 
 async function load(
   tx: Queries,
-  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  at: Touched & {
+    readonly skus: readonly string[];
+    readonly countedFrom: Instant | null;
+    readonly confirmed: readonly string[];
+  },
   policy: Policy,
 ): Promise<State> {
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
@@ -140,7 +150,10 @@ async function load(
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at.skus, policy, at.countedFrom),
   ]);
-  return { policy, locations, channels, orders, listingRefs, items };
+  const openLines = await loadOpenLines(tx, at.confirmed);
+  const withLines = (item: ItemState): ItemState =>
+    at.confirmed.includes(item.sku) ? { ...item, openLines: openLines.get(item.sku) ?? [] } : item;
+  return { policy, locations, channels, orders, listingRefs, items: items.map(withLines) };
 }
 
 /** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
@@ -298,6 +311,18 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
     : waiting(sql``);
   const rows = await tx.rows<ShortRow>(sql`
     select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
+  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
+}
+
+/** Lines that have or want units of these items; one more than a re-confirmation takes, so that it can tell. */
+async function loadOpenLines(tx: Queries, skus: readonly string[]): Promise<Map<string, ShortLine[]>> {
+  if (skus.length === 0) return new Map();
+  const rows = await tx.rows<ShortRow>(sql`
+    select s.* from unnest(${list([...new Set(skus)])}) as i(sku)
+    cross join lateral (
+      select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule from order_line l join sales_order o on o.id = l.order_id
+      where l.sku = i.sku and (l.allocated > 0 or l.short > 0)
+      order by l.order_id, l.line_ref limit ${OPEN_LINES_MAX + 1}) s`);
   return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
 }
 
