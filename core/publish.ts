@@ -6,7 +6,7 @@
  */
 
 import type { FairPart } from './fair-parts.ts';
-import type { DrawOrder, DrawOrder, Instant, Instant, LocationId, LocationId, Move, ProgramId, ProgramId, ShowRule, ShowRule, Sku, Sku } from './model.ts';
+import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
 export const PUBLISH_VERSION = 2;
