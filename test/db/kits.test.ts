@@ -80,7 +80,7 @@ function takeable(brand: State, bodies: readonly CommandBody[]): CommandBody[] {
   });
 }
 
-const byKey = <T>(rows: readonly T[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
+const byKey = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
 
 const inMemory = (state: State) => ({
   lines: byKey(
