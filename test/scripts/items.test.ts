@@ -1,4 +1,4 @@
-/** Kits and units of measure on the command line, on a real database. */
+/** Items from a file: what rules look at, kits and units of measure, and how the command line speaks of them. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,5 +94,19 @@ describe('kits and units of measure', () => {
         },
       ],
     });
+  });
+});
+
+describe('items from a file', () => {
+  test('what rules look at is kept, told by field, and decided again', async () => {
+    write('items.csv', 'sku,groups,minimum,safety_stock\nMUG,hot|fragile,20,3\n');
+    const first = await allot('import items items.csv');
+    expect(first.out).toContain('Update line 2 MUG: groups - -> fragile|hot, minimum - -> 20, safety_stock - -> 3');
+    expect(
+      await store.db.rows(
+        sql`select groups, minimum, safety_stock, next_review_at <= now() as due from item where sku = 'MUG'`,
+      ),
+    ).toEqual([{ groups: ['fragile', 'hot'], minimum: 20, safety_stock: 3, due: true }]);
+    expect(await json('import items items.csv')).toMatchObject({ counts: { unchanged: 1 } });
   });
 });
