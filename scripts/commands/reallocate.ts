@@ -169,23 +169,25 @@ async function list(run: Run, filter: ReallocationFilter): Promise<ExitCode> {
       { title: 'BY' },
       { title: 'REASON' },
     ];
-    run.out.show({ schema: 'allot.reallocations/1', reallocations: rows.map(({ preview, ...row }) => row) }, () =>
-      rows.length === 0
-        ? 'No reallocation.'
-        : run.out.table(
-            columns,
-            rows.map((row) => [
-              row.id,
-              row.state,
-              row.sku,
-              row.units,
-              row.from,
-              row.to,
-              iso(row.until),
-              row.proposer,
-              row.reason,
-            ]),
-          ),
+    run.out.show(
+      { schema: 'allot.reallocations/1', reallocations: rows.map(({ preview: _preview, ...row }) => row) },
+      () =>
+        rows.length === 0
+          ? 'No reallocation.'
+          : run.out.table(
+              columns,
+              rows.map((row) => [
+                row.id,
+                row.state,
+                row.sku,
+                row.units,
+                row.from,
+                row.to,
+                iso(row.until),
+                row.proposer,
+                row.reason,
+              ]),
+            ),
     );
     return EXIT.done;
   });
