@@ -174,8 +174,13 @@ export type Policy = {
   readonly routes?: readonly Route[];
   /** How long a read number that no order explains lowers what is shown, milliseconds. */
   readonly inFlightMs: number;
+  /** Absent: whoever may apply it may change it alone. */
+  readonly approval?: PolicyApproval;
   readonly reallocation?: ReallocationPolicy;
 };
+
+/** `policy: required`: while this policy is in force, another takes its place only when a second person approved that. */
+export type PolicyApproval = { readonly policy: 'required' };
 
 /** Units of one order line promised from one place and one pool. */
 export type Allocation = {

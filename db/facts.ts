@@ -240,7 +240,7 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
   if (facts.reviews.length > 0) {
     const reviews = facts.reviews.map(({ sku, nextReviewAt }) => ({ sku, at: isoOrNull(nextReviewAt) }));
     await tx.rows(sql`
-      update item i set next_review_at = r.at from json_to_recordset(${JSON.stringify(reviews)}::json) as r(sku text, at timestamptz)
+      update item i set next_review_at = r.at, review_turn = 0 from json_to_recordset(${JSON.stringify(reviews)}::json) as r(sku text, at timestamptz)
       where i.sku = r.sku and i.next_review_at is distinct from r.at`);
   }
   if (facts.listings.length === 0) return;

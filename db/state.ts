@@ -74,7 +74,7 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
       : { skus, wholeOrders: [] };
     const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
-    const [state, now] = await Promise.all([load(tx, at), readBounds(tx)]);
+    const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
     if (before.isFurther && before.policyVersion === now.policyVersion) return withReach(tx, state, reach);
     before = now;
@@ -100,16 +100,32 @@ async function withReach(tx: Queries, state: State, reach: Reach): Promise<State
   return { ...state, items };
 }
 
+/**
+ * Items as they stand, with all that their decision reaches, under any policy and without a lock: to decide in memory what a policy
+ * would change.
+ */
+export async function loadToPreview(tx: Queries, skus: readonly string[], policy: Policy): Promise<State> {
+  const bounds = await readBounds(tx);
+  const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
+  const asked = { skus, orders: [], programs: policy.programs };
+  const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
+  const state = await load(tx, { orders: [], refs: [], listings: [], skus: reach.skus, countedFrom: null }, policy);
+  return isFurther ? withReach(tx, state, reach) : state;
+}
+
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   const moments = bodies.flatMap((body) => (body.kind === 'count' ? [body.asOf] : []));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
+const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise<State> =>
+  load(tx, at, await loadPolicy(tx));
+
 async function load(
   tx: Queries,
   at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  policy: Policy,
 ): Promise<State> {
-  const policy = await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
@@ -133,7 +149,7 @@ export async function loadPolicy(tx: Queries): Promise<Policy> {
     select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
   if (row === undefined)
     throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',
+      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
     );
   return { ...row.body, version: row.version };
 }

@@ -4,8 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, Instant } from '#core/model.ts';
-import type { Database, Queries } from './client.ts';
-import { addCommands } from './commands.ts';
+import type { Queries } from './client.ts';
 import type { BellRow } from './outbox.ts';
 import { IS_NOT_SENT } from './push.ts';
 import { recordset } from './recordset.ts';
@@ -47,25 +46,6 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
       where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)}))
     select topic, key from waiting w where not exists (
       select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
-}
-
-/** Writes a Review command for each item whose moment has come; bounded, the rest follows at the next sweep. Answers how many. */
-export async function reviewDue(db: Database, now: Instant, max: number): Promise<number> {
-  return db.transaction(async (tx) => {
-    const due = await tx.rows<{ sku: string }>(sql`
-      update item set next_review_at = null where sku in (
-        select sku from item where next_review_at <= to_timestamp(${now} / 1000.0) order by next_review_at limit ${max} for update skip locked)
-      returning sku`);
-    const commands = due.map(({ sku }) => ({
-      body: { kind: 'review' as const, sku },
-      actor: 'sweep',
-      occurredAt: now,
-      channelId: null,
-      inboxId: null,
-    }));
-    await addCommands(tx, commands);
-    return due.length;
-  });
 }
 
 /** Holds past their expiry stop counting, and their items are decided again. */

@@ -20,6 +20,7 @@ import { addImportCommands } from './commands/imports.ts';
 import { addListingCommands } from './commands/listings.ts';
 import { addOrderCommands } from './commands/orders.ts';
 import { addParkedCommands } from './commands/parked.ts';
+import { addPolicyCommands } from './commands/policy.ts';
 import { addReallocateCommands } from './commands/reallocate.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
@@ -58,6 +59,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   program.commandsGroup('Run:');
   addChannelCommands(program, kit);
   addConfigCommands(program, kit);
+  addPolicyCommands(program, kit);
   addDatabaseCommands(program, kit);
   addExitCodes(program, session);
   return program;

@@ -261,6 +261,13 @@ const intervals = z.strictObject({
   inFlight: duration.default('10m'),
 });
 
+const approval = z.strictObject({
+  policy: z
+    .enum(['none', 'required'])
+    .default('none')
+    .describe('whether a second person must approve a change of the policy: one of none, required'),
+});
+
 export const configSchema = z
   .strictObject({
     locations: z.array(location).min(1).describe('a list of at least one location'),
@@ -274,6 +281,7 @@ export const configSchema = z
       .array(route)
       .default([])
       .describe("a list of routes: which orders belong to another program than their channel's"),
+    approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     http: http.prefault({}).describe('a block with host and port'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })
