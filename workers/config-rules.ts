@@ -9,8 +9,10 @@
  */
 import type { ChannelRule, PoolRule, Program, ShowRule } from '#core/model.ts';
 import { compileEmsrb } from '#core/protection.ts';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { ChannelEntry, ConfigBody, PoolEntry, ProgramEntry } from './config-schema.ts';
+import { parseDuration } from './durations.ts';
 
 type Values = NonNullable<ChannelEntry['below']>;
 type RuleEntry = Values & { readonly below?: Values | undefined };
@@ -32,7 +34,15 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   ),
   ...(body.routes.length === 0 ? {} : { routes: body.routes.map((route) => ({ ...given(route), ...named(route) })) }),
   inFlightMs,
+  ...guardsIn(body.reallocation),
 });
+
+/** Nothing where the file says nothing: the core has defaults of its own. */
+function guardsIn(section: ConfigBody['reallocation']): Pick<PolicyBody, 'reallocation'> {
+  if (section === undefined) return {};
+  const { cooldown, ...guards } = section;
+  return { reallocation: { ...guards, cooldownMs: parseDuration(cooldown) ?? GUARD_DEFAULTS.cooldownMs } };
+}
 
 const named = ({ id, program }: { readonly id: string; readonly program: string }) => ({ id, program });
 
@@ -54,7 +64,7 @@ function programOf(entry: ProgramEntry): Program {
 }
 
 /** One pool, or one for each class of an EMSR-b protection: computed here, once for each reading of the file. */
-function poolsOf({ emsrb, program, ...entry }: PoolEntry): PoolRule[] {
+export function poolsOf({ emsrb, program, ...entry }: PoolEntry): PoolRule[] {
   if (emsrb === undefined) return [poolOf(entry, program ?? '')];
   return compileEmsrb(emsrb).map(({ program: name, units, chanceBeyond }) => {
     const { margin = 0, mean = 0, deviation = 0 } = emsrb.find((each) => each.program === name) ?? {};

@@ -45,6 +45,7 @@ function essence(state: State): unknown {
         item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
         (row) => row.program,
       ),
+      moves: byKey(item.moves, (row) => `${row.id}`),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
   };

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PoolRule } from '#core/model.ts';
 import { sayPoolRule } from '#core/pools.ts';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { problemsOf, SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type Config, readConfig } from '#workers/config.ts';
 import { configJsonSchema } from '#workers/config-schema.ts';
@@ -118,6 +119,19 @@ describe('a good file', () => {
     expect(sayPoolRule({ rule: file?.policy.pools[1] as PoolRule, supply: 40, units: 16 })).toBe(
       'rule for item A, EMSR-b: margin 1050, demand 17.3 ± 5.8; 59 % chance that this and better classes want more',
     );
+  });
+
+  it('has the guards of the core for reallocations, whether it names them or not', () => {
+    expect(configOf(SMALL_CONFIG).file?.policy.reallocation).toBeUndefined();
+    expect(configOf(`${SMALL_CONFIG}reallocation: {}\n`).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const text = readFileSync(join(ROOT, 'scripts/examples/allot.yaml'), 'utf8');
+    expect(configOf(text).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const own = configOf(`${SMALL_CONFIG}reallocation: { cooldown: 30m, approveAbove: 0 }\n`).file?.policy.reallocation;
+    expect(own).toEqual({ ...GUARD_DEFAULTS, cooldownMs: 1_800_000, approveAbove: 0 });
+    expect(fileProblems(`${SMALL_CONFIG}reallocation: { perMovePercent: 120, maxDay: 3 }\n`)).toEqual([
+      expect.stringContaining('reallocation.perMovePercent'),
+      expect.stringContaining('Did you mean "maxDays"?'),
+    ]);
   });
 
   it('may use anchors', () => {
