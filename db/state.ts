@@ -8,10 +8,10 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
 import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { FillRule, OrderState } from '#core/order-state.ts';
-import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
+import { loadOpenLines } from './open-lines.ts';
 import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
 
 export const RESOURCE = { order: 1, item: 2 } as const;
@@ -32,6 +32,8 @@ type Touched = {
   readonly orders: string[];
   readonly refs: { channel: string; ref: string }[];
   readonly listings: number[];
+  /** Items that are confirmed anew. */
+  readonly confirmed: string[];
 };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
@@ -47,7 +49,8 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
       if (listingRef !== null) refs.set(`${body.channel} ${listingRef}`, { channel: body.channel, ref: listingRef });
     }
   }
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings] };
+  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -69,12 +72,11 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const skus = [...new Set([...named, ...behind])];
   const lock = (ids: readonly string[]) => lockResources(tx, RESOURCE.item, ids);
   if (!bounds.isFurther) await lock(skus);
-  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
   for (let before = bounds; ; ) {
     const reach: Reach = before.isFurther
       ? await lockReach(tx, { skus, orders: touched.orders }, lock)
       : { skus, wholeOrders: [] };
-    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies), confirmed };
+    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
     const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
@@ -150,10 +152,8 @@ async function load(
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at.skus, policy, at.countedFrom),
   ]);
-  const openLines = await loadOpenLines(tx, at.confirmed);
-  const withLines = (item: ItemState): ItemState =>
-    at.confirmed.includes(item.sku) ? { ...item, openLines: openLines.get(item.sku) ?? [] } : item;
-  return { policy, locations, channels, orders, listingRefs, items: items.map(withLines) };
+  const withOpenLines = await loadOpenLines(tx, at.confirmed, shortOf);
+  return { policy, locations, channels, orders, listingRefs, items: items.map(withOpenLines) };
 }
 
 /** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
@@ -311,18 +311,6 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
     : waiting(sql``);
   const rows = await tx.rows<ShortRow>(sql`
     select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
-  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
-}
-
-/** Lines that have or want units of these items; one more than a re-confirmation takes, so that it can tell. */
-async function loadOpenLines(tx: Queries, skus: readonly string[]): Promise<Map<string, ShortLine[]>> {
-  if (skus.length === 0) return new Map();
-  const rows = await tx.rows<ShortRow>(sql`
-    select s.* from unnest(${list([...new Set(skus)])}) as i(sku)
-    cross join lateral (
-      select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule from order_line l join sales_order o on o.id = l.order_id
-      where l.sku = i.sku and (l.allocated > 0 or l.short > 0)
-      order by l.order_id, l.line_ref limit ${OPEN_LINES_MAX + 1}) s`);
   return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
 }
 

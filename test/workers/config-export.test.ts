@@ -46,6 +46,10 @@ pools:
   - { program: dtc, group: summer, parts: 1, protects: prioritised, limit: 40 }
   - { program: wholesale, sku: MUG, units: 40, release: [{ at: "2026-12-01", percent: 100 }, { at: "2026-12-24", percent: 0 }] }
   - { program: emergency, units: 3 }
+  - sku: CUP
+    emsrb:
+      - { program: dtc, margin: 1050, mean: 17.3, deviation: 5.8 }
+      - { program: wholesale, margin: 567, mean: 45.1, deviation: 15 }
 routes:
   - { id: fair, program: wholesale, channel: "fake:a", tag: fair }
   - { id: acme, program: wholesale, company: "17" }
