@@ -39,7 +39,7 @@ programs:
     safetyStock: 10%
     groups: { summer: { share: 80 } }
     items: { MUG: { cap: null } }
-  - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet], completeness: shipComplete }
+  - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet], completeness: shipComplete, weight: 2.5, share: fair }
 pools:
   - { program: wholesale, percent: 30, minimum: 5, maximum: 90, refill: receipt }
   - { program: wholesale, group: summer, parts: 3, from: "2026-05-01", until: "2026-09-01T08:30:00+02:00" }
