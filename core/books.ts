@@ -7,12 +7,15 @@ import { assert } from './errors.ts';
 import type {
   Allocation,
   Disposition,
+  Hold,
+  HoldId,
   Instant,
   LocationId,
   OrderId,
   OrderLine,
   Policy,
   Program,
+  ProgramId,
   Sku,
   StockMaster,
 } from './model.ts';
@@ -41,6 +44,10 @@ export type ItemBook = {
   >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
+  readonly holds: Map<HoldId, Hold>;
+  readonly nextHoldEndsAt: Instant | null;
+  /** Programs whose waiting lines come before all others when this command's free units are handed out. */
+  readonly servedFirst: Set<ProgramId>;
   readonly consumed: Map<string, number>;
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
@@ -69,6 +76,7 @@ export type Books = {
   readonly changedOrders: Set<OrderId>;
   readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
   readonly counted: Facts['counted'][number][];
+  readonly changedHolds: Map<HoldId, Hold>;
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
 };
@@ -79,12 +87,19 @@ export const refKey = (channel: string, listingRef: string): string => `${channe
 
 function openItem(state: ItemState): ItemBook {
   const allocatedAt = new Map<LocationId, number>();
-  for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
+  const heldAt = new Map<LocationId, number>();
+  for (const p of state.promises) {
+    allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
+    heldAt.set(p.location, (heldAt.get(p.location) ?? 0) + p.held);
+  }
   return {
     sku: state.sku,
     onHand: new Map(state.balances.map((b) => [stockKey(b.location, b.disposition), { ...b }])),
     allocatedAt,
-    heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
+    heldAt,
+    holds: new Map(state.holds.map((hold) => [hold.id, hold])),
+    nextHoldEndsAt: state.nextHoldEndsAt,
+    servedFirst: new Set(),
     consumed: new Map(state.consumed.map((c) => [c.program, c.quantity])),
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
@@ -113,6 +128,7 @@ export function openBooks(state: State): Books {
     changedOrders: new Set(),
     filled: new Map(),
     counted: [],
+    changedHolds: new Map(),
     stock: [],
     promises: [],
   };
@@ -170,13 +186,19 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
   postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
 }
 
-export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEntry, 'sku'>): void {
+type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
+
+export function postPromise(item: ItemBook, books: Books, entry: NewPromise): void {
+  const { held = 0, hold = null } = entry;
   const allocated = (item.allocatedAt.get(entry.location) ?? 0) + entry.delta;
   assert(allocated >= 0, `allocated of ${item.sku} at ${entry.location} would be ${allocated}`);
   item.allocatedAt.set(entry.location, allocated);
+  const heldThere = (item.heldAt.get(entry.location) ?? 0) + held;
+  assert(heldThere >= 0, `held of ${item.sku} at ${entry.location} would be ${heldThere}`);
+  item.heldAt.set(entry.location, heldThere);
   item.consumed.set(entry.program, (item.consumed.get(entry.program) ?? 0) + entry.consumed);
   touch(books, item, entry.commandId);
-  books.promises.push({ ...entry, sku: item.sku });
+  books.promises.push({ ...entry, held, hold, sku: item.sku });
 }
 
 type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };

@@ -19,6 +19,7 @@ import {
 } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { Defect } from './errors.ts';
+import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, Policy } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
 import { type Pools, promisableTo } from './pools.ts';
@@ -65,6 +66,12 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'hold':
+      return applyHold(books, command, body);
+    case 'release-hold':
+      return applyReleaseHold(books, command, body);
+    case 'extend-hold':
+      return applyExtendHold(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
   }
@@ -74,7 +81,7 @@ const priorityOf = (policy: Policy, program: string): number =>
   policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;
 
 /**
- * Gives free units to the lines that wait: program priority, then who came first, then id. Done after every command, not once a
+ * Gives free units to the lines that wait: whom a launch freed them for, then program priority, who came first, id. Done after every command, not once a
  * batch, so that a later order of the same batch does not pass those who wait.
  */
 function fillShorts(books: Books, item: ItemBook, cause: Command): void {
@@ -90,6 +97,7 @@ function fillShorts(books: Books, item: ItemBook, cause: Command): void {
   const served = new Set([...new Set([...item.shorts.values()].map((s) => s.program))].filter(isServed));
   if (served.size === 0) return;
   const rank = (s: ShortLine): readonly (number | string)[] => [
+    item.servedFirst.has(s.program) ? 0 : 1,
     priorityOf(books.policy, s.program),
     s.placedAt,
     s.id,
@@ -218,6 +226,9 @@ function nextReviewOf(item: ItemBook, now: Instant): Instant | null {
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
   const moments = item.listings.flatMap((l) => (l.seenUntil !== null && l.seenUntil > now ? [l.seenUntil] : []));
+  // Also one that has passed: until the sweep ends the hold, its units do not count as free.
+  if (item.nextHoldEndsAt !== null) moments.push(item.nextHoldEndsAt);
+  for (const hold of item.holds.values()) if (hold.state === 'held') moments.push(hold.expiresAt);
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
@@ -240,6 +251,7 @@ function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Fact
     promises: books.promises,
     orders: changed.flatMap((id) => books.orders.get(id) ?? []),
     filledLines: [...books.filled.values()],
+    holds: [...books.changedHolds.values()],
     counted: books.counted,
     deficits: touched.flatMap((item) => deficitsOf(books, item)),
     listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
@@ -299,7 +311,10 @@ function attempt(
     try {
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
-      for (const item of books.touched) fillShorts(books, item, { ...command, occurredAt: now });
+      for (const item of books.touched) {
+        fillShorts(books, item, { ...command, occurredAt: now });
+        item.servedFirst.clear();
+      }
     } catch (error) {
       return { failed: command, error };
     }

@@ -25,6 +25,7 @@ import {
 } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { assert } from './errors.ts';
+import { checkHoldUses, convertHolds, endHoldUses } from './holds.ts';
 import type { Allocation, Order, OrderLine } from './model.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
@@ -230,13 +231,17 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   });
   const isOurs = joined.fulfilledBy === 'seller';
   const turn: Turn = { books, command, order };
+  const skus = pairs.flatMap(({ before }) => before.sku ?? []);
+  checkHoldUses(turn, body.holds ?? [], skus);
   const wasCounted = stored?.state.origin !== 'operator';
   const lines = pairs.map(({ before, state }) => {
     const totals = withTotals(before, isOurs ? settleLine(joined, state) : notOurs(before, state));
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
     if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : uncounted(before), totals);
-    return applyTotals(turn, before, totals);
+    const wanted = openUnits(totals) - allocatedUnits(totals);
+    return applyTotals(turn, before, convertHolds(turn, body.holds ?? [], { line: totals, wanted }));
   });
+  endHoldUses(turn, body.holds ?? []);
   const isOwed = owesAnswer(joined, lines);
   keepOrder(books, {
     ...order,

@@ -6,7 +6,7 @@
  * to its keeper, but its short lines are kept with their item. Leaves out what decide never reads: reviews, deficits, outcomes.
  */
 import { assert } from './errors.ts';
-import type { OrderLine, Sku } from './model.ts';
+import type { Hold, OrderLine, Sku } from './model.ts';
 import type { Facts, ItemState, ListingState, ShortLine, State, StoredOrder } from './state.ts';
 
 type BySku<T> = ReadonlyMap<Sku, readonly T[]>;
@@ -16,6 +16,7 @@ type Sorted = {
   readonly stock: BySku<Facts['stock'][number]>;
   readonly promises: BySku<Facts['promises'][number]>;
   readonly counted: BySku<Facts['counted'][number]>;
+  readonly holds: BySku<Facts['holds'][number]>;
   readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
   readonly listings: ReadonlyMap<number, Facts['listings'][number]>;
   readonly targets: ReadonlyMap<number, Facts['targets'][number]>;
@@ -32,6 +33,7 @@ function sortFacts(facts: Facts): Sorted {
     stock: Map.groupBy(facts.stock, (entry) => entry.sku),
     promises: Map.groupBy(facts.promises, (entry) => entry.sku),
     counted: Map.groupBy(facts.counted, (count) => count.sku),
+    holds: Map.groupBy(facts.holds, (hold) => hold.sku),
     lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
     listings: new Map(facts.listings.map((row) => [row.listing, row])),
     targets: new Map(facts.targets.map((row) => [row.listing, row])),
@@ -75,15 +77,22 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
   const consumed = new Map(item.consumed.map((row) => [row.program, row]));
   for (const entry of entries) {
     const { location, program, pool } = entry;
-    const fresh = { location, program, pool, allocated: 0 };
+    const fresh = { location, program, pool, allocated: 0, held: 0 };
     change(promises, `${location} ${program} ${pool}`, fresh, (row) => ({
       ...row,
       allocated: row.allocated + entry.delta,
+      held: row.held + entry.held,
     }));
     if (entry.consumed === 0) continue;
     change(consumed, program, { program, quantity: 0 }, (row) => ({ ...row, quantity: row.quantity + entry.consumed }));
   }
   return { promises: [...promises.values()], consumed: [...consumed.values()] };
+}
+
+function applyHolds(item: ItemState, sorted: Sorted): readonly Hold[] {
+  const changed = sorted.holds.get(item.sku) ?? [];
+  if (changed.length === 0) return item.holds;
+  return [...new Map([...item.holds, ...changed].map((hold) => [hold.id, hold])).values()];
 }
 
 function applyListing(listing: ListingState, sorted: Sorted): ListingState {
@@ -134,6 +143,7 @@ export function applyFacts(state: State, facts: Facts): State {
     ...item,
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
+    holds: applyHolds(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
     shorts: applyShorts(item, sorted),
   }));

@@ -5,6 +5,8 @@ import type {
   ChannelId,
   CommandId,
   Disposition,
+  Hold,
+  HoldId,
   Instant,
   Listing,
   ListingId,
@@ -33,6 +35,7 @@ export type PromiseBalance = {
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
   readonly allocated: number;
+  readonly held: number;
 };
 
 export type Target = {
@@ -58,7 +61,10 @@ export type ItemState = {
   readonly sku: Sku;
   readonly balances: readonly StockBalance[];
   readonly promises: readonly PromiseBalance[];
-  readonly held: readonly { readonly location: LocationId; readonly quantity: number }[];
+  /** Those that the batch names, ended ones too. */
+  readonly holds: readonly Hold[];
+  /** When the first of its other holds ends; null when there is none. */
+  readonly nextHoldEndsAt: Instant | null;
   /** Own-pool units drawn since the pool was last filled. */
   readonly consumed: readonly { readonly program: ProgramId; readonly quantity: number }[];
   readonly listings: readonly ListingState[];
@@ -113,11 +119,15 @@ export type PromiseEntry = {
   readonly location: LocationId;
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
-  readonly kind: 'allocate' | 'release' | 'ship' | 'refill';
+  readonly kind: 'allocate' | 'release' | 'ship' | 'refill' | 'hold' | 'unhold';
   /** Change of what is allocated. */
   readonly delta: number;
   /** Change of what the program has drawn from its own pool. */
   readonly consumed: number;
+  /** Change of what is held. */
+  readonly held: number;
+  /** Of `hold` and `unhold`, and of an `allocate` whose units were held. */
+  readonly hold: HoldId | null;
   readonly orderId: OrderId | null;
   readonly lineRef: string | null;
   readonly occurredAt: Instant;
@@ -143,6 +153,8 @@ export type Facts = {
   readonly orders: readonly StoredOrder[];
   /** Lines of other orders that gained units. */
   readonly filledLines: readonly { readonly orderId: OrderId; readonly line: OrderLine }[];
+  /** Whole holds as they stand after the batch. */
+  readonly holds: readonly Hold[];
   readonly counted: readonly {
     readonly sku: Sku;
     readonly location: LocationId;

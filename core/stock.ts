@@ -44,7 +44,7 @@ function checkPlace(books: Books, body: { readonly source?: StockMaster }, locat
   });
 }
 
-function checkQuantity(quantity: number, field: string, least: number): void {
+export function checkQuantity(quantity: number, field: string, least: number): void {
   if (Number.isSafeInteger(quantity) && quantity >= least && Math.abs(quantity) <= 1_000_000_000) return;
   throw new CommandRefused('impossible-quantity', `${field} is ${quantity}`, {
     field,

@@ -4,9 +4,9 @@
  * Guarantees: locks are taken in (kind, id) order, orders before items; every row a decision uses is read after the lock that
  * guards it; the policy version is held by a share lock until the batch commits.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/model.ts';
+import type { Allocation, Hold, HoldId, Instant, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
@@ -33,7 +33,10 @@ type Touched = {
   readonly orders: string[];
   readonly refs: { channel: string; ref: string }[];
   readonly listings: number[];
+  readonly holds: NamedHolds;
 };
+
+type NamedHolds = { readonly ids: readonly HoldId[]; readonly refs: readonly { sku: string; ref: string }[] };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
   const orders = new Set<string>();
@@ -48,7 +51,18 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
       if (listingRef !== null) refs.set(`${body.channel} ${listingRef}`, { channel: body.channel, ref: listingRef });
     }
   }
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings] };
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], holds: holdsNamedBy(bodies) };
+}
+
+function holdsNamedBy(bodies: readonly CommandBody[]): NamedHolds {
+  const ids = bodies.flatMap((body) => {
+    if (body.kind === 'order-state') return body.holds?.map(({ hold }) => hold) ?? [];
+    return body.kind === 'release-hold' || body.kind === 'extend-hold' ? [body.hold] : [];
+  });
+  const refs = bodies.flatMap((body) =>
+    body.kind === 'hold' && body.ref !== null ? [{ sku: body.sku, ref: body.ref }] : [],
+  );
+  return { ids, refs };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -93,7 +107,7 @@ async function load(
         on l.channel_id = r.channel and l.listing_ref = r.ref
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
-    loadItems(tx, at.skus, policy, at.countedFrom),
+    loadItems(tx, at, policy),
   ]);
   return { policy, locations, channels, orders, listingRefs, items };
 }
@@ -239,25 +253,26 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
-  skus: readonly string[],
+  { skus, countedFrom, holds: named }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds'>,
   policy: Policy,
-  countedFrom: Instant | null,
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, consumed, held, listings, shorts, recent] = await Promise.all([
-    tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${wanted}) order by sku collate "C"`),
+  const holds = await loadHolds(tx, skus, named);
+  const [items, balances, promises, consumed, listings, shorts, recent] = await Promise.all([
+    tx.rows<Pick<ItemState, 'sku' | 'nextHoldEndsAt'>>(sql`
+      select sku, (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
+        and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
+      from item i where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
       where sku = any(${wanted}) order by sku, location, disposition`),
     tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
-      select sku, location, program, pool, allocated from promise_balance where sku = any(${wanted}) and allocated <> 0
+      select sku, location, program, pool, allocated, held from promise_balance
+      where sku = any(${wanted}) and (allocated <> 0 or held <> 0)
       order by sku, location, program, pool`),
     tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
       select sku, program, consumed as quantity from pool_balance where sku = any(${wanted}) order by sku, program`),
-    tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
-      select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
-      group by sku, location order by sku, location`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
         t.in_flight, t.seen_sold, t.seen_until
@@ -266,25 +281,38 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, consumedOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, consumedOf, holdsOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(consumed),
-    of(held),
+    of(holds),
     of(listings),
     of(recent),
   ];
-  return items.map(({ sku }) => ({
+  return items.map(({ sku, nextHoldEndsAt }) => ({
     sku,
     balances: balanceOf.get(sku) ?? [],
     promises: promiseOf.get(sku) ?? [],
-    held: heldOf.get(sku) ?? [],
+    holds: holdsOf.get(sku) ?? [],
+    nextHoldEndsAt,
     consumed: consumedOf.get(sku) ?? [],
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
     moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,
     recentEntries: recentOf.get(sku) ?? [],
   }));
+}
+
+/** What a hold is stored as, under the names of the core. */
+export const HOLD_COLUMNS: SQL = sql`id, sku, program, kind, owner, reason, ref, location, quantity, parts,
+  expires_at as "expiresAt", state`;
+
+async function loadHolds(tx: Queries, skus: readonly string[], { ids, refs }: NamedHolds): Promise<Hold[]> {
+  if (ids.length + refs.length === 0) return [];
+  return tx.rows<Hold>(sql`
+    select ${HOLD_COLUMNS} from hold where sku = any(${list(skus)}) and (id = any(${list(ids)}::bigint[])
+      or (sku, ref) in (select sku, ref from json_to_recordset(${JSON.stringify(refs)}::json) as r(sku text, ref text)))
+    order by id`);
 }
 
 const loadRecent = (tx: Queries, skus: readonly string[], countedFrom: Instant) =>

@@ -37,13 +37,14 @@ function essence(state: State): unknown {
         (row) => `${row.location} ${row.disposition}`,
       ),
       promises: byKey(
-        item.promises.filter((row) => row.allocated !== 0),
+        item.promises.filter((row) => row.allocated !== 0 || row.held !== 0),
         (row) => `${row.location} ${row.program} ${row.pool}`,
       ),
       consumed: byKey(
         item.consumed.filter((row) => row.quantity !== 0),
         (row) => row.program,
       ),
+      holds: byKey(item.holds, (hold) => `${hold.id}`),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
   };

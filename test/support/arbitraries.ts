@@ -6,7 +6,7 @@
  */
 import * as fc from 'fast-check';
 import type { Command, CommandBody } from '#core/command.ts';
-import type { DrawOrder, Policy, Program } from '#core/model.ts';
+import { type DrawOrder, HOLD_KINDS, type Policy, type Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
 import {
@@ -28,8 +28,8 @@ export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
 
 export const SKUS = ['TEA', 'CUP'] as const;
 export const PLACES = ['north', 'south'] as const;
-const CHANNELS = ['shop:main', 'market:eu', 'drop:x'] as const;
-const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
+export const CHANNELS = ['shop:main', 'market:eu', 'drop:x'] as const;
+export const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
 const LISTINGS = SKUS.flatMap((sku, s) =>
   CHANNELS.map((channel, c) => listing(s * 3 + c + 1, { sku, channel, pack: c === 1 ? 3 : 1 })),
 );
@@ -142,7 +142,7 @@ const shipBody: fc.Arbitrary<CommandBody> = fc.record({
 
 export const receiveBody = fc.record({ kind: fc.constant('receive' as const), sku, location, quantity, disposition });
 
-const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
+export const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 3, arbitrary: receiveBody },
   fc.record({
     kind: fc.constant('adjust' as const),
@@ -175,6 +175,36 @@ const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   }),
 );
 
+export const holdBody = fc.record({
+  kind: fc.constant('hold' as const),
+  holdKind: fc.constantFrom(...HOLD_KINDS),
+  sku,
+  program: fc.constantFrom<string>(...PROGRAMS),
+  quantity,
+  location: fc.constantFrom<string | null>(null, null, ...PLACES),
+  owner: fc.constantFrom('ann', 'bob'),
+  reason: fc.constant('test'),
+  expiresAt: fc.integer({ min: 10, max: 90 }).map((minutes) => NOW + minutes * MINUTE_MS),
+  ref: fc.constantFrom(null, null, 'r1', 'r2'),
+});
+
+/** A hold is called by the id of its command, which `commandsOf` counts from 1. */
+const holdId = fc.integer({ min: 1, max: 6 });
+
+const holdChangeBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('release-hold' as const),
+    sku,
+    hold: holdId,
+    reason: fc.constant('test'),
+    isDue: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('extend-hold' as const), sku, hold: holdId, expiresAt: fc.constant(NOW + 80 * MINUTE_MS) }),
+  fc
+    .tuple(orderBody, holdId, fc.constantFrom('keep' as const, 'release' as const))
+    .map(([body, hold, rest]) => ({ ...body, holds: [{ hold, rest }] })),
+);
+
 /** Commands that nobody can take: each is parked, whatever the books say. */
 export const badBody: fc.Arbitrary<CommandBody> = fc.oneof(
   receiveBody.map((body) => ({ ...body, sku: 'no-such-sku' })),
@@ -202,6 +232,8 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
   { weight: 1, arbitrary: otherBody },
+  { weight: 2, arbitrary: holdBody },
+  { weight: 1, arbitrary: holdChangeBody },
 );
 
 /** Commands in the order recorded, a minute apart; some tell of a moment long before. */
