@@ -9,7 +9,16 @@
  * Guarantees: all of it or nothing, never more than its program can be promised (I5); what it drew of its own pool counts as drawn
  * until it ends; a hold that is known by its ref is changed, never made twice; every change is an entry of the promise ledger (I2).
  */
-import { type Books, freeOf, type ItemBook, mergeAllocations, poolsFor, postPromise, stockKey, touch } from './books.ts';
+import {
+  type Books,
+  freeOf,
+  type ItemBook,
+  mergeAllocations,
+  poolsFor,
+  postPromise,
+  stockKey,
+  touch,
+} from './books.ts';
 import type { Command, ExtendHoldCommand, HoldCommand, HoldUse, ReleaseHoldCommand } from './command.ts';
 import type { Allocation, Hold, HoldId, HoldState, Instant, Order, OrderLine, Program, Sku } from './model.ts';
 import { draw, promisableTo } from './pools.ts';
@@ -265,8 +274,7 @@ export function applyExtendHold(books: Books, command: Command, body: ExtendHold
 }
 
 /** Ended, or past its end and about to be swept: what was asked after its end comes too late, whoever is decided first. */
-const isOver = (hold: Hold, command: Command): boolean =>
-  hold.state !== 'held' || hold.expiresAt <= command.recordedAt;
+const isOver = (hold: Hold, command: Command): boolean => hold.state !== 'held' || hold.expiresAt <= command.recordedAt;
 
 /** An order's command at work, as core/orders.ts has it. */
 type Turn = { readonly books: Books; readonly command: Command; readonly order: Order };

@@ -97,7 +97,14 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
     from json_to_recordset(${JSON.stringify(entries)}::json) as r("commandId" bigint, sku text, location text, program text,
       pool text, kind text, delta int, consumed int, held int, hold bigint, "orderId" text, "lineRef" text, "occurredAt" timestamptz)`);
   const places = totals(
-    facts.promises.map(({ sku, location, program, pool, delta, held }) => ({ sku, location, program, pool, delta, held })),
+    facts.promises.map(({ sku, location, program, pool, delta, held }) => ({
+      sku,
+      location,
+      program,
+      pool,
+      delta,
+      held,
+    })),
     (entry) => `${entry.sku} ${entry.location} ${entry.program} ${entry.pool}`,
     (sum, entry) => ({ ...sum, delta: sum.delta + entry.delta, held: sum.held + entry.held }),
   );

@@ -8,11 +8,12 @@ import { beat } from '#db/health.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import { retryMended } from '#db/parked.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
-import { expireHolds, findUnfinished, type Intervals, purgeOld, reviewDue } from '#db/unfinished.ts';
+import { endHoldsDue, findUnfinished, type Intervals, purgeOld, reviewDue } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
 import type { Bell, Queues } from './queues.ts';
 
 const REVIEWS_MAX = 2000;
+const HOLDS_MAX = 2000;
 const RETRIES_MAX = 500;
 const DAY_MS = 86_400_000;
 const HOUSEKEEPING_MS = 3_600_000;
@@ -23,7 +24,7 @@ export async function sweepOnce(
   queues: Pick<Queues, 'ring'>,
   intervals: Intervals,
 ): Promise<void> {
-  await expireHolds(context.db, context.now());
+  await endHoldsDue(context.db, context.now(), HOLDS_MAX);
   await reviewDue(context.db, context.now(), REVIEWS_MAX);
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];

@@ -28,8 +28,8 @@ export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
 
 export const SKUS = ['TEA', 'CUP'] as const;
 export const PLACES = ['north', 'south'] as const;
-export const CHANNELS = ['shop:main', 'market:eu', 'drop:x'] as const;
-export const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
+const CHANNELS = ['shop:main', 'market:eu', 'drop:x'] as const;
+const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
 const LISTINGS = SKUS.flatMap((sku, s) =>
   CHANNELS.map((channel, c) => listing(s * 3 + c + 1, { sku, channel, pack: c === 1 ? 3 : 1 })),
 );
@@ -199,7 +199,12 @@ const holdChangeBody: fc.Arbitrary<CommandBody> = fc.oneof(
     reason: fc.constant('test'),
     isDue: fc.boolean(),
   }),
-  fc.record({ kind: fc.constant('extend-hold' as const), sku, hold: holdId, expiresAt: fc.constant(NOW + 80 * MINUTE_MS) }),
+  fc.record({
+    kind: fc.constant('extend-hold' as const),
+    sku,
+    hold: holdId,
+    expiresAt: fc.constant(NOW + 80 * MINUTE_MS),
+  }),
   fc
     .tuple(orderBody, holdId, fc.constantFrom('keep' as const, 'release' as const))
     .map(([body, hold, rest]) => ({ ...body, holds: [{ hold, rest }] })),
