@@ -21,7 +21,7 @@ import {
 } from './books.ts';
 import type { Command, ExtendHoldCommand, HoldCommand, HoldUse, ReleaseHoldCommand } from './command.ts';
 import type { Allocation, Hold, HoldId, HoldState, Instant, Order, OrderLine, Program, Sku } from './model.ts';
-import { draw, promisableTo } from './pools.ts';
+import { draw, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 import { checkQuantity, itemFor } from './stock.ts';
 
@@ -105,12 +105,14 @@ function tooMany(books: Books, item: ItemBook, program: Program, at: { asked: nu
     (total, place) => total + (item.onHand.get(stockKey(place, 'sellable'))?.quantity ?? 0),
     0,
   );
-  const others = pools.own.reduce((total, one) => total + (one.program === program.id ? 0 : one.remaining), 0);
+  const others = protectedFrom(program, pools).reduce((total, one) => total + one.remaining, 0);
+  const limitLeft = pools.own.find((one) => one.program === program.id)?.limitLeft ?? null;
   const inTheWay = [
     `${sellable} sellable at ${program.locations.join(', ') || 'no place'}`,
     `${sum(item.allocatedAt)} allocated`,
     `${sum(item.heldAt)} held`,
     `${others} of ${pools.free} free protected for other programs`,
+    ...(limitLeft === null ? [] : [`${limitLeft} left of its limit`]),
     ...(program.drawOrder === 'ownOnly' ? [`${program.id} draws from its own pool alone`] : []),
   ];
   return new CommandRefused(
@@ -153,7 +155,7 @@ function drawUnits(
 
 /** Never more than is drawn: units drawn before the pool was filled anew are not protected twice. */
 const drawnOf = (item: ItemBook, part: Allocation): number =>
-  part.pool === 'own' ? Math.min(part.quantity, Math.max(0, item.consumed.get(part.program) ?? 0)) : 0;
+  part.pool === 'own' ? Math.min(part.quantity, Math.max(0, item.drawn.get(part.program)?.consumed ?? 0)) : 0;
 
 /** Splits off up to `units`: of the first drawn, or of the last. */
 function split(parts: readonly Allocation[], units: number, from: 'first' | 'last') {

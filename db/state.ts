@@ -164,13 +164,14 @@ type OrderRow = {
   placed_at: number;
   state: OrderState;
   answered_version: number | null;
+  route: string | null;
 };
 
 async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOrder[]> {
   if (ids.length === 0) return [];
   const [orders, lines] = await Promise.all([
     tx.rows<OrderRow>(sql`
-      select id, channel_id, program, placed_at, state, answered_version from sales_order
+      select id, channel_id, program, placed_at, state, answered_version, route from sales_order
       where id = any(${list(ids)}) order by id`),
     tx.rows<LineRow>(
       sql`select * from order_line where order_id = any(${list(ids)}) order by order_id, line_ref collate "C"`,
@@ -184,6 +185,7 @@ async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOr
     placedAt: row.placed_at,
     state: row.state,
     answeredVersion: row.answered_version,
+    route: row.route,
     lines: (byOrder.get(row.id) ?? []).map(lineOf),
   }));
 }
@@ -259,10 +261,11 @@ async function loadItems(
   if (skus.length === 0) return [];
   const wanted = list(skus);
   const holds = await loadHolds(tx, skus, named);
-  const [items, balances, promises, consumed, listings, shorts, recent] = await Promise.all([
-    tx.rows<Pick<ItemState, 'sku' | 'nextHoldEndsAt'>>(sql`
-      select sku, (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
-        and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
+  const [items, balances, promises, drawn, listings, shorts, recent] = await Promise.all([
+    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'>>(sql`
+      select sku, groups, minimum, safety_stock as "safetyStock",
+        (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
+          and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
       from item i where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
@@ -271,8 +274,9 @@ async function loadItems(
       select sku, location, program, pool, allocated, held from promise_balance
       where sku = any(${wanted}) and (allocated <> 0 or held <> 0)
       order by sku, location, program, pool`),
-    tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
-      select sku, program, consumed as quantity from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
+      select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
+      from pool_balance where sku = any(${wanted}) order by sku, program`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
         t.in_flight, t.seen_sold, t.seen_until
@@ -281,21 +285,24 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, consumedOf, holdsOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, holdsOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
-    of(consumed),
+    of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
     of(holds),
     of(listings),
     of(recent),
   ];
-  return items.map(({ sku, nextHoldEndsAt }) => ({
+  return items.map(({ sku, groups, minimum, safetyStock, nextHoldEndsAt }) => ({
     sku,
+    groups,
+    minimum,
+    safetyStock,
     balances: balanceOf.get(sku) ?? [],
     promises: promiseOf.get(sku) ?? [],
     holds: holdsOf.get(sku) ?? [],
     nextHoldEndsAt,
-    consumed: consumedOf.get(sku) ?? [],
+    drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
     moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,

@@ -53,11 +53,14 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
   }));
   return {
     sku,
+    groups: [],
+    minimum: null,
+    safetyStock: null,
     balances: [],
     promises: [],
     holds: [],
     nextHoldEndsAt: null,
-    consumed: [],
+    drawn: [],
     listings,
     shorts: [],
     moreShorts: false,

@@ -98,10 +98,10 @@ describe('a hold', () => {
       { location: 'main', program: 'launch', pool: 'own', quantity: 5 },
       { location: 'main', program: 'launch', pool: 'shared', quantity: 1 },
     ]);
-    expect(state.items[0]?.consumed).toEqual([{ program: 'launch', quantity: 5 }]);
+    expect(state.items[0]?.drawn).toMatchObject([{ program: 'launch', consumed: 5, taken: 6 }]);
     expect(shown(state)).toEqual([4, 4]);
     const { state: after } = run(state, [release(ids[0] ?? 0)]);
-    expect(after.items[0]?.consumed).toEqual([{ program: 'launch', quantity: 0 }]);
+    expect(after.items[0]?.drawn).toMatchObject([{ program: 'launch', consumed: 0, taken: 0 }]);
     expect(shown(after)).toEqual([5, 10]);
     expect(theHold(after)).toMatchObject({ state: 'released', parts: [], quantity: 6 });
   });
@@ -260,13 +260,13 @@ describe('an order that names a hold', () => {
       policy: { ...brand.policy, pools: [pool('launch', 5, { refill: 'receipt' })] },
     });
     const own = run(refilled, [hold(4, { program: 'launch' }), receive(10)]);
-    expect(own.state.items[0]?.consumed).toEqual([{ program: 'launch', quantity: 0 }]);
+    expect(own.state.items[0]?.drawn).toMatchObject([{ program: 'launch', consumed: 0, taken: 4 }]);
     const order = {
       ...oneLineOrder('o', { ordered: 4, listingRef: 'ref-2' }, { channel: 'drop:x', origin: 'operator' }),
       holds: [{ hold: own.ids[0] ?? 0, rest: 'keep' as const }],
     };
     const { state: after } = run(own.state, [order]);
-    expect(after.items[0]?.consumed).toEqual([{ program: 'launch', quantity: 0 }]);
+    expect(after.items[0]?.drawn).toMatchObject([{ program: 'launch', consumed: 0, taken: 4 }]);
     expect(after.items[0]?.promises).toMatchObject([{ pool: 'own', allocated: 4, held: 0 }]);
   });
 
@@ -316,10 +316,11 @@ describe('the end of a hold', () => {
     expect(run(ended.state, [due], END + MINUTE_MS).facts.outcomes).toMatchObject([{ kind: 'unchanged' }]);
   });
 
-  it('that has passed unswept keeps the item due for review', () => {
-    const { state } = run(brand, [hold(3)]);
-    const later = run(state, [oneLineOrder('1', { ordered: 1 })], END + MINUTE_MS);
-    expect(later.facts.reviews).toEqual([{ sku: 'TEA', nextReviewAt: END }]);
+  it('is the next review while it is to come; one that has passed is left to the sweep', () => {
+    const { state } = run(brand, [hold(3), hold(1, { expiresAt: END + MINUTE_MS })]);
+    const order = oneLineOrder('1', { ordered: 1 });
+    expect(run(state, [order]).facts.reviews).toEqual([{ sku: 'TEA', nextReviewAt: END }]);
+    expect(run(state, [order], END + MINUTE_MS).facts.reviews).toEqual([{ sku: 'TEA', nextReviewAt: null }]);
   });
 
   it.each<[HoldKind, readonly [number, number]]>([

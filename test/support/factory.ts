@@ -85,6 +85,9 @@ export const item = (
   over: Partial<ItemState> = {},
 ): ItemState => ({
   sku,
+  groups: [],
+  minimum: null,
+  safetyStock: null,
   balances: Object.entries(onHand).map(([location, quantity]) => ({
     location,
     disposition: 'sellable',
@@ -94,7 +97,7 @@ export const item = (
   promises: [],
   holds: [],
   nextHoldEndsAt: null,
-  consumed: [],
+  drawn: [],
   listings: [],
   shorts: [],
   moreShorts: false,
