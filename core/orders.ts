@@ -25,7 +25,7 @@ import {
 } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { assert } from './errors.ts';
-import { checkHoldUses, convertHolds, endHoldUses } from './holds.ts';
+import { checkHoldUses, convertHolds, endHoldUses } from './hold-orders.ts';
 import type { Allocation, Order, OrderLine } from './model.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';

@@ -73,13 +73,22 @@ export async function claimCommands(tx: Queries, max: number): Promise<Command[]
   const rows = await tx.rows<CommandRow>(sql`
     select id, body, actor, occurred_at, recorded_at from command where state = 'pending' order by id limit ${max}
     for update skip locked`);
-  return rows.map((row) => ({
-    id: row.id,
-    body: row.body,
-    actor: row.actor,
-    occurredAt: row.occurred_at,
-    recordedAt: row.recorded_at,
-  }));
+  return rows.map(commandOf);
+}
+
+const commandOf = (row: CommandRow): Command => ({
+  id: row.id,
+  body: row.body,
+  actor: row.actor,
+  occurredAt: row.occurred_at,
+  recordedAt: row.recorded_at,
+});
+
+/** Commands of this transaction, as they were stored: for whoever decides them in it. */
+export async function readCommands(tx: Queries, ids: readonly number[]): Promise<Command[]> {
+  const rows = await tx.rows<CommandRow>(sql`
+    select id, body, actor, occurred_at, recorded_at from command where id = any(${list(ids)}::bigint[]) order by id`);
+  return rows.map(commandOf);
 }
 
 /**

@@ -5,7 +5,7 @@
  * order with `now`, policy and core version, so that a replay needs nothing else.
  */
 import { sql } from 'drizzle-orm';
-import { unitsOf } from '#core/holds.ts';
+import { unitsOf } from '#core/hold-units.ts';
 import type { Instant, OrderId, OrderLine } from '#core/model.ts';
 import type { Facts, StoredOrder } from '#core/state.ts';
 import { CORE_VERSION } from '#core/version.ts';

@@ -5,7 +5,7 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Command, CommandBody, HoldCommand } from '#core/command.ts';
-import { unitsOf } from '#core/holds.ts';
+import { unitsOf } from '#core/hold-units.ts';
 import type { Hold } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
@@ -66,21 +66,16 @@ function bodyOf(state: State, id: number, move: Move): CommandBody | null {
   const live = liveOf(state);
   const hold = live[move.pick % Math.max(1, live.length)];
   if (hold === undefined) return null;
-  const { sku } = hold;
-  switch (move.change) {
-    case 'convert':
-      return orderOn(state, hold, id, move);
-    case 'release':
-    case 'due':
-      return { kind: 'release-hold', sku, hold: hold.id, reason: 'test', isDue: move.change === 'due' };
-    case 'extend':
-      return { kind: 'extend-hold', sku, hold: hold.id, expiresAt: hold.expiresAt + move.units * MINUTE_MS };
-    case 'resize': {
-      const { program, kind: holdKind, owner, reason, expiresAt, location, ref } = hold;
-      const asked = { holdKind, sku, program, owner, reason, expiresAt, location, ref };
-      return ref === null ? null : { kind: 'hold', ...asked, quantity: move.units };
-    }
+  const { sku, program, kind: holdKind, owner, reason, expiresAt, location, ref } = hold;
+  if (move.change === 'convert') return orderOn(state, hold, id, move);
+  if (move.change === 'extend') {
+    return { kind: 'extend-hold', sku, hold: hold.id, expiresAt: expiresAt + move.units * MINUTE_MS };
   }
+  if (move.change === 'resize') {
+    const asked = { holdKind, sku, program, owner, reason, expiresAt, location, ref };
+    return ref === null ? null : { kind: 'hold', ...asked, quantity: move.units };
+  }
+  return { kind: 'release-hold', sku, hold: hold.id, reason: 'test', isDue: move.change === 'due' };
 }
 
 type Step = { readonly command: Command; readonly before: State; readonly after: State; readonly facts: Facts };
