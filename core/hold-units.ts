@@ -4,7 +4,7 @@
  */
 import { type Books, freeOf, type ItemBook, poolsFor, postPromise, stockKey, touch } from './books.ts';
 import type { Command } from './command.ts';
-import type { Allocation, Hold, HoldId, HoldState, OrderId, Program } from './model.ts';
+import type { Allocation, Hold, HoldId, HoldKind, HoldState, OrderId, Program } from './model.ts';
 import { draw, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 
@@ -105,10 +105,13 @@ export function keepHold({ books, item, command }: HoldWork, hold: Hold): void {
   touch(books, item, command.id);
 }
 
-/** Gives all of it back; what a launch or a pre-sale kept is for the waiting orders of its program first. */
+/** Kept for orders that were to come: what they free is for the waiting orders of their program first. */
+const FOR_ORDERS: ReadonlySet<HoldKind> = new Set(['launch', 'presale', 'subscription']);
+
+/** Gives all of it back. */
 export function endHold(work: HoldWork, hold: Hold, state: HoldState): void {
   keepHold(work, { ...hold, parts: giveBack(work, hold, unitsOf(hold)), state });
-  if (hold.kind === 'launch' || hold.kind === 'presale') work.item.servedFirst.add(hold.program);
+  if (FOR_ORDERS.has(hold.kind)) work.item.servedFirst.add(hold.program);
 }
 
 /** Hands up to `units` over to an order line, the first drawn first: the same places and pools, and what is drawn stays drawn. */

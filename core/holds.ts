@@ -1,10 +1,11 @@
 /**
  * Holds: units kept for a program until a moment, soft, always with an end.
  *
- * | a hold            | its units                                                                              |
- * | is placed         | are drawn as an order's would be: pool by draw order, place by preference              |
- * | is converted      | become allocations of the order that names it, the same units, in the same decision    |
- * | is released, ends | go back to where they came from; of a launch or pre-sale, to its program's orders first |
+ * | a hold            | its units                                                                           |
+ * | is placed         | are drawn as an order's would be: pool by draw order, place by preference           |
+ * | is converted      | become allocations of the order that names it, the same units, in the same decision |
+ * | is released, ends | go back to where they came from; if they were kept for orders to come (launch,      |
+ * |                   | pre-sale, subscription), the waiting orders of its program are served first         |
  *
  * Guarantees: all of it or nothing, never more than its program can be promised (I5); what it drew of its own pool counts as drawn
  * until it ends; a hold that is known by its ref is changed, never made twice; every change is an entry of the promise ledger (I2).

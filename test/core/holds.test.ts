@@ -326,6 +326,7 @@ describe('the end of a hold', () => {
   it.each<[HoldKind, readonly [number, number]]>([
     ['launch', [0, 4]],
     ['presale', [0, 4]],
+    ['subscription', [0, 4]],
     ['cart', [4, 0]],
   ])('of a %s gives its units to the waiting orders: dtc %s', (holdKind, [dtc, launch]) => {
     const shared = { ...brand, policy: { ...brand.policy, pools: [] } };
