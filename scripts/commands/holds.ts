@@ -226,7 +226,9 @@ export function addHoldCommands(program: Command, kit: Kit): void {
   const placing = withEnd(
     group
       .command('place')
-      .description('hold units: all of them or none; a launch, pre-sale or subscription goes to its program first when it ends')
+      .description(
+        'hold units: all of them or none; a launch, pre-sale or subscription goes to its program first when it ends',
+      )
       .argument('<sku>')
       .argument('<units>', 'whole units', wholeFrom(1))
       .requiredOption('--program <id>', 'for whom')
