@@ -49,6 +49,7 @@ export type ItemBook = {
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
   readonly holds: Map<HoldId, Hold>;
+  readonly holdByRef: Map<string, HoldId>;
   readonly nextHoldEndsAt: Instant | null;
   /** Programs whose waiting lines come before all others when this command's free units are handed out. */
   readonly servedFirst: Set<ProgramId>;
@@ -109,6 +110,7 @@ function openItem(state: ItemState): ItemBook {
     allocatedAt,
     heldAt,
     holds: new Map(state.holds.map((hold) => [hold.id, hold])),
+    holdByRef: new Map(state.holds.flatMap(({ ref, id }) => (ref === null ? [] : [[ref, id]]))),
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: new Set(),
     drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
@@ -205,7 +207,7 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
  */
 export function drawnAfter(
   drawn: ReadonlyMap<string, Drawn>,
-  entry: Pick<PromiseEntry, 'program' | 'kind' | 'delta' | 'consumed' | 'held'>,
+  entry: Pick<NewPromise, 'program' | 'kind' | 'delta' | 'consumed' | 'held'>,
 ): Drawn {
   const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
   const consumed = before.consumed + entry.consumed;
@@ -213,7 +215,7 @@ export function drawnAfter(
     const allTaken = [...drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
     return { ...before, consumed, takenAtFill: before.taken, allTakenAtFill: allTaken };
   }
-  return { ...before, consumed, taken: before.taken + entry.held + (entry.kind === 'ship' ? 0 : entry.delta) };
+  return { ...before, consumed, taken: before.taken + (entry.held ?? 0) + (entry.kind === 'ship' ? 0 : entry.delta) };
 }
 
 type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
@@ -226,7 +228,7 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   const heldThere = (item.heldAt.get(entry.location) ?? 0) + held;
   assert(heldThere >= 0, `held of ${item.sku} at ${entry.location} would be ${heldThere}`);
   item.heldAt.set(entry.location, heldThere);
-  item.drawn.set(entry.program, drawnAfter(item.drawn, { ...entry, held }));
+  item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
   item.drawnBy.add(entry.program);
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, held, hold, sku: item.sku });

@@ -101,6 +101,7 @@ export function giveBack({ books, item, command }: HoldWork, hold: Hold, units: 
 
 export function keepHold({ books, item, command }: HoldWork, hold: Hold): void {
   item.holds.set(hold.id, hold);
+  if (hold.ref !== null) item.holdByRef.set(hold.ref, hold.id);
   books.changedHolds.set(hold.id, hold);
   touch(books, item, command.id);
 }

@@ -103,7 +103,7 @@ export function applyHold(books: Books, command: Command, body: HoldCommand): bo
   checkText('reason', body.reason);
   if (body.ref !== null) checkText('ref', body.ref);
   checkQuantity(body.quantity, 'quantity', 1);
-  const before = body.ref === null ? undefined : [...item.holds.values()].find(({ ref }) => ref === body.ref);
+  const before = body.ref === null ? undefined : item.holds.get(item.holdByRef.get(body.ref) ?? -1);
   if (before !== undefined && saysTheSame(before, body)) return false;
   if (before !== undefined && isOver(before, command)) {
     throw goneHold(before, 'ref', 'give the new hold another ref');

@@ -317,8 +317,10 @@ export const HOLD_COLUMNS: SQL = sql`id, sku, program, kind, owner, reason, ref,
 async function loadHolds(tx: Queries, skus: readonly string[], { ids, refs }: NamedHolds): Promise<Hold[]> {
   if (ids.length + refs.length === 0) return [];
   return tx.rows<Hold>(sql`
-    select ${HOLD_COLUMNS} from hold where sku = any(${list(skus)}) and (id = any(${list(ids)}::bigint[])
-      or (sku, ref) in (select sku, ref from json_to_recordset(${JSON.stringify(refs)}::json) as r(sku text, ref text)))
+    select ${HOLD_COLUMNS} from hold where sku = any(${list(skus)}) and id in (
+      select unnest(${list(ids)}::bigint[])
+      union select h.id from hold h join json_to_recordset(${JSON.stringify(refs)}::json) as r(sku text, ref text)
+        on h.sku = r.sku and h.ref = r.ref)
     order by id`);
 }
 
