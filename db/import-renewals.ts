@@ -27,7 +27,7 @@ import {
 } from './import-report.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
-import { HOLD_COLUMNS, lockAndLoad } from './state.ts';
+import { HOLD_COLUMNS, lockAndLoad, lockResources, RESOURCE } from './state.ts';
 
 export type RenewalRow = {
   readonly line: number;
@@ -150,16 +150,33 @@ const bodyOf = (row: RenewalRow, expiresAt: Instant): CommandBody => ({
   ref: refOf(row),
 });
 
+type Asked = { readonly row: RenewalRow; readonly body: CommandBody };
+type Decided = { readonly commandIds: readonly number[]; readonly refused: ReadonlyMap<number, Judged> };
+
+/** A refused command has the others of its batch decided again: small batches, where a file may be refused for the most part. */
+const BATCH_MAX = 100;
+
+/** Decides the commands in this transaction, all their items locked at first, as one batch after another would lock them in a ring. */
+async function decideHere(tx: Queries, asked: readonly Asked[], options: ImportOptions): Promise<Decided> {
+  await lockResources(
+    tx,
+    RESOURCE.item,
+    asked.map(({ row }) => row.sku),
+  );
+  const commandIds: number[] = [];
+  const refused = new Map<number, Judged>();
+  for (let from = 0; from < asked.length; from += BATCH_MAX) {
+    const batch = await decideBatch(tx, asked.slice(from, from + BATCH_MAX), options);
+    commandIds.push(...batch.commandIds);
+    for (const [line, judged] of batch.refused) refused.set(line, judged);
+  }
+  return { commandIds, refused };
+}
+
 /**
- * Decides the commands in this transaction, and takes back those that the core refuses: what remains is decided as if they had not
- * been there (core/decide.ts), so that its facts stand.
+ * Takes back what the core refuses: what remains is decided as if that had not been there (core/decide.ts), so that its facts stand.
  */
-async function decideHere(
-  tx: Queries,
-  asked: readonly { readonly row: RenewalRow; readonly body: CommandBody }[],
-  { actor, now }: ImportOptions,
-): Promise<{ readonly commandIds: readonly number[]; readonly refused: ReadonlyMap<number, Judged> }> {
-  if (asked.length === 0) return { commandIds: [], refused: new Map() };
+async function decideBatch(tx: Queries, asked: readonly Asked[], { actor, now }: ImportOptions): Promise<Decided> {
   const news = asked.map(({ body }) => ({ body, actor, occurredAt: now, channelId: null, inboxId: null }));
   const ids = await addCommands(tx, news);
   const commands = await readCommands(tx, ids);
