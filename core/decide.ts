@@ -4,24 +4,15 @@
  * Guarantees: pure and deterministic (same input, byte-equal output); input is never changed; a command that is refused, or
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
-import {
-  allocateUnits,
-  type Books,
-  freeOf,
-  type ItemBook,
-  type ListingBook,
-  lineKey,
-  mergeAllocations,
-  openBooks,
-  poolsFor,
-  stockKey,
-  touch,
-} from './books.ts';
+import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFor, stockKey, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
+import { bestPlace, supplyOf } from './completeness.ts';
 import { Defect } from './errors.ts';
+import { fillShorts } from './fill-shorts.ts';
 import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
-import type { ChannelRule, CommandId, Instant, OrderId, Policy, ShowRule } from './model.ts';
-import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
+import { bookOf, kitInputs } from './kits.ts';
+import type { ChannelRule, CommandId, Instant, OrderId, ShowRule } from './model.ts';
+import { applyOrderState, applyShip } from './orders.ts';
 import {
   type FreeByLocation,
   NOTHING_DRAWN,
@@ -32,10 +23,10 @@ import {
   protectedFrom,
   sayPoolRule,
 } from './pools.ts';
-import { keptBack, PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
+import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
 import { CommandRefused } from './refusal.ts';
 import { channelRuleFor, scopeOf } from './rules.ts';
-import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
+import type { Facts, Outcome, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 
 function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
@@ -87,74 +78,18 @@ function apply(books: Books, command: Command): boolean {
   }
 }
 
-const priorityOf = (policy: Policy, program: string): number =>
-  policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;
-
-/**
- * Gives free units to the lines that wait: whom a launch freed them for, then program priority, who came first, id. Done after every command, not once a
- * batch, so that a later order of the same batch does not pass those who wait.
- */
-function fillShorts(books: Books, item: ItemBook, cause: Command): void {
-  if (item.shorts.size === 0) return;
-  const free = freeOf(books, item);
-  const pools = poolsFor(books, item, free);
-  const isServed = (programId: string): boolean => {
-    const program = books.programs.get(programId);
-    if (program === undefined) return false;
-    const may = promisableTo(program, pools, free);
-    return may.own + may.shared > 0;
-  };
-  const served = new Set([...new Set([...item.shorts.values()].map((s) => s.program))].filter(isServed));
-  if (served.size === 0) return;
-  const rank = (s: ShortLine): readonly (number | string)[] => [
-    item.servedFirst.has(s.program) ? 0 : 1,
-    priorityOf(books.policy, s.program),
-    s.placedAt,
-    s.id,
-    s.line.lineRef,
-  ];
-  const waiting = [...item.shorts.values()]
-    .filter((s) => served.has(s.program))
-    .sort((a, b) => {
-      const [x, y] = [rank(a), rank(b)];
-      for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
-      return 0;
-    });
-  for (const short of waiting) {
-    if (!served.has(short.program)) continue;
-    const key = lineKey(short.id, short.line.lineRef);
-    const line = short.line;
-    const ask = {
-      orderId: short.id,
-      lineRef: line.lineRef,
-      program: short.program,
-      wanted: openUnits(line) - allocatedUnits(line),
-    };
-    const drawn = allocateUnits(item, books, cause, ask);
-    if (drawn.length === 0) {
-      served.delete(short.program);
-      continue;
-    }
-    const allocations = mergeAllocations([...line.allocations, ...drawn]);
-    const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
-    if (after.short > 0) item.shorts.set(key, { ...short, line: after });
-    else {
-      item.shorts.delete(key);
-      item.hasFilled = true;
-    }
-    const order = books.orders.get(short.id);
-    if (order !== undefined) {
-      books.orders.set(order.id, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
-      books.changedOrders.add(order.id);
-    } else {
-      books.filled.set(key, { orderId: short.id, line: after });
-    }
-  }
-}
-
 const inFlightOf = (listing: ListingBook, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
   return Math.max(0, listing.seenSold - listing.ownSold);
+};
+
+type Promised = ReturnType<typeof promisableTo>;
+
+/** What one place could give is never more than what all of them could: a deficit elsewhere lowers both. */
+const atMost = (promise: Promised, most: Promised): Promised => {
+  const units = Math.min(promise.own + promise.shared, most.own + most.shared);
+  const own = Math.min(promise.own, units);
+  return { own, shared: units - own };
 };
 
 /** A rule in force as a channel's number is made by it: the second set while the item is below its minimum. */
@@ -184,17 +119,24 @@ function inputsFor(
   listing: ListingBook,
   at: { pools: Pools; free: FreeByLocation; now: Instant },
 ): PublishInputs | null {
-  const { pools, free, now } = at;
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
   if (channelRule === undefined || program === undefined) return null;
-  const may =
-    listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
-  const promise = promisableTo({ ...program, locations: may }, pools, free);
+  const supply = supplyOf(program, listing.locations);
+  const kit = item.components === null ? undefined : kitInputs(books, item.components, program, supply);
+  // A kit's figures are those of the component that limits it.
+  const source = kit === undefined ? item : bookOf(books, kit.limitedBy);
+  const { pools, free } = kit === undefined ? at : { pools: poolsFor(books, source), free: freeOf(books, source) };
+  const best =
+    kit === undefined && program.completeness === 'onePlace' ? bestPlace(books, item, program, supply) : undefined;
+  const may = best === undefined ? supply : [best];
+  const all = promisableTo({ ...program, locations: supply }, pools, free);
+  const promise = best === undefined ? all : atMost(promisableTo({ ...program, locations: may }, pools, free), all);
+  const units = kit === undefined ? promise.own + promise.shared : setsOf(kit);
   const others = protectedFrom(program, pools).filter(({ remaining }) => remaining > 0);
-  const { rule, isBelow } = showRuleOf(channelRule, item, pools.free);
-  const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
-  const inFlight = inFlightOf(listing, now);
+  const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
+  const share = Math.floor((units * rule.sharePercent) / 100);
+  const inFlight = inFlightOf(listing, at.now);
   return {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
@@ -202,9 +144,9 @@ function inputsFor(
     drawOrder: program.drawOrder,
     places: may.map((location) => ({
       location,
-      sellable: item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
-      allocated: item.allocatedAt.get(location) ?? 0,
-      held: item.heldAt.get(location) ?? 0,
+      sellable: source.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
+      allocated: source.allocatedAt.get(location) ?? 0,
+      held: source.heldAt.get(location) ?? 0,
     })),
     free: pools.free,
     own: ownOf(pools.own.find((one) => one.program === program.id)),
@@ -223,6 +165,8 @@ function inputsFor(
     hideAtOrBelow: rule.hideAtOrBelow,
     cap: rule.cap,
     pack: listing.pack,
+    ...(kit === undefined ? {} : { kit }),
+    ...(best === undefined ? {} : { onePlace: best }),
   };
 }
 
@@ -274,15 +218,20 @@ function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
   }));
 }
 
+/** A kit's number is made of its components': it is decided again with them. */
+const withTheirKits = (books: Books, items: readonly ItemBook[]): ItemBook[] =>
+  books.kitsWith.size === 0
+    ? [...items]
+    : [...new Set(items.flatMap((item) => [item, ...(books.kitsWith.get(item.sku) ?? [])]))];
+
 const drawnFacts = (item: ItemBook): Facts['drawn'] =>
   [...item.drawnBy]
     .sort()
     .map((program) => ({ sku: item.sku, program, ...(item.drawn.get(program) ?? NOTHING_DRAWN) }));
 
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
-  const touched = [...books.items.values()]
-    .filter((item) => item.touchedBy !== null)
-    .sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
+  const touched = withTheirKits(books, moved).sort((a, b) => (a.sku < b.sku ? -1 : 1));
   const listings = touched.flatMap((item) => item.listings);
   const pooled = touched.map((item) => ({ item, pools: poolsFor(books, item) }));
   const changed = [...books.changedOrders].sort();
@@ -352,10 +301,8 @@ function attempt(
     try {
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
-      for (const item of books.touched) {
-        fillShorts(books, item, { ...command, occurredAt: now });
-        item.servedFirst.clear();
-      }
+      fillShorts(books, [...books.touched], { ...command, occurredAt: now });
+      for (const item of books.touched) item.servedFirst.clear();
     } catch (error) {
       return { failed: command, error };
     }

@@ -67,7 +67,11 @@ export function convertHolds(
 }
 
 /** Lets the rest of the named holds go, where that was asked; a hold that the order has no use for is refused. */
-export function endHoldUses({ books, command, order }: Turn, uses: readonly HoldUse[]): void {
+export function endHoldUses(
+  { books, command, order }: Turn,
+  uses: readonly HoldUse[],
+  lines: readonly OrderLine[],
+): void {
   uses.forEach((use, index) => {
     const item = itemOfHold(books, use.hold);
     const hold = item?.holds.get(use.hold);
@@ -77,6 +81,17 @@ export function endHoldUses({ books, command, order }: Turn, uses: readonly Hold
         'hold-not-wanted',
         `order ${order.id} wants none of the ${unitsOf(hold)} ${hold.sku} of hold ${hold.id}`,
         { field: `holds[${index}].hold`, fix: 'order units of that item, or leave the hold out' },
+      );
+    }
+    // Of an order that wants all or nothing: what it was handed has gone back to everybody.
+    if (lines.every(({ allocations, shipped }) => allocations.length === 0 && shipped === 0)) {
+      throw new CommandRefused(
+        'order-not-whole',
+        `order ${order.id} wants all or nothing, and not all of it is there`,
+        {
+          field: `holds[${index}].hold`,
+          fix: `order less, or hold the rest first: hold ${hold.id} stays as it is`,
+        },
       );
     }
     if (use.rest === 'release' && hold.state === 'held') endHold({ books, item, command }, hold, 'converted');

@@ -4,7 +4,9 @@
  */
 import { type Books, freeOf, type ItemBook, poolsFor, postPromise, stockKey, touch } from './books.ts';
 import type { Command } from './command.ts';
-import type { Allocation, Hold, HoldId, HoldKind, HoldState, OrderId, Program } from './model.ts';
+import { bestPlace } from './completeness.ts';
+import { promiseAt } from './kits.ts';
+import type { Allocation, Hold, HoldId, HoldKind, HoldState, LocationId, OrderId, Program } from './model.ts';
 import { draw, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 
@@ -54,15 +56,32 @@ const entryOf = (command: Command, hold: HoldId, part: Allocation) => ({
   occurredAt: command.occurredAt,
 });
 
+type DrawAsk = {
+  readonly hold: HoldId;
+  readonly program: Program;
+  readonly units: number;
+  /** What the hold has had until now, and what it keeps of that. */
+  readonly had: number;
+  readonly kept: readonly Allocation[];
+};
+
+/** A program whose lines come from one place holds at one place: the first that has all, else the one that has most. */
+function placesFor({ books, item }: HoldWork, { program, units, kept }: DrawAsk): readonly LocationId[] {
+  if (program.completeness !== 'onePlace') return program.locations;
+  const supply = kept.length === 0 ? program.locations : [...new Set(kept.map(({ location }) => location))];
+  const place =
+    supply.find((each) => promiseAt(books, item, program, [each]) >= units) ?? bestPlace(books, item, program, supply);
+  return place === undefined ? [] : [place];
+}
+
 /** Draws exactly `units`, or refuses. */
-export function drawUnits(
-  { books, item, command }: HoldWork,
-  ask: { readonly hold: HoldId; readonly program: Program; readonly units: number; readonly had: number },
-): Allocation[] {
+export function drawUnits(work: HoldWork, ask: DrawAsk): Allocation[] {
+  const { books, item, command } = work;
+  const program = { ...ask.program, locations: placesFor(work, ask) };
   const free = freeOf(books, item);
-  const drawn = draw(ask.program, ask.units, poolsFor(books, item, free), free);
+  const drawn = draw(program, ask.units, poolsFor(books, item, free), free);
   if (unitsOf({ parts: drawn }) < ask.units) {
-    throw tooMany({ books, item, command }, ask.program, { asked: ask.had + ask.units, had: ask.had });
+    throw tooMany(work, program, { asked: ask.had + ask.units, had: ask.had });
   }
   for (const part of drawn) {
     const consumed = part.pool === 'own' ? part.quantity : 0;

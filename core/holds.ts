@@ -85,6 +85,16 @@ function drawerOf(books: Books, body: Pick<HoldCommand, 'program' | 'location'>)
   return { ...program, locations: [location] };
 }
 
+/** A kit has no units of its own. */
+function checkGoods(item: ItemBook): void {
+  if (item.components === null) return;
+  const parts = item.components.map(({ sku, quantity }) => (quantity === 1 ? sku : `${quantity} x ${sku}`));
+  throw new CommandRefused('hold-of-kit', `${item.sku} is a kit of ${parts.join(', ')}, and holds are of goods`, {
+    field: 'sku',
+    fix: `hold what it is made of: allot hold place ${item.components[0]?.sku} N`,
+  });
+}
+
 const ASKED = ['program', 'location', 'quantity', 'expiresAt', 'owner', 'reason'] as const;
 
 const saysTheSame = (hold: Hold, body: HoldCommand): boolean =>
@@ -99,6 +109,7 @@ export function goneHold(hold: Hold, field: string, fix: string): CommandRefused
 /** The hold as it is asked for; a known ref that says nothing new changes nothing. */
 export function applyHold(books: Books, command: Command, body: HoldCommand): boolean {
   const item = itemFor(books, body.sku);
+  checkGoods(item);
   checkText('owner', body.owner);
   checkText('reason', body.reason);
   if (body.ref !== null) checkText('ref', body.ref);
@@ -117,7 +128,8 @@ export function applyHold(books: Books, command: Command, body: HoldCommand): bo
   const stays = before === undefined ? [] : resettle(work, before, body);
   const used = before === undefined ? 0 : before.quantity - unitsOf(before);
   const had = unitsOf({ parts: stays });
-  const drawn = drawUnits(work, { hold: id, program, units: quantity - used - had, had: used + had });
+  const units = quantity - used - had;
+  const drawn = drawUnits(work, { hold: id, program, units, had: used + had, kept: stays });
   keepHold(work, { ...asked, parts: mergeAllocations([...stays, ...drawn]), state: 'held' });
   return true;
 }

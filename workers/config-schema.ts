@@ -3,6 +3,7 @@
  * scripts/examples/allot.schema.json is made from them (`configJsonSchema`), and a test holds the two together.
  */
 import { z } from 'zod';
+import { COMPLETENESS } from '#core/model.ts';
 import { parseDuration } from './durations.ts';
 
 const UNITS_MAX = 1_000_000_000;
@@ -87,6 +88,10 @@ const program = z.strictObject({
     .default('ownThenShared')
     .describe('which units it takes first: one of ownOnly, ownThenShared, sharedThenOwn'),
   locations: z.array(id('location')).min(1).describe('a list of at least one location id, the preferred one first'),
+  completeness: z
+    .enum(COMPLETENESS)
+    .optional()
+    .describe(`how whole its orders are filled, split when missing: one of ${COMPLETENESS.join(', ')}`),
   owner: z.string().min(1).max(200).optional().describe('who answers for the rules of this program'),
   reviewBy: z
     .string()

@@ -147,6 +147,23 @@ describe('a hold', () => {
   });
 });
 
+describe('a program whose lines come from one place', () => {
+  const two = stateOf({
+    policy: policy({ programs: [program('dtc', { locations: ['north', 'south'], completeness: 'onePlace' })] }),
+    items: [item('TEA', { north: 3, south: 5 }, { listings: [listing(1)] })],
+  });
+
+  it('holds at one place, and grows there alone', () => {
+    const { state } = run(two, [hold(4, { ref: 'cart 7' })]);
+    expect(theHold(state)?.parts).toMatchObject([{ location: 'south', quantity: 4 }]);
+    expect(theHold(run(state, [hold(5, { ref: 'cart 7' })]).state)?.parts).toMatchObject([{ quantity: 5 }]);
+    expect(refusal(state, hold(6, { ref: 'cart 7' }))).toMatchObject({
+      reason: expect.stringContaining('dtc can be promised 5 of TEA now, not 6: 5 sellable at south'),
+    });
+    expect(refusal(two, hold(6))).toMatchObject({ reason: expect.stringContaining('can be promised 5 of TEA now') });
+  });
+});
+
 describe('what is refused', () => {
   const sold = run(brand, [oneLineOrder('1', { ordered: 2 }), hold(1, { owner: 'bob' })]).state;
   it.each<[string, Partial<HoldCommand>, object]>([
@@ -191,6 +208,36 @@ describe('what is refused', () => {
       code: 'place-not-used',
       fix: 'its places are main',
     });
+  });
+
+  it('a kit: it has no units of its own', () => {
+    const components = [
+      { sku: 'TEA', quantity: 2 },
+      { sku: 'CUP', quantity: 1 },
+    ];
+    const kits = stateOf({
+      items: [item('BOX', {}, { components }), item('TEA', { main: 9 }), item('CUP', { main: 9 })],
+    });
+    expect(refusal(kits, hold(1, { sku: 'BOX' }))).toMatchObject({
+      code: 'hold-of-kit',
+      reason: 'BOX is a kit of 2 x TEA, CUP, and holds are of goods',
+      fix: 'hold what it is made of: allot hold place TEA N',
+    });
+  });
+
+  it('an order that wants all or nothing and does not get all: its hold stays', () => {
+    const whole = stateOf({
+      policy: policy({ programs: [program('dtc', { completeness: 'shipComplete' })] }),
+      items: [item('TEA', { main: 10 }, { listings: [listing(1)] })],
+    });
+    const { state, ids } = run(whole, [hold(4), oneLineOrder('web', { ordered: 5 })]);
+    expect(refusal(state, byOperator('o', 6, ids[0] ?? 0))).toMatchObject({
+      code: 'order-not-whole',
+      field: 'holds[0].hold',
+    });
+    expect(theHold(state)).toMatchObject({ state: 'held', parts: [{ quantity: 4 }] });
+    const { state: after } = run(state, [byOperator('o', 5, ids[0] ?? 0)]);
+    expect(after.orders.find(({ id }) => id.endsWith('/o'))?.lines).toMatchObject([{ short: 0 }]);
   });
 
   it('a hold that is gone, or never was', () => {

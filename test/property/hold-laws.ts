@@ -14,7 +14,7 @@ import { command, MINUTE_MS, NOW, orderState } from '../support/factory.ts';
 import { take } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
-import { isOpenTo, ownLeft } from './pool-laws.ts';
+import { isOpenTo, leftUnpromised, ownLeft } from './pool-laws.ts';
 
 const LATER = NOW + 60 * MINUTE_MS;
 /** When every hold's time has come. */
@@ -142,7 +142,8 @@ export const holdTakesNobodysOwn = (core: Core) =>
   fc.property(brandArb, movesArb, (brand, moves) => {
     walk(core, brand, moves, ({ command: { body, id }, before, after, facts }) => {
       const hold = holdsOf(after).find((each) => each.id === holdIn(body, id));
-      if (hold === undefined || facts.outcomes.some(({ kind }) => kind !== 'applied')) return;
+      if (hold === undefined || leftUnpromised(facts)) return;
+      if (facts.outcomes.some(({ kind }) => kind !== 'applied')) return;
       const actor = brand.policy.programs.find((each) => each.id === hold.program);
       for (const program of brand.policy.programs.filter((each) => each.id !== hold.program)) {
         if (actor === undefined || isOpenTo(actor, program, brand.policy)) continue;

@@ -41,7 +41,7 @@ export const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolea
   policy.pools.some((rule) => rule.program === owner.id && rule.protects === 'prioritised');
 
 /** Goods that left beyond what was promised: nothing can protect against them. */
-const leftUnpromised = (facts: Facts): boolean =>
+export const leftUnpromised = (facts: Facts): boolean =>
   sumOf(facts.stock.filter((row) => row.kind === 'ship').map((row) => row.delta)) <
   sumOf(facts.promises.filter((row) => row.kind === 'ship').map((row) => row.delta));
 
