@@ -1,8 +1,50 @@
-/** Holds as people read them: counted, listed, shown with their history, and named in an explanation. Written by facts.ts alone. */
-import { sql } from 'drizzle-orm';
+/**
+ * Holds as they are read: by a batch that names them, and by people, who count, list and show them with their history and find them named
+ * in an explanation. Written by facts.ts alone.
+ */
+import { type SQL, sql } from 'drizzle-orm';
+import type { CommandBody } from '#core/command.ts';
 import type { Hold, HoldId, HoldKind, Instant, LocationId, OrderId, ProgramId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
-import { HOLD_COLUMNS } from './state.ts';
+import { list } from './list.ts';
+
+/** What a hold is stored as, under the names of the core. */
+export const HOLD_COLUMNS: SQL = sql`id, sku, program, kind, owner, reason, ref, location, quantity, parts,
+  expires_at as "expiresAt", state`;
+
+export type NamedHolds = { readonly ids: readonly HoldId[]; readonly refs: readonly { sku: string; ref: string }[] };
+
+/** The holds that commands name, by id or by ref. */
+export function holdsNamedBy(bodies: readonly CommandBody[]): NamedHolds {
+  const ids = bodies.flatMap((body) => {
+    if (body.kind === 'order-state') return body.holds?.map(({ hold }) => hold) ?? [];
+    return body.kind === 'release-hold' || body.kind === 'extend-hold' ? [body.hold] : [];
+  });
+  const refs = bodies.flatMap((body) =>
+    body.kind === 'hold' && body.ref !== null ? [{ sku: body.sku, ref: body.ref }] : [],
+  );
+  return { ids, refs };
+}
+
+async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
+  const rows = await tx.rows<{ sku: string }>(sql`
+    select l.sku from listing l join json_to_recordset(${JSON.stringify(touched.refs)}::json) as r(channel text, ref text)
+      on l.channel_id = r.channel and l.listing_ref = r.ref where l.sku is not null
+    union select sku from listing where id = any(${list(touched.listings)}::bigint[]) and sku is not null
+    union select sku from order_line where order_id = any(${list(touched.orders)}) and sku is not null`);
+  return rows.map((row) => row.sku);
+}
+
+/** What the core decides on of the holds that a batch names. */
+export async function loadHolds(tx: Queries, skus: readonly string[], { ids, refs }: NamedHolds): Promise<Hold[]> {
+  if (ids.length + refs.length === 0) return [];
+  return tx.rows<Hold>(sql`
+    select ${HOLD_COLUMNS} from hold where sku = any(${list(skus)}) and id in (
+      select unnest(${list(ids)}::bigint[])
+      union select h.id from hold h join json_to_recordset(${JSON.stringify(refs)}::json) as r(sku text, ref text)
+        on h.sku = r.sku and h.ref = r.ref)
+    order by id`);
+}
 
 /** Units are what it keeps now; `quantity` what was asked for. */
 export type HoldRow = Hold & {

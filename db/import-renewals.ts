@@ -13,6 +13,7 @@ import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { addCommands, readCommands } from './commands.ts';
 import { writeFacts } from './facts.ts';
+import { HOLD_COLUMNS } from './holds.ts';
 import {
   changeOf,
   compare,
@@ -27,7 +28,7 @@ import {
 } from './import-report.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
-import { HOLD_COLUMNS, lockAndLoad, lockResources, RESOURCE } from './state.ts';
+import { lockAndLoad, lockResources, RESOURCE } from './state.ts';
 
 export type RenewalRow = {
   readonly line: number;

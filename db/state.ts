@@ -20,6 +20,7 @@ import type {
 import type { FillRule, OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
+import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
 import { list } from './list.ts';
 import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
 
@@ -44,8 +45,6 @@ type Touched = {
   readonly holds: NamedHolds;
 };
 
-type NamedHolds = { readonly ids: readonly HoldId[]; readonly refs: readonly { sku: string; ref: string }[] };
-
 function touchedBy(bodies: readonly CommandBody[]): Touched {
   const orders = new Set<string>();
   const refs = new Map<string, { channel: string; ref: string }>();
@@ -60,26 +59,6 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
     }
   }
   return { orders: [...orders], refs: [...refs.values()], listings: [...listings], holds: holdsNamedBy(bodies) };
-}
-
-function holdsNamedBy(bodies: readonly CommandBody[]): NamedHolds {
-  const ids = bodies.flatMap((body) => {
-    if (body.kind === 'order-state') return body.holds?.map(({ hold }) => hold) ?? [];
-    return body.kind === 'release-hold' || body.kind === 'extend-hold' ? [body.hold] : [];
-  });
-  const refs = bodies.flatMap((body) =>
-    body.kind === 'hold' && body.ref !== null ? [{ sku: body.sku, ref: body.ref }] : [],
-  );
-  return { ids, refs };
-}
-
-async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
-  const rows = await tx.rows<{ sku: string }>(sql`
-    select l.sku from listing l join json_to_recordset(${JSON.stringify(touched.refs)}::json) as r(channel text, ref text)
-      on l.channel_id = r.channel and l.listing_ref = r.ref where l.sku is not null
-    union select sku from listing where id = any(${list(touched.listings)}::bigint[]) and sku is not null
-    union select sku from order_line where order_id = any(${list(touched.orders)}) and sku is not null`);
-  return rows.map((row) => row.sku);
 }
 
 /** Locks the commands' orders, then their items, and loads the state they are decided on. */
@@ -382,20 +361,6 @@ async function loadItems(
     ...firstOf(shorts.get(sku) ?? [], policy),
     recentEntries: recentOf.get(sku) ?? [],
   }));
-}
-
-/** What a hold is stored as, under the names of the core. */
-export const HOLD_COLUMNS: SQL = sql`id, sku, program, kind, owner, reason, ref, location, quantity, parts,
-  expires_at as "expiresAt", state`;
-
-async function loadHolds(tx: Queries, skus: readonly string[], { ids, refs }: NamedHolds): Promise<Hold[]> {
-  if (ids.length + refs.length === 0) return [];
-  return tx.rows<Hold>(sql`
-    select ${HOLD_COLUMNS} from hold where sku = any(${list(skus)}) and id in (
-      select unnest(${list(ids)}::bigint[])
-      union select h.id from hold h join json_to_recordset(${JSON.stringify(refs)}::json) as r(sku text, ref text)
-        on h.sku = r.sku and h.ref = r.ref)
-    order by id`);
 }
 
 const loadRecent = (tx: Queries, skus: readonly string[], countedFrom: Instant) =>
