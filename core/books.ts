@@ -12,6 +12,7 @@ import type {
   HoldId,
   Instant,
   LocationId,
+  Move,
   OrderId,
   OrderLine,
   Policy,
@@ -59,6 +60,8 @@ export type ItemBook = {
   readonly drawn: Map<string, Drawn>;
   /** Programs whose drawn units changed. */
   readonly drawnBy: Set<string>;
+  /** Reallocations in force. */
+  readonly moves: Move[];
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
@@ -93,6 +96,7 @@ export type Books = {
   readonly changedHolds: Map<HoldId, Hold>;
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
+  readonly moves: Facts['moves'][number][];
 };
 
 export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
@@ -121,6 +125,7 @@ function openItem(state: ItemState): ItemBook {
     servedFirst: new Set(),
     drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
     drawnBy: new Set(),
+    moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
@@ -165,6 +170,7 @@ export function openBooks(state: State, now: Instant): Books {
     changedHolds: new Map(),
     stock: [],
     promises: [],
+    moves: [],
   };
 }
 

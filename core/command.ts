@@ -12,6 +12,7 @@ import type {
   ListingId,
   LocationId,
   OrderId,
+  PoolId,
   ProgramId,
   Sku,
   StockMaster,
@@ -134,6 +135,25 @@ export type ExtendHoldCommand = {
   readonly expiresAt: Instant;
 };
 
+/** Moves protected units of an item from one pool to another until a moment: the decision of an approved reallocation. */
+export type ReallocateCommand = {
+  readonly kind: 'reallocate';
+  readonly id: number;
+  readonly sku: Sku;
+  readonly from: PoolId;
+  readonly to: PoolId;
+  readonly units: number;
+  readonly until: Instant;
+};
+
+/** Takes a move back: at its end (`expired`), or by a person before (`returned`). Nothing where it is not in force. */
+export type EndReallocationCommand = {
+  readonly kind: 'end-reallocation';
+  readonly id: number;
+  readonly sku: Sku;
+  readonly as: 'expired' | 'returned';
+};
+
 export type CommandBody =
   | OrderStateCommand
   | ReceiveCommand
@@ -147,7 +167,9 @@ export type CommandBody =
   | ReviewCommand
   | HoldCommand
   | ReleaseHoldCommand
-  | ExtendHoldCommand;
+  | ExtendHoldCommand
+  | ReallocateCommand
+  | EndReallocationCommand;
 
 export type Command = {
   readonly id: CommandId;

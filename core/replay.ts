@@ -18,6 +18,7 @@ type Sorted = {
   readonly promises: BySku<Facts['promises'][number]>;
   readonly counted: BySku<Facts['counted'][number]>;
   readonly holds: BySku<Facts['holds'][number]>;
+  readonly moves: BySku<Facts['moves'][number]>;
   readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
   readonly listings: ReadonlyMap<number, Facts['listings'][number]>;
   readonly targets: ReadonlyMap<number, Facts['targets'][number]>;
@@ -35,6 +36,7 @@ function sortFacts(facts: Facts): Sorted {
     promises: Map.groupBy(facts.promises, (entry) => entry.sku),
     counted: Map.groupBy(facts.counted, (count) => count.sku),
     holds: Map.groupBy(facts.holds, (hold) => hold.sku),
+    moves: Map.groupBy(facts.moves, (move) => move.sku),
     lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
     listings: new Map(facts.listings.map((row) => [row.listing, row])),
     targets: new Map(facts.targets.map((row) => [row.listing, row])),
@@ -100,6 +102,17 @@ function applyHolds(item: ItemState, sorted: Sorted): readonly Hold[] {
   return [...new Map([...item.holds, ...changed].map((hold) => [hold.id, hold])).values()];
 }
 
+function applyMoves(item: ItemState, sorted: Sorted): ItemState['moves'] {
+  const changed = sorted.moves.get(item.sku) ?? [];
+  if (changed.length === 0) return item.moves;
+  const moves = new Map(item.moves.map((move) => [move.id, move]));
+  for (const { kind, id, from, to, units, until } of changed) {
+    if (kind === 'applied') moves.set(id, { id, from, to, units, until });
+    else moves.delete(id);
+  }
+  return [...moves.values()];
+}
+
 function applyListing(listing: ListingState, sorted: Sorted): ListingState {
   const sales = sorted.listings.get(listing.id);
   if (sales === undefined) return listing;
@@ -151,6 +164,7 @@ export function applyFacts(state: State, facts: Facts): State {
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
     holds: applyHolds(item, sorted),
+    moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
     shorts: applyShorts(item, sorted),
   }));

@@ -26,15 +26,6 @@ export function holdsNamedBy(bodies: readonly CommandBody[]): NamedHolds {
   return { ids, refs };
 }
 
-async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
-  const rows = await tx.rows<{ sku: string }>(sql`
-    select l.sku from listing l join json_to_recordset(${JSON.stringify(touched.refs)}::json) as r(channel text, ref text)
-      on l.channel_id = r.channel and l.listing_ref = r.ref where l.sku is not null
-    union select sku from listing where id = any(${list(touched.listings)}::bigint[]) and sku is not null
-    union select sku from order_line where order_id = any(${list(touched.orders)}) and sku is not null`);
-  return rows.map((row) => row.sku);
-}
-
 /** What the core decides on of the holds that a batch names. */
 export async function loadHolds(tx: Queries, skus: readonly string[], { ids, refs }: NamedHolds): Promise<Hold[]> {
   if (ids.length + refs.length === 0) return [];

@@ -6,17 +6,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type {
-  Allocation,
-  Component,
-  Hold,
-  HoldId,
-  Instant,
-  OrderId,
-  OrderLine,
-  Policy,
-  StockMaster,
-} from '#core/model.ts';
+import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { FillRule, OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
@@ -61,6 +51,15 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
   return { orders: [...orders], refs: [...refs.values()], listings: [...listings], holds: holdsNamedBy(bodies) };
 }
 
+async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
+  const rows = await tx.rows<{ sku: string }>(sql`
+    select l.sku from listing l join json_to_recordset(${JSON.stringify(touched.refs)}::json) as r(channel text, ref text)
+      on l.channel_id = r.channel and l.listing_ref = r.ref where l.sku is not null
+    union select sku from listing where id = any(${list(touched.listings)}::bigint[]) and sku is not null
+    union select sku from order_line where order_id = any(${list(touched.orders)}) and sku is not null`);
+  return rows.map((row) => row.sku);
+}
+
 /** Locks the commands' orders, then their items, and loads the state they are decided on. */
 export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Promise<State> {
   const bodies = commands.map((command) => command.body);
@@ -77,7 +76,7 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
       : { skus, wholeOrders: [] };
     const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
-    const [state, now] = await Promise.all([load(tx, at), readBounds(tx)]);
+    const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
     if (before.isFurther && before.policyVersion === now.policyVersion) return withReach(tx, state, reach);
     before = now;
@@ -103,16 +102,33 @@ async function withReach(tx: Queries, state: State, reach: Reach): Promise<State
   return { ...state, items };
 }
 
+/**
+ * Items as they stand, with all that their decision reaches, under any policy and without a lock: to decide in memory what a policy
+ * would change.
+ */
+export async function loadToPreview(tx: Queries, skus: readonly string[], policy: Policy): Promise<State> {
+  const bounds = await readBounds(tx);
+  const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
+  const asked = { skus, orders: [], programs: policy.programs };
+  const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
+  const nothing = { orders: [], refs: [], listings: [], holds: { ids: [], refs: [] }, countedFrom: null };
+  const state = await load(tx, { ...nothing, skus: reach.skus }, policy);
+  return isFurther ? withReach(tx, state, reach) : state;
+}
+
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   const moments = bodies.flatMap((body) => (body.kind === 'count' ? [body.asOf] : []));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
+const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise<State> =>
+  load(tx, at, await loadPolicy(tx));
+
 async function load(
   tx: Queries,
   at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  policy: Policy,
 ): Promise<State> {
-  const policy = await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
@@ -136,7 +152,7 @@ export async function loadPolicy(tx: Queries): Promise<Policy> {
     select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
   if (row === undefined)
     throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',
+      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
     );
   return { ...row.body, version: row.version };
 }
@@ -315,7 +331,7 @@ async function loadItems(
   if (skus.length === 0) return [];
   const wanted = list(skus);
   const holds = await loadHolds(tx, skus, named);
-  const [items, balances, promises, drawn, listings, shorts, recent] = await Promise.all([
+  const [items, balances, promises, drawn, moves, listings, shorts, recent] = await Promise.all([
     tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'>>(sql`
       select sku, groups, minimum, safety_stock as "safetyStock",
         (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
@@ -331,6 +347,9 @@ async function loadItems(
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
       select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
       from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
+      select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
+      where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
         t.in_flight, t.seen_sold, t.seen_until
@@ -339,10 +358,11 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, drawnOf, holdsOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, movesOf, holdsOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
+    of(moves),
     of(holds),
     of(listings),
     of(recent),
@@ -357,6 +377,7 @@ async function loadItems(
     holds: holdsOf.get(sku) ?? [],
     nextHoldEndsAt,
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
+    moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     ...firstOf(shorts.get(sku) ?? [], policy),
     recentEntries: recentOf.get(sku) ?? [],

@@ -61,6 +61,7 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
     holds: [],
     nextHoldEndsAt: null,
     drawn: [],
+    moves: [],
     listings,
     shorts: [],
     moreShorts: false,

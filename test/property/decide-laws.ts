@@ -45,6 +45,7 @@ function essence(state: State): unknown {
         (row) => row.program,
       ),
       holds: byKey(item.holds, (hold) => `${hold.id}`),
+      moves: byKey(item.moves, (row) => `${row.id}`),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
   };

@@ -98,6 +98,7 @@ export const item = (
   holds: [],
   nextHoldEndsAt: null,
   drawn: [],
+  moves: [],
   listings: [],
   shorts: [],
   moreShorts: false,
