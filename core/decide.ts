@@ -70,12 +70,12 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
-    case 'reconfirm':
-      return applyReconfirm(books, command, body);
     case 'reallocate':
       return applyReallocate(books, command, body);
     case 'end-reallocation':
       return applyEndReallocation(books, command, body);
+    case 'reconfirm':
+      return applyReconfirm(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
   }

@@ -287,8 +287,8 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
   { weight: 1, arbitrary: otherBody },
-  { weight: 1, arbitrary: reconfirmBody },
   { weight: 1, arbitrary: moveBody },
+  { weight: 1, arbitrary: reconfirmBody },
 );
 
 /** What a law is tried on: brands, and the commands that their world knows. */

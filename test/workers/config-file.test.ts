@@ -85,6 +85,19 @@ describe('a good file', () => {
     });
   });
 
+  it('has the guards of the core for reallocations, whether it names them or not', () => {
+    expect(configOf(SMALL_CONFIG).file?.policy.reallocation).toBeUndefined();
+    expect(configOf(`${SMALL_CONFIG}reallocation: {}\n`).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const text = readFileSync(join(ROOT, 'scripts/examples/allot.yaml'), 'utf8');
+    expect(configOf(text).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const own = configOf(`${SMALL_CONFIG}reallocation: { cooldown: 30m, approveAbove: 0 }\n`).file?.policy.reallocation;
+    expect(own).toEqual({ ...GUARD_DEFAULTS, cooldownMs: 1_800_000, approveAbove: 0 });
+    expect(fileProblems(`${SMALL_CONFIG}reallocation: { perMovePercent: 120, maxDay: 3 }\n`)).toEqual([
+      expect.stringContaining('reallocation.perMovePercent'),
+      expect.stringContaining('Did you mean "maxDays"?'),
+    ]);
+  });
+
   it('lets channels share the pool fairly, by the weight of their programs', () => {
     const text = SMALL_CONFIG.replace('priority: 2', 'priority: 2, weight: 2.5');
     expect(text).toContain('weight');
@@ -119,19 +132,6 @@ describe('a good file', () => {
     expect(sayPoolRule({ rule: file?.policy.pools[1] as PoolRule, supply: 40, units: 16 })).toBe(
       'rule for item A, EMSR-b: margin 1050, demand 17.3 ± 5.8; 59 % chance that this and better classes want more',
     );
-  });
-
-  it('has the guards of the core for reallocations, whether it names them or not', () => {
-    expect(configOf(SMALL_CONFIG).file?.policy.reallocation).toBeUndefined();
-    expect(configOf(`${SMALL_CONFIG}reallocation: {}\n`).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
-    const text = readFileSync(join(ROOT, 'scripts/examples/allot.yaml'), 'utf8');
-    expect(configOf(text).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
-    const own = configOf(`${SMALL_CONFIG}reallocation: { cooldown: 30m, approveAbove: 0 }\n`).file?.policy.reallocation;
-    expect(own).toEqual({ ...GUARD_DEFAULTS, cooldownMs: 1_800_000, approveAbove: 0 });
-    expect(fileProblems(`${SMALL_CONFIG}reallocation: { perMovePercent: 120, maxDay: 3 }\n`)).toEqual([
-      expect.stringContaining('reallocation.perMovePercent'),
-      expect.stringContaining('Did you mean "maxDays"?'),
-    ]);
   });
 
   it('may use anchors', () => {
