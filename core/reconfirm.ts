@@ -84,10 +84,11 @@ export function applyReconfirm(books: Books, command: Command, body: ReconfirmCo
   const standings = claimsOf(books, body).map((claim) => ({
     ...claim,
     allocations: claim.head.line.allocations,
+    units: claim.before,
     secured: 0,
   }));
   const planned: Books = { ...books, promises: [], touched: new Set() };
-  const run: Run = { books: planned, item: copyOf(item), command, body, standings };
+  const run: Run = { books: planned, item: copyOf(item), command, body, standings, lastFirst: standings.toReversed() };
   clearDeficits(run);
   runTurns(run);
   const entries = netEntries(planned.promises);

@@ -6,8 +6,8 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
-import type { FillRule, OrderState } from '#core/order-state.ts';
+import type { Instant, OrderId, Policy, StockMaster } from '#core/model.ts';
+import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
@@ -155,7 +155,7 @@ async function load(
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at, policy),
   ]);
-  const withOpenLines = await loadOpenLines(tx, at.confirmed, shortOf);
+  const withOpenLines = await loadOpenLines(tx, at.confirmed);
   return { policy, locations, channels, orders, listingRefs, items: items.map(withOpenLines) };
 }
 
@@ -169,42 +169,6 @@ export async function loadPolicy(tx: Queries): Promise<Policy> {
     );
   return { ...row.body, version: row.version };
 }
-
-export type LineRow = {
-  order_id: string;
-  line_ref: string;
-  listing_id: number | null;
-  sku: string | null;
-  pack: number;
-  ordered: number;
-  cancelled: number;
-  returned: number;
-  reported_shipped: number;
-  shipped: number;
-  short: number;
-  allocations: Allocation[];
-  components: Component[] | null;
-  accepted: number | null;
-  back_ordered: number;
-  refused: number;
-};
-
-export const lineOf = (row: LineRow): OrderLine => ({
-  lineRef: row.line_ref,
-  listing: row.listing_id,
-  sku: row.sku,
-  pack: row.pack,
-  ordered: row.ordered,
-  cancelled: row.cancelled,
-  returned: row.returned,
-  reportedShipped: row.reported_shipped,
-  shipped: row.shipped,
-  allocations: row.allocations,
-  short: row.short,
-  answer:
-    row.accepted === null ? null : { accepted: row.accepted, backOrdered: row.back_ordered, refused: row.refused },
-  ...(row.components === null ? {} : { components: row.components }),
-});
 
 type OrderRow = {
   id: string;
@@ -276,17 +240,6 @@ const listingOf = (row: ListingRow): ListingState => ({
           ownOpen: row.own_open ?? 0,
           inFlight: row.in_flight,
         },
-});
-
-type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number; fill_rule: FillRule | null };
-
-const shortOf = (row: ShortRow): ShortLine => ({
-  id: row.order_id,
-  channel: row.channel_id,
-  program: row.program,
-  placedAt: row.placed_at,
-  ...(row.fill_rule === null ? {} : { fillRule: row.fill_rule }),
-  line: lineOf(row),
 });
 
 /**
