@@ -11,6 +11,7 @@ import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
+import { type LineRow, lineOf, type ShortRow, shortOf } from './line-rows.ts';
 import { list } from './list.ts';
 import { loadOpenLines } from './open-lines.ts';
 import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
