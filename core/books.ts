@@ -6,6 +6,8 @@ import type { Command } from './command.ts';
 import { assert } from './errors.ts';
 import type {
   Allocation,
+  DatedDemand,
+  DatedSupply,
   Disposition,
   Instant,
   LocationId,
@@ -47,6 +49,14 @@ export type ItemBook = {
   readonly shorts: Map<string, ShortLine>;
   readonly moreShorts: boolean;
   readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
+  /** Key: ref. */
+  readonly supply: Map<string, DatedSupply>;
+  readonly demand: Map<string, DatedDemand>;
+  /** Refs of dated rows that the batch changed. */
+  readonly changedSupply: Set<string>;
+  readonly changedDemand: Set<string>;
+  /** Units short per program, over all lines that wait, loaded or not. */
+  readonly shortOf: Map<string, number>;
   /** The command that last changed it. */
   touchedBy: number | null;
   /** True once a line that waited got all it wanted. */
@@ -90,6 +100,11 @@ function openItem(state: ItemState): ItemBook {
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
     recentEntries: state.recentEntries.map((entry) => ({ ...entry })),
+    supply: new Map(state.supply.map((row) => [row.ref, row])),
+    demand: new Map(state.demand.map((row) => [row.ref, row])),
+    changedSupply: new Set(),
+    changedDemand: new Set(),
+    shortOf: new Map(state.shortOf.map((row) => [row.program, row.quantity])),
     touchedBy: null,
     hasFilled: false,
   };
@@ -240,6 +255,11 @@ export function takeUnits(
     postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });
   }
   return { taken, left: isRelease ? left.reverse() : left };
+}
+
+/** A line of a program is so many units more short than before, or less. */
+export function noteShort(item: ItemBook, program: string, change: number): void {
+  if (change !== 0) item.shortOf.set(program, (item.shortOf.get(program) ?? 0) + change);
 }
 
 /** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */

@@ -4,6 +4,8 @@
  * Guarantees: pure and deterministic (same input, byte-equal output); input is never changed; a command that is refused, or
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
+import { HORIZON_MS, type Outlook } from './atp.ts';
+import { backorderFor } from './backorder.ts';
 import {
   allocateUnits,
   type Books,
@@ -12,13 +14,16 @@ import {
   type ListingBook,
   lineKey,
   mergeAllocations,
+  noteShort,
   openBooks,
   poolsFor,
   stockKey,
   touch,
 } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
+import { leftOf, settleLate } from './dated.ts';
 import { Defect } from './errors.ts';
+import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, Policy } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
 import { type Pools, promisableTo } from './pools.ts';
@@ -62,6 +67,10 @@ function apply(books: Books, command: Command): boolean {
       return applyReturn(books, command, body);
     case 'observed':
       return applyObserved(books, command, body);
+    case 'expect-supply':
+      return applyExpectSupply(books, command, body);
+    case 'expect-demand':
+      return applyExpectDemand(books, command, body);
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
@@ -119,6 +128,7 @@ function fillShorts(books: Books, item: ItemBook, cause: Command): void {
     }
     const allocations = mergeAllocations([...line.allocations, ...drawn]);
     const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
+    noteShort(item, short.program, after.short - line.short);
     if (after.short > 0) item.shorts.set(key, { ...short, line: after });
     else {
       item.shorts.delete(key);
@@ -144,6 +154,19 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
 
+/** An item as it stands, for a look ahead. Who waits is told per program: that is all that a balance needs. */
+function outlookOf(books: Books, item: ItemBook): Outlook {
+  return {
+    policy: books.policy,
+    sku: item.sku,
+    free: freeOf(books, item),
+    consumed: item.consumed,
+    waiting: [...item.shortOf].map(([program, quantity]) => ({ key: program, program, quantity })),
+    supply: [...item.supply.values()],
+    demand: [...item.demand.values()],
+  };
+}
+
 function inputsFor(
   books: Books,
   item: ItemBook,
@@ -161,6 +184,8 @@ function inputsFor(
   const own = pools.own.find((share) => share.program === program.id);
   const others = pools.own.reduce((sum, share) => sum + (share.program === program.id ? 0 : share.remaining), 0);
   const inFlight = inFlightOf(listing, now);
+  const short = item.shortOf.get(program.id) ?? 0;
+  const backorder = backorderFor({ ...program, locations: may }, short, () => outlookOf(books, item), now);
   return {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
@@ -182,6 +207,7 @@ function inputsFor(
     buffer: rule.buffer,
     inFlight: inFlight * listing.pack,
     inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
+    ...(backorder === null ? {} : { backorder }),
     hideAtOrBelow: rule.hideAtOrBelow,
     cap: rule.cap,
     pack: listing.pack,
@@ -214,10 +240,18 @@ function targetsOf(books: Books, item: ItemBook, now: Instant): TargetFact[] {
   return targets;
 }
 
+/** When dated rows move numbers without an event: supply becomes late at its moment, and any row comes into sight. */
+function datedMoments(item: ItemBook): Instant[] {
+  const supply = [...item.supply.values()].filter((row) => leftOf(row) > 0).map((row) => row.dueAt);
+  const demand = [...item.demand.values()].filter((row) => row.state === 'open').map((row) => row.dueAt);
+  return [...supply, ...[...supply, ...demand].map((at) => at - HORIZON_MS)];
+}
+
 function nextReviewOf(item: ItemBook, now: Instant): Instant | null {
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
   const moments = item.listings.flatMap((l) => (l.seenUntil !== null && l.seenUntil > now ? [l.seenUntil] : []));
+  moments.push(...datedMoments(item).filter((at) => at > now));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
@@ -229,10 +263,17 @@ function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
   }));
 }
 
+const changedRows = <Row>(sku: string, rows: ReadonlyMap<string, Row>, changed: ReadonlySet<string>) =>
+  [...changed].sort().flatMap((ref) => {
+    const row = rows.get(ref);
+    return row === undefined ? [] : [{ sku, row }];
+  });
+
 function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Facts {
   const touched = [...books.items.values()]
     .filter((item) => item.touchedBy !== null)
     .sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  for (const item of touched) settleLate(item, now);
   const listings = touched.flatMap((item) => item.listings);
   const changed = [...books.changedOrders].sort();
   return {
@@ -250,6 +291,8 @@ function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Fact
       seenUntil,
     })),
     targets: touched.flatMap((item) => targetsOf(books, item, now)),
+    supply: touched.flatMap((item) => changedRows(item.sku, item.supply, item.changedSupply)),
+    demand: touched.flatMap((item) => changedRows(item.sku, item.demand, item.changedDemand)),
     reviews: touched.map((item) => ({ sku: item.sku, nextReviewAt: nextReviewOf(item, now) })),
     outcomes,
   };

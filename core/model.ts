@@ -37,6 +37,39 @@ export type Program = {
   readonly drawOrder: DrawOrder;
   /** Where its demand may be filled from, in order of preference. */
   readonly locations: readonly LocationId[];
+  /** Goods count for it only if they are there so many days before they are wanted (wholesale staging); absent: 0. */
+  readonly leadTimeDays?: number | undefined;
+  /** What may be sold beyond stock; absent: nothing. */
+  readonly backorder?: Backorder | undefined;
+};
+
+/** Backorder tolerance: nothing; so many units; or what dated supply will bring, to a limit where there is one. */
+export type Backorder = 'none' | { readonly units: number } | { readonly supply: { readonly limit: number | null } };
+
+export const SUPPLY_KINDS = ['purchaseOrder', 'transfer', 'production'] as const;
+export type SupplyKind = (typeof SUPPLY_KINDS)[number];
+
+/** Goods of one item that are expected at a place; `ref` names them within the item. */
+export type DatedSupply = {
+  readonly ref: string;
+  readonly location: LocationId;
+  readonly kind: SupplyKind;
+  /** Expected in all; of these `received` have come. */
+  readonly quantity: number;
+  readonly received: number;
+  readonly dueAt: Instant;
+  readonly state: 'open' | 'cancelled';
+  /** Known to be late: its moment passed, and not all has come. */
+  readonly isLate: boolean;
+};
+
+/** Units of one item that a program will want by a moment and that no order asks for yet: a blanket order, a forecast. */
+export type DatedDemand = {
+  readonly ref: string;
+  readonly program: ProgramId;
+  readonly quantity: number;
+  readonly dueAt: Instant;
+  readonly state: 'open' | 'cancelled';
 };
 
 /** Units of an item that nobody but `program` may take. A `receipt` refill starts the protection anew with each receipt of the item. */

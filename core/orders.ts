@@ -18,6 +18,7 @@ import {
   type ItemBook,
   lineKey,
   mergeAllocations,
+  noteShort,
   postMovement,
   refKey,
   takeUnits,
@@ -156,6 +157,7 @@ function settlePromise({ books, command, order }: Turn, item: ItemBook, line: Or
   const short = open - allocatedUnits(settled);
   const key = lineKey(order.id, line.lineRef);
   const after = { ...settled, short };
+  noteShort(item, order.program, short - line.short);
   if (short > 0) item.shorts.set(key, { ...order, line: after });
   else item.shorts.delete(key);
   touch(books, item, command.id);

@@ -4,6 +4,7 @@
  * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
  * stored with each target, the sentences are rendered when somebody asks.
  */
+import type { BackorderInputs } from './backorder.ts';
 import type { DrawOrder, Instant, LocationId, ProgramId } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
@@ -35,6 +36,8 @@ export type PublishInputs = {
   /** Base units. */
   readonly inFlight: number;
   readonly inFlightUntil: Instant | null;
+  /** Absent where the program sells nothing beyond stock. */
+  readonly backorder?: BackorderInputs;
   readonly hideAtOrBelow: number | null;
   readonly cap: number | null;
   readonly pack: number;
@@ -58,6 +61,7 @@ export type StepId =
   | 'safetyStock'
   | 'buffer'
   | 'inFlight'
+  | 'backorder'
   | 'hideAtOrBelow'
   | 'cap'
   | 'pack'
@@ -72,7 +76,8 @@ export function publish(inputs: PublishInputs): number {
   const promise = inputs.fromOwn + inputs.fromShared;
   const shared = Math.floor((promise * inputs.sharePercent) / 100);
   const kept = shared - inputs.safetyStock - inputs.buffer - inputs.inFlight;
-  const hidden = inputs.hideAtOrBelow !== null && kept <= inputs.hideAtOrBelow ? Math.min(kept, 0) : kept;
+  const sold = kept + (inputs.backorder?.units ?? 0);
+  const hidden = inputs.hideAtOrBelow !== null && sold <= inputs.hideAtOrBelow ? Math.min(sold, 0) : sold;
   const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
   return Math.max(0, Math.floor(capped / inputs.pack));
 }
@@ -109,13 +114,26 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   ];
 }
 
+const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
+
+function sayBackorder(backorder: BackorderInputs | undefined): string {
+  if (backorder === undefined) return 'nothing is sold beyond stock';
+  const { rule, limit, short, units, restockAt, from } = backorder;
+  if (rule === 'units') return `${limit} may be sold beyond stock, ${short} are short already`;
+  const most = limit === null ? '' : `, at most ${limit} of it less ${short} that are short already`;
+  if (restockAt === null) return `no dated supply that may be sold${most}`;
+  const parts = from.map(({ ref, quantity, dueAt }) => `${quantity} of ${ref} due ${dayOf(dueAt)}`).join(', ');
+  return `${units} sold against dated supply (${parts})${most}; restock ${dayOf(restockAt)}`;
+}
+
 function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
   const share = Math.floor((promise * inputs.sharePercent) / 100);
   const safety = share - inputs.safetyStock;
   const buffer = safety - inputs.buffer;
   const inFlight = buffer - inputs.inFlight;
-  const isHidden = inputs.hideAtOrBelow !== null && inFlight <= inputs.hideAtOrBelow;
-  const hidden = isHidden ? Math.min(inFlight, 0) : inFlight;
+  const backorder = inFlight + (inputs.backorder?.units ?? 0);
+  const isHidden = inputs.hideAtOrBelow !== null && backorder <= inputs.hideAtOrBelow;
+  const hidden = isHidden ? Math.min(backorder, 0) : backorder;
   const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
   const packs = Math.floor(capped / inputs.pack);
   return [
@@ -127,6 +145,7 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
       result: inFlight,
       says: `${inputs.inFlight} sold there by its own number, their orders still on the way`,
     },
+    { id: 'backorder', result: backorder, says: sayBackorder(inputs.backorder) },
     {
       id: 'hideAtOrBelow',
       result: hidden,

@@ -4,6 +4,8 @@
 import type {
   ChannelId,
   CommandId,
+  DatedDemand,
+  DatedSupply,
   Disposition,
   Instant,
   Listing,
@@ -73,6 +75,11 @@ export type ItemState = {
     readonly delta: number;
     readonly occurredAt: Instant;
   }[];
+  /** What is expected still, and whatever else the batch names. */
+  readonly supply: readonly DatedSupply[];
+  readonly demand: readonly DatedDemand[];
+  /** Units short per program over all lines that wait; may be empty where no program has a backorder tolerance. */
+  readonly shortOf: readonly { readonly program: ProgramId; readonly quantity: number }[];
 };
 
 export type ShortLine = Omit<Order, 'lines'> & { readonly line: OrderLine };
@@ -159,6 +166,9 @@ export type Facts = {
     readonly seenUntil: Instant | null;
   }[];
   readonly targets: readonly TargetFact[];
+  /** Dated rows as they stand after the batch, where it changed them. */
+  readonly supply: readonly { readonly sku: Sku; readonly row: DatedSupply }[];
+  readonly demand: readonly { readonly sku: Sku; readonly row: DatedDemand }[];
   readonly reviews: readonly { readonly sku: Sku; readonly nextReviewAt: Instant | null }[];
   readonly outcomes: readonly Outcome[];
 };

@@ -9,6 +9,7 @@ import type { Instant, OrderId, OrderLine } from '#core/model.ts';
 import type { Facts, StoredOrder } from '#core/state.ts';
 import { CORE_VERSION } from '#core/version.ts';
 import type { Queries } from './client.ts';
+import { writeDated } from './dated-facts.ts';
 import { ringBells } from './outbox.ts';
 import { parkCommands } from './parked.ts';
 
@@ -31,6 +32,7 @@ export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts)
   await writePromises(tx, batch.id, facts);
   await writeOrders(tx, batch.id, header.decidedAt, facts);
   await writeShortages(tx, facts);
+  await writeDated(tx, batch.id, facts);
   await writeTargets(tx, batch.id, header.decidedAt, facts);
   await writeOutcomes(tx, batch.id, facts);
   return batch.id;

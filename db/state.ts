@@ -10,9 +10,10 @@ import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
+import { loadDemand, loadShortOf, loadSupply } from './dated.ts';
 import { list } from './list.ts';
 
-export const RESOURCE = { order: 1, item: 2 } as const;
+export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
 
 /** Enough to fill whatever one batch frees; the item is reviewed again at once when there are more. */
 const SHORTS_PER_ITEM_MAX = 300;
@@ -33,22 +34,32 @@ type Touched = {
   readonly orders: string[];
   readonly refs: { channel: string; ref: string }[];
   readonly listings: number[];
+  /** Dated rows that the batch speaks of: loaded whether they are open or not. */
+  readonly dated: { sku: string; ref: string }[];
 };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
   const orders = new Set<string>();
   const refs = new Map<string, { channel: string; ref: string }>();
   const listings = new Set<number>();
+  const dated = new Map<string, { sku: string; ref: string }>();
   for (const body of bodies) {
     const order = orderOf(body);
     if (order !== null) orders.add(order);
     if (body.kind === 'observed') listings.add(body.listing);
+    const named = datedRefOf(body);
+    if (named !== null) dated.set(`${named.sku} ${named.ref}`, named);
     if (body.kind !== 'order-state') continue;
     for (const { listingRef } of body.order.lines) {
       if (listingRef !== null) refs.set(`${body.channel} ${listingRef}`, { channel: body.channel, ref: listingRef });
     }
   }
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings] };
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], dated: [...dated.values()] };
+}
+
+function datedRefOf(body: CommandBody): { sku: string; ref: string } | null {
+  if (body.kind === 'expect-supply' || body.kind === 'expect-demand') return { sku: body.sku, ref: body.ref };
+  return body.kind === 'receive' && body.supply !== undefined ? { sku: body.sku, ref: body.supply } : null;
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -93,7 +104,7 @@ async function load(
         on l.channel_id = r.channel and l.listing_ref = r.ref
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
-    loadItems(tx, at.skus, policy, at.countedFrom),
+    loadItems(tx, at.skus, policy, at),
   ]);
   return { policy, locations, channels, orders, listingRefs, items };
 }
@@ -236,35 +247,42 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
   return Map.groupBy(shorts, (short) => short.line.sku ?? '');
 }
 
+/** Only a program that may sell beyond stock asks how much it is short in all. */
+const hasTolerance = ({ programs }: Policy): boolean => programs.some(({ backorder = 'none' }) => backorder !== 'none');
+
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
   skus: readonly string[],
   policy: Policy,
-  countedFrom: Instant | null,
+  { countedFrom, dated }: Pick<Touched, 'dated'> & { readonly countedFrom: Instant | null },
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, consumed, held, listings, shorts, recent] = await Promise.all([
-    tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${wanted}) order by sku collate "C"`),
-    tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
+  const [items, balances, promises, consumed, held, listings, shorts, recent, supply, demand, shortOf] =
+    await Promise.all([
+      tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${wanted}) order by sku collate "C"`),
+      tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
       where sku = any(${wanted}) order by sku, location, disposition`),
-    tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
+      tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
       select sku, location, program, pool, allocated from promise_balance where sku = any(${wanted}) and allocated <> 0
       order by sku, location, program, pool`),
-    tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
+      tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
       select sku, program, consumed as quantity from pool_balance where sku = any(${wanted}) order by sku, program`),
-    tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
+      tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
-    tx.rows<ListingRow>(sql`
+      tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
         t.in_flight, t.seen_sold, t.seen_until
       from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
-    loadShorts(tx, skus, policy),
-    countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
-  ]);
+      loadShorts(tx, skus, policy),
+      countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
+      loadSupply(tx, skus, dated),
+      loadDemand(tx, skus, dated),
+      hasTolerance(policy) ? loadShortOf(tx, skus) : [],
+    ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
   const [balanceOf, promiseOf, consumedOf, heldOf, listingsOf, recentOf] = [
     of(balances),
@@ -274,6 +292,7 @@ async function loadItems(
     of(listings),
     of(recent),
   ];
+  const [supplyOf, demandOf, shortsOf] = [of(supply), of(demand), of(shortOf)];
   return items.map(({ sku }) => ({
     sku,
     balances: balanceOf.get(sku) ?? [],
@@ -284,6 +303,9 @@ async function loadItems(
     shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
     moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,
     recentEntries: recentOf.get(sku) ?? [],
+    supply: supplyOf.get(sku) ?? [],
+    demand: demandOf.get(sku) ?? [],
+    shortOf: shortsOf.get(sku) ?? [],
   }));
 }
 

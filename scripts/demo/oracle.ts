@@ -61,6 +61,9 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
     shorts: [],
     moreShorts: false,
     recentEntries: [],
+    supply: [],
+    demand: [],
+    shortOf: [],
   };
 }
 

@@ -1,7 +1,9 @@
 /** The functions that the laws are about, as values: planted.test.ts hands the same laws a broken one. */
+import { atpAt, atpByDay, project } from '#core/atp.ts';
 import { decide } from '#core/decide.ts';
 import { joinOrder } from '#core/order-state.ts';
 import { cutInProportion } from '#core/pools.ts';
+import { promiseBy } from '#core/promise.ts';
 import { explain, publish } from '#core/publish.ts';
 import { planPush } from '#core/wire.ts';
 
@@ -12,6 +14,21 @@ export type Core = {
   readonly publish: typeof publish;
   readonly explain: typeof explain;
   readonly planPush: typeof planPush;
+  readonly project: typeof project;
+  readonly atpAt: typeof atpAt;
+  readonly atpByDay: typeof atpByDay;
+  readonly promiseBy: typeof promiseBy;
 };
 
-export const CORE: Core = { decide, joinOrder, cutInProportion, publish, explain, planPush };
+export const CORE: Core = {
+  decide,
+  joinOrder,
+  cutInProportion,
+  publish,
+  explain,
+  planPush,
+  project,
+  atpAt,
+  atpByDay,
+  promiseBy,
+};

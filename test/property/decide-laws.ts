@@ -44,6 +44,8 @@ function essence(state: State): unknown {
         item.consumed.filter((row) => row.quantity !== 0),
         (row) => row.program,
       ),
+      supply: byKey(item.supply, (row) => row.ref),
+      demand: byKey(item.demand, (row) => row.ref),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
   };

@@ -6,7 +6,7 @@
  */
 import * as fc from 'fast-check';
 import type { Command, CommandBody } from '#core/command.ts';
-import type { DrawOrder, Policy, Program } from '#core/model.ts';
+import type { Backorder, DrawOrder, Policy, Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
 import {
@@ -36,9 +36,16 @@ const LISTINGS = SKUS.flatMap((sku, s) =>
 
 const drawOrder = fc.constantFrom<DrawOrder>('ownOnly', 'ownThenShared', 'sharedThenOwn');
 const places = fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse());
+const backorder = fc.constantFrom<Backorder>(
+  'none',
+  'none',
+  { units: 3 },
+  { supply: { limit: null } },
+  { supply: { limit: 4 } },
+);
 const programArb = (id: string): fc.Arbitrary<Program> =>
   fc
-    .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places })
+    .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places, backorder })
     .map((over) => program(id, over));
 
 const poolArb = (id: string) =>
@@ -165,6 +172,25 @@ const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('return' as const), sku, location, quantity }),
 );
 
+/** Due an hour and more from the first command, or overdue already; the same refs again and again. */
+const dated = {
+  ref: fc.constantFrom('R1', 'R2'),
+  sku,
+  quantity,
+  dueAt: fc.constantFrom(-30, 30, 90, 3000).map((minutes) => NOW + minutes * MINUTE_MS),
+  state: fc.constantFrom('open' as const, 'open' as const, 'cancelled' as const),
+};
+const datedBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('expect-supply' as const),
+    location,
+    supplyKind: fc.constantFrom('purchaseOrder' as const, 'transfer' as const),
+    ...dated,
+  }),
+  fc.record({ kind: fc.constant('expect-demand' as const), program: fc.constantFrom(...PROGRAMS), ...dated }),
+  fc.tuple(receiveBody, dated.ref).map(([body, supply]) => ({ ...body, supply })),
+);
+
 const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('review' as const), sku }),
   fc.record({
@@ -201,6 +227,7 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 6, arbitrary: orderBody },
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
+  { weight: 2, arbitrary: datedBody },
   { weight: 1, arbitrary: otherBody },
 );
 

@@ -94,11 +94,50 @@ const shortsOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
     lines.flatMap((line) => (line.sku === sku && line.short > 0 ? [{ id, channel, program, placedAt, line }] : [])),
   );
 
+const shortOf = (shorts: readonly ShortLine[]): ItemState['shortOf'] => {
+  let rows: ItemState['shortOf'] = [];
+  for (const { program, line } of shorts) {
+    rows = addTo(
+      rows,
+      (row) => row.program === program,
+      (row) => ({ ...row, quantity: row.quantity + line.short }),
+      { program, quantity: 0 },
+    );
+  }
+  return rows;
+};
+
+function applyDated<Row extends { readonly ref: string }>(
+  rows: readonly Row[],
+  changed: readonly { readonly sku: Sku; readonly row: Row }[],
+  sku: Sku,
+): Row[] {
+  return changed
+    .filter((each) => each.sku === sku)
+    .reduce(
+      (all, { row }) =>
+        addTo(
+          all,
+          ({ ref }) => ref === row.ref,
+          () => row,
+          row,
+        ),
+      [...rows],
+    );
+}
+
 export function applyFacts(state: State, facts: Facts): State {
   const orders = applyOrders(state.orders, facts);
   const items = state.items.map((before) => {
     const item = applyListings(applyPromises(applyStock(before, facts), facts), facts);
-    return { ...item, shorts: shortsOf(orders, item.sku) };
+    const shorts = shortsOf(orders, item.sku);
+    return {
+      ...item,
+      shorts,
+      supply: applyDated(item.supply, facts.supply, item.sku),
+      demand: applyDated(item.demand, facts.demand, item.sku),
+      shortOf: shortOf(shorts),
+    };
   });
   return { ...state, items, orders };
 }
