@@ -41,8 +41,9 @@ function checkExpected(command: Command, body: Expected, isKnown: boolean): void
   });
 }
 
-const isSame = <Row extends object>(a: Row, b: Row): boolean =>
-  Object.entries(a).every(([key, value]) => b[key as keyof Row] === value);
+/** By what a row says; what a loader adds to it does not count. */
+const isSame = <Row extends object>(after: Row, before: Row): boolean =>
+  Object.entries(after).every(([key, value]) => before[key as keyof Row] === value);
 
 export function applyExpectSupply(books: Books, command: Command, body: ExpectSupplyCommand): boolean {
   const item = itemFor(books, body.sku);
@@ -52,7 +53,7 @@ export function applyExpectSupply(books: Books, command: Command, body: ExpectSu
   const { ref, location, supplyKind: kind, quantity, dueAt, state } = body;
   const [received, isLate] = [before?.received ?? 0, before?.isLate ?? false];
   const after: DatedSupply = { ref, location, kind, quantity, received, dueAt, state, isLate };
-  if (before !== undefined && isSame(before, after)) return false;
+  if (before !== undefined && isSame(after, before)) return false;
   item.supply.set(ref, after);
   item.changedSupply.add(ref);
   touch(books, item, command.id);
@@ -71,7 +72,7 @@ export function applyExpectDemand(books: Books, command: Command, body: ExpectDe
     });
   }
   const after: DatedDemand = { ref, program, quantity, dueAt, state };
-  if (before !== undefined && isSame(before, after)) return false;
+  if (before !== undefined && isSame(after, before)) return false;
   item.demand.set(ref, after);
   item.changedDemand.add(ref);
   touch(books, item, command.id);
