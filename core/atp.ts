@@ -6,11 +6,19 @@
  * waits for itself. ATP(d) is the lowest balance from d on: a unit promised for d must be missing at no later moment.
  *
  * Guarantees: pure; without dated rows ATP is what the program could be promised now; less supply never makes any ATP higher; ATP never
- * falls with the date. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
+ * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
-import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId, Sku } from './model.ts';
-import { draw, type FreeByLocation, poolsOf, promisableTo } from './pools.ts';
+import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
+import {
+  type Drawn,
+  draw,
+  type FreeByLocation,
+  NOTHING_DRAWN,
+  type PooledItem,
+  poolsOf,
+  promisableTo,
+} from './pools.ts';
 
 export const DAY_MS = 86_400_000;
 /** Rows due later are out of sight. */
@@ -23,9 +31,8 @@ export type Waiting = { readonly key: string; readonly program: ProgramId; reado
 /** What a projection is made of: one item as it stands. */
 export type Outlook = {
   readonly policy: Policy;
-  readonly sku: Sku;
+  readonly item: PooledItem;
   readonly free: FreeByLocation;
-  readonly consumed: ReadonlyMap<ProgramId, number>;
   /** First come first; their programs' priority goes before that. */
   readonly waiting: readonly Waiting[];
   readonly supply: readonly DatedSupply[];
@@ -72,16 +79,18 @@ type Queued = { readonly key: string; readonly program: Program; quantity: numbe
 class Stock {
   readonly #outlook: Outlook;
   readonly #free: Map<string, number>;
-  readonly #consumed: Map<string, number>;
+  readonly #drawn: Map<string, Drawn>;
+  readonly #now: Instant;
   readonly #queue: Queued[] = [];
   readonly #viewer: ProgramId;
   readonly served: Served[] = [];
 
-  constructor(outlook: Outlook, viewer: ProgramId) {
+  constructor(outlook: Outlook, viewer: ProgramId, now: Instant) {
     this.#outlook = outlook;
     this.#viewer = viewer;
     this.#free = new Map(outlook.free);
-    this.#consumed = new Map(outlook.consumed);
+    this.#drawn = new Map(outlook.item.drawn);
+    this.#now = now;
   }
 
   /**
@@ -108,8 +117,9 @@ class Stock {
       if (waiting.quantity === 0) continue;
       for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
         this.#free.set(part.location, (this.#free.get(part.location) ?? 0) - part.quantity);
-        const drawn = this.#consumed.get(part.program) ?? 0;
-        if (part.pool === 'own') this.#consumed.set(part.program, drawn + part.quantity);
+        const drawn = this.#drawn.get(part.program) ?? NOTHING_DRAWN;
+        const consumed = drawn.consumed + (part.pool === 'own' ? part.quantity : 0);
+        this.#drawn.set(part.program, { ...drawn, consumed, taken: drawn.taken + part.quantity });
         waiting.quantity -= part.quantity;
         this.served.push({ key: waiting.key, quantity: part.quantity, from });
       }
@@ -126,14 +136,14 @@ class Stock {
   }
 
   #pools() {
-    const { policy, sku } = this.#outlook;
-    return poolsOf(policy, sku, this.#free, this.#consumed);
+    const { policy, item } = this.#outlook;
+    return poolsOf(policy, { ...item, drawn: this.#drawn }, this.#free, this.#now);
   }
 }
 
 /** The balance of a program over time. Its places and draw order are those given, which may be narrower than the policy's. */
 export function project(outlook: Outlook, program: Program, now: Instant): Projection {
-  const stock = new Stock(outlook, program.id);
+  const stock = new Stock(outlook, program.id, now);
   const { own, shared } = stock.promisable(program);
   for (const each of outlook.waiting) stock.join(each);
   stock.serve(null);

@@ -10,7 +10,7 @@ import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
-import { loadDemand, loadShortOf, loadSupply } from './dated.ts';
+import { type DatedState, loadDated } from './dated.ts';
 import { list } from './list.ts';
 
 export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
@@ -92,7 +92,7 @@ async function load(
   at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
 ): Promise<State> {
   const policy = await loadPolicy(tx);
-  const [locations, channels, orders, listingRefs, items] = await Promise.all([
+  const [locations, channels, orders, listingRefs, items, dated] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
     ),
@@ -104,9 +104,17 @@ async function load(
         on l.channel_id = r.channel and l.listing_ref = r.ref
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
-    loadItems(tx, at.skus, policy, at),
+    loadItems(tx, at.skus, policy, at.countedFrom),
+    loadDated(tx, at.skus, policy, at.dated),
   ]);
-  return { policy, locations, channels, orders, listingRefs, items };
+  return {
+    policy,
+    locations,
+    channels,
+    orders,
+    listingRefs,
+    items: items.map((item) => ({ ...item, ...dated(item.sku) })),
+  };
 }
 
 /** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
@@ -161,13 +169,14 @@ type OrderRow = {
   placed_at: number;
   state: OrderState;
   answered_version: number | null;
+  route: string | null;
 };
 
 async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOrder[]> {
   if (ids.length === 0) return [];
   const [orders, lines] = await Promise.all([
     tx.rows<OrderRow>(sql`
-      select id, channel_id, program, placed_at, state, answered_version from sales_order
+      select id, channel_id, program, placed_at, state, answered_version, route from sales_order
       where id = any(${list(ids)}) order by id`),
     tx.rows<LineRow>(
       sql`select * from order_line where order_id = any(${list(ids)}) order by order_id, line_ref collate "C"`,
@@ -181,6 +190,7 @@ async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOr
     placedAt: row.placed_at,
     state: row.state,
     answeredVersion: row.answered_version,
+    route: row.route,
     lines: (byOrder.get(row.id) ?? []).map(lineOf),
   }));
 }
@@ -247,65 +257,59 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
   return Map.groupBy(shorts, (short) => short.line.sku ?? '');
 }
 
-/** Only a program that may sell beyond stock asks how much it is short in all. */
-const hasTolerance = ({ programs }: Policy): boolean => programs.some(({ backorder = 'none' }) => backorder !== 'none');
-
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
   skus: readonly string[],
   policy: Policy,
-  { countedFrom, dated }: Pick<Touched, 'dated'> & { readonly countedFrom: Instant | null },
-): Promise<ItemState[]> {
+  countedFrom: Instant | null,
+): Promise<Omit<ItemState, keyof DatedState>[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, consumed, held, listings, shorts, recent, supply, demand, shortOf] =
-    await Promise.all([
-      tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${wanted}) order by sku collate "C"`),
-      tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
+  const [items, balances, promises, drawn, held, listings, shorts, recent] = await Promise.all([
+    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
+      select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
+    tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
       where sku = any(${wanted}) order by sku, location, disposition`),
-      tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
+    tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
       select sku, location, program, pool, allocated from promise_balance where sku = any(${wanted}) and allocated <> 0
       order by sku, location, program, pool`),
-      tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
-      select sku, program, consumed as quantity from pool_balance where sku = any(${wanted}) order by sku, program`),
-      tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
+    tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
+      select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
+      from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
-      tx.rows<ListingRow>(sql`
+    tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
         t.in_flight, t.seen_sold, t.seen_until
       from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
-      loadShorts(tx, skus, policy),
-      countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
-      loadSupply(tx, skus, dated),
-      loadDemand(tx, skus, dated),
-      hasTolerance(policy) ? loadShortOf(tx, skus) : [],
-    ]);
+    loadShorts(tx, skus, policy),
+    countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
+  ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, consumedOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, heldOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
-    of(consumed),
+    of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
     of(held),
     of(listings),
     of(recent),
   ];
-  const [supplyOf, demandOf, shortsOf] = [of(supply), of(demand), of(shortOf)];
-  return items.map(({ sku }) => ({
+  return items.map(({ sku, groups, minimum, safetyStock }) => ({
     sku,
+    groups,
+    minimum,
+    safetyStock,
     balances: balanceOf.get(sku) ?? [],
     promises: promiseOf.get(sku) ?? [],
     held: heldOf.get(sku) ?? [],
-    consumed: consumedOf.get(sku) ?? [],
+    drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
     moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,
     recentEntries: recentOf.get(sku) ?? [],
-    supply: supplyOf.get(sku) ?? [],
-    demand: demandOf.get(sku) ?? [],
-    shortOf: shortsOf.get(sku) ?? [],
   }));
 }
 

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { DAY_MS, type Outlook, type Projection } from '#core/atp.ts';
 import type { DatedSupply, Program } from '#core/model.ts';
+import { NOTHING_DRAWN } from '#core/pools.ts';
 import { PLACES, policyArb } from '../support/arbitraries.ts';
 import { demandRow, NOW, outlook, supplyRow } from '../support/factory.ts';
 import type { Core } from './core-under-test.ts';
@@ -33,7 +34,16 @@ const seenArb: fc.Arbitrary<{ readonly seen: Outlook; readonly who: Program }> =
     const seen = outlook({
       policy,
       free: new Map(PLACES.map((each, i) => [each, free[i] ?? 0])),
-      consumed: new Map(policy.programs.map(({ id }, i) => [id, consumed[i] ?? 0])),
+      item: {
+        sku: 'TEA',
+        groups: [],
+        drawn: new Map(
+          policy.programs.map(({ id }, i) => [
+            id,
+            { ...NOTHING_DRAWN, consumed: consumed[i] ?? 0, taken: consumed[i] ?? 0 },
+          ]),
+        ),
+      },
       supply: supply.map(({ quantity: units, ...over }, i) => supplyRow(`S${i}`, units, over)),
       demand: demand.map(({ quantity: units, ...over }, i) => demandRow(`D${i}`, units, over)),
       waiting: waiting.map((each, i) => ({ key: `W${i}`, ...each })),
@@ -75,13 +85,20 @@ const withoutOne = (rows: readonly DatedSupply[], at: number, units: number): Da
     return row.quantity > units ? [{ ...row, quantity: row.quantity - units }] : [];
   });
 
+/** A pool that is a part of the supply grows with it, for others too: there more supply may show a program less. */
+const withFixedPools = (seen: Outlook): Outlook => ({
+  ...seen,
+  policy: { ...seen.policy, pools: seen.policy.pools.filter((rule) => rule.units !== undefined) },
+});
+
 /** Supply that shrinks, or does not come, raises no ATP of any program on any day. */
 export const lessSupplyNeverRaisesAtp = (core: Core) =>
   fc.property(
     seenArb.filter(({ seen }) => seen.supply.length > 0),
     fc.nat(),
     quantity,
-    ({ seen, who }, index, units) => {
+    ({ seen: any, who }, index, units) => {
+      const seen = withFixedPools(any);
       const more = everyDay(core, core.project(seen, who, NOW));
       const supply = withoutOne(seen.supply, index % seen.supply.length, units);
       const less = everyDay(core, core.project({ ...seen, supply }, who, NOW));

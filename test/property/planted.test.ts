@@ -32,8 +32,8 @@ const soil = vi.hoisted((): { planted: Planted } => ({ planted: 'nothing' }));
 
 vi.mock('#core/pools.ts', async (importActual) => {
   const actual = await importActual<typeof PoolsModule>();
-  const poolsOf: typeof actual.poolsOf = (policy, sku, free, consumed) => {
-    const pools = actual.poolsOf(policy, sku, free, consumed);
+  const poolsOf: typeof actual.poolsOf = (policy, item, free, now) => {
+    const pools = actual.poolsOf(policy, item, free, now);
     if (soil.planted === 'shared takes all') return { ...pools, shared: pools.free };
     if (soil.planted !== 'cut again') return pools;
     const cut = actual.cutInProportion(

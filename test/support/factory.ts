@@ -95,6 +95,9 @@ export const item = (
   over: Partial<ItemState> = {},
 ): ItemState => ({
   sku,
+  groups: [],
+  minimum: null,
+  safetyStock: null,
   balances: Object.entries(onHand).map(([location, quantity]) => ({
     location,
     disposition: 'sellable',
@@ -103,7 +106,7 @@ export const item = (
   })),
   promises: [],
   held: [],
-  consumed: [],
+  drawn: [],
   listings: [],
   shorts: [],
   moreShorts: false,
@@ -250,9 +253,8 @@ export const demandRow = (ref: string, quantity: number, over: Partial<DatedDema
 /** One item with nothing at `main`, unless told otherwise. */
 export const outlook = (over: Partial<Outlook> = {}): Outlook => ({
   policy: policy(),
-  sku: 'TEA',
+  item: { sku: 'TEA', groups: [], drawn: new Map() },
   free: new Map([['main', 0]]),
-  consumed: new Map(),
   waiting: [],
   supply: [],
   demand: [],
