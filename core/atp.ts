@@ -23,7 +23,7 @@ import {
 export const DAY_MS = 86_400_000;
 /** Rows due later are out of sight. */
 export const HORIZON_DAYS = 180;
-export const HORIZON_MS = HORIZON_DAYS * DAY_MS;
+const HORIZON_MS = HORIZON_DAYS * DAY_MS;
 
 /** Units that somebody waits for already: short lines of orders. */
 export type Waiting = { readonly key: string; readonly program: ProgramId; readonly quantity: number };
@@ -54,6 +54,18 @@ export type Projection = {
   readonly late: readonly DatedSupply[];
   readonly served: readonly Served[];
 };
+
+type Dated = {
+  readonly supply: ReadonlyMap<string, DatedSupply>;
+  readonly demand: ReadonlyMap<string, DatedDemand>;
+};
+
+/** When dated rows will move numbers without an event: supply becomes late at its moment, and any row comes into sight. */
+export function datedMoments(item: Dated, now: Instant): Instant[] {
+  const supply = [...item.supply.values()].filter((row) => leftOf(row) > 0).map((row) => row.dueAt);
+  const demand = [...item.demand.values()].filter((row) => row.state === 'open').map((row) => row.dueAt);
+  return [...supply, ...[...supply, ...demand].map((at) => at - HORIZON_MS)].filter((at) => at > now);
+}
 
 type Moment = { readonly at: Instant; readonly supply: DatedSupply | null; readonly demand: DatedDemand | null };
 

@@ -18,29 +18,45 @@ export type BackorderInputs = {
   readonly limit: number | null;
   /** Units of the program that are short already. */
   readonly short: number;
-  /** What may still be sold beyond stock, base units. */
+  /** What the program may still sell beyond stock. */
+  readonly beyond: number;
+  /** What of it the channel shows: its share of stock and this together, less its share of stock. */
   readonly units: number;
   /** By when the goods must have come that all of it relies on; null where it relies on none. */
   readonly restockAt: Instant | null;
   readonly from: readonly { readonly ref: string; readonly quantity: number; readonly dueAt: Instant }[];
 };
 
+const sumOf = (rows: readonly { readonly quantity: number }[]): number =>
+  rows.reduce((sum, row) => sum + row.quantity, 0);
+
 const ruleOf = (program: Program): Backorder => program.backorder ?? 'none';
+
+const limitOf = ({ supply }: { readonly supply: number | 'all' }): number | null => (supply === 'all' ? null : supply);
+
+/** What a channel is shown by: units of its program that are short, what it could be promised of stock, its share. */
+export type Shown = { readonly short: number; readonly promise: number; readonly sharePercent: number };
+
+/** A unit that comes is shown no less than when it was expected: the share is taken of both together. */
+const sharedUnits = (beyond: number, { promise, sharePercent }: Shown): number =>
+  Math.floor(((promise + beyond) * sharePercent) / 100) - Math.floor((promise * sharePercent) / 100);
 
 /** What a program with a tolerance may sell beyond stock; null without one. `outlook` is asked for only where supply counts. */
 export function backorderFor(
   program: Program,
-  short: number,
+  shown: Shown,
   outlook: () => Outlook,
   now: Instant,
 ): BackorderInputs | null {
   const rule = ruleOf(program);
   if (rule === 'none') return null;
+  const { short } = shown;
   if ('units' in rule) {
-    const units = Math.max(0, rule.units - short);
-    return { rule: 'units', limit: rule.units, short, units, restockAt: null, from: [] };
+    const beyond = Math.max(0, rule.units - short);
+    const units = sharedUnits(beyond, shown);
+    return { rule: 'units', limit: rule.units, short, beyond, units, restockAt: null, from: [] };
   }
-  const { limit } = rule.supply;
+  const limit = limitOf(rule);
   const projection = project(outlook(), program, now);
   const gains = gainsBeyond(projection, projection.own + projection.shared);
   let open = limit === null ? Number.POSITIVE_INFINITY : Math.max(0, limit - short);
@@ -49,11 +65,13 @@ export function backorderFor(
     open -= quantity;
     return quantity === 0 ? [] : [{ ref: supply.ref, quantity, dueAt: supply.dueAt, at }];
   });
+  const beyond = sumOf(from);
   return {
     rule: 'supply',
     limit,
     short,
-    units: from.reduce((sum, each) => sum + each.quantity, 0),
+    beyond,
+    units: sharedUnits(beyond, shown),
     restockAt: from.at(-1)?.at ?? null,
     from: from.map(({ ref, quantity, dueAt }) => ({ ref, quantity, dueAt })),
   };
@@ -64,9 +82,6 @@ export type Backordered = {
   readonly units: number;
   readonly expected: readonly { readonly ref: string; readonly quantity: number; readonly dueAt: Instant }[];
 };
-
-const sumOf = (rows: readonly { readonly quantity: number }[]): number =>
-  rows.reduce((sum, row) => sum + row.quantity, 0);
 
 type FromSupply = Served & { readonly from: DatedSupply };
 
@@ -94,6 +109,6 @@ export function backordersOf(outlook: Outlook, projection: Projection): Readonly
 function coveredBy(rule: Backorder, used: number, expected: number): number {
   if (rule === 'none') return 0;
   if ('units' in rule) return Math.max(0, rule.units - used);
-  const { limit } = rule.supply;
+  const limit = limitOf(rule);
   return limit === null ? expected : Math.min(expected, Math.max(0, limit - used));
 }

@@ -4,7 +4,7 @@
  * Guarantees: pure and deterministic (same input, byte-equal output); input is never changed; a command that is refused, or
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
-import { HORIZON_MS, type Outlook } from './atp.ts';
+import { datedMoments } from './atp.ts';
 import { backorderFor } from './backorder.ts';
 import {
   allocateUnits,
@@ -21,11 +21,12 @@ import {
   touch,
 } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
-import { leftOf, settleLate } from './dated.ts';
+import { settleLate } from './dated.ts';
 import { Defect } from './errors.ts';
 import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, Policy, ShowRule } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
+import { outlookOf } from './outlook.ts';
 import {
   type FreeByLocation,
   NOTHING_DRAWN,
@@ -159,18 +160,6 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
 
-/** An item as it stands, for a look ahead. Who waits is told per program: that is all that a balance needs. */
-function outlookOf(books: Books, item: ItemBook): Outlook {
-  return {
-    policy: books.policy,
-    item,
-    free: freeOf(books, item),
-    waiting: [...item.shortOf].map(([program, quantity]) => ({ key: program, program, quantity })),
-    supply: [...item.supply.values()],
-    demand: [...item.demand.values()],
-  };
-}
-
 /** A rule in force as a channel's number is made by it: the second set while the item is below its minimum. */
 function showRuleOf(
   rule: ChannelRule,
@@ -210,7 +199,12 @@ function inputsFor(
   const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, now);
   const short = item.shortOf.get(program.id) ?? 0;
-  const backorder = backorderFor({ ...program, locations: may }, short, () => outlookOf(books, item), now);
+  const backorder = backorderFor(
+    { ...program, locations: may },
+    { short, promise: promise.own + promise.shared, sharePercent: rule.sharePercent },
+    () => outlookOf(books, item),
+    now,
+  );
   return {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
@@ -270,13 +264,6 @@ function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
   return targets;
 }
 
-/** When dated rows move numbers without an event: supply becomes late at its moment, and any row comes into sight. */
-function datedMoments(item: ItemBook): Instant[] {
-  const supply = [...item.supply.values()].filter((row) => leftOf(row) > 0).map((row) => row.dueAt);
-  const demand = [...item.demand.values()].filter((row) => row.state === 'open').map((row) => row.dueAt);
-  return [...supply, ...[...supply, ...demand].map((at) => at - HORIZON_MS)];
-}
-
 function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | null {
   const { now } = books;
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
@@ -284,7 +271,7 @@ function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | nul
   const moments = item.listings.flatMap((l) => (l.seenUntil !== null && l.seenUntil > now ? [l.seenUntil] : []));
   const poolChange = nextPoolChange(books.policy, item, pools, now);
   if (poolChange !== null) moments.push(poolChange);
-  moments.push(...datedMoments(item).filter((at) => at > now));
+  moments.push(...datedMoments(item, now));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 

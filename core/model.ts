@@ -46,17 +46,17 @@ export type Program = {
   /** Where its demand may be filled from, in order of preference. */
   readonly locations: readonly LocationId[];
   /** Goods count for it only if they are there so many days before they are wanted (wholesale staging); absent: 0. */
-  readonly leadTimeDays?: number | undefined;
+  readonly leadTimeDays?: number;
   /** What may be sold beyond stock; absent: nothing. */
-  readonly backorder?: Backorder | undefined;
+  readonly backorder?: Backorder;
   /** Who answers for its rules, and the day (`2027-01-31`) by which they are to be looked at again. */
   readonly owner?: string;
   readonly reviewBy?: string;
   readonly pickTags?: PickTags;
 };
 
-/** Backorder tolerance: nothing; so many units; or what dated supply will bring, to a limit where there is one. */
-export type Backorder = 'none' | { readonly units: number } | { readonly supply: { readonly limit: number | null } };
+/** Backorder tolerance: nothing; so many units; or what dated supply will bring: all of it, or so many units of it. */
+export type Backorder = 'none' | { readonly units: number } | { readonly supply: number | 'all' };
 
 export const SUPPLY_KINDS = ['purchaseOrder', 'transfer', 'production'] as const;
 export type SupplyKind = (typeof SUPPLY_KINDS)[number];

@@ -165,12 +165,13 @@ const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
 
 function sayBackorder(backorder: BackorderInputs | undefined): string {
   if (backorder === undefined) return 'nothing is sold beyond stock';
-  const { rule, limit, short, units, restockAt, from } = backorder;
-  if (rule === 'units') return `${limit} may be sold beyond stock, ${short} are short already`;
+  const { rule, limit, short, beyond, units, restockAt, from } = backorder;
+  const share = units === beyond ? '' : `, ${units} by the share of the channel`;
+  if (rule === 'units') return `${limit} may be sold beyond stock, ${short} are short already${share}`;
   const most = limit === null ? '' : `, at most ${limit} of it less ${short} that are short already`;
   if (restockAt === null) return `no dated supply that may be sold${most}`;
   const parts = from.map(({ ref, quantity, dueAt }) => `${quantity} of ${ref} due ${dayOf(dueAt)}`).join(', ');
-  return `${units} sold against dated supply (${parts})${most}; restock ${dayOf(restockAt)}`;
+  return `${beyond} may be sold against dated supply (${parts})${most}${share}; restock ${dayOf(restockAt)}`;
 }
 
 /** Which of the channel's rules gave this and the numbers below. */

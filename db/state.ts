@@ -10,7 +10,7 @@ import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
-import { type DatedState, loadDated } from './dated.ts';
+import { type DatedState, hasTolerance, loadDated } from './dated.ts';
 import { list } from './list.ts';
 
 export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
@@ -87,11 +87,15 @@ function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
+/** Items as they stand, with nothing locked, for a look that decides nothing. */
+export const readState = (db: Queries, skus: readonly string[]): Promise<State> =>
+  load(db, { orders: [], refs: [], listings: [], dated: [], skus, countedFrom: null, isLook: true });
+
 async function load(
   tx: Queries,
-  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null; readonly isLook?: boolean },
 ): Promise<State> {
-  const policy = await loadPolicy(tx);
+  const policy = at.isLook === true ? await readPolicy(tx) : await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items, dated] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
@@ -105,7 +109,7 @@ async function load(
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at.skus, policy, at.countedFrom),
-    loadDated(tx, at.skus, policy, at.dated),
+    loadDated(tx, at.skus, at.dated, at.isLook === true || hasTolerance(policy)),
   ]);
   return {
     policy,
@@ -118,9 +122,11 @@ async function load(
 }
 
 /** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
-export async function loadPolicy(tx: Queries): Promise<Policy> {
+export const loadPolicy = (tx: Queries): Promise<Policy> => readPolicy(tx, sql`for share of c`);
+
+async function readPolicy(tx: Queries, lock = sql``): Promise<Policy> {
   const [row] = await tx.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
-    select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
+    select p.version, p.body from policy_current c join policy p on p.version = c.version ${lock}`);
   if (row === undefined)
     throw new Error(
       'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',

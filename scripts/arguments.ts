@@ -69,6 +69,16 @@ export const takeDelta = (text: string): number => {
 /** A moment, or `now`. */
 export const takeInstant = (text: string): Instant | 'now' => (text === 'now' ? 'now' : take(parseInstant(text)));
 
+const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+
+/** A day by its end in UTC, so that all of it counts; or a moment with its zone. */
+export function parseDay(text: string): Parsed<Instant> {
+  return parseInstant(DAY.test(text) ? `${text}T23:59:59.999Z` : text);
+}
+
+/** For commander: see `parseDay`. */
+export const takeDay = (text: string): Instant => take(parseDay(text));
+
 export type SkuLine = { readonly sku: string; readonly quantity: number };
 
 /** `SKU=N`, repeatable; a SKU may hold `=` itself. */

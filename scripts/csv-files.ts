@@ -1,9 +1,10 @@
-/** The four files that `allot import` reads: their columns, and what a row of each becomes. */
-import { DISPOSITIONS } from '#core/model.ts';
+/** The files that `allot import` reads: their columns, and what a row of each becomes. */
+import { DISPOSITIONS, SUPPLY_KINDS } from '#core/model.ts';
 import type { ItemRow } from '#db/import-items.ts';
 import type { ListingRow } from '#db/import-listings.ts';
 import type { OrderRow } from '#db/import-orders.ts';
 import type { StockRow } from '#db/import-stock.ts';
+import type { SupplyRow } from '#db/import-supply.ts';
 import type { CsvColumns, CsvRow } from './csv.ts';
 
 /** Kinds of identifier, one column each; several values of a cell are parted by `|`. */
@@ -11,6 +12,10 @@ const IDENTIFIERS = ['barcode', 'gtin', 'asin', 'buyer_item'] as const;
 
 export const ITEM_COLUMNS: CsvColumns = { required: ['sku'], optional: ['title', 'lifecycle', ...IDENTIFIERS] };
 export const STOCK_COLUMNS: CsvColumns = { required: ['sku', 'location', 'qty'], optional: ['disposition', 'as_of'] };
+export const SUPPLY_COLUMNS: CsvColumns = {
+  required: ['ref', 'sku', 'location', 'qty', 'due'],
+  optional: ['kind', 'state'],
+};
 export const LISTING_COLUMNS: CsvColumns = {
   required: ['channel', 'listing_ref'],
   optional: ['location_ref', 'sku', 'pack', 'locations', 'title'],
@@ -44,6 +49,17 @@ export const readStock = (row: CsvRow): StockRow => ({
   quantity: row.needWhole('qty', 0),
   disposition: row.oneOf('disposition', DISPOSITIONS) ?? 'sellable',
   asOf: row.instant('as_of'),
+});
+
+export const readSupply = (row: CsvRow): SupplyRow => ({
+  line: row.line,
+  ref: row.exact('ref'),
+  sku: row.exact('sku'),
+  location: row.need('location'),
+  quantity: row.needWhole('qty', 1),
+  dueAt: row.needDay('due'),
+  kind: row.oneOf('kind', SUPPLY_KINDS) ?? 'purchaseOrder',
+  state: row.oneOf('state', ['open', 'cancelled']) ?? 'open',
 });
 
 export const readListing = (row: CsvRow): ListingRow => {

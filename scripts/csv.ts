@@ -7,7 +7,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import type { Instant } from '#core/model.ts';
 import { suggest } from '#workers/did-you-mean.ts';
-import { parseInstant, parseWhole } from './arguments.ts';
+import { type Parsed, parseDay, parseInstant, parseWhole } from './arguments.ts';
 import { Failure } from './io.ts';
 
 export type CsvColumns = { readonly required: readonly string[]; readonly optional: readonly string[] };
@@ -26,6 +26,8 @@ export type CsvRow = {
   readonly whole: (column: string, least: number) => number | null;
   readonly needWhole: (column: string, least: number) => number;
   readonly instant: (column: string) => Instant | null;
+  /** A moment, or a day by its end in UTC; a stand-in where the cell is empty, which is noted. */
+  readonly needDay: (column: string) => Instant;
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
 };
 
@@ -171,6 +173,14 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     note(`${column} ${parsed.fault}`, parsed.hint);
     return null;
   };
+  const moment = (column: string, parse: (text: string) => Parsed<Instant>): Instant | null => {
+    const value = textOf(column);
+    if (value === null) return null;
+    const parsed = parse(value);
+    if ('value' in parsed) return parsed.value;
+    note(`${column} ${parsed.fault}`, parsed.hint);
+    return null;
+  };
   return {
     line,
     text: textOf,
@@ -188,13 +198,10 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     },
     whole,
     needWhole: (column, least) => (textOf(column) === null ? Number(need(column)) : (whole(column, least) ?? 0)),
-    instant: (column) => {
-      const value = textOf(column);
-      if (value === null) return null;
-      const parsed = parseInstant(value);
-      if ('value' in parsed) return parsed.value;
-      note(`${column} ${parsed.fault}`, parsed.hint);
-      return null;
+    instant: (column) => moment(column, parseInstant),
+    needDay: (column) => {
+      need(column);
+      return moment(column, parseDay) ?? 0;
     },
     oneOf: (column, words) => {
       const value = textOf(column);

@@ -46,6 +46,10 @@ const disposition = (flags: string, description: string): Option =>
 
 type Place = { readonly location: string };
 
+type ReceiveOptions = { readonly disposition: Disposition; readonly supply?: string };
+
+const given = (supply: string | undefined) => (supply === undefined ? {} : { supply });
+
 function addReceive(program: Command, kit: Kit): void {
   const receive = program
     .command('receive')
@@ -54,10 +58,11 @@ function addReceive(program: Command, kit: Kit): void {
     .argument('<units>', 'whole units', wholeFrom(1))
     .requiredOption('--location <id>', 'where they came in')
     .addOption(disposition('--disposition <state>', 'their state').default('sellable'))
+    .option('--supply <ref>', 'the purchase order or transfer that came: so many fewer are expected of it')
     .action(
-      kit.act(async (run, sku: string, quantity: number, options: Place & { disposition: Disposition }) =>
+      kit.act(async (run, sku: string, quantity: number, options: Place & ReceiveOptions) =>
         perform(run, {
-          body: { kind: 'receive', sku, quantity, ...pick(options) },
+          body: { kind: 'receive', sku, quantity, ...pick(options), ...given(options.supply) },
           done: `Received ${quantity} ${sku} at ${options.location}`,
           sku,
         }),
@@ -65,6 +70,7 @@ function addReceive(program: Command, kit: Kit): void {
     );
   kit.examples(receive, [
     'allot receive MUG-RED 24 --location main',
+    'allot receive MUG-RED 600 --location main --supply PO-1801',
     'allot receive MUG-RED 3 --location main --disposition damaged',
   ]);
 }

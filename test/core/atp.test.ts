@@ -37,7 +37,15 @@ describe('ATP by day', () => {
     const [units = 0] = atpAt(projection, [onDay(12)]);
     expect(units - buffer).toBe(95);
     const sold = gainsBeyond(projection, 70).reduce((sum, gain) => sum + gain.quantity, 0);
-    const backorder = { rule: 'supply' as const, limit: null, short: 0, units: sold, restockAt: null, from: [] };
+    const backorder = {
+      rule: 'supply' as const,
+      limit: null,
+      short: 0,
+      beyond: sold,
+      units: sold,
+      restockAt: null,
+      from: [],
+    };
     expect(publish(publishInputs(70, { buffer, backorder }))).toBe(95);
   });
   it('looks no further than its horizon', () => {

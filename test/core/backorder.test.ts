@@ -35,7 +35,7 @@ const run = (state: State, bodies: readonly CommandBody[], now = NOW) =>
   take(decide, state, { commands: commands(...bodies), now });
 const shown = (state: State) => state.items[0]?.listings[0]?.target?.quantity;
 const review: CommandBody = { kind: 'review', sku: 'TEA' };
-const preSale = { supply: { limit: 900 } } as const;
+const preSale = { supply: 900 } as const;
 const po = expectSupply('PO-1', 1800, DUE);
 
 describe('backorder tolerance in the published number', () => {
@@ -44,8 +44,8 @@ describe('backorder tolerance in the published number', () => {
     ['units sells so many beyond stock', { units: 5 }, [review], 15],
     ['units needs no supply, and less what is short already', { units: 5 }, [oneLineOrder('1', { ordered: 12 })], 3],
     ['units is used up', { units: 5 }, [oneLineOrder('1', { ordered: 40 })], 0],
-    ['supply sells what is expected', { supply: { limit: null } }, [po], 1810],
-    ['supply without any sells stock alone', { supply: { limit: null } }, [review], 10],
+    ['supply sells what is expected', { supply: 'all' }, [po], 1810],
+    ['supply without any sells stock alone', { supply: 'all' }, [review], 10],
     ['supply to its limit', preSale, [po], 910],
     ['supply to its limit, less what is short already', preSale, [po, oneLineOrder('1', { ordered: 110 })], 800],
     [
@@ -54,7 +54,7 @@ describe('backorder tolerance in the published number', () => {
       [expectSupply('PO-1', 500, DUE), oneLineOrder('1', { ordered: 110 })],
       400,
     ],
-    ['supply after dated demand', { supply: { limit: null } }, [po, expectDemand('B', 1000, LATER)], 810],
+    ['supply after dated demand', { supply: 'all' }, [po, expectDemand('B', 1000, LATER)], 810],
   ])('%s', (_, rule, bodies, quantity) => {
     const { facts } = run(brand(rule, 10), bodies);
     const [target] = facts.targets;
@@ -68,6 +68,7 @@ describe('backorder tolerance in the published number', () => {
       rule: 'supply',
       limit: 900,
       short: 0,
+      beyond: 900,
       units: 900,
       restockAt: DUE,
       from: [{ ref: 'PO-1', quantity: 900, dueAt: DUE }],
@@ -75,7 +76,7 @@ describe('backorder tolerance in the published number', () => {
     const step = explain(target?.inputs ?? fail()).steps.find(({ id }) => id === 'backorder');
     expect(step).toMatchObject({ change: 900, result: 910 });
     expect(step?.says).toBe(
-      '900 sold against dated supply (900 of PO-1 due 2026-03-21), at most 900 of it less 0 that are short already; restock 2026-03-21',
+      '900 may be sold against dated supply (900 of PO-1 due 2026-03-21), at most 900 of it less 0 that are short already; restock 2026-03-21',
     );
   });
 
@@ -151,7 +152,7 @@ describe('short lines', () => {
     ],
     [
       'supply: back-ordered as far as supply comes',
-      { supply: { limit: null } },
+      { supply: 'all' },
       [
         [6, [6]],
         [3, [3]],
@@ -159,7 +160,7 @@ describe('short lines', () => {
     ],
     [
       'supply: and to its limit',
-      { supply: { limit: 7 } },
+      { supply: 7 },
       [
         [6, [6]],
         [1, [3]],

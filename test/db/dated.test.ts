@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 const NOW = Date.parse('2026-03-02T10:00:00Z');
 const DUE = NOW + 5 * DAY_MS;
 
-const backorder = { supply: { limit: 20 } };
+const backorder = { supply: 20 };
 const POLICY = {
   ...BRAND_POLICY,
   programs: BRAND_POLICY.programs.map((program) => (program.id === 'dtc' ? { ...program, backorder } : program)),

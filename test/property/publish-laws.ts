@@ -84,6 +84,7 @@ const rulesArb = fc.record({
     rule: 'units' as const,
     limit: each,
     short: 0,
+    beyond: each,
     units: each,
     restockAt: null,
     from: [],

@@ -36,13 +36,7 @@ const LISTINGS = SKUS.flatMap((sku, s) =>
 
 const drawOrder = fc.constantFrom<DrawOrder>('ownOnly', 'ownThenShared', 'sharedThenOwn');
 const places = fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse());
-const backorder = fc.constantFrom<Backorder>(
-  'none',
-  'none',
-  { units: 3 },
-  { supply: { limit: null } },
-  { supply: { limit: 4 } },
-);
+const backorder = fc.constantFrom<Backorder>('none', 'none', { units: 3 }, { supply: 'all' }, { supply: 4 });
 const programArb = (id: string): fc.Arbitrary<Program> =>
   fc
     .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places, backorder })
