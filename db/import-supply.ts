@@ -69,13 +69,16 @@ export async function importSupply(
   return report;
 }
 
-const expectedBy = ({ line: _, kind: supplyKind, ...row }: SupplyRow, options: ImportOptions): NewCommand => ({
-  body: { kind: 'expect-supply', supplyKind, ...row },
-  actor: options.actor,
-  occurredAt: options.now,
-  channelId: null,
-  inboxId: null,
-});
+function expectedBy(row: SupplyRow, options: ImportOptions): NewCommand {
+  const { ref, sku, location, quantity, dueAt, kind: supplyKind, state } = row;
+  return {
+    body: { kind: 'expect-supply', sku, ref, location, supplyKind, quantity, dueAt, state },
+    actor: options.actor,
+    occurredAt: options.now,
+    channelId: null,
+    inboxId: null,
+  };
+}
 
 async function readStands(tx: Queries, rows: readonly SupplyRow[]): Promise<Stands[]> {
   const columns = { line: 'int4', ref: 'text', sku: 'text', location: 'text' } as const;

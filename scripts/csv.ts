@@ -173,10 +173,10 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     note(`${column} ${parsed.fault}`, parsed.hint);
     return null;
   };
-  const moment = (column: string, parse: (text: string) => Parsed<Instant>): Instant | null => {
+  const moment = (column: string, read: (text: string) => Parsed<Instant>): Instant | null => {
     const value = textOf(column);
     if (value === null) return null;
-    const parsed = parse(value);
+    const parsed = read(value);
     if ('value' in parsed) return parsed.value;
     note(`${column} ${parsed.fault}`, parsed.hint);
     return null;

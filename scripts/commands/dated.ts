@@ -53,6 +53,10 @@ async function openRows<Row extends { readonly ref: string; readonly sku: string
   });
 }
 
+/** Ref, SKU and units, as all of these commands take them. */
+type Goods<Options> = [ref: string, sku: string, quantity: number, options: Options];
+
+type DemandOptions = { readonly program: string; readonly due: Instant };
 type ExpectOptions = { readonly location: string; readonly due: Instant; readonly kind: SupplyKind };
 
 function addSupplyChanges(group: Command, kit: Kit): void {
@@ -66,14 +70,13 @@ function addSupplyChanges(group: Command, kit: Kit): void {
     .requiredOption('--due <date>', 'day (all of it, UTC), or moment with its zone', takeDay)
     .addOption(new Option('--kind <kind>', 'where they come from').choices(SUPPLY_KINDS).default('purchaseOrder'))
     .action(
-      kit.act(
-        async (run, ref: string, sku: string, quantity: number, { location, due: dueAt, kind }: ExpectOptions) => {
-          const row = { sku, ref, location, supplyKind: kind, quantity, dueAt };
-          const body: CommandBody = { kind: 'expect-supply', ...row, state: 'open' };
-          const done = `Expected ${quantity} ${sku} of ${ref} at ${location}, due ${dayOf(dueAt)}`;
-          return run.withDatabase((db) => perform(run, db, { what: 'supply', ref, bodies: [body], done }));
-        },
-      ),
+      kit.act(async (run, ...[ref, sku, quantity, options]: Goods<ExpectOptions>) => {
+        const { location, due: dueAt, kind } = options;
+        const row = { sku, ref, location, supplyKind: kind, quantity, dueAt };
+        const body: CommandBody = { kind: 'expect-supply', ...row, state: 'open' };
+        const done = `Expected ${quantity} ${sku} of ${ref} at ${location}, due ${dayOf(dueAt)}`;
+        return run.withDatabase((db) => perform(run, db, { what: 'supply', ref, bodies: [body], done }));
+      }),
     );
   kit.examples(expect, [
     'allot supply expect PO-1801 MUG-RED 1800 --location main --due 2026-12-10',
@@ -114,7 +117,7 @@ function addSupplyReceive(group: Command, kit: Kit): void {
     .option('--location <id>', 'where they came in, if not where they were expected')
     .addOption(new Option('--disposition <state>', 'their state').choices(DISPOSITIONS).default('sellable'))
     .action(
-      kit.act(async (run, ref: string, sku: string, quantity: number, { location, disposition }: ReceiveOptions) =>
+      kit.act(async (run, ...[ref, sku, quantity, { location, disposition }]: Goods<ReceiveOptions>) =>
         run.withDatabase(async (db) => {
           const known = (choice: DatedChoice) => listSupply(db, { ...choice, all: true }, run.io.now());
           const [row] = await openRows(known, { what: 'supply', ref, sku });
@@ -144,7 +147,7 @@ function addDemandChanges(group: Command, kit: Kit): void {
     .requiredOption('--program <id>', 'whose demand it is')
     .requiredOption('--due <date>', 'day (all of it, UTC), or moment with its zone', takeDay)
     .action(
-      kit.act(async (run, ref: string, sku: string, quantity: number, options: { program: string; due: Instant }) => {
+      kit.act(async (run, ...[ref, sku, quantity, options]: Goods<DemandOptions>) => {
         const { program, due: dueAt } = options;
         const body: CommandBody = { kind: 'expect-demand', sku, ref, program, quantity, dueAt, state: 'open' };
         const done = `Expected demand of ${program} for ${quantity} ${sku} (${ref}), due ${dayOf(dueAt)}`;
@@ -162,9 +165,9 @@ function addDemandChanges(group: Command, kit: Kit): void {
         run.withDatabase(async (db) => {
           const open = (choice: DatedChoice) => listDemand(db, choice, run.io.now());
           const rows = await openRows(open, { what: 'demand', ref, sku });
-          const bodies = rows.map(
-            ({ isOverdue: _, ...row }): CommandBody => ({ kind: 'expect-demand', ...row, state: 'cancelled' }),
-          );
+          const bodies = rows.map(({ sku: item, program, quantity, dueAt }): CommandBody => {
+            return { kind: 'expect-demand', sku: item, ref, program, quantity, dueAt, state: 'cancelled' };
+          });
           const done = `Cancelled ${ref}: ${plural(rows.length, 'item')}`;
           return perform(run, db, { what: 'demand', ref, bodies, done });
         }),
