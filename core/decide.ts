@@ -251,13 +251,15 @@ function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
       ownSold: listing.ownSold,
       ownOpen: listing.ownOpen,
       inFlight: inputs.inFlight / listing.pack,
+      restockAt: inputs.backorder?.restockAt ?? null,
     };
     const isSame =
       before !== null &&
       before.quantity === after.quantity &&
       before.ownSold === after.ownSold &&
       before.ownOpen === after.ownOpen &&
-      before.inFlight === after.inFlight;
+      before.inFlight === after.inFlight &&
+      before.restockAt === after.restockAt;
     if (!isSame)
       targets.push({ listing: listing.id, sku: item.sku, version: (before?.version ?? 0) + 1, ...after, inputs });
   }

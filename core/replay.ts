@@ -101,8 +101,8 @@ function applyListing(listing: ListingState, sorted: Sorted): ListingState {
   const { ownSold, ownOpen, seenSold, seenUntil } = sales;
   const target = sorted.targets.get(listing.id);
   if (target === undefined) return { ...listing, ownSold, ownOpen, seenSold, seenUntil };
-  const { version, quantity, inFlight } = target;
-  const after = { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight };
+  const { version, quantity, inFlight, restockAt } = target;
+  const after = { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight, restockAt };
   return { ...listing, ownSold, ownOpen, seenSold, seenUntil, target: after };
 }
 

@@ -44,6 +44,8 @@ export type Target = {
   readonly ownSold: number;
   readonly ownOpen: number;
   readonly inFlight: number;
+  /** By when the goods are there that the number relies on beyond stock; null where it relies on none. */
+  readonly restockAt: Instant | null;
 };
 
 export type ListingState = Listing & {

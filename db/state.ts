@@ -213,6 +213,7 @@ type ListingRow = {
   own_sold: number | null;
   own_open: number | null;
   in_flight: number;
+  restock_at: number | null;
   seen_sold: number | null;
   seen_until: number | null;
 };
@@ -237,6 +238,7 @@ const listingOf = (row: ListingRow): ListingState => ({
           ownSold: row.own_sold ?? 0,
           ownOpen: row.own_open ?? 0,
           inFlight: row.in_flight,
+          restockAt: row.restock_at,
         },
 });
 
@@ -289,7 +291,7 @@ async function loadItems(
       group by sku, location order by sku, location`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
-        t.in_flight, t.seen_sold, t.seen_until
+        t.in_flight, t.restock_at, t.seen_sold, t.seen_until
       from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
     loadShorts(tx, skus, policy),
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),

@@ -30,3 +30,7 @@ create table dated_demand (
   primary key (sku, ref)
 );
 create index dated_demand_open on dated_demand (sku) where state = 'open';
+
+-- By when the goods are there that a number relies on beyond stock; and the version with which that changed last: a partner that is
+-- told dates is told again, also where its number stays.
+alter table target add column restock_at timestamptz, add column dated_version integer not null default 0;

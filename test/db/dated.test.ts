@@ -82,6 +82,21 @@ describe('dated supply', () => {
     expect(row).toEqual({ quantity: 30, received: 30, state: 'open', is_late: false });
   });
 
+  test('a restock date is stored with its number, and a new date makes a new version', async () => {
+    await take([goods(5), supply()]);
+    await take([supply({ dueAt: DUE + DAY_MS })]);
+    const [row] = await store.db.rows(sql`
+      select t.quantity, t.version, t.dated_version, t.restock_at from target t join listing l on l.id = t.listing_id
+      where l.channel_id = 'fake:a' and l.sku = 'A'`);
+    expect(row).toEqual({ quantity: 25, version: 2, dated_version: 2, restock_at: DUE + DAY_MS });
+    await take([goods(1)]);
+    await take([supply({ state: 'cancelled' })]);
+    const [gone] = await store.db.rows(sql`
+      select t.quantity, t.version, t.dated_version, t.restock_at from target t join listing l on l.id = t.listing_id
+      where l.channel_id = 'fake:a' and l.sku = 'A'`);
+    expect(gone).toEqual({ quantity: 6, version: 4, dated_version: 4, restock_at: null });
+  });
+
   test('closed rows are found again by the command that names them', async () => {
     await take([supply({ quantity: 10 }), goods(10, { supply: 'PO-1' })]);
     await take([supply({ quantity: 15 })]);

@@ -62,8 +62,7 @@ export const everyTargetExplainsItself = (core: Core) =>
         const { fromOwn, fromShared, places, own, pack } = target.inputs;
         const beyond = target.inputs.backorder?.units ?? 0;
         const free = sumOf(places.map((place) => place.sellable - place.allocated - place.held));
-        const most = 'never above what is free and what may be sold beyond it';
-        expect(target.quantity * pack, most).toBeLessThanOrEqual(Math.max(0, free) + beyond);
+        expect(target.quantity * pack, 'never above what is free').toBeLessThanOrEqual(Math.max(0, free) + beyond);
         expect(target.quantity * pack).toBeLessThanOrEqual(fromOwn + fromShared + beyond);
         expect(fromOwn).toBeLessThanOrEqual(own.remaining);
       }

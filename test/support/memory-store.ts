@@ -68,8 +68,9 @@ function applyListings(item: ItemState, facts: Facts): ItemState {
     const { ownSold, ownOpen, seenSold, seenUntil } = sales;
     const moved = { ...listing, ownSold, ownOpen, seenSold, seenUntil };
     if (target === undefined) return moved;
-    const { version, quantity, inFlight } = target;
-    return { ...moved, target: { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight } };
+    const { version, quantity, inFlight, restockAt } = target;
+    const { ownSold: sold, ownOpen: open } = target;
+    return { ...moved, target: { version, quantity, ownSold: sold, ownOpen: open, inFlight, restockAt } };
   });
   return { ...item, listings };
 }
