@@ -6,26 +6,16 @@
  */
 import { datedMoments } from './atp.ts';
 import { backorderFor } from './backorder.ts';
-import {
-  allocateUnits,
-  type Books,
-  freeOf,
-  type ItemBook,
-  type ListingBook,
-  lineKey,
-  mergeAllocations,
-  noteShort,
-  openBooks,
-  poolsFor,
-  stockKey,
-  touch,
-} from './books.ts';
+import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFor, stockKey, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
+import { bestPlace, supplyOf } from './completeness.ts';
 import { settleLate } from './dated.ts';
 import { Defect } from './errors.ts';
 import { applyExpectDemand, applyExpectSupply } from './expect.ts';
-import type { ChannelRule, CommandId, Instant, OrderId, Policy, ShowRule } from './model.ts';
-import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
+import { fillShorts } from './fill-shorts.ts';
+import { bookOf, kitInputs } from './kits.ts';
+import type { ChannelRule, CommandId, Instant, OrderId, ShowRule } from './model.ts';
+import { applyOrderState, applyShip } from './orders.ts';
 import { outlookOf } from './outlook.ts';
 import {
   type FreeByLocation,
@@ -37,10 +27,10 @@ import {
   protectedFrom,
   sayPoolRule,
 } from './pools.ts';
-import { keptBack, PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
+import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
 import { CommandRefused } from './refusal.ts';
 import { channelRuleFor, scopeOf } from './rules.ts';
-import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
+import type { Facts, Outcome, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 
 function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
@@ -90,74 +80,18 @@ function apply(books: Books, command: Command): boolean {
   }
 }
 
-const priorityOf = (policy: Policy, program: string): number =>
-  policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;
-
-/**
- * Gives free units to the lines that wait: program priority, then who came first, then id. Done after every command, not once a
- * batch, so that a later order of the same batch does not pass those who wait.
- */
-function fillShorts(books: Books, item: ItemBook, cause: Command): void {
-  if (item.shorts.size === 0) return;
-  const free = freeOf(books, item);
-  const pools = poolsFor(books, item, free);
-  const isServed = (programId: string): boolean => {
-    const program = books.programs.get(programId);
-    if (program === undefined) return false;
-    const may = promisableTo(program, pools, free);
-    return may.own + may.shared > 0;
-  };
-  const served = new Set([...new Set([...item.shorts.values()].map((s) => s.program))].filter(isServed));
-  if (served.size === 0) return;
-  const rank = (s: ShortLine): readonly (number | string)[] => [
-    priorityOf(books.policy, s.program),
-    s.placedAt,
-    s.id,
-    s.line.lineRef,
-  ];
-  const waiting = [...item.shorts.values()]
-    .filter((s) => served.has(s.program))
-    .sort((a, b) => {
-      const [x, y] = [rank(a), rank(b)];
-      for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
-      return 0;
-    });
-  for (const short of waiting) {
-    if (!served.has(short.program)) continue;
-    const key = lineKey(short.id, short.line.lineRef);
-    const line = short.line;
-    const ask = {
-      orderId: short.id,
-      lineRef: line.lineRef,
-      program: short.program,
-      wanted: openUnits(line) - allocatedUnits(line),
-    };
-    const drawn = allocateUnits(item, books, cause, ask);
-    if (drawn.length === 0) {
-      served.delete(short.program);
-      continue;
-    }
-    const allocations = mergeAllocations([...line.allocations, ...drawn]);
-    const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
-    noteShort(item, short.program, after.short - line.short);
-    if (after.short > 0) item.shorts.set(key, { ...short, line: after });
-    else {
-      item.shorts.delete(key);
-      item.hasFilled = true;
-    }
-    const order = books.orders.get(short.id);
-    if (order !== undefined) {
-      books.orders.set(order.id, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
-      books.changedOrders.add(order.id);
-    } else {
-      books.filled.set(key, { orderId: short.id, line: after });
-    }
-  }
-}
-
 const inFlightOf = (listing: ListingBook, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
   return Math.max(0, listing.seenSold - listing.ownSold);
+};
+
+type Promised = ReturnType<typeof promisableTo>;
+
+/** What one place could give is never more than what all of them could: a deficit elsewhere lowers both. */
+const atMost = (promise: Promised, most: Promised): Promised => {
+  const units = Math.min(promise.own + promise.shared, most.own + most.shared);
+  const own = Math.min(promise.own, units);
+  return { own, shared: units - own };
 };
 
 /** A rule in force as a channel's number is made by it: the second set while the item is below its minimum. */
@@ -187,24 +121,35 @@ function inputsFor(
   listing: ListingBook,
   at: { pools: Pools; free: FreeByLocation; now: Instant },
 ): PublishInputs | null {
-  const { pools, free, now } = at;
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
   if (channelRule === undefined || program === undefined) return null;
-  const may =
-    listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
-  const promise = promisableTo({ ...program, locations: may }, pools, free);
+  const supply = supplyOf(program, listing.locations);
+  const kit = item.components === null ? undefined : kitInputs(books, item.components, program, supply);
+  // A kit's figures are those of the component that limits it.
+  const source = kit === undefined ? item : bookOf(books, kit.limitedBy);
+  const { pools, free } = kit === undefined ? at : { pools: poolsFor(books, source), free: freeOf(books, source) };
+  const best =
+    kit === undefined && program.completeness === 'onePlace' ? bestPlace(books, item, program, supply) : undefined;
+  const may = best === undefined ? supply : [best];
+  const all = promisableTo({ ...program, locations: supply }, pools, free);
+  const promise = best === undefined ? all : atMost(promisableTo({ ...program, locations: may }, pools, free), all);
+  const units = kit === undefined ? promise.own + promise.shared : setsOf(kit);
   const others = protectedFrom(program, pools).filter(({ remaining }) => remaining > 0);
-  const { rule, isBelow } = showRuleOf(channelRule, item, pools.free);
-  const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
-  const inFlight = inFlightOf(listing, now);
+  const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
+  const share = Math.floor((units * rule.sharePercent) / 100);
+  const inFlight = inFlightOf(listing, at.now);
   const short = item.shortOf.get(program.id) ?? 0;
-  const backorder = backorderFor(
-    { ...program, locations: may },
-    { short, promise: promise.own + promise.shared, sharePercent: rule.sharePercent },
-    () => outlookOf(books, item),
-    now,
-  );
+  // A kit is sold from stock alone: its components may be sold beyond it by themselves.
+  const backorder =
+    kit === undefined
+      ? backorderFor(
+          { ...program, locations: supply },
+          { short, promise: units, sharePercent: rule.sharePercent },
+          () => outlookOf(books, item),
+          at.now,
+        )
+      : null;
   return {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
@@ -212,9 +157,9 @@ function inputsFor(
     drawOrder: program.drawOrder,
     places: may.map((location) => ({
       location,
-      sellable: item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
-      allocated: item.allocatedAt.get(location) ?? 0,
-      held: item.heldAt.get(location) ?? 0,
+      sellable: source.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
+      allocated: source.allocatedAt.get(location) ?? 0,
+      held: source.heldAt.get(location) ?? 0,
     })),
     free: pools.free,
     own: ownOf(pools.own.find((one) => one.program === program.id)),
@@ -234,6 +179,8 @@ function inputsFor(
     hideAtOrBelow: rule.hideAtOrBelow,
     cap: rule.cap,
     pack: listing.pack,
+    ...(kit === undefined ? {} : { kit }),
+    ...(best === undefined ? {} : { onePlace: best }),
   };
 }
 
@@ -290,6 +237,11 @@ const changedRows = <Row>(sku: string, rows: ReadonlyMap<string, Row>, changed: 
     const row = rows.get(ref);
     return row === undefined ? [] : [{ sku, row }];
   });
+/** A kit's number is made of its components': it is decided again with them. */
+const withTheirKits = (books: Books, items: readonly ItemBook[]): ItemBook[] =>
+  books.kitsWith.size === 0
+    ? [...items]
+    : [...new Set(items.flatMap((item) => [item, ...(books.kitsWith.get(item.sku) ?? [])]))];
 
 const drawnFacts = (item: ItemBook): Facts['drawn'] =>
   [...item.drawnBy]
@@ -297,9 +249,8 @@ const drawnFacts = (item: ItemBook): Facts['drawn'] =>
     .map((program) => ({ sku: item.sku, program, ...(item.drawn.get(program) ?? NOTHING_DRAWN) }));
 
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
-  const touched = [...books.items.values()]
-    .filter((item) => item.touchedBy !== null)
-    .sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
+  const touched = withTheirKits(books, moved).sort((a, b) => (a.sku < b.sku ? -1 : 1));
   for (const item of touched) settleLate(item, books.now);
   const listings = touched.flatMap((item) => item.listings);
   const pooled = touched.map((item) => ({ item, pools: poolsFor(books, item) }));
@@ -371,7 +322,7 @@ function attempt(
     try {
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
-      for (const item of books.touched) fillShorts(books, item, { ...command, occurredAt: now });
+      fillShorts(books, [...books.touched], { ...command, occurredAt: now });
     } catch (error) {
       return { failed: command, error };
     }

@@ -8,7 +8,7 @@ import { type Books, touch } from './books.ts';
 import type { Command, ExpectDemandCommand, ExpectSupplyCommand } from './command.ts';
 import type { DatedDemand, DatedSupply } from './model.ts';
 import { CommandRefused } from './refusal.ts';
-import { checkQuantity, itemFor, masterAt } from './stock.ts';
+import { checkQuantity, goodsFor, masterAt } from './stock.ts';
 
 const REF_MAX = 200;
 const YEARS_MAX = 10;
@@ -46,7 +46,7 @@ const isSame = <Row extends object>(after: Row, before: Row): boolean =>
   Object.entries(after).every(([key, value]) => before[key as keyof Row] === value);
 
 export function applyExpectSupply(books: Books, command: Command, body: ExpectSupplyCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   masterAt(books, body.location, 'location');
   const before = item.supply.get(body.ref);
   checkExpected(command, body, before !== undefined);
@@ -61,7 +61,7 @@ export function applyExpectSupply(books: Books, command: Command, body: ExpectSu
 }
 
 export function applyExpectDemand(books: Books, command: Command, body: ExpectDemandCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   const before = item.demand.get(body.ref);
   checkExpected(command, body, before !== undefined);
   const { ref, program, quantity, dueAt, state } = body;

@@ -30,6 +30,13 @@ export type ChannelMode = 'shadow' | 'live' | 'paused';
 
 export type DrawOrder = 'ownOnly' | 'ownThenShared' | 'sharedThenOwn';
 
+/**
+ * How whole an order is filled. `split`: as many as there are, over places. `onePlace`: each line from one place alone, or it waits.
+ * `shipComplete`: all lines whole, or the order waits and draws nothing. `fillOrKill`: the same, and refused where we answer.
+ */
+export const COMPLETENESS = ['split', 'onePlace', 'shipComplete', 'fillOrKill'] as const;
+export type Completeness = (typeof COMPLETENESS)[number];
+
 /** How the warehouse marks what it picks for a program: free text for labels and lists. */
 export type PickTags = {
   readonly zone?: string;
@@ -53,7 +60,12 @@ export type Program = {
   readonly owner?: string;
   readonly reviewBy?: string;
   readonly pickTags?: PickTags;
+  /** Absent: `split`. */
+  readonly completeness?: Completeness;
 };
+
+/** What one set of a kit takes of an item, base units. */
+export type Component = { readonly sku: Sku; readonly quantity: number };
 
 /** Backorder tolerance: nothing; so many units; or what dated supply will bring: all of it, or so many units of it. */
 export type Backorder = 'none' | { readonly units: number } | { readonly supply: number | 'all' };
@@ -176,6 +188,8 @@ export type Allocation = {
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
   readonly quantity: number;
+  /** The component of a kit that the units are of; absent: the line's own item. */
+  readonly sku?: Sku;
 };
 
 /** What we promised of a line when its order had to be answered, base units: together what it wanted then. */
@@ -206,6 +220,8 @@ export type OrderLine = {
   readonly short: number;
   /** Null until its order was answered; given once. */
   readonly answer: LineAnswer | null;
+  /** Of a kit alone: what one set is made of for this line. All totals are then whole sets. */
+  readonly components?: readonly Component[];
 };
 
 export type Order = {

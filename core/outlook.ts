@@ -4,11 +4,20 @@ import { type Books, freeOf, type ItemBook, lineKey, openBooks } from './books.t
 import type { Instant, Sku } from './model.ts';
 import type { State } from './state.ts';
 
+/** Kits that wait take the item as well, at the end of their program's line. */
+const setsWaiting = (books: Books, item: ItemBook): Outlook['waiting'] =>
+  (books.kitsWith.get(item.sku) ?? []).flatMap((kit) => {
+    const each = kit.components?.find((part) => part.sku === item.sku)?.quantity ?? 0;
+    return [...kit.shortOf]
+      .filter(([, sets]) => sets * each > 0)
+      .map(([program, sets]) => ({ key: `${kit.sku} ${program}`, program, quantity: sets * each }));
+  });
+
 const outlookWith = (books: Books, item: ItemBook, waiting: Outlook['waiting']): Outlook => ({
   policy: books.policy,
   item,
   free: freeOf(books, item),
-  waiting,
+  waiting: [...waiting, ...setsWaiting(books, item)],
   supply: [...item.supply.values()],
   demand: [...item.demand.values()],
 });
@@ -21,11 +30,14 @@ export const outlookOf = (books: Books, item: ItemBook): Outlook =>
     [...item.shortOf].map(([program, quantity]) => ({ key: program, program, quantity })),
   );
 
-/** An item of a state, each line that waits by itself (`lineKey`), first served first; the lines that are not loaded come last. */
+/**
+ * An item of a state, each line that waits by itself (`lineKey`), first served first; the lines that are not loaded come last. Null
+ * for an item that the state does not hold, and for a kit, which has no goods that could come.
+ */
 export function outlookFrom(state: State, sku: Sku, now: Instant): Outlook | null {
   const books = openBooks(state, now);
   const item = books.items.get(sku);
-  if (item === undefined) return null;
+  if (item === undefined || item.components !== null) return null;
   const lines = [...item.shorts.values()].map(({ id, program, line }) => ({
     key: lineKey(id, line.lineRef),
     program,

@@ -118,7 +118,9 @@ function applyShorts(item: ItemState, sorted: Sorted): readonly ShortLine[] {
     const head = order ?? shorts.get(key);
     assert(head !== undefined, `a filled line names order ${id}, which does not wait for ${item.sku}`);
     const { channel, program, placedAt } = head;
-    if (line.short > 0) shorts.set(key, { id, channel, program, placedAt, line });
+    const fillRule = 'state' in head ? head.state.fillRule : head.fillRule;
+    const told = fillRule === undefined ? {} : { fillRule };
+    if (line.short > 0) shorts.set(key, { id, channel, program, placedAt, ...told, line });
     else shorts.delete(key);
   }
   return [...shorts.values()];

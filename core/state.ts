@@ -4,6 +4,7 @@
 import type {
   ChannelId,
   CommandId,
+  Component,
   DatedDemand,
   DatedSupply,
   Disposition,
@@ -19,7 +20,7 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import type { OrderState } from './order-state.ts';
+import type { FillRule, OrderState } from './order-state.ts';
 import type { Drawn } from './pools.ts';
 import type { PublishInputs } from './publish.ts';
 
@@ -61,6 +62,8 @@ export type ListingState = Listing & {
 
 export type ItemState = {
   readonly sku: Sku;
+  /** Of a kit alone, kits of kits resolved: what one set takes. It has no stock of its own. */
+  readonly components?: readonly Component[];
   /** Names that rules may be given for instead of SKUs. */
   readonly groups: readonly string[];
   /** Below so many free units a channel's second rule set counts; null: never. */
@@ -91,7 +94,8 @@ export type ItemState = {
   readonly shortOf: readonly { readonly program: ProgramId; readonly quantity: number }[];
 };
 
-export type ShortLine = Omit<Order, 'lines'> & { readonly line: OrderLine };
+/** `fillRule`: the order's own, which wins over its program's completeness. */
+export type ShortLine = Omit<Order, 'lines'> & { readonly line: OrderLine; readonly fillRule?: FillRule };
 
 export type StoredOrder = Order & {
   readonly state: OrderState;

@@ -1,10 +1,17 @@
 /** What is expected to come and to be wanted, by date, as it is read. */
 import { sql } from 'drizzle-orm';
+import type { CommandBody } from '#core/command.ts';
 import type { DatedDemand, Instant, LocationId, Policy, Sku, SupplyKind } from '#core/model.ts';
 import type { ItemState } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
+
+/** The dated row that a command speaks of. */
+export function datedRefOf(body: CommandBody): { sku: string; ref: string } | null {
+  if (body.kind === 'expect-supply' || body.kind === 'expect-demand') return { sku: body.sku, ref: body.ref };
+  return body.kind === 'receive' && body.supply !== undefined ? { sku: body.sku, ref: body.supply } : null;
+}
 
 type Named = readonly { readonly sku: Sku; readonly ref: string }[];
 

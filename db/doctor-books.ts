@@ -49,15 +49,22 @@ const LINES_AND_PROMISES: SQL = sql`
     coalesce(allocated, 0), coalesce(lines, 0)) as example
   from promise_balance b
     full join (
-      select o.sku, a.location, a.program, a.pool, sum(a.quantity) as lines
-      from order_line o cross join lateral jsonb_to_recordset(o.allocations) as a(location text, program text, pool text, quantity int)
+      select coalesce(a.sku, o.sku) as sku, a.location, a.program, a.pool, sum(a.quantity) as lines
+      from order_line o
+        cross join lateral jsonb_to_recordset(o.allocations) as a(sku text, location text, program text, pool text, quantity int)
       where o.allocations <> '[]' group by 1, 2, 3, 4) l using (sku, location, program, pool)
   where coalesce(allocated, 0) <> coalesce(lines, 0)
   union all
   select format('order %s line %s: %s allocated, and its parts sum to %s', order_id, line_ref, allocated, parts)
   from order_line cross join lateral (
     select coalesce(sum(quantity), 0) as parts from jsonb_to_recordset(allocations) as a(quantity int)) p
-  where allocated <> parts`;
+  where components is null and allocated <> parts
+  union all
+  select format('order %s line %s: %s sets allocated, %s of %s in each, and its parts hold %s', order_id, line_ref, allocated,
+    c.quantity, c.sku, coalesce(parts, 0))
+  from order_line cross join lateral jsonb_to_recordset(components) as c(sku text, quantity int) left join lateral (
+    select sum(a.quantity) as parts from jsonb_to_recordset(allocations) as a(sku text, quantity int) where a.sku = c.sku) p on true
+  where components is not null and allocated * c.quantity <> coalesce(parts, 0)`;
 
 /** The newest applied word on an item's ref, in the order in which batches decided them, is what its row says. */
 const SAID = (kind: 'expect-supply' | 'expect-demand'): SQL => sql`
@@ -161,9 +168,25 @@ const EATEN_PROTECTION: SQL = sql`
   select format('%s: a shared draw left %s free units, and %s are protected', sku, free, protected) as example
   from figures where free < protected`;
 
+/** A kit has no goods; a cycle could not be resolved. */
+const KITS_WITH_GOODS: SQL = sql`
+  select format('%s is a kit, and has %s units on hand at %s', b.sku, b.quantity, b.location) as example
+  from stock_balance b where b.quantity <> 0 and exists (select 1 from item_component c where c.kit = b.sku)
+  union all
+  select format('%s is a kit that holds itself', kit)
+  from (select distinct kit from item_component) k where kit in (select kit from kits_with(array[k.kit]))`;
+
 export const BOOKS = {
   overbooked: [OVERBOOKED],
-  balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES, DATED_ROWS, DATED_RECEIPTS],
+  balances: [
+    STOCK_BALANCE,
+    PROMISE_BALANCE,
+    POOL_BALANCE,
+    LINES_AND_PROMISES,
+    KITS_WITH_GOODS,
+    DATED_ROWS,
+    DATED_RECEIPTS,
+  ],
   lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
   pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION],
 } as const;

@@ -6,7 +6,7 @@
  * figures, and an unknown one is null.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import type { Allocation, ChannelId, ChannelMode, Instant, OrderId, Sku } from '#core/model.ts';
+import type { Allocation, ChannelId, ChannelMode, Component, Instant, OrderId, Sku } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
 import type { Queries } from './client.ts';
@@ -166,6 +166,12 @@ export type LineExplanation = {
   readonly refused: number;
   readonly shortSince: Instant | null;
   readonly allocations: readonly Allocation[];
+  /** Of a kit: what one set takes for this line, and what each component has now, over all places that sell. */
+  readonly components: readonly (Component & {
+    readonly sellableNow: number;
+    readonly allocatedNow: number;
+    readonly heldNow: number;
+  })[];
   /** What the item has now, over all places that sell. */
   readonly sellableNow: number;
   readonly allocatedNow: number;
@@ -175,6 +181,7 @@ export type LineExplanation = {
 /** One change of what an order was promised, with its cause. */
 export type PromiseStep = {
   readonly lineRef: string;
+  readonly sku: Sku;
   readonly kind: string;
   readonly delta: number;
   readonly location: string;
@@ -207,8 +214,16 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
       select o.line_ref as "lineRef", o.sku, o.pack, o.ordered, o.cancelled, o.shipped, o.allocated, o.short, o.allocations,
         o.accepted, o.back_ordered as "backOrdered", o.refused,
         s.opened_at as "shortSince", coalesce(b.sellable, 0)::int as "sellableNow", coalesce(p.allocated, 0)::int as "allocatedNow",
-        coalesce(h.held, 0)::int as "heldNow"
+        coalesce(h.held, 0)::int as "heldNow", coalesce(k.components, '[]') as components
       from order_line o
+      left join lateral (select jsonb_agg(jsonb_build_object('sku', c.sku, 'quantity', c.quantity,
+          'sellableNow', coalesce((select sum(quantity) from stock_balance join location l on l.id = location
+            where sku = c.sku and disposition = 'sellable' and l.sells), 0),
+          'allocatedNow', coalesce((select sum(allocated) from promise_balance join location l on l.id = location
+            where sku = c.sku and l.sells), 0),
+          'heldNow', coalesce((select sum(quantity) from hold join location l on l.id = location
+            where sku = c.sku and state = 'held' and l.sells), 0)) order by c.sku collate "C") as components
+        from jsonb_to_recordset(o.components) as c(sku text, quantity int)) k on o.components is not null
       left join shortage s on s.key = 'line ' || o.order_id || ' ' || o.line_ref and s.closed_at is null
       left join lateral (select sum(quantity) as sellable from stock_balance join location l on l.id = location
         where sku = o.sku and disposition = 'sellable' and l.sells) b on true
@@ -218,10 +233,12 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
         where sku = o.sku and state = 'held' and l.sells) h on true
       where o.order_id = ${id} order by o.line_ref collate "C"`),
     db.rows<PromiseStep>(sql`
-      select e.line_ref as "lineRef", e.kind, e.delta, e.location, e.program, e.pool, b.decided_at as at, c.kind as cause, c.actor,
+      select e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, b.decided_at as at, c.kind as cause, c.actor,
         b.policy_version as "policyVersion"
       from promise_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
-      where e.sku in (select sku from order_line where order_id = ${id}) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
+      where e.sku in (select sku from order_line where order_id = ${id}
+          union select part->>'sku' from order_line cross join lateral jsonb_array_elements(components) part
+          where order_id = ${id} and components is not null) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
   ]);
   return { ...order, lines, history };
 }

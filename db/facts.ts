@@ -5,6 +5,7 @@
  * order with `now`, policy and core version, so that a replay needs nothing else.
  */
 import { sql } from 'drizzle-orm';
+import { allocatedUnits } from '#core/kits.ts';
 import type { Instant, OrderId, OrderLine } from '#core/model.ts';
 import type { Facts, StoredOrder } from '#core/state.ts';
 import { CORE_VERSION } from '#core/version.ts';
@@ -116,14 +117,17 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
       taken_at_fill = excluded.taken_at_fill, all_taken_at_fill = excluded.all_taken_at_fill`);
 }
 
-const lineRow = (orderId: OrderId, { answer, ...line }: OrderLine) => ({
-  ...line,
-  orderId,
-  accepted: answer?.accepted ?? null,
-  backOrdered: answer?.backOrdered ?? 0,
-  refused: answer?.refused ?? 0,
-  allocated: line.allocations.reduce((sum, part) => sum + part.quantity, 0),
-});
+const lineRow = (orderId: OrderId, line: OrderLine) => {
+  const { answer, ...rest } = line;
+  return {
+    ...rest,
+    orderId,
+    accepted: answer?.accepted ?? null,
+    backOrdered: answer?.backOrdered ?? 0,
+    refused: answer?.refused ?? 0,
+    allocated: allocatedUnits(line),
+  };
+};
 
 const orderRow = ({ id, channel, program, placedAt, state, answeredVersion, route }: StoredOrder) => ({
   id,
@@ -162,17 +166,18 @@ async function writeOrders(tx: Queries, batchId: number, decidedAt: Instant, fac
   if (lines.length === 0) return;
   await tx.rows(sql`
     insert into order_line (order_id, line_ref, listing_id, sku, pack, ordered, cancelled, returned, reported_shipped, shipped,
-      allocated, short, allocations, accepted, back_ordered, refused)
+      allocated, short, allocations, accepted, back_ordered, refused, components)
     select "orderId", "lineRef", listing, sku, pack, ordered, cancelled, returned, "reportedShipped", shipped, allocated, short, allocations,
-      accepted, "backOrdered", refused
+      accepted, "backOrdered", refused, components
     from json_to_recordset(${JSON.stringify(lines)}::json) as r("orderId" text, "lineRef" text, listing bigint, sku text, pack int,
       ordered int, cancelled int, returned int, "reportedShipped" int, shipped int, allocated int, short int, allocations jsonb,
-      accepted int, "backOrdered" int, refused int)
+      accepted int, "backOrdered" int, refused int, components jsonb)
     on conflict (order_id, line_ref) do update set listing_id = excluded.listing_id, sku = excluded.sku, pack = excluded.pack,
       ordered = excluded.ordered, cancelled = excluded.cancelled, returned = excluded.returned,
       reported_shipped = excluded.reported_shipped, shipped = excluded.shipped, allocated = excluded.allocated,
       short = excluded.short, allocations = excluded.allocations, accepted = excluded.accepted,
-      back_ordered = excluded.back_ordered, refused = excluded.refused`);
+      back_ordered = excluded.back_ordered, refused = excluded.refused,
+      components = excluded.components`);
 }
 
 type ShortageRow = {

@@ -8,7 +8,7 @@ import { outlookFrom } from '#core/outlook.ts';
 import type { Database, Queries } from './client.ts';
 import { readState } from './state.ts';
 
-/** An item as it stands, read in one snapshot; null when there is no such item. */
+/** An item as it stands, read in one snapshot; null when there is no such item, or it is a kit. */
 export const readOutlook = (db: Database, sku: Sku, now: Instant): Promise<Outlook | null> =>
   db.transaction(async (tx) => outlookFrom(await readState(tx, [sku]), sku, now), {
     isolation: 'repeatable read',

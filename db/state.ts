@@ -4,19 +4,17 @@
  * Guarantees: locks are taken in (kind, id) order, orders before items; every row a decision uses is read after the lock that
  * guards it; the policy version is held by a share lock until the batch commits.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/model.ts';
-import type { OrderState } from '#core/order-state.ts';
+import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
+import type { FillRule, OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
-import { type DatedState, hasTolerance, loadDated } from './dated.ts';
+import { type DatedState, datedRefOf, hasTolerance, loadDated } from './dated.ts';
 import { list } from './list.ts';
+import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
 
 export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
-
-/** Enough to fill whatever one batch frees; the item is reviewed again at once when there are more. */
-const SHORTS_PER_ITEM_MAX = 300;
 
 /** Locks rows of `resource`, making the missing ones; ids in byte order, so that no two batches wait for each other in a ring. */
 export async function lockResources(tx: Queries, kind: number, ids: readonly string[]): Promise<void> {
@@ -57,11 +55,6 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
   return { orders: [...orders], refs: [...refs.values()], listings: [...listings], dated: [...dated.values()] };
 }
 
-function datedRefOf(body: CommandBody): { sku: string; ref: string } | null {
-  if (body.kind === 'expect-supply' || body.kind === 'expect-demand') return { sku: body.sku, ref: body.ref };
-  return body.kind === 'receive' && body.supply !== undefined ? { sku: body.sku, ref: body.supply } : null;
-}
-
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
   const rows = await tx.rows<{ sku: string }>(sql`
     select l.sku from listing l join json_to_recordset(${JSON.stringify(touched.refs)}::json) as r(channel text, ref text)
@@ -77,9 +70,40 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const touched = touchedBy(bodies);
   await lockResources(tx, RESOURCE.order, touched.orders);
   const named = bodies.flatMap((body) => skuOf(body) ?? []);
-  const skus = [...new Set([...named, ...(await skusBehind(tx, touched))])];
-  await lockResources(tx, RESOURCE.item, skus);
-  return load(tx, { ...touched, skus, countedFrom: earliestCount(bodies) });
+  const [behind, bounds] = await Promise.all([skusBehind(tx, touched), readBounds(tx)]);
+  const skus = [...new Set([...named, ...behind])];
+  const lock = (ids: readonly string[]) => lockResources(tx, RESOURCE.item, ids);
+  if (!bounds.isFurther) await lock(skus);
+  for (let before = bounds; ; ) {
+    const reach: Reach = before.isFurther
+      ? await lockReach(tx, { skus, orders: touched.orders }, lock)
+      : { skus, wholeOrders: [] };
+    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
+    // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
+    const [state, now] = await Promise.all([load(tx, at), readBounds(tx)]);
+    if (!now.isFurther) return state;
+    if (before.isFurther && before.policyVersion === now.policyVersion) return withReach(tx, state, reach);
+    before = now;
+  }
+}
+
+/** Kits with what they take, and the waiting lines of whole orders, however many others wait for their items. */
+async function withReach(tx: Queries, state: State, reach: Reach): Promise<State> {
+  const [components, waiting] = await Promise.all([
+    readComponents(tx, reach.skus),
+    loadWholeOrders(tx, reach.wholeOrders),
+  ]);
+  const items = state.items.map((item) => {
+    const parts = components.get(item.sku);
+    const has = new Set(item.shorts.map((short) => `${short.id} ${short.line.lineRef}`));
+    const more = (waiting.get(item.sku) ?? []).filter((short) => !has.has(`${short.id} ${short.line.lineRef}`));
+    return {
+      ...item,
+      ...(parts === undefined ? {} : { components: parts }),
+      ...(more.length === 0 ? {} : { shorts: [...item.shorts, ...more] }),
+    };
+  });
+  return { ...state, items };
 }
 
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
@@ -87,9 +111,21 @@ function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-/** Items as they stand, with nothing locked, for a look that decides nothing. */
-export const readState = (db: Queries, skus: readonly string[]): Promise<State> =>
-  load(db, { orders: [], refs: [], listings: [], dated: [], skus, countedFrom: null, isLook: true });
+/** Items as they stand, and the kits that they are part of, with nothing locked: for a look that decides nothing. */
+export async function readState(db: Queries, skus: readonly string[]): Promise<State> {
+  const kits = await db.rows<{ kit: string }>(sql`select kit from kits_with(${list(skus)})`);
+  const all = [...new Set([...skus, ...kits.map(({ kit }) => kit)])];
+  const state = await load(db, {
+    orders: [],
+    refs: [],
+    listings: [],
+    dated: [],
+    skus: all,
+    countedFrom: null,
+    isLook: true,
+  });
+  return withReach(db, state, { skus: all, wholeOrders: [] });
+}
 
 async function load(
   tx: Queries,
@@ -147,6 +183,7 @@ export type LineRow = {
   shipped: number;
   short: number;
   allocations: Allocation[];
+  components: Component[] | null;
   accepted: number | null;
   back_ordered: number;
   refused: number;
@@ -166,6 +203,7 @@ export const lineOf = (row: LineRow): OrderLine => ({
   short: row.short,
   answer:
     row.accepted === null ? null : { accepted: row.accepted, backOrdered: row.back_ordered, refused: row.refused },
+  ...(row.components === null ? {} : { components: row.components }),
 });
 
 type OrderRow = {
@@ -242,27 +280,61 @@ const listingOf = (row: ListingRow): ListingState => ({
         },
 });
 
-type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number };
+type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number; fill_rule: FillRule | null };
 
+const shortOf = (row: ShortRow): ShortLine => ({
+  id: row.order_id,
+  channel: row.channel_id,
+  program: row.program,
+  placedAt: row.placed_at,
+  ...(row.fill_rule === null ? {} : { fillRule: row.fill_rule }),
+  line: lineOf(row),
+});
+
+/**
+ * Lines that wait, first served first, at most so many and one more of an item. Those that take what there is are counted apart from
+ * those that may be passed over (kits, one place, all or nothing): else many of these would hide whoever could be served.
+ */
 async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy): Promise<Map<string, ShortLine[]>> {
-  const priorities = JSON.stringify(policy.programs.map(({ id, priority }) => ({ id, priority })));
-  const rows = await tx.rows<ShortRow>(sql`
-    select s.* from unnest(${list(skus)}) as i(sku)
-    cross join lateral (
-      select l.*, o.channel_id, o.program, o.placed_at
+  const programs = JSON.stringify(
+    policy.programs.map(({ id, priority, completeness = 'split' }) => ({
+      id,
+      priority,
+      passes: completeness !== 'split',
+    })),
+  );
+  const hasPassing = policy.programs.some(({ completeness = 'split' }) => completeness !== 'split');
+  const waiting = (which: SQL): SQL => sql`(
+      select l.*, o.channel_id, o.program, o.placed_at, case when p.passes then o.state->>'fillRule' end as fill_rule
       from order_line l join sales_order o on o.id = l.order_id
-      left join json_to_recordset(${priorities}::json) as p(id text, priority int) on p.id = o.program
-      where l.sku = i.sku and l.short > 0
+      left join json_to_recordset(${programs}::json) as p(id text, priority int, passes boolean) on p.id = o.program
+      where l.sku = i.sku and l.short > 0 ${which}
       order by p.priority nulls last, o.placed_at, l.order_id, l.line_ref
-      limit ${SHORTS_PER_ITEM_MAX + 1}) s`);
-  const shorts = rows.map((row) => ({
-    id: row.order_id,
-    channel: row.channel_id,
-    program: row.program,
-    placedAt: row.placed_at,
-    line: lineOf(row),
-  }));
-  return Map.groupBy(shorts, (short) => short.line.sku ?? '');
+      limit ${SHORTS_PER_ITEM_MAX + 1})`;
+  const all = hasPassing
+    ? sql`${waiting(sql`and p.passes is not true`)} union all ${waiting(sql`and p.passes`)}`
+    : waiting(sql``);
+  const rows = await tx.rows<ShortRow>(sql`
+    select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
+  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
+}
+
+async function loadWholeOrders(tx: Queries, ids: readonly OrderId[]): Promise<Map<string, ShortLine[]>> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.rows<ShortRow>(sql`
+    select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule
+    from order_line l join sales_order o on o.id = l.order_id
+    where l.order_id = any(${list(ids)}) and l.short > 0 and l.sku is not null order by l.order_id, l.line_ref collate "C"`);
+  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
+}
+
+/** What of the waiting lines is decided on, and whether there are more. */
+function firstOf(waiting: readonly ShortLine[], policy: Policy): Pick<ItemState, 'shorts' | 'moreShorts'> {
+  if (waiting.length <= SHORTS_PER_ITEM_MAX) return { shorts: waiting, moreShorts: false };
+  const passing = new Set(policy.programs.flatMap((p) => ((p.completeness ?? 'split') === 'split' ? [] : [p.id])));
+  const [taking, passed] = [false, true].map((is) => waiting.filter((short) => passing.has(short.program) === is));
+  const kept = [taking, passed].flatMap((lines) => lines?.slice(0, SHORTS_PER_ITEM_MAX) ?? []);
+  return { shorts: kept, moreShorts: kept.length < waiting.length };
 }
 
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
@@ -315,8 +387,7 @@ async function loadItems(
     held: heldOf.get(sku) ?? [],
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
-    shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
-    moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,
+    ...firstOf(shorts.get(sku) ?? [], policy),
     recentEntries: recentOf.get(sku) ?? [],
   }));
 }

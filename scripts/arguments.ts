@@ -79,16 +79,17 @@ export function parseDay(text: string): Parsed<Instant> {
 /** For commander: see `parseDay`. */
 export const takeDay = (text: string): Instant => take(parseDay(text));
 
-export type SkuLine = { readonly sku: string; readonly quantity: number };
+/** Three cases of an item, or five of its base units (`unit` null). */
+export type SkuLine = { readonly sku: string; readonly quantity: number; readonly unit: string | null };
 
-/** `SKU=N`, repeatable; a SKU may hold `=` itself. */
+/** `SKU=N`, or `SKU=N UNIT`, repeatable; a SKU may hold `=` itself. */
 export function collectSkuLines(text: string, before: readonly SkuLine[] = []): readonly SkuLine[] {
   const at = text.lastIndexOf('=');
-  if (at < 1) throw new InvalidArgumentError(`"${text}" is not SKU=N, for example MUG-RED=2.`);
-  const line = { sku: text.slice(0, at), quantity: take(parseWhole(text.slice(at + 1), 1)) };
+  if (at < 1) throw new InvalidArgumentError(`"${text}" is not SKU=N, for example MUG-RED=2 or "MUG-RED=3 case".`);
+  const [, number = '', unit = null] = /^(\S*?)(?:[ :]([a-z][a-z0-9_-]*))?$/.exec(text.slice(at + 1).trim()) ?? [];
+  const line = { sku: text.slice(0, at), quantity: take(parseWhole(number, 1)), unit };
   if (before.some(({ sku }) => sku === line.sku)) throw new InvalidArgumentError(`SKU ${line.sku} is given twice.`);
   return [...before, line];
 }
 
-/** Any text, repeatable. */
 export const collectText = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];

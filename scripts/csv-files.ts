@@ -12,9 +12,12 @@ const IDENTIFIERS = ['barcode', 'gtin', 'asin', 'buyer_item'] as const;
 
 export const ITEM_COLUMNS: CsvColumns = {
   required: ['sku'],
-  optional: ['title', 'lifecycle', 'groups', 'minimum', 'safety_stock', ...IDENTIFIERS],
+  optional: ['title', 'lifecycle', 'groups', 'minimum', 'safety_stock', 'components', 'units', ...IDENTIFIERS],
 };
-export const STOCK_COLUMNS: CsvColumns = { required: ['sku', 'location', 'qty'], optional: ['disposition', 'as_of'] };
+export const STOCK_COLUMNS: CsvColumns = {
+  required: ['sku', 'location', 'qty'],
+  optional: ['disposition', 'as_of', 'unit'],
+};
 export const SUPPLY_COLUMNS: CsvColumns = {
   required: ['ref', 'sku', 'location', 'qty', 'due'],
   optional: ['kind', 'state'],
@@ -25,7 +28,7 @@ export const LISTING_COLUMNS: CsvColumns = {
 };
 export const ORDER_COLUMNS: CsvColumns = {
   required: ['channel', 'order_id', 'sku', 'qty', 'placed_at'],
-  optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned'],
+  optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned', 'unit'],
 };
 
 const partsOf = (text: string): string[] =>
@@ -44,6 +47,8 @@ export const readItem = (row: CsvRow): ItemRow => ({
   groups: groupsOf(row.text('groups')),
   minimum: row.whole('minimum', 0),
   safetyStock: row.whole('safety_stock', 0),
+  components: row.pairs('components', 1),
+  units: row.pairs('units', 2),
   identifiers: IDENTIFIERS.flatMap((kind) => {
     const text = row.text(kind);
     return text === null ? [] : [{ kind, values: [...new Set(partsOf(text))] }];
@@ -57,6 +62,7 @@ export const readStock = (row: CsvRow): StockRow => ({
   quantity: row.needWhole('qty', 0),
   disposition: row.oneOf('disposition', DISPOSITIONS) ?? 'sellable',
   asOf: row.instant('as_of'),
+  unit: row.text('unit'),
 });
 
 export const readSupply = (row: CsvRow): SupplyRow => ({
@@ -100,5 +106,6 @@ export const readOrder = (row: CsvRow): OrderRow => {
     returned: row.whole('returned', 0) ?? 0,
     placedAt: row.instant('placed_at') ?? 0,
     version: row.whole('version', 0) ?? 1,
+    unit: row.text('unit'),
   };
 };

@@ -3,6 +3,7 @@
  * scripts/examples/allot.schema.json is made from them (`configJsonSchema`), and a test holds the two together.
  */
 import { z } from 'zod';
+import { COMPLETENESS } from '#core/model.ts';
 import { parseDuration } from './durations.ts';
 
 const UNITS_MAX = 1_000_000_000;
@@ -87,6 +88,10 @@ const program = z.strictObject({
     .default('ownThenShared')
     .describe('which units it takes first: one of ownOnly, ownThenShared, sharedThenOwn'),
   locations: z.array(id('location')).min(1).describe('a list of at least one location id, the preferred one first'),
+  completeness: z
+    .enum(COMPLETENESS)
+    .optional()
+    .describe(`how whole its orders are filled, split when missing: one of ${COMPLETENESS.join(', ')}`),
   leadTimeDays: z
     .int()
     .min(0)
@@ -172,21 +177,24 @@ function refusePoolMix(
   },
   context: z.RefinementCtx,
 ): void {
-  const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const refuse = (path: (string | number)[], message: string, input: unknown = entry) =>
+    context.addIssue({ code: 'custom', path, message, input });
   const amounts = (['units', 'percent', 'parts'] as const).filter((name) => entry[name] !== undefined);
   const [, second] = amounts;
-  if (second !== undefined) refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`);
+  if (second !== undefined)
+    refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`, entry[second]);
   const hasBounds = [entry.minimum, entry.maximum, entry.limit].some((value) => value !== undefined);
   if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
-  if (entry.sku !== undefined && entry.group !== undefined) refuse(['group'], 'stands beside sku. Keep one of them');
+  if (entry.sku !== undefined && entry.group !== undefined)
+    refuse(['group'], 'stands beside sku. Keep one of them', entry.group);
   if (entry.minimum !== undefined && entry.maximum !== undefined && entry.minimum > entry.maximum)
-    refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`);
+    refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`, entry.minimum);
   if (entry.from !== undefined && entry.until !== undefined && Date.parse(entry.from) >= Date.parse(entry.until))
-    refuse(['until'], 'is not after from. Write a later moment');
+    refuse(['until'], 'is not after from. Write a later moment', entry.until);
   entry.release?.forEach(({ at }, index, points) => {
     const before = points[index - 1];
     if (before !== undefined && Date.parse(before.at) >= Date.parse(at))
-      refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time');
+      refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time', at);
   });
 }
 

@@ -26,9 +26,9 @@ async function promise(run: Run, sku: string, asked: number, options: Options): 
     await requirePolicy(db);
     const outlook = await readOutlook(db, sku, now);
     if (outlook === null) {
-      throw new Failure(`SKU ${sku} is not an item`, {
-        why: 'SKUs are case-sensitive',
-        mend: 'allot status --skus shows those there are',
+      throw new Failure(`SKU ${sku} is not an item with goods of its own`, {
+        why: 'SKUs are case-sensitive; of a kit its components are promised',
+        mend: 'allot status --skus shows those there are; ask for each component of a kit',
       });
     }
     const { program, route } = programFor(outlook.policy, options);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Command, orderOf } from '#core/command.ts';
 import type { Facts, State } from '#core/state.ts';
-import { anyBody, badBody, brandArb, commandsOf, opening, splitAt } from '../support/arbitraries.ts';
+import { badBody, commandsOf, opening, PLAIN, splitAt, type World } from '../support/arbitraries.ts';
 import { command, NOW } from '../support/factory.ts';
 import { applyFacts, deepFreeze, loadFor, take, takeAll } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
@@ -14,8 +14,8 @@ const opened = (core: Core, brand: State): State =>
   take(core.decide, brand, { commands: opening.map((body, index) => command(1000 + index, body)), now: NOW }).state;
 
 /** Same input, byte-equal output; and the input is as it was. */
-export const isDeterministic = (core: Core) =>
-  fc.property(brandArb, commandsOf(anyBody), commandsOf(anyBody), (brand, before, commands) => {
+export const isDeterministic = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, commandsOf(world.body), commandsOf(world.body), (brand, before, commands) => {
     const state = deepFreeze(takeAll(core.decide, opened(core, brand), [{ commands: before, now: LATER }]));
     deepFreeze(commands);
     const text = JSON.stringify(state);
@@ -51,10 +51,10 @@ function essence(state: State): unknown {
   };
 }
 
-export const batchingChangesNothing = (core: Core) =>
+export const batchingChangesNothing = (core: Core, world: World = PLAIN) =>
   fc.property(
-    brandArb,
-    commandsOf(fc.oneof({ weight: 12, arbitrary: anyBody }, { weight: 1, arbitrary: badBody })),
+    world.brand,
+    commandsOf(fc.oneof({ weight: 12, arbitrary: world.body }, { weight: 1, arbitrary: badBody })),
     fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
     (brand, commands, cuts) => {
       const state = opened(core, brand);
@@ -75,10 +75,10 @@ export const batchingChangesNothing = (core: Core) =>
 const withoutOutcomes = (facts: Facts): unknown => ({ ...facts, outcomes: [] });
 
 /** The batch without its parked commands gives the same facts; what is parked is the refused and what follows it of its order. */
-export const parkedLeavesNoTrace = (core: Core) =>
+export const parkedLeavesNoTrace = (core: Core, world: World = PLAIN) =>
   fc.property(
-    brandArb,
-    commandsOf(fc.oneof({ weight: 4, arbitrary: anyBody }, { weight: 1, arbitrary: badBody })),
+    world.brand,
+    commandsOf(fc.oneof({ weight: 4, arbitrary: world.body }, { weight: 1, arbitrary: badBody })),
     (brand, commands) => {
       const state = opened(core, brand);
       const facts = core.decide(state, commands, LATER);
@@ -106,10 +106,10 @@ function expectParkedTogether(
 }
 
 /** Facts alone rebuild the state: decided again from the start, the stored commands give the stored state. */
-export const factsReplay = (core: Core) =>
+export const factsReplay = (core: Core, world: World = PLAIN) =>
   fc.property(
-    brandArb,
-    commandsOf(anyBody),
+    world.brand,
+    commandsOf(world.body),
     fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
     (brand, commands, cuts) => {
       const batches = splitAt(commands, cuts).map((part) => ({ commands: part, now: LATER }));

@@ -62,7 +62,7 @@ const morePool: fc.Arbitrary<Partial<PoolRule>> = fc.oneof(
   fc.constant({ activeFrom: NOW + 30 * MINUTE_MS }),
 );
 
-const poolArb = (id: string) =>
+export const poolArb = (id: string) =>
   fc
     .record({
       units: fc.integer({ min: 0, max: 8 }),
@@ -251,6 +251,10 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 2, arbitrary: datedBody },
   { weight: 1, arbitrary: otherBody },
 );
+
+/** What a law is tried on: brands, and the commands that their world knows. */
+export type World = { readonly brand: fc.Arbitrary<State>; readonly body: fc.Arbitrary<CommandBody> };
+export const PLAIN: World = { brand: brandArb, body: anyBody };
 
 /** Commands in the order recorded, a minute apart; some tell of a moment long before. */
 export const commandsOf = (

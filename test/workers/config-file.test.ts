@@ -50,6 +50,14 @@ describe('a good file', () => {
     });
   });
 
+  it('takes how whole a program fills its orders, and offers what there is for a typing mistake', () => {
+    const withRule = (word: string) => SMALL_CONFIG.replace('priority: 2', `completeness: ${word}, priority: 2`);
+    expect(configOf(withRule('shipComplete')).file?.policy.programs[0]?.completeness).toBe('shipComplete');
+    expect(fileProblems(withRule('shipcomplete')).join()).toContain(
+      'completeness: is "shipcomplete". Did you mean "shipComplete"?',
+    );
+  });
+
   it('makes a whole rule of an item: its own values, then the channel’s; null is a value', () => {
     const { file } = configOf(`${SMALL_CONFIG}    share: 50
     buffer: 2
@@ -136,7 +144,7 @@ htpp: {}
       'allot.yaml:4:11 locations[2].id: the location "3pl-east" has two stock masters, 3pl and erp. Exactly one may say how much there is: keep one.',
       'allot.yaml:7:15 programs[0].priority: is "high". Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:8:17 programs[0].locations[0]: no location is called "mian". Did you mean "main"?',
-      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, leadTimeDays, backorder, owner, reviewBy, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, ....',
+      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, leadTimeDays, backorder, owner, reviewBy, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, ....',
       'allot.yaml:10:5 programs[1].priority: is missing. Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:10:33 programs[1].locations: is an empty list. Write a list of at least one location id, the preferred one first.',
       'allot.yaml:12:16 pools[0].program: no program is called "wholsale". Did you mean "wholesale"?',
