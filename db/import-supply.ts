@@ -29,7 +29,8 @@ export type SupplyRow = {
   readonly location: string;
   readonly quantity: number;
   readonly dueAt: Instant;
-  readonly kind: SupplyKind;
+  /** Null: as it stands, or a purchase order. */
+  readonly kind: SupplyKind | null;
   readonly state: 'open' | 'cancelled';
 };
 
@@ -60,7 +61,7 @@ export async function importSupply(
   const news = first.filter((row) => verdictOf.get(row.line) === 'create' || verdictOf.get(row.line) === 'update');
   const commandIds = await addCommands(
     tx,
-    news.map((row) => expectedBy(row, options)),
+    news.map((row) => expectedBy(row, stands.get(row.line)?.kind ?? 'purchaseOrder', options)),
   );
   const report = makeReport([...judged, ...repeats], { commandIds });
   await writeAudit(tx, [
@@ -69,8 +70,9 @@ export async function importSupply(
   return report;
 }
 
-function expectedBy(row: SupplyRow, options: ImportOptions): NewCommand {
-  const { ref, sku, location, quantity, dueAt, kind: supplyKind, state } = row;
+function expectedBy(row: SupplyRow, kindNow: SupplyKind, options: ImportOptions): NewCommand {
+  const { ref, sku, location, quantity, dueAt, state } = row;
+  const supplyKind = row.kind ?? kindNow;
   return {
     body: { kind: 'expect-supply', sku, ref, location, supplyKind, quantity, dueAt, state },
     actor: options.actor,

@@ -1,19 +1,33 @@
 /** Looks ahead (core/atp.ts) at what stands in the database: promises by date, and what short lines wait for. Changes nothing. */
 import { sql } from 'drizzle-orm';
-import { type Outlook, project } from '#core/atp.ts';
+import { project } from '#core/atp.ts';
 import { type Backordered, backordersOf } from '#core/backorder.ts';
 import { lineKey } from '#core/books.ts';
-import type { Instant, OrderId, Sku } from '#core/model.ts';
+import type { Instant, OrderId, Policy, Sku } from '#core/model.ts';
 import { outlookFrom } from '#core/outlook.ts';
+import type { PromisedPart } from '#core/promise.ts';
 import type { Database, Queries } from './client.ts';
+import { readComponents } from './reach.ts';
 import { readState } from './state.ts';
 
-/** An item as it stands, read in one snapshot; null when there is no such item, or it is a kit. */
-export const readOutlook = (db: Database, sku: Sku, now: Instant): Promise<Outlook | null> =>
-  db.transaction(async (tx) => outlookFrom(await readState(tx, [sku]), sku, now), {
-    isolation: 'repeatable read',
-    readOnly: true,
+export type Promisable = { readonly policy: Policy; readonly parts: readonly PromisedPart[] };
+
+/** An item, or the components of a kit, as they stand, in one snapshot; null when there is no such item. */
+export const readPromisable = (db: Database, sku: Sku, now: Instant): Promise<Promisable | null> =>
+  db.transaction((tx) => promisableIn(tx, sku, now), { isolation: 'repeatable read', readOnly: true });
+
+async function promisableIn(tx: Queries, sku: Sku, now: Instant): Promise<Promisable | null> {
+  const components = (await readComponents(tx, [sku])).get(sku) ?? [{ sku, quantity: 1 }];
+  const state = await readState(
+    tx,
+    components.map((part) => part.sku),
+  );
+  const parts = components.flatMap(({ sku: part, quantity: each }) => {
+    const outlook = outlookFrom(state, part, now);
+    return outlook === null ? [] : [{ outlook, each }];
   });
+  return parts.length === 0 ? null : { policy: state.policy, parts };
+}
 
 /** What each short line of an order waits for, by line: how much of it is a back-order, and what is expected for it. */
 export const readBackorders = (db: Database, id: OrderId, now: Instant): Promise<ReadonlyMap<string, Backordered>> =>

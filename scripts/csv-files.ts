@@ -72,7 +72,7 @@ export const readSupply = (row: CsvRow): SupplyRow => ({
   location: row.need('location'),
   quantity: row.needWhole('qty', 1),
   dueAt: row.needDay('due'),
-  kind: row.oneOf('kind', SUPPLY_KINDS) ?? 'purchaseOrder',
+  kind: row.oneOf('kind', SUPPLY_KINDS),
   state: row.oneOf('state', ['open', 'cancelled']) ?? 'open',
 });
 

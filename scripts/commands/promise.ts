@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Instant, Policy, Program, Route } from '#core/model.ts';
 import { type Promised, type PromisePart, promiseBy } from '#core/promise.ts';
 import { routeFor } from '#core/rules.ts';
-import { readOutlook } from '#db/outlook.ts';
+import { readPromisable } from '#db/outlook.ts';
 import { takeDay, wholeFrom } from '../arguments.ts';
 import { requirePolicy } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
@@ -24,15 +24,15 @@ async function promise(run: Run, sku: string, asked: number, options: Options): 
   }
   return run.withDatabase(async (db) => {
     await requirePolicy(db);
-    const outlook = await readOutlook(db, sku, now);
-    if (outlook === null) {
-      throw new Failure(`SKU ${sku} is not an item with goods of its own`, {
-        why: 'SKUs are case-sensitive; of a kit its components are promised',
-        mend: 'allot status --skus shows those there are; ask for each component of a kit',
+    const found = await readPromisable(db, sku, now);
+    if (found === null) {
+      throw new Failure(`SKU ${sku} is not an item`, {
+        why: 'SKUs are case-sensitive',
+        mend: 'allot status --skus shows those there are',
       });
     }
-    const { program, route } = programFor(outlook.policy, options);
-    const told = promiseBy(outlook, program, { asked, by }, now);
+    const { program, route } = programFor(found.policy, options);
+    const told = promiseBy(found.parts, program, { asked, by }, now);
     run.out.show(
       {
         schema: 'allot.promise/1',
@@ -42,7 +42,7 @@ async function promise(run: Run, sku: string, asked: number, options: Options): 
         route: route?.id ?? null,
         byAt: by,
         leadTimeDays: program.leadTimeDays ?? 0,
-        policyVersion: outlook.policy.version,
+        policyVersion: found.policy.version,
         ...told,
       },
       () => [...sayRoute(options, route), say({ sku, asked, by, program }, told)].join('\n'),
@@ -75,12 +75,16 @@ const sayRoute = ({ program, customer }: Options, route: Route | undefined): str
 
 const POOLS = { own: 'its own pool', shared: 'what all share' } as const;
 
-const sayPart = (part: PromisePart): string =>
-  'ref' in part
-    ? `${part.quantity} of ${part.ref} due ${dayOf(part.dueAt)} at ${part.location}`
-    : `${part.quantity} from ${POOLS[part.kind]}`;
+const sayPart = (part: PromisePart, isNamed: boolean): string => {
+  const units = isNamed ? `${part.quantity} ${part.sku}` : String(part.quantity);
+  return 'ref' in part
+    ? `${units} of ${part.ref} due ${dayOf(part.dueAt)} at ${part.location}`
+    : `${units} from ${POOLS[part.kind]}`;
+};
 
-const sayParts = (parts: readonly PromisePart[]): string => parts.map(sayPart).join(', ');
+/** A kit's parts are named, an item's are its own. */
+const sayParts = (parts: readonly PromisePart[], sku: string): string =>
+  parts.map((part) => sayPart(part, part.sku !== sku)).join(', ');
 
 function say(
   question: { readonly sku: string; readonly asked: number; readonly by: Instant; readonly program: Program },
@@ -94,10 +98,10 @@ function say(
   const when =
     whole === null
       ? 'All of it: nothing in sight brings that.'
-      : `All of it: ${dayOf(whole.at)}, ${sayParts(whole.from)}.`;
+      : `All of it: ${dayOf(whole.at)}, ${sayParts(whole.from, sku)}.`;
   const staging = (program.leadTimeDays ?? 0) > 0 ? [`${program.leadTimeDays} days of lead time are counted.`] : [];
   return [
-    `${first}${byDate.quantity === 0 ? '' : `: ${sayParts(byDate.from)}`}.`,
+    `${first}${byDate.quantity === 0 ? '' : `: ${sayParts(byDate.from, sku)}`}.`,
     ...(answer === 'yes' ? [] : [when]),
     ...staging,
     ...late.map(

@@ -119,6 +119,31 @@ describe('backorder tolerance in the published number', () => {
   });
 });
 
+describe('kits', () => {
+  const sets = [{ sku: 'TEA', quantity: 2 }];
+  const withKit = stateOf({
+    policy: policy({ programs: [program('dtc', { backorder: { supply: 'all' } })] }),
+    items: [
+      item('TEA', { main: 10 }, { listings: [listing(1)] }),
+      item('SET', {}, { components: sets, listings: [listing(2, { sku: 'SET' })] }),
+    ],
+  });
+  const shownOf = (state: State, sku: string) =>
+    state.items.find((each) => each.sku === sku)?.listings[0]?.target?.quantity;
+
+  it('are sold from stock alone, and those that wait for one take what comes for its components', () => {
+    const expected = run(withKit, [po]).state;
+    expect([shownOf(expected, 'TEA'), shownOf(expected, 'SET')]).toEqual([1810, 5]);
+    const { state } = run(expected, [oneLineOrder('1', { listingRef: 'ref-2', ordered: 105 })]);
+    expect([shownOf(state, 'TEA'), shownOf(state, 'SET')]).toEqual([1800 - 200, 0]);
+  });
+  it('are expected by their components', () => {
+    expect(decide(withKit, commands({ ...po, sku: 'SET' }), NOW).outcomes).toMatchObject([
+      { kind: 'parked', code: 'kit-has-no-stock', fix: expect.stringContaining('2 TEA') },
+    ]);
+  });
+});
+
 describe('short lines', () => {
   const lines = [
     { key: 'first', program: 'dtc', quantity: 6 },

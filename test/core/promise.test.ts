@@ -14,15 +14,16 @@ const story = outlook({
   supply: [supplyRow('PO-1800', 1800, { dueAt: inDays(14) }), supplyRow('LATE', 500, { dueAt: inDays(-1) })],
   demand: [demandRow('flash sale', 900, { program: 'dtc', dueAt: inDays(3) })],
 });
-const ask = (asked: number, days: number, over = wholesale) => promiseBy(story, over, { asked, by: inDays(days) }, NOW);
+const ask = (asked: number, days: number, over = wholesale) =>
+  promiseBy([{ outlook: story, each: 1 }], over, { asked, by: inDays(days) }, NOW);
 
 describe('promise', () => {
   it('says yes from the own pool first, then from what all share', () => {
     const told = ask(1500, 7);
     expect(told).toMatchObject({ answer: 'yes', byDate: { quantity: 1500 }, whole: { at: NOW } });
     expect(told.byDate.from).toEqual([
-      { kind: 'own', quantity: 400 },
-      { kind: 'shared', quantity: 1100 },
+      { sku: 'TEA', kind: 'own', quantity: 400 },
+      { sku: 'TEA', kind: 'shared', quantity: 1100 },
     ]);
   });
   it('says partly, how many, and when the whole comes from what', () => {
@@ -31,9 +32,9 @@ describe('promise', () => {
     expect(told.whole).toEqual({
       at: inDays(14),
       from: [
-        { kind: 'own', quantity: 400 },
-        { kind: 'shared', quantity: 1100 },
-        { kind: 'purchaseOrder', quantity: 500, ref: 'PO-1800', location: 'main', dueAt: inDays(14) },
+        { sku: 'TEA', kind: 'own', quantity: 400 },
+        { sku: 'TEA', kind: 'shared', quantity: 1100 },
+        { sku: 'TEA', kind: 'purchaseOrder', quantity: 500, ref: 'PO-1800', location: 'main', dueAt: inDays(14) },
       ],
     });
   });
@@ -44,7 +45,7 @@ describe('promise', () => {
   });
   it('says no where there is nothing for the program', () => {
     const none = outlook({ policy: rules });
-    expect(promiseBy(none, wholesale, { asked: 1, by: inDays(9) }, NOW)).toMatchObject({
+    expect(promiseBy([{ outlook: none, each: 1 }], wholesale, { asked: 1, by: inDays(9) }, NOW)).toMatchObject({
       answer: 'no',
       byDate: { quantity: 0, from: [] },
       whole: null,
@@ -58,7 +59,7 @@ describe('promise', () => {
   });
   it('takes from what all share first where the draw order says so', () => {
     const kept = program('wholesale', { drawOrder: 'sharedThenOwn' });
-    expect(ask(1500, 7, kept).byDate.from).toEqual([{ kind: 'shared', quantity: 1500 }]);
+    expect(ask(1500, 7, kept).byDate.from).toEqual([{ sku: 'TEA', kind: 'shared', quantity: 1500 }]);
   });
   it('shows ATP by day where it changes', () => {
     expect(ask(1, 1).atp).toEqual([

@@ -121,7 +121,7 @@ export const promiseAddsUp = (core: Core) =>
   fc.property(seenArb, fc.integer({ min: 1, max: 20 }), fc.integer({ min: 0, max: DAYS }), (given, asked, day) => {
     const { seen, who } = given;
     const by = NOW + day * DAY_MS;
-    const told = core.promiseBy(seen, who, { asked, by }, NOW);
+    const told = core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by }, NOW);
     const projection = core.project(seen, who, NOW);
     const [atp = 0] = core.atpAt(projection, [by]);
     expect(told.byDate.quantity).toBeLessThanOrEqual(Math.max(0, atp));
@@ -134,6 +134,7 @@ export const promiseAddsUp = (core: Core) =>
     }
     expect(sum(told.whole.from)).toBe(asked);
     const { at } = told.whole;
-    expect(core.promiseBy(seen, who, { asked, by: at }, NOW).answer).toBe('yes');
-    if (at > NOW) expect(core.promiseBy(seen, who, { asked, by: at - 1 }, NOW).answer).not.toBe('yes');
+    expect(core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by: at }, NOW).answer).toBe('yes');
+    if (at > NOW)
+      expect(core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by: at - 1 }, NOW).answer).not.toBe('yes');
   });

@@ -121,6 +121,7 @@ describe('import supply', () => {
       expect(said.out).toContain(part);
     }
     expect(await json('supply list --ref PO-1')).toMatchObject({ supply: [{ quantity: 40, received: 4 }] });
+    expect(await json('supply list --ref TR-2 --all')).toMatchObject({ supply: [{ kind: 'transfer', left: 0 }] });
   });
 });
 
@@ -164,6 +165,28 @@ describe('promise', () => {
       program: 'dtc',
       route: null,
     });
+  });
+
+  test('of a kit whole sets are promised, as many as its components allow by then', async () => {
+    await store.db.script(`insert into item (sku) values ('SET');
+      insert into item_component values ('SET', 'MUG', 2), ('SET', 'CUP', 1)`);
+    await allot('receive CUP 5 --location main');
+    const said = await json(`promise SET 4 --program dtc --by ${day(1)}`);
+    expect(said).toMatchObject({
+      answer: 'partly',
+      byDate: {
+        quantity: 3,
+        from: [
+          { sku: 'CUP', quantity: 3 },
+          { sku: 'MUG', quantity: 6 },
+        ],
+      },
+      whole: { at: `${day(9)}T23:59:59.999Z` },
+    });
+    expect((await allot(`promise SET 4 --program dtc --by ${day(9)}`)).out).toContain(
+      `4 CUP from what all share, 6 MUG from what all share, 2 MUG of PO-1 due ${day(9)} at main`,
+    );
+    expect(await json(`promise SET 6 --program dtc --by ${day(9)}`)).toMatchObject({ answer: 'partly', whole: null });
   });
 
   test('late supply is told and not counted', async () => {
