@@ -12,6 +12,7 @@ import type {
   Disposition,
   Instant,
   LocationId,
+  Move,
   OrderId,
   OrderLine,
   Policy,
@@ -53,6 +54,8 @@ export type ItemBook = {
   readonly drawn: Map<string, Drawn>;
   /** Programs whose drawn units changed. */
   readonly drawnBy: Set<string>;
+  /** Reallocations in force. */
+  readonly moves: Move[];
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
@@ -94,6 +97,7 @@ export type Books = {
   readonly counted: Facts['counted'][number][];
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
+  readonly moves: Facts['moves'][number][];
 };
 
 export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
@@ -114,6 +118,7 @@ function openItem(state: ItemState): ItemBook {
     heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
     drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
     drawnBy: new Set(),
+    moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
@@ -162,6 +167,7 @@ export function openBooks(state: State, now: Instant): Books {
     counted: [],
     stock: [],
     promises: [],
+    moves: [],
   };
 }
 

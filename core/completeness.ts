@@ -61,7 +61,8 @@ export function drawForLine(books: Books, command: Command, ask: LineAsk): Alloc
   const supply = placesOfLine(books, program, line.listing);
   const places = rule === 'onePlace' ? onePlaceFor(books, program, supply, ask) : supply;
   if (line.components === undefined) {
-    return allocateUnits(item, books, command, { ...owner, program: program.id, wanted, places });
+    const some = places === program.locations ? {} : { places };
+    return allocateUnits(item, books, command, { ...owner, program: program.id, wanted, ...some });
   }
   const parts = line.components;
   return allocateSets(books, command, { ...owner, program, parts, places, wanted, isMixed: rule === 'split' });

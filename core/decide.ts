@@ -17,6 +17,7 @@ import { bookOf, kitInputs } from './kits.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, ShowRule } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
 import { outlookOf } from './outlook.ts';
+import { lowPoolsOf } from './pool-levels.ts';
 import {
   type FreeByLocation,
   NOTHING_DRAWN,
@@ -28,6 +29,7 @@ import {
   sayPoolRule,
 } from './pools.ts';
 import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
+import { applyEndReallocation, applyReallocate } from './reallocation.ts';
 import { CommandRefused } from './refusal.ts';
 import { channelRuleFor, scopeOf } from './rules.ts';
 import type { Facts, Outcome, State, TargetFact } from './state.ts';
@@ -75,6 +77,10 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'reallocate':
+      return applyReallocate(books, command, body);
+    case 'end-reallocation':
+      return applyEndReallocation(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
   }
@@ -84,6 +90,12 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
+
+/** Reallocations that a program's number is made with. */
+function movesOf(item: ItemBook, program: string): Pick<PublishInputs, 'moves'> {
+  const moves = item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
+  return moves.length === 0 ? {} : { moves };
+}
 
 type Promised = ReturnType<typeof promisableTo>;
 
@@ -181,6 +193,7 @@ function inputsFor(
     pack: listing.pack,
     ...(kit === undefined ? {} : { kit }),
     ...(best === undefined ? {} : { onePlace: best }),
+    ...movesOf(item, program.id),
   };
 }
 
@@ -271,6 +284,8 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     })),
     drawn: touched.flatMap((item) => drawnFacts(item)),
     targets: pooled.flatMap(({ item, pools }) => targetsOf(books, item, pools)),
+    moves: books.moves,
+    lowPools: pooled.flatMap(({ item, pools }) => lowPoolsOf(books.policy, item, pools)),
     supply: touched.flatMap((item) => changedRows(item.sku, item.supply, item.changedSupply)),
     demand: touched.flatMap((item) => changedRows(item.sku, item.demand, item.changedDemand)),
     reviews: pooled.map(({ item, pools }) => ({ sku: item.sku, nextReviewAt: nextReviewOf(books, item, pools) })),

@@ -9,6 +9,8 @@ export type LocationId = string;
 /** `connector:name`, for example `shopify:main`. */
 export type ChannelId = string;
 export type ProgramId = string;
+/** A program's own pool, or `shared`: what nobody protects. */
+export type PoolId = ProgramId | 'shared';
 /** `channelId/orderRef`. */
 export type OrderId = string;
 export type ListingId = number;
@@ -171,6 +173,31 @@ export type Route = {
   readonly orderType?: string;
 };
 
+/** Units that a reallocation moves from one pool of an item to another while it is in force: it adds to `to` what it takes from `from`. */
+export type Move = {
+  readonly id: number;
+  readonly from: PoolId;
+  readonly to: PoolId;
+  readonly units: number;
+  /** When it ends by itself. */
+  readonly until: Instant;
+};
+
+/** Limits of reallocations, and when a pool is low. What is left out is as `guardsOf` says (core/reallocation-guards.ts). */
+export type ReallocationPolicy = {
+  /** Units of one move; above it a second person approves. */
+  readonly approveAbove?: number;
+  /** Percent of the donor's pool that one move, and the moves of 24 hours together, may take without approval. */
+  readonly perMovePercent?: number;
+  readonly perDayPercent?: number;
+  /** Between two moves of one donor and item. */
+  readonly cooldownMs?: number;
+  /** How long a move may be in force. */
+  readonly maxDays?: number;
+  /** A pool is low below this percent of its protection; 0 never tells. */
+  readonly lowPoolPercent?: number;
+};
+
 /** The whole policy that decisions are made under; `version` is stored on every decision. */
 export type Policy = {
   readonly version: number;
@@ -180,7 +207,13 @@ export type Policy = {
   readonly routes?: readonly Route[];
   /** How long a read number that no order explains lowers what is shown, milliseconds. */
   readonly inFlightMs: number;
+  /** Absent: whoever may apply it may change it alone. */
+  readonly approval?: PolicyApproval;
+  readonly reallocation?: ReallocationPolicy;
 };
+
+/** `policy: required`: while this policy is in force, another takes its place only when a second person approved that. */
+export type PolicyApproval = { readonly policy: 'required' };
 
 /** Units of one order line promised from one place and one pool. */
 export type Allocation = {

@@ -5,7 +5,7 @@
  * stored with each target, the sentences are rendered when somebody asks.
  */
 import type { BackorderInputs } from './backorder.ts';
-import type { DrawOrder, Instant, LocationId, ProgramId, ShowRule, Sku } from './model.ts';
+import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
 export const PUBLISH_VERSION = 2;
@@ -81,6 +81,8 @@ export type PublishInputs = {
   readonly kit?: KitInputs;
   /** The only place that counts, for a program whose lines come from one place; absent where they may be split. */
   readonly onePlace?: LocationId;
+  /** Reallocations in force that touch the program's own pool or the shared one. */
+  readonly moves?: readonly Move[];
 };
 
 export type Step = {
@@ -153,6 +155,14 @@ const inBrackets = (words: string | undefined): string => (words === undefined ?
 
 type Draft = { id: StepId; result: number; says: string };
 
+const sayMoves = ({ moves = [] }: PublishInputs): string =>
+  moves
+    .map(({ id, from, to, units, until }) => {
+      const end = new Date(until).toISOString();
+      return `; reallocation ${id} moved ${units} from ${from} to ${to} until ${end}`;
+    })
+    .join('');
+
 function promiseDrafts(inputs: PublishInputs): Draft[] {
   const supply = sum(inputs.places.map((place) => place.sellable));
   const committed = sum(inputs.places.map((place) => place.allocated));
@@ -182,7 +192,8 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
         `${inputs.fromOwn} from its own pool (${inputs.own.units} protected, ${inputs.own.consumed} drawn, ` +
         `${inputs.own.remaining} left${ownRule === undefined ? '' : `; ${ownRule}`}) and ${inputs.fromShared} shared, ` +
         `by ${inputs.drawOrder}${limitLeft === undefined ? '' : `; its limit leaves ${limitLeft}`}` +
-        (inputs.onePlace === undefined ? '' : `, all from ${inputs.onePlace}: a line comes from one place`),
+        (inputs.onePlace === undefined ? '' : `, all from ${inputs.onePlace}: a line comes from one place`) +
+        sayMoves(inputs),
     },
   ];
 }

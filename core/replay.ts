@@ -17,6 +17,7 @@ type Sorted = {
   readonly stock: BySku<Facts['stock'][number]>;
   readonly promises: BySku<Facts['promises'][number]>;
   readonly counted: BySku<Facts['counted'][number]>;
+  readonly moves: BySku<Facts['moves'][number]>;
   readonly supply: BySku<Facts['supply'][number]>;
   readonly demand: BySku<Facts['demand'][number]>;
   readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
@@ -35,6 +36,7 @@ function sortFacts(facts: Facts): Sorted {
     stock: Map.groupBy(facts.stock, (entry) => entry.sku),
     promises: Map.groupBy(facts.promises, (entry) => entry.sku),
     counted: Map.groupBy(facts.counted, (count) => count.sku),
+    moves: Map.groupBy(facts.moves, (move) => move.sku),
     supply: Map.groupBy(facts.supply, (row) => row.sku),
     demand: Map.groupBy(facts.demand, (row) => row.sku),
     lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
@@ -93,6 +95,17 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
     promises: [...promises.values()],
     drawn: [...drawn].sort(byProgram).map(([program, row]) => ({ program, ...row })),
   };
+}
+
+function applyMoves(item: ItemState, sorted: Sorted): ItemState['moves'] {
+  const changed = sorted.moves.get(item.sku) ?? [];
+  if (changed.length === 0) return item.moves;
+  const moves = new Map(item.moves.map((move) => [move.id, move]));
+  for (const { kind, id, from, to, units, until } of changed) {
+    if (kind === 'applied') moves.set(id, { id, from, to, units, until });
+    else moves.delete(id);
+  }
+  return [...moves.values()];
 }
 
 function applyListing(listing: ListingState, sorted: Sorted): ListingState {
@@ -174,6 +187,7 @@ export function applyFacts(state: State, facts: Facts): State {
     ...item,
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
+    moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
     shorts: applyShorts(item, sorted),
     supply: replaceRows(item.supply, sorted.supply.get(item.sku)),

@@ -8,7 +8,7 @@ import { outlookFrom } from '#core/outlook.ts';
 import type { PromisedPart } from '#core/promise.ts';
 import type { Database, Queries } from './client.ts';
 import { readComponents } from './reach.ts';
-import { readState } from './state.ts';
+import { loadToPreview, readPolicy } from './state.ts';
 
 export type Promisable = { readonly policy: Policy; readonly parts: readonly PromisedPart[] };
 
@@ -18,10 +18,8 @@ export const readPromisable = (db: Database, sku: Sku, now: Instant): Promise<Pr
 
 async function promisableIn(tx: Queries, sku: Sku, now: Instant): Promise<Promisable | null> {
   const components = (await readComponents(tx, [sku])).get(sku) ?? [{ sku, quantity: 1 }];
-  const state = await readState(
-    tx,
-    components.map((part) => part.sku),
-  );
+  const skus = components.map((part) => part.sku);
+  const state = await loadToPreview(tx, skus, await readPolicy(tx));
   const parts = components.flatMap(({ sku: part, quantity: each }) => {
     const outlook = outlookFrom(state, part, now);
     return outlook === null ? [] : [{ outlook, each }];
@@ -38,7 +36,7 @@ async function backordersIn(tx: Queries, id: OrderId, now: Instant): Promise<Rea
     select l.line_ref as "lineRef", l.sku, o.program from order_line l join sales_order o on o.id = l.order_id
     where l.order_id = ${id} and l.short > 0 and l.sku is not null`);
   if (short.length === 0) return new Map();
-  const state = await readState(tx, [...new Set(short.map(({ sku }) => sku))]);
+  const state = await loadToPreview(tx, [...new Set(short.map(({ sku }) => sku))], await readPolicy(tx));
   const found = short.flatMap(({ lineRef, sku, program: programId }) => {
     const outlook = outlookFrom(state, sku, now);
     const program = state.policy.programs.find((each) => each.id === programId);

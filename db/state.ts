@@ -80,7 +80,7 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
       : { skus, wholeOrders: [] };
     const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
-    const [state, now] = await Promise.all([load(tx, at), readBounds(tx)]);
+    const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
     if (before.isFurther && before.policyVersion === now.policyVersion) return withReach(tx, state, reach);
     before = now;
@@ -106,32 +106,33 @@ async function withReach(tx: Queries, state: State, reach: Reach): Promise<State
   return { ...state, items };
 }
 
+/**
+ * Items as they stand, with all that their decision reaches, under any policy and without a lock: to decide in memory what a policy
+ * would change.
+ */
+export async function loadToPreview(tx: Queries, skus: readonly string[], policy: Policy): Promise<State> {
+  const bounds = await readBounds(tx);
+  const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
+  const asked = { skus, orders: [], programs: policy.programs };
+  const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
+  const nothing = { orders: [], refs: [], listings: [], dated: [], countedFrom: null };
+  const state = await load(tx, { ...nothing, skus: reach.skus, isLook: true }, policy);
+  return isFurther ? withReach(tx, state, reach) : state;
+}
+
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   const moments = bodies.flatMap((body) => (body.kind === 'count' ? [body.asOf] : []));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-/** Items as they stand, and the kits that they are part of, with nothing locked: for a look that decides nothing. */
-export async function readState(db: Queries, skus: readonly string[]): Promise<State> {
-  const kits = await db.rows<{ kit: string }>(sql`select kit from kits_with(${list(skus)})`);
-  const all = [...new Set([...skus, ...kits.map(({ kit }) => kit)])];
-  const state = await load(db, {
-    orders: [],
-    refs: [],
-    listings: [],
-    dated: [],
-    skus: all,
-    countedFrom: null,
-    isLook: true,
-  });
-  return withReach(db, state, { skus: all, wholeOrders: [] });
-}
+const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise<State> =>
+  load(tx, at, await loadPolicy(tx));
 
 async function load(
   tx: Queries,
   at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null; readonly isLook?: boolean },
+  policy: Policy,
 ): Promise<State> {
-  const policy = at.isLook === true ? await readPolicy(tx) : await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items, dated] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
@@ -147,25 +148,19 @@ async function load(
     loadItems(tx, at.skus, policy, at.countedFrom),
     loadDated(tx, at.skus, at.dated, at.isLook === true || hasTolerance(policy)),
   ]);
-  return {
-    policy,
-    locations,
-    channels,
-    orders,
-    listingRefs,
-    items: items.map((item) => ({ ...item, ...dated(item.sku) })),
-  };
+  const dating = items.map((item) => ({ ...item, ...dated(item.sku) }));
+  return { policy, locations, channels, orders, listingRefs, items: dating };
 }
 
 /** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
 export const loadPolicy = (tx: Queries): Promise<Policy> => readPolicy(tx, sql`for share of c`);
 
-async function readPolicy(tx: Queries, lock = sql``): Promise<Policy> {
+export async function readPolicy(tx: Queries, lock = sql``): Promise<Policy> {
   const [row] = await tx.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
     select p.version, p.body from policy_current c join policy p on p.version = c.version ${lock}`);
   if (row === undefined)
     throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',
+      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
     );
   return { ...row.body, version: row.version };
 }
@@ -346,7 +341,7 @@ async function loadItems(
 ): Promise<Omit<ItemState, keyof DatedState>[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, drawn, held, listings, shorts, recent] = await Promise.all([
+  const [items, balances, promises, drawn, moves, held, listings, shorts, recent] = await Promise.all([
     tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
       select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
@@ -358,6 +353,9 @@ async function loadItems(
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
       select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
       from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
+      select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
+      where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
@@ -369,10 +367,11 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, drawnOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, movesOf, heldOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
+    of(moves),
     of(held),
     of(listings),
     of(recent),
@@ -386,6 +385,7 @@ async function loadItems(
     promises: promiseOf.get(sku) ?? [],
     held: heldOf.get(sku) ?? [],
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
+    moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     ...firstOf(shorts.get(sku) ?? [], policy),
     recentEntries: recentOf.get(sku) ?? [],

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { COMPLETENESS } from '#core/model.ts';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { parseDuration } from './durations.ts';
 
 const UNITS_MAX = 1_000_000_000;
@@ -218,6 +219,35 @@ const channel = z.strictObject({
     .describe("a block of the connector's own settings (never secrets: they come from the environment)"),
 });
 
+/** What is left out is as core/reallocation-guards.ts has it. */
+const reallocation = z.strictObject({
+  approveAbove: units
+    .default(GUARD_DEFAULTS.approveAbove)
+    .describe('a whole number of units, 0 or more, that one person may move alone; above it a second one approves'),
+  perMovePercent: percent
+    .default(GUARD_DEFAULTS.perMovePercent)
+    .describe("a whole percent from 0 to 100: how much of the donor's pool one move may take without approval"),
+  perDayPercent: percent
+    .default(GUARD_DEFAULTS.perDayPercent)
+    .describe(
+      "a whole percent from 0 to 100: how much of the donor's pool moves may take within 24 hours without approval",
+    ),
+  cooldown: duration
+    .default('1h')
+    .describe('a duration such as "30m" or "1h" between two moves of one donor and item, a week at most'),
+  maxDays: z
+    .int()
+    .min(1)
+    .max(365)
+    .default(GUARD_DEFAULTS.maxDays)
+    .describe('a whole number of days from 1 to 365 after which a move has ended'),
+  lowPoolPercent: z
+    .int()
+    .min(0)
+    .max(90)
+    .default(GUARD_DEFAULTS.lowPoolPercent)
+    .describe('a whole percent from 0 to 90 of its protection, below which a pool raises an alert; 0 for none'),
+});
 const word = z.string().min(1).max(200);
 const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
 const route = z
@@ -247,16 +277,27 @@ const intervals = z.strictObject({
   inFlight: duration.default('10m'),
 });
 
+const approval = z.strictObject({
+  policy: z
+    .enum(['none', 'required'])
+    .default('none')
+    .describe('whether a second person must approve a change of the policy: one of none, required'),
+});
+
 export const configSchema = z
   .strictObject({
     locations: z.array(location).min(1).describe('a list of at least one location'),
     programs: z.array(program).min(1).describe('a list of at least one program'),
     pools: z.array(pool).default([]).describe('a list of pools'),
     channels: z.array(channel).describe('a list of channels ([] while there is none)'),
+    reallocation: reallocation
+      .optional()
+      .describe('a block with approveAbove, perMovePercent, perDayPercent, cooldown, maxDays and lowPoolPercent'),
     routes: z
       .array(route)
       .default([])
       .describe("a list of routes: which orders belong to another program than their channel's"),
+    approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     http: http.prefault({}).describe('a block with host and port'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CommandBody } from '#core/command.ts';
+import type { CommandBody, OrderStateCommand } from '#core/command.ts';
 import { decide } from '#core/decide.ts';
 import type { Completeness, Component, OrderLine } from '#core/model.ts';
 import { explain } from '#core/publish.ts';
@@ -10,6 +10,8 @@ import {
   listing,
   NOW,
   oneLineOrder,
+  orderHead,
+  orderLine,
   policy,
   pool,
   program,
@@ -130,6 +132,42 @@ describe('a line of a kit', () => {
       ['CUP', -3],
     ]);
     expect(shown(shipped.state)).toMatchObject({ 1: 5, 3: 5, 4: 2 });
+  });
+  it('releases what lies together at one place, whatever pools its parts came from', () => {
+    const parts = [
+      ['TEA', 'north', 'own', 2],
+      ['TEA', 'south', 'shared', 1],
+      ['TEA', 'north', 'shared', 1],
+      ['CUP', 'north', 'shared', 3],
+      ['CUP', 'south', 'shared', 1],
+    ] as const;
+    const allocations = parts.map(([sku, location, pool, quantity]) => ({
+      sku,
+      location,
+      program: 'dtc',
+      pool,
+      quantity,
+    }));
+    const components = ['CUP', 'TEA'].map((sku) => ({ sku, quantity: 1 }));
+    const line = orderLine('1', 4, { listing: 4, sku: 'SET', components, allocations });
+    const state = brand({ north: 3, south: 1 }, { north: 3, south: 1 }, 'shipComplete');
+    const { order } = kitOrder('1', 4) as OrderStateCommand;
+    const stored = { ...orderHead('shop:main/1'), lines: [line], state: order, answeredVersion: null, route: null };
+    const promises = (sku: string) =>
+      allocations
+        .filter((part) => part.sku === sku)
+        .map(({ location, pool, quantity }) => ({ location, program: 'dtc', pool, allocated: quantity }));
+    const held = {
+      ...state,
+      orders: [stored],
+      items: state.items.map((each) => ({
+        ...each,
+        promises: promises(each.sku),
+        ...(each.sku === 'SET' ? { components } : {}),
+      })),
+    };
+    const less = run(held, kitOrder('1', 4, { version: 2 }, { cancelled: 1 })).state;
+    expect(partsOf(lineOf(less))).toEqual(['2 TEA north', '1 TEA north', '3 CUP north']);
   });
   it('waits for all its components, and is filled when the last comes', () => {
     const waiting = run(brand({}, {}), kitOrder('1', 2)).state;

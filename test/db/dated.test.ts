@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CommandBody } from '#core/command.ts';
 import { runDoctor } from '#db/doctor.ts';
-import { reviewDue } from '#db/unfinished.ts';
+import { reviewDue } from '#db/reviews.ts';
 import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';

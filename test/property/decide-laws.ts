@@ -44,6 +44,7 @@ function essence(state: State): unknown {
         item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
         (row) => row.program,
       ),
+      moves: byKey(item.moves, (row) => `${row.id}`),
       supply: byKey(item.supply, (row) => row.ref),
       demand: byKey(item.demand, (row) => row.ref),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { RUNS } from '../support/arbitraries.ts';
+import { PLACES, RUNS, type World } from '../support/arbitraries.ts';
 import { KIT_WORLD } from '../support/kit-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
@@ -20,7 +20,17 @@ import {
   splitAddsUp,
   whatIsShownIsThere,
 } from './kit-laws.ts';
+import { protectionHolds } from './pool-laws.ts';
 import { everyTargetExplainsItself } from './publish-laws.ts';
+
+/** Pools protect units of an item, not of a place (core/README.md, limits): every program reaches every place. */
+const EVERYWHERE: World = {
+  ...KIT_WORLD,
+  brand: KIT_WORLD.brand.map((brand) => {
+    const programs = brand.policy.programs.map((each) => ({ ...each, locations: [...PLACES] }));
+    return { ...brand, policy: { ...brand.policy, programs } };
+  }),
+};
 
 const prove = (law: fc.IRawProperty<unknown>): void => {
   fc.assert(law, { numRuns: RUNS });
@@ -44,6 +54,7 @@ describe('the laws of the books, with kits and completeness', () => {
   it('I2: balances, lines and inputs are sums of entries', () => prove(balancesAreSums(CORE, KIT_WORLD)));
   it('I2: own sales are sums of order lines', () => prove(ownSalesAreSums(CORE, KIT_WORLD)));
   it('I4: holds in sets', () => prove(noLineVanishes(CORE, KIT_WORLD)));
+  it('I5: nobody draws what is protected for another', () => prove(protectionHolds(CORE, EVERYWHERE)));
   it('answers add up and are given once', () => prove(answersHold(CORE, KIT_WORLD)));
   it('explanations recompute', () => prove(everyTargetExplainsItself(CORE, KIT_WORLD)));
   it('decide is deterministic', () => prove(isDeterministic(CORE, KIT_WORLD)));

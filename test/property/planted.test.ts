@@ -8,6 +8,7 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type * as BooksModule from '#core/books.ts';
 import type { ItemBook } from '#core/books.ts';
+import type * as MovesModule from '#core/moves.ts';
 import type * as OrderStateModule from '#core/order-state.ts';
 import type * as PoolsModule from '#core/pools.ts';
 import type { State } from '#core/state.ts';
@@ -19,6 +20,7 @@ import { isDeterministic } from './decide-laws.ts';
 import { arrivalOrderIsForgotten } from './order-laws.ts';
 import { cutSumsExactly, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
 import { rulesNeverRaise } from './publish-laws.ts';
+import { bystandersKeepTheirs } from './reallocation-laws.ts';
 import { ownWriteIsNoSale, unseenSaleIsNeverUndone } from './wire-laws.ts';
 
 type Planted =
@@ -27,14 +29,15 @@ type Planted =
   | 'cut again'
   | 'same number twice'
   | 'late movement counts'
-  | 'last arrival wins';
+  | 'last arrival wins'
+  | 'move makes units';
 
 const soil = vi.hoisted((): { planted: Planted } => ({ planted: 'nothing' }));
 
 vi.mock('#core/pools.ts', async (importActual) => {
   const actual = await importActual<typeof PoolsModule>();
-  const poolsOf: typeof actual.poolsOf = (policy, item, free, now) => {
-    const pools = actual.poolsOf(policy, item, free, now);
+  const poolsOf: typeof actual.poolsOf = (...given) => {
+    const pools = actual.poolsOf(...given);
     if (soil.planted === 'shared takes all') return { ...pools, shared: pools.free };
     if (soil.planted !== 'cut again') return pools;
     const cut = actual.cutInProportion(
@@ -75,6 +78,13 @@ vi.mock('#core/order-state.ts', async (importActual) => {
   const joinOrder: typeof actual.joinOrder = (a, b) =>
     soil.planted === 'last arrival wins' ? actual.joinOrder(b, b) : actual.joinOrder(a, b);
   return { ...actual, joinOrder };
+});
+
+vi.mock('#core/moves.ts', async (importActual) => {
+  const actual = await importActual<typeof MovesModule>();
+  const movedUnits: typeof actual.movedUnits = (moves, pool) =>
+    soil.planted === 'move makes units' ? actual.receivedUnits(moves, pool) : actual.movedUnits(moves, pool);
+  return { ...actual, movedUnits };
 });
 
 /** The core, shown another state than there is. */
@@ -141,6 +151,15 @@ const writesOnItsInput: Core = {
   },
 };
 
+const forgetsWhatWasDrawn: Core = {
+  ...CORE,
+  decide: (state, commands, now) => {
+    const facts = CORE.decide(state, commands, now);
+    const promises = facts.promises.filter(({ kind }) => kind !== 'reallocate');
+    return promises.length === facts.promises.length ? facts : { ...facts, promises, drawn: [] };
+  },
+};
+
 type Bug = {
   readonly says: string;
   readonly law: (core: Core) => fc.IRawProperty<unknown>;
@@ -189,6 +208,8 @@ const BUGS: readonly Bug[] = [
     law: rulesNeverRaise,
     core: { ...CORE, publish: (inputs) => CORE.publish(inputs) - inputs.buffer },
   },
+  { says: 'a move that gives without taking', law: bystandersKeepTheirs, planted: 'move makes units' },
+  { says: 'a return that forgets what was drawn meanwhile', law: bystandersKeepTheirs, core: forgetsWhatWasDrawn },
   { says: 'an ATP that looks no further than its day', law: atpIsSuffixMinimum, core: looksNoFurther },
   { says: 'supply that still counts after its moment passed', law: lateSupplyCountsForNothing, core: trustsLateSupply },
   { says: 'a decision that writes on its input', law: isDeterministic, core: writesOnItsInput },

@@ -222,6 +222,27 @@ const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   }),
 );
 
+const poolId = fc.constantFrom<string>(...PROGRAMS, 'shared');
+const moveId = fc.integer({ min: 1, max: 4 });
+
+export const moveBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('reallocate' as const),
+    id: moveId,
+    sku,
+    from: poolId,
+    to: poolId,
+    units: fc.integer({ min: 1, max: 5 }),
+    until: fc.constant(NOW + 7 * 24 * 60 * MINUTE_MS),
+  }),
+  fc.record({
+    kind: fc.constant('end-reallocation' as const),
+    id: moveId,
+    sku,
+    as: fc.constantFrom('expired' as const, 'returned' as const),
+  }),
+);
+
 /** Commands that nobody can take: each is parked, whatever the books say. */
 export const badBody: fc.Arbitrary<CommandBody> = fc.oneof(
   receiveBody.map((body) => ({ ...body, sku: 'no-such-sku' })),
@@ -250,6 +271,7 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 1, arbitrary: shipBody },
   { weight: 2, arbitrary: datedBody },
   { weight: 1, arbitrary: otherBody },
+  { weight: 1, arbitrary: moveBody },
 );
 
 /** What a law is tried on: brands, and the commands that their world knows. */

@@ -107,6 +107,7 @@ export const item = (
   promises: [],
   held: [],
   drawn: [],
+  moves: [],
   listings: [],
   shorts: [],
   moreShorts: false,

@@ -77,7 +77,7 @@ export const kitBrand = (rules: Policy): State => {
   });
 };
 
-const total = fc.integer({ min: 0, max: 4 });
+const total = fc.integer({ min: 0, max: 6 });
 
 const kitOrderArb = (index: number): fc.Arbitrary<CommandBody> => {
   const channel = CHANNELS[index % 2] ?? '';

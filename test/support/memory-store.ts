@@ -60,6 +60,16 @@ function applyPromises(item: ItemState, facts: Facts): ItemState {
   return { ...item, promises, drawn: [...kept, ...rows].sort((a, b) => (a.program < b.program ? -1 : 1)) };
 }
 
+function applyMoves(item: ItemState, facts: Facts): ItemState {
+  let moves = item.moves;
+  for (const { sku, kind, id, from, to, units, until } of facts.moves) {
+    if (sku !== item.sku) continue;
+    moves = moves.filter((move) => move.id !== id);
+    if (kind === 'applied') moves = [...moves, { id, from, to, units, until }];
+  }
+  return { ...item, moves };
+}
+
 function applyListings(item: ItemState, facts: Facts): ItemState {
   const listings = item.listings.map((listing) => {
     const sales = facts.listings.find((row) => row.listing === listing.id);
@@ -155,7 +165,7 @@ function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
 export function applyFacts(state: State, facts: Facts): State {
   const orders = applyOrders(state.orders, facts);
   const items = state.items.map((before) => {
-    const item = applyListings(applyPromises(applyStock(before, facts), facts), facts);
+    const item = applyListings(applyMoves(applyPromises(applyStock(before, facts), facts), facts), facts);
     const shorts = shortsOf(orders, item.sku);
     return {
       ...item,

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { problemsOf, SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type Config, readConfig } from '#workers/config.ts';
 import { configJsonSchema } from '#workers/config-schema.ts';
@@ -80,6 +81,19 @@ describe('a good file', () => {
       sweepMs: 5_000,
       channels: [{ id: 'fake:a', pollMs: 180_000, reconcileMs: 3_600_000 }],
     });
+  });
+
+  it('has the guards of the core for reallocations, whether it names them or not', () => {
+    expect(configOf(SMALL_CONFIG).file?.policy.reallocation).toBeUndefined();
+    expect(configOf(`${SMALL_CONFIG}reallocation: {}\n`).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const text = readFileSync(join(ROOT, 'scripts/examples/allot.yaml'), 'utf8');
+    expect(configOf(text).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const own = configOf(`${SMALL_CONFIG}reallocation: { cooldown: 30m, approveAbove: 0 }\n`).file?.policy.reallocation;
+    expect(own).toEqual({ ...GUARD_DEFAULTS, cooldownMs: 1_800_000, approveAbove: 0 });
+    expect(fileProblems(`${SMALL_CONFIG}reallocation: { perMovePercent: 120, maxDay: 3 }\n`)).toEqual([
+      expect.stringContaining('reallocation.perMovePercent'),
+      expect.stringContaining('Did you mean "maxDays"?'),
+    ]);
   });
 
   it('may use anchors', () => {
