@@ -60,6 +60,7 @@ export type ItemBook = {
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
   readonly moreShorts: boolean;
+  readonly openLines: readonly ShortLine[] | undefined;
   readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
   /** Key: ref. */
   readonly supply: Map<string, DatedSupply>;
@@ -122,6 +123,7 @@ function openItem(state: ItemState): ItemBook {
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
+    openLines: state.openLines,
     recentEntries: state.recentEntries.map((entry) => ({ ...entry })),
     supply: new Map(state.supply.map((row) => [row.ref, row])),
     demand: new Map(state.demand.map((row) => [row.ref, row])),

@@ -143,6 +143,32 @@ export type EndReallocationCommand = {
   readonly as: 'expired' | 'returned';
 };
 
+/** Of a re-confirmation, in the order they are served (reconfirm.ts). */
+export const STRATEGIES = ['win', 'gain', 'improve', 'redistribute', 'fill', 'lose'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+export const RECONFIRM_ORDERS = ['priority', 'valueAtRisk', 'fairShare'] as const;
+
+/** Lines that a run treats alike; of several that fit a line the nearest counts: order, then channel, then program. */
+export type ReconfirmSegment = {
+  readonly match: 'program' | 'channel' | 'order';
+  readonly id: string;
+  readonly strategy?: Strategy;
+  /** What a unit that is not delivered costs: the margin lost, and what the partner charges for it. Money, any one currency. */
+  readonly margin?: number;
+  readonly chargeback?: number;
+};
+
+/** Confirms all open lines of an item anew, by strategy: where more is promised than there is, or promised to the wrong ones. */
+export type ReconfirmCommand = {
+  readonly kind: 'reconfirm';
+  readonly sku: Sku;
+  readonly by: (typeof RECONFIRM_ORDERS)[number];
+  readonly segments: readonly ReconfirmSegment[];
+  /** For lines that no segment gives a strategy. */
+  readonly others: Strategy;
+};
+
 export type CommandBody =
   | OrderStateCommand
   | ReceiveCommand
@@ -156,6 +182,7 @@ export type CommandBody =
   | ReviewCommand
   | ReallocateCommand
   | EndReallocationCommand
+  | ReconfirmCommand
   | ExpectSupplyCommand
   | ExpectDemandCommand;
 

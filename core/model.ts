@@ -62,6 +62,8 @@ export type Program = {
   readonly owner?: string;
   readonly reviewBy?: string;
   readonly pickTags?: PickTags;
+  /** Of what is split fairly it gets by weight; absent: 1. */
+  readonly weight?: number;
   /** Absent: `split`. */
   readonly completeness?: Completeness;
 };
@@ -130,12 +132,16 @@ export type PoolRule = {
   readonly release?: readonly ReleasePoint[];
   /** `receipt`: the protection starts anew with each receipt of the item. */
   readonly refill: 'never' | 'receipt';
+  /** How its units were reckoned, in words, where the file did not name them. */
+  readonly because?: string;
 };
 
 /** From a promise to a number. */
 export type ShowRule = {
   /** Percent of the promise, 0 to 100, rounded down. */
   readonly sharePercent: number;
+  /** Of the shared pool it shows its fair part alone, beside the other channels that ask for theirs (fair-parts.ts). */
+  readonly fairShare?: boolean;
   /** Never promised to this channel, units. */
   readonly safetyStock: number;
   /** The same as percent of the share, rounded up; counted on top of the units. */

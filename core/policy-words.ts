@@ -82,6 +82,10 @@ const WORDS: Readonly<Record<string, Word>> = {
   reviewBy: { says: 'review by' },
   pickTags: { says: 'pick tags' },
   inFlightMs: { says: 'time in flight', unit: 'ms' },
+  cooldownMs: { says: 'cooldown', unit: 'ms' },
+  approveAbove: { says: 'approval above', unit: 'units' },
+  perMovePercent: { says: 'of a pool per move', unit: '%' },
+  perDayPercent: { says: 'of a pool per day', unit: '%' },
 };
 
 const UNITS_MS: readonly (readonly [string, number])[] = [

@@ -199,6 +199,7 @@ export function sayPoolRule({ rule, supply, units }: Pick<PoolShare, 'rule' | 's
     ...(rule.minimum === undefined ? [] : [`at least ${rule.minimum}`]),
     ...(rule.maximum === undefined ? [] : [`at most ${rule.maximum}`]),
     ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
+    ...(rule.because === undefined ? [] : [rule.because]),
     ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
   ];
   return [rule === UNRULED ? 'no rule of its own' : `rule for ${scopeOf(rule)}`, ...amounts].join(', ');

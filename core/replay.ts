@@ -122,13 +122,15 @@ function applyListing(listing: ListingState, sorted: Sorted): ListingState {
 const shortKey = (id: string, lineRef: string): string => `${id} ${lineRef}`;
 
 /** Lines that wait: those of before, as the facts changed them, and those that came. */
-function applyShorts(item: ItemState, sorted: Sorted): readonly ShortLine[] {
+function applyShorts(item: ItemState, sorted: Sorted, orders: readonly StoredOrder[]): readonly ShortLine[] {
   const changed = sorted.lines.get(item.sku) ?? [];
   if (changed.length === 0) return item.shorts;
   const shorts = new Map(item.shorts.map((short) => [shortKey(short.id, short.line.lineRef), short]));
+  // A line that did not wait may wait now: a re-confirmation took units from it.
+  const headOf = (id: string) => item.openLines?.find((one) => one.id === id) ?? orders.find((one) => one.id === id);
   for (const { id, line, order } of changed) {
     const key = shortKey(id, line.lineRef);
-    const head = order ?? shorts.get(key);
+    const head = order ?? shorts.get(key) ?? headOf(id);
     assert(head !== undefined, `a filled line names order ${id}, which does not wait for ${item.sku}`);
     const { channel, program, placedAt } = head;
     const fillRule = 'state' in head ? head.state.fillRule : head.fillRule;
@@ -143,7 +145,8 @@ function applyShorts(item: ItemState, sorted: Sorted): readonly ShortLine[] {
 function applyShortOf(item: ItemState, sorted: Sorted, orders: ReadonlyMap<string, StoredOrder>): ItemState['shortOf'] {
   const changed = sorted.lines.get(item.sku) ?? [];
   if (changed.length === 0) return item.shortOf;
-  const waiting = new Map(item.shorts.map((short) => [shortKey(short.id, short.line.lineRef), short]));
+  const known = [...(item.openLines ?? []), ...item.shorts];
+  const waiting = new Map(known.map((short) => [shortKey(short.id, short.line.lineRef), short]));
   const shortOf = new Map(item.shortOf.map((row) => [row.program, row]));
   for (const { id, line, order } of changed) {
     const before = waiting.get(shortKey(id, line.lineRef));
@@ -183,16 +186,16 @@ export function applyFacts(state: State, facts: Facts): State {
   const sorted = sortFacts(facts);
   const isOrdered = facts.orders.length + facts.filledLines.length > 0;
   const orders = new Map(isOrdered ? state.orders.map((order) => [order.id, order]) : []);
-  const items = state.items.map((item) => ({
+  const items = state.items.map(({ openLines, ...item }) => ({
     ...item,
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
     moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
-    shorts: applyShorts(item, sorted),
+    shorts: applyShorts(openLines === undefined ? item : { ...item, openLines }, sorted, state.orders),
     supply: replaceRows(item.supply, sorted.supply.get(item.sku)),
     demand: replaceRows(item.demand, sorted.demand.get(item.sku)),
-    shortOf: applyShortOf(item, sorted, orders),
+    shortOf: applyShortOf(openLines === undefined ? item : { ...item, openLines }, sorted, orders),
   }));
   return { ...state, items, orders: applyOrders(state.orders, facts) };
 }

@@ -84,6 +84,8 @@ export type ItemState = {
   readonly shorts: readonly ShortLine[];
   /** True when the database holds more of them. */
   readonly moreShorts: boolean;
+  /** Every line that has or waits for units of it; there only when the batch confirms the item anew. */
+  readonly openLines?: readonly ShortLine[];
   /** Ledger entries later than the earliest `asOf` among the batch's counts of this item; empty without counts. */
   readonly recentEntries: readonly {
     readonly location: LocationId;
@@ -180,7 +182,7 @@ export type Facts = {
   readonly promises: readonly PromiseEntry[];
   /** Whole orders as they stand after the batch. */
   readonly orders: readonly StoredOrder[];
-  /** Lines of other orders that gained units. */
+  /** Lines of other orders that gained or lost units. */
   readonly filledLines: readonly { readonly orderId: OrderId; readonly line: OrderLine }[];
   readonly counted: readonly {
     readonly sku: Sku;

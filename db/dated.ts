@@ -7,15 +7,18 @@ import type { Queries } from './client.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
 
-/** The dated row that a command speaks of. */
-export function datedRefOf(body: CommandBody): { sku: string; ref: string } | null {
-  if (body.kind === 'expect-supply' || body.kind === 'expect-demand') return { sku: body.sku, ref: body.ref };
-  return body.kind === 'receive' && body.supply !== undefined ? { sku: body.sku, ref: body.supply } : null;
+export type DatedRefs = readonly { readonly sku: Sku; readonly ref: string }[];
+
+/** The dated rows that commands speak of: loaded whether they are open or not. */
+export function datedRefsOf(bodies: readonly CommandBody[]): DatedRefs {
+  const named = bodies.flatMap((body) => {
+    if (body.kind === 'expect-supply' || body.kind === 'expect-demand') return [{ sku: body.sku, ref: body.ref }];
+    return body.kind === 'receive' && body.supply !== undefined ? [{ sku: body.sku, ref: body.supply }] : [];
+  });
+  return [...new Map(named.map((row) => [`${row.sku} ${row.ref}`, row])).values()];
 }
 
-type Named = readonly { readonly sku: Sku; readonly ref: string }[];
-
-const named = (refs: Named) => recordset(refs, { sku: 'text', ref: 'text' }, 'r');
+const named = (refs: DatedRefs) => recordset(refs, { sku: 'text', ref: 'text' }, 'r');
 
 export type DatedState = Pick<ItemState, 'supply' | 'demand' | 'shortOf'>;
 
@@ -27,7 +30,7 @@ export const hasTolerance = ({ programs }: Policy): boolean =>
 export async function loadDated(
   tx: Queries,
   skus: readonly Sku[],
-  refs: Named,
+  refs: DatedRefs,
   needsShort: boolean,
 ): Promise<(sku: Sku) => DatedState> {
   const [supply, demand, shortOf] = await Promise.all([

@@ -7,8 +7,9 @@ import type { Instant, OrderId, Policy, Sku } from '#core/model.ts';
 import { outlookFrom } from '#core/outlook.ts';
 import type { PromisedPart } from '#core/promise.ts';
 import type { Database, Queries } from './client.ts';
+import { readPolicy } from './policy-current.ts';
 import { readComponents } from './reach.ts';
-import { loadToPreview, readPolicy } from './state.ts';
+import { loadToPreview } from './state.ts';
 
 export type Promisable = { readonly policy: Policy; readonly parts: readonly PromisedPart[] };
 

@@ -8,10 +8,12 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
 import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { FillRule, OrderState } from '#core/order-state.ts';
+import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
-import { type DatedState, datedRefOf, hasTolerance, loadDated } from './dated.ts';
+import { type DatedRefs, type DatedState, datedRefsOf, hasTolerance, loadDated } from './dated.ts';
 import { list } from './list.ts';
+import { loadPolicy } from './policy-current.ts';
 import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
 
 export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
@@ -32,27 +34,22 @@ type Touched = {
   readonly orders: string[];
   readonly refs: { channel: string; ref: string }[];
   readonly listings: number[];
-  /** Dated rows that the batch speaks of: loaded whether they are open or not. */
-  readonly dated: { sku: string; ref: string }[];
 };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
   const orders = new Set<string>();
   const refs = new Map<string, { channel: string; ref: string }>();
   const listings = new Set<number>();
-  const dated = new Map<string, { sku: string; ref: string }>();
   for (const body of bodies) {
     const order = orderOf(body);
     if (order !== null) orders.add(order);
     if (body.kind === 'observed') listings.add(body.listing);
-    const named = datedRefOf(body);
-    if (named !== null) dated.set(`${named.sku} ${named.ref}`, named);
     if (body.kind !== 'order-state') continue;
     for (const { listingRef } of body.order.lines) {
       if (listingRef !== null) refs.set(`${body.channel} ${listingRef}`, { channel: body.channel, ref: listingRef });
     }
   }
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], dated: [...dated.values()] };
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings] };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -74,11 +71,18 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const skus = [...new Set([...named, ...behind])];
   const lock = (ids: readonly string[]) => lockResources(tx, RESOURCE.item, ids);
   if (!bounds.isFurther) await lock(skus);
+  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
   for (let before = bounds; ; ) {
     const reach: Reach = before.isFurther
       ? await lockReach(tx, { skus, orders: touched.orders }, lock)
       : { skus, wholeOrders: [] };
-    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
+    const at = {
+      ...touched,
+      skus: reach.skus,
+      countedFrom: earliestCount(bodies),
+      confirmed,
+      dated: datedRefsOf(bodies),
+    };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
     const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
@@ -115,7 +119,7 @@ export async function loadToPreview(tx: Queries, skus: readonly string[], policy
   const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
   const asked = { skus, orders: [], programs: policy.programs };
   const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
-  const nothing = { orders: [], refs: [], listings: [], dated: [], countedFrom: null };
+  const nothing = { orders: [], refs: [], listings: [], dated: [], countedFrom: null, confirmed: [] };
   const state = await load(tx, { ...nothing, skus: reach.skus, isLook: true }, policy);
   return isFurther ? withReach(tx, state, reach) : state;
 }
@@ -130,7 +134,13 @@ const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise
 
 async function load(
   tx: Queries,
-  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null; readonly isLook?: boolean },
+  at: Touched & {
+    readonly skus: readonly string[];
+    readonly countedFrom: Instant | null;
+    readonly confirmed: readonly string[];
+    readonly dated: DatedRefs;
+    readonly isLook?: boolean;
+  },
   policy: Policy,
 ): Promise<State> {
   const [locations, channels, orders, listingRefs, items, dated] = await Promise.all([
@@ -148,21 +158,11 @@ async function load(
     loadItems(tx, at.skus, policy, at.countedFrom),
     loadDated(tx, at.skus, at.dated, at.isLook === true || hasTolerance(policy)),
   ]);
+  const openLines = await loadOpenLines(tx, at.confirmed);
+  const withLines = (item: ItemState): ItemState =>
+    at.confirmed.includes(item.sku) ? { ...item, openLines: openLines.get(item.sku) ?? [] } : item;
   const dating = items.map((item) => ({ ...item, ...dated(item.sku) }));
-  return { policy, locations, channels, orders, listingRefs, items: dating };
-}
-
-/** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
-export const loadPolicy = (tx: Queries): Promise<Policy> => readPolicy(tx, sql`for share of c`);
-
-export async function readPolicy(tx: Queries, lock = sql``): Promise<Policy> {
-  const [row] = await tx.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
-    select p.version, p.body from policy_current c join policy p on p.version = c.version ${lock}`);
-  if (row === undefined)
-    throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
-    );
-  return { ...row.body, version: row.version };
+  return { policy, locations, channels, orders, listingRefs, items: dating.map(withLines) };
 }
 
 export type LineRow = {
@@ -311,6 +311,18 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
     : waiting(sql``);
   const rows = await tx.rows<ShortRow>(sql`
     select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
+  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
+}
+
+/** Lines that have or want units of these items; one more than a re-confirmation takes, so that it can tell. */
+async function loadOpenLines(tx: Queries, skus: readonly string[]): Promise<Map<string, ShortLine[]>> {
+  if (skus.length === 0) return new Map();
+  const rows = await tx.rows<ShortRow>(sql`
+    select s.* from unnest(${list([...new Set(skus)])}) as i(sku)
+    cross join lateral (
+      select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule from order_line l join sales_order o on o.id = l.order_id
+      where l.sku = i.sku and (l.allocated > 0 or l.short > 0)
+      order by l.order_id, l.line_ref limit ${OPEN_LINES_MAX + 1}) s`);
   return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
 }
 

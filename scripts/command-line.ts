@@ -24,6 +24,7 @@ import { addParkedCommands } from './commands/parked.ts';
 import { addPolicyCommands } from './commands/policy.ts';
 import { addPromiseCommand } from './commands/promise.ts';
 import { addReallocateCommands } from './commands/reallocate.ts';
+import { addReconfirmCommand } from './commands/reconfirm.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
 import { EXIT, EXIT_CODES, type ExitCode, Failure, Interrupted, type Io } from './io.ts';
@@ -57,6 +58,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addStockCommands(program, kit);
   addDatedCommands(program, kit);
   addOrderCommands(program, kit);
+  addReconfirmCommand(program, kit);
   addImportCommands(program, kit);
   addListingCommands(program, kit);
   addReallocateCommands(program, kit);

@@ -5,6 +5,7 @@ import { joinOrder } from '#core/order-state.ts';
 import { cutInProportion } from '#core/pools.ts';
 import { promiseBy } from '#core/promise.ts';
 import { explain, publish } from '#core/publish.ts';
+import { fairShares, splitScarce } from '#core/scarcity.ts';
 import { planPush } from '#core/wire.ts';
 
 export type Core = {
@@ -14,6 +15,8 @@ export type Core = {
   readonly publish: typeof publish;
   readonly explain: typeof explain;
   readonly planPush: typeof planPush;
+  readonly splitScarce: typeof splitScarce;
+  readonly fairShares: typeof fairShares;
   readonly project: typeof project;
   readonly atpAt: typeof atpAt;
   readonly atpByDay: typeof atpByDay;
@@ -31,4 +34,6 @@ export const CORE: Core = {
   atpAt,
   atpByDay,
   promiseBy,
+  splitScarce,
+  fairShares,
 };

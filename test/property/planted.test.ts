@@ -21,6 +21,8 @@ import { arrivalOrderIsForgotten } from './order-laws.ts';
 import { cutSumsExactly, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
 import { rulesNeverRaise } from './publish-laws.ts';
 import { bystandersKeepTheirs } from './reallocation-laws.ts';
+import { neverMoreThanThereIs, protectionOutranksRuns } from './reconfirm-laws.ts';
+import { fairSharesSumAndGrow, splitKnowsNoOrder } from './scarcity-laws.ts';
 import { ownWriteIsNoSale, unseenSaleIsNeverUndone } from './wire-laws.ts';
 
 type Planted =
@@ -167,6 +169,15 @@ type Bug = {
   readonly planted?: Planted;
 };
 
+const sharesByRemainder: Core = {
+  ...CORE,
+  fairShares: (stock, claims) =>
+    CORE.splitScarce(
+      stock,
+      claims.map((claim, index) => ({ ...claim, id: `${index}`, priority: 1 })),
+    ),
+};
+
 const BUGS: readonly Bug[] = [
   {
     says: 'a naive read-then-write that does not see what is allocated',
@@ -184,6 +195,25 @@ const BUGS: readonly Bug[] = [
     planted: 'same number twice',
   },
   { says: 'each share floored and the rest lost', law: cutSumsExactly, core: floorsAndLoses },
+  {
+    says: 'a scarce split whose ties go to who stands first',
+    law: splitKnowsNoOrder,
+    core: {
+      ...CORE,
+      splitScarce: (stock, demands) =>
+        CORE.splitScarce(
+          stock,
+          demands.map((each, index) => ({ ...each, id: `${index}` })),
+        ),
+    },
+  },
+  { says: 'fair shares by largest remainders', law: fairSharesSumAndGrow, core: sharesByRemainder },
+  {
+    says: 'a run that sees no open line but those that wait',
+    law: neverMoreThanThereIs,
+    core: withItems((item) => (item.openLines === undefined ? item : { ...item, openLines: item.shorts })),
+  },
+  { says: 'a run whose winners reach for what is protected', law: protectionOutranksRuns, planted: 'shared takes all' },
   { says: 'a pool consumed by another program', law: protectionHolds, planted: 'shared takes all' },
   { says: 'a drawn pool cut again from what is left to the others', law: protectionHolds, planted: 'cut again' },
   {

@@ -140,6 +140,12 @@ function applyDated<Row extends { readonly ref: string }>(
     );
 }
 
+const openLinesOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
+  orders.flatMap(({ id, channel, program, placedAt, lines, state: { fillRule } }) => {
+    const head = { id, channel, program, placedAt, ...(fillRule === undefined ? {} : { fillRule }) };
+    return lines.flatMap((line) => (line.sku === sku && allocatedOf(line) + line.short > 0 ? [{ ...head, line }] : []));
+  });
+
 /** As db/reach.ts: what waits for what is touched, with all that it waits for; then every kit whose number may move, with its parts. */
 function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
   const items = new Map(state.items.map((item) => [item.sku, item]));
@@ -201,10 +207,12 @@ export function loadFor(state: State, commands: readonly Command[]): State {
   const known = new Map(state.items.map((item) => [item.sku, item]));
   for (const order of orders) for (const sku of skusOf(order.lines, known)) skus.add(sku);
   const reach = reachOf(state, skus);
+  const confirmed = new Set(commands.flatMap(({ body }) => (body.kind === 'reconfirm' ? [body.sku] : [])));
   const hasCount = commands.some(({ body }) => body.kind === 'count');
   const items = state.items
     .filter((item) => reach.has(item.sku))
-    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }));
+    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }))
+    .map((item) => (confirmed.has(item.sku) ? { ...item, openLines: openLinesOf(state.orders, item.sku) } : item));
   return { ...state, orders, items };
 }
 

@@ -39,7 +39,7 @@ programs:
     safetyStock: 10%
     groups: { summer: { share: 80 } }
     items: { MUG: { cap: null } }
-  - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet] }
+  - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet], completeness: shipComplete }
 pools:
   - { program: wholesale, percent: 30, minimum: 5, maximum: 90, refill: receipt }
   - { program: wholesale, group: summer, parts: 3, from: "2026-05-01", until: "2026-09-01T08:30:00+02:00" }
@@ -58,6 +58,7 @@ channels:
     items: { "00123": { safetyStock: 3, buffer: 0, below: { share: 0 } } }
   - { id: "fake:b", program: wholesale }
 approval: { policy: required }
+reallocation: { approveAbove: 20, perMovePercent: 10, cooldown: 90m }
 intervals: { inFlight: 90s }
 `);
     expect(policy.body.channels).toHaveLength(5);
