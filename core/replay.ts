@@ -150,8 +150,9 @@ function applyShortOf(item: ItemState, sorted: Sorted, orders: ReadonlyMap<strin
   const shortOf = new Map(item.shortOf.map((row) => [row.program, row]));
   for (const { id, line, order } of changed) {
     const before = waiting.get(shortKey(id, line.lineRef));
-    const stored = orders.get(id)?.lines.find((each) => each.lineRef === line.lineRef);
-    const program = order?.program ?? before?.program;
+    const kept = orders.get(id);
+    const stored = kept?.lines.find((each) => each.lineRef === line.lineRef);
+    const program = order?.program ?? before?.program ?? kept?.program;
     const difference = line.short - (stored?.short ?? before?.line.short ?? 0);
     if (program === undefined || difference === 0) continue;
     change(shortOf, program, { program, quantity: 0 }, (row) => ({ ...row, quantity: row.quantity + difference }));
