@@ -184,7 +184,7 @@ export function applyTransfer(books: Books, command: Command, body: TransferComm
       `${item.sku} has ${Math.max(0, free)} free units at ${body.from}, not ${body.quantity}`,
       {
         field: 'quantity',
-        fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders there`,
+        fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders or held there`,
       },
     );
   }

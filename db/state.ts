@@ -8,11 +8,12 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
 import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { FillRule, OrderState } from '#core/order-state.ts';
-import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { type DatedRefs, type DatedState, datedRefsOf, hasTolerance, loadDated } from './dated.ts';
+import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
 import { list } from './list.ts';
+import { loadOpenLines } from './open-lines.ts';
 import { loadPolicy } from './policy-current.ts';
 import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
 
@@ -34,6 +35,10 @@ type Touched = {
   readonly orders: string[];
   readonly refs: { channel: string; ref: string }[];
   readonly listings: number[];
+  /** Items that are confirmed anew. */
+  readonly confirmed: string[];
+  readonly holds: NamedHolds;
+  readonly dated: DatedRefs;
 };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
@@ -49,7 +54,9 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
       if (listingRef !== null) refs.set(`${body.channel} ${listingRef}`, { channel: body.channel, ref: listingRef });
     }
   }
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings] };
+  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
+  const [holds, dated] = [holdsNamedBy(bodies), datedRefsOf(bodies)];
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds, dated };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -71,18 +78,11 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const skus = [...new Set([...named, ...behind])];
   const lock = (ids: readonly string[]) => lockResources(tx, RESOURCE.item, ids);
   if (!bounds.isFurther) await lock(skus);
-  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
   for (let before = bounds; ; ) {
     const reach: Reach = before.isFurther
       ? await lockReach(tx, { skus, orders: touched.orders }, lock)
       : { skus, wholeOrders: [] };
-    const at = {
-      ...touched,
-      skus: reach.skus,
-      countedFrom: earliestCount(bodies),
-      confirmed,
-      dated: datedRefsOf(bodies),
-    };
+    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
     const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
@@ -119,7 +119,15 @@ export async function loadToPreview(tx: Queries, skus: readonly string[], policy
   const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
   const asked = { skus, orders: [], programs: policy.programs };
   const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
-  const nothing = { orders: [], refs: [], listings: [], dated: [], countedFrom: null, confirmed: [] };
+  const nothing = {
+    orders: [],
+    refs: [],
+    listings: [],
+    confirmed: [],
+    holds: { ids: [], refs: [] },
+    dated: [],
+    countedFrom: null,
+  };
   const state = await load(tx, { ...nothing, skus: reach.skus, isLook: true }, policy);
   return isFurther ? withReach(tx, state, reach) : state;
 }
@@ -134,13 +142,7 @@ const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise
 
 async function load(
   tx: Queries,
-  at: Touched & {
-    readonly skus: readonly string[];
-    readonly countedFrom: Instant | null;
-    readonly confirmed: readonly string[];
-    readonly dated: DatedRefs;
-    readonly isLook?: boolean;
-  },
+  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null; readonly isLook?: boolean },
   policy: Policy,
 ): Promise<State> {
   const [locations, channels, orders, listingRefs, items, dated] = await Promise.all([
@@ -155,14 +157,12 @@ async function load(
         on l.channel_id = r.channel and l.listing_ref = r.ref
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
-    loadItems(tx, at.skus, policy, at.countedFrom),
+    loadItems(tx, at, policy),
     loadDated(tx, at.skus, at.dated, at.isLook === true || hasTolerance(policy)),
   ]);
-  const openLines = await loadOpenLines(tx, at.confirmed);
-  const withLines = (item: ItemState): ItemState =>
-    at.confirmed.includes(item.sku) ? { ...item, openLines: openLines.get(item.sku) ?? [] } : item;
+  const withOpenLines = await loadOpenLines(tx, at.confirmed, shortOf);
   const dating = items.map((item) => ({ ...item, ...dated(item.sku) }));
-  return { policy, locations, channels, orders, listingRefs, items: dating.map(withLines) };
+  return { policy, locations, channels, orders, listingRefs, items: dating.map(withOpenLines) };
 }
 
 export type LineRow = {
@@ -314,18 +314,6 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
   return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
 }
 
-/** Lines that have or want units of these items; one more than a re-confirmation takes, so that it can tell. */
-async function loadOpenLines(tx: Queries, skus: readonly string[]): Promise<Map<string, ShortLine[]>> {
-  if (skus.length === 0) return new Map();
-  const rows = await tx.rows<ShortRow>(sql`
-    select s.* from unnest(${list([...new Set(skus)])}) as i(sku)
-    cross join lateral (
-      select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule from order_line l join sales_order o on o.id = l.order_id
-      where l.sku = i.sku and (l.allocated > 0 or l.short > 0)
-      order by l.order_id, l.line_ref limit ${OPEN_LINES_MAX + 1}) s`);
-  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
-}
-
 async function loadWholeOrders(tx: Queries, ids: readonly OrderId[]): Promise<Map<string, ShortLine[]>> {
   if (ids.length === 0) return new Map();
   const rows = await tx.rows<ShortRow>(sql`
@@ -347,20 +335,24 @@ function firstOf(waiting: readonly ShortLine[], policy: Policy): Pick<ItemState,
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
-  skus: readonly string[],
+  { skus, countedFrom, holds: named }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds'>,
   policy: Policy,
-  countedFrom: Instant | null,
 ): Promise<Omit<ItemState, keyof DatedState>[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, drawn, moves, held, listings, shorts, recent] = await Promise.all([
-    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
-      select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
+  const holds = await loadHolds(tx, skus, named);
+  const [items, balances, promises, drawn, moves, listings, shorts, recent] = await Promise.all([
+    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'>>(sql`
+      select sku, groups, minimum, safety_stock as "safetyStock",
+        (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
+          and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
+      from item i where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
       where sku = any(${wanted}) order by sku, location, disposition`),
     tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
-      select sku, location, program, pool, allocated from promise_balance where sku = any(${wanted}) and allocated <> 0
+      select sku, location, program, pool, allocated, held from promise_balance
+      where sku = any(${wanted}) and (allocated <> 0 or held <> 0)
       order by sku, location, program, pool`),
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
       select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
@@ -368,9 +360,6 @@ async function loadItems(
     tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
       select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
-    tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
-      select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
-      group by sku, location order by sku, location`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
         t.in_flight, t.restock_at, t.seen_sold, t.seen_until
@@ -379,23 +368,24 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, drawnOf, movesOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, movesOf, holdsOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
     of(moves),
-    of(held),
+    of(holds),
     of(listings),
     of(recent),
   ];
-  return items.map(({ sku, groups, minimum, safetyStock }) => ({
+  return items.map(({ sku, groups, minimum, safetyStock, nextHoldEndsAt }) => ({
     sku,
     groups,
     minimum,
     safetyStock,
     balances: balanceOf.get(sku) ?? [],
     promises: promiseOf.get(sku) ?? [],
-    held: heldOf.get(sku) ?? [],
+    holds: holdsOf.get(sku) ?? [],
+    nextHoldEndsAt,
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
     moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),

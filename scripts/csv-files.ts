@@ -3,6 +3,7 @@ import { DISPOSITIONS, SUPPLY_KINDS } from '#core/model.ts';
 import type { ItemRow } from '#db/import-items.ts';
 import type { ListingRow } from '#db/import-listings.ts';
 import type { OrderRow } from '#db/import-orders.ts';
+import type { RenewalRow } from '#db/import-renewals.ts';
 import type { StockRow } from '#db/import-stock.ts';
 import type { SupplyRow } from '#db/import-supply.ts';
 import type { CsvColumns, CsvRow } from './csv.ts';
@@ -29,6 +30,11 @@ export const LISTING_COLUMNS: CsvColumns = {
 export const ORDER_COLUMNS: CsvColumns = {
   required: ['channel', 'order_id', 'sku', 'qty', 'placed_at'],
   optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned', 'unit'],
+};
+
+export const RENEWAL_COLUMNS: CsvColumns = {
+  required: ['sku', 'quantity', 'date', 'subscription', 'program'],
+  optional: [],
 };
 
 const partsOf = (text: string): string[] =>
@@ -71,7 +77,7 @@ export const readSupply = (row: CsvRow): SupplyRow => ({
   sku: row.exact('sku'),
   location: row.need('location'),
   quantity: row.needWhole('qty', 1),
-  dueAt: row.needDay('due'),
+  dueAt: row.needDue('due'),
   kind: row.oneOf('kind', SUPPLY_KINDS),
   state: row.oneOf('state', ['open', 'cancelled']) ?? 'open',
 });
@@ -107,5 +113,18 @@ export const readOrder = (row: CsvRow): OrderRow => {
     placedAt: row.instant('placed_at') ?? 0,
     version: row.whole('version', 0) ?? 1,
     unit: row.text('unit'),
+  };
+};
+
+/** Quantity 0: this renewal will not come, and what is held for it is let go. */
+export const readRenewal = (row: CsvRow): RenewalRow => {
+  row.need('date');
+  return {
+    line: row.line,
+    sku: row.exact('sku'),
+    quantity: row.needWhole('quantity', 0),
+    renewsAt: row.day('date') ?? 0,
+    subscription: row.need('subscription'),
+    program: row.need('program'),
   };
 };

@@ -7,7 +7,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import type { Instant } from '#core/model.ts';
 import { suggest } from '#workers/did-you-mean.ts';
-import { type Parsed, parseDay, parseInstant, parseWhole } from './arguments.ts';
+import { type Parsed, parseDay, parseDue, parseInstant, parseWhole } from './arguments.ts';
 import { Failure } from './io.ts';
 
 export type CsvColumns = { readonly required: readonly string[]; readonly optional: readonly string[] };
@@ -26,8 +26,10 @@ export type CsvRow = {
   readonly whole: (column: string, least: number) => number | null;
   readonly needWhole: (column: string, least: number) => number;
   readonly instant: (column: string) => Instant | null;
+  /** A day (its first moment in UTC), or a moment with its zone. */
+  readonly day: (column: string) => Instant | null;
   /** A moment, or a day by its end in UTC; a stand-in where the cell is empty, which is noted. */
-  readonly needDay: (column: string) => Instant;
+  readonly needDue: (column: string) => Instant;
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
   /** `NAME:2;OTHER:1`, each name once, from `least`; empty for `none`. */
   readonly pairs: (column: string, least: number) => { readonly name: string; readonly quantity: number }[] | null;
@@ -192,10 +194,10 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     note(`${column} ${parsed.fault}`, parsed.hint);
     return null;
   };
-  const moment = (column: string, read: (text: string) => Parsed<Instant>): Instant | null => {
+  const moment = (column: string, readText: (text: string) => Parsed<Instant>): Instant | null => {
     const value = textOf(column);
     if (value === null) return null;
-    const parsed = read(value);
+    const parsed = readText(value);
     if ('value' in parsed) return parsed.value;
     note(`${column} ${parsed.fault}`, parsed.hint);
     return null;
@@ -218,9 +220,10 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     whole,
     needWhole: (column, least) => (textOf(column) === null ? Number(need(column)) : (whole(column, least) ?? 0)),
     instant: (column) => moment(column, parseInstant),
-    needDay: (column) => {
+    day: (column) => moment(column, parseDay),
+    needDue: (column) => {
       need(column);
-      return moment(column, parseDay) ?? 0;
+      return moment(column, parseDue) ?? 0;
     },
     pairs: (column, least) => {
       const value = textOf(column);

@@ -4,7 +4,7 @@ import type { CommandBody } from '#core/command.ts';
 import { DISPOSITIONS, type Disposition, type Instant, SUPPLY_KINDS, type SupplyKind } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { type DatedChoice, type DemandListed, listDemand, listSupply, type SupplyListed } from '#db/dated.ts';
-import { takeDay, wholeFrom } from '../arguments.ts';
+import { takeDue, wholeFrom } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
@@ -67,7 +67,7 @@ function addSupplyChanges(group: Command, kit: Kit): void {
     .argument('<sku>')
     .argument('<units>', 'in all, with what was received of it already', wholeFrom(1))
     .requiredOption('--location <id>', 'where they will come in')
-    .requiredOption('--due <date>', 'day (all of it, UTC), or moment with its zone', takeDay)
+    .requiredOption('--due <date>', 'day (all of it, UTC), or moment with its zone', takeDue)
     .addOption(new Option('--kind <kind>', 'where they come from').choices(SUPPLY_KINDS).default('purchaseOrder'))
     .action(
       kit.act(async (run, ...[ref, sku, quantity, options]: Goods<ExpectOptions>) => {
@@ -145,7 +145,7 @@ function addDemandChanges(group: Command, kit: Kit): void {
     .argument('<sku>')
     .argument('<units>', 'whole units', wholeFrom(1))
     .requiredOption('--program <id>', 'whose demand it is')
-    .requiredOption('--due <date>', 'day (all of it, UTC), or moment with its zone', takeDay)
+    .requiredOption('--due <date>', 'day (all of it, UTC), or moment with its zone', takeDue)
     .action(
       kit.act(async (run, ...[ref, sku, quantity, options]: Goods<DemandOptions>) => {
         const { program, due: dueAt } = options;

@@ -4,7 +4,7 @@ import type { Instant, Policy, Program, Route } from '#core/model.ts';
 import { type Promised, type PromisePart, promiseBy } from '#core/promise.ts';
 import { routeFor } from '#core/rules.ts';
 import { readPromisable } from '#db/outlook.ts';
-import { takeDay, wholeFrom } from '../arguments.ts';
+import { takeDue, wholeFrom } from '../arguments.ts';
 import { requirePolicy } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
@@ -120,7 +120,7 @@ export function addPromiseCommand(program: Command, kit: Kit): void {
     .argument('<units>', 'how many the customer asks for', wholeFrom(1))
     .requiredOption('--program <id>', 'for this program')
     .option('--customer <id>', 'whose orders a route may send to another program: routes by this customer alone')
-    .requiredOption('--by <date>', 'day (all of it, UTC), or moment with its zone', takeDay)
+    .requiredOption('--by <date>', 'day (all of it, UTC), or moment with its zone', takeDue)
     .action(kit.act(promise));
   kit.examples(command, [
     'allot promise MUG-RED 2000 --program wholesale --by 2026-12-10',

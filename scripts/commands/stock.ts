@@ -99,11 +99,9 @@ function addAdjust(program: Command, kit: Kit): void {
       kit.act(
         async (
           run,
-          sku: string,
-          asked: number,
-          unit: string | undefined,
-          options: Place & { disposition: Disposition; reason: string },
+          ...given: [string, number, string | undefined, Place & { disposition: Disposition; reason: string }]
         ) => {
+          const [sku, asked, unit, options] = given;
           const delta = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
           return perform(run, {
             body: { kind: 'adjust', sku, delta, reason: options.reason, ...pick(options) },
