@@ -1,5 +1,6 @@
 /** `allot explain`: why a listing shows its number, now or at a past moment; why an order line has what it has. */
 import type { Command } from 'commander';
+import type { Backordered } from '#core/backorder.ts';
 import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type OrderExplanation,
 } from '#db/explain.ts';
 import { explainOrderAt } from '#db/explain-past.ts';
+import { readBackorders } from '#db/outlook.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
@@ -153,7 +155,11 @@ async function explainOneOrder(run: Run, db: Database, id: string, at: Instant |
       mend: 'write it as channel/order, and look with allot parked list',
     });
   }
-  const lines = order.lines.map((line) => ({ ...line, says: sayLine(run, line) }));
+  const backorders = await readBackorders(db, id, run.io.now());
+  const lines = order.lines.map((line) => {
+    const waiting = { ...line, backorder: backorders.get(line.lineRef) ?? null };
+    return { ...waiting, says: sayLine(run, waiting) };
+  });
   run.out.show({ schema: 'allot.explain.order/1', ...order, lines }, () => sayOrder(run, order, lines));
   return EXIT.done;
 }
@@ -192,16 +198,18 @@ async function explainPastOrder(run: Run, db: Database, id: string, at: Instant)
   });
   return EXIT.done;
 }
+/** A line, and as far as it waits: what of it is a back-order, and what is expected for it. */
+type WaitingLine = LineExplanation & { readonly backorder: Backordered | null };
 
 /** What the partner was told, before what is so now. */
-function sayLine(run: Run, line: LineExplanation): string {
+function sayLine(run: Run, line: WaitingLine): string {
   const { accepted, backOrdered, refused } = line;
   if (accepted === null) return sayPromise(run, line);
   const told = [`accepted ${accepted}`, ...(backOrdered > 0 ? [`back-ordered ${backOrdered}`] : [])];
   return `answered: ${[...told, ...(refused > 0 ? [`refused ${refused}`] : [])].join(', ')}; ${sayPromise(run, line)}`;
 }
 
-function sayPromise(run: Run, line: LineExplanation): string {
+function sayPromise(run: Run, line: WaitingLine): string {
   const wanted = line.ordered - Math.max(line.cancelled, line.refused) - line.shipped;
   if (line.sku === null) return 'names no item: nothing is promised for it';
   if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'nothing open';
@@ -219,7 +227,20 @@ function sayPromise(run: Run, line: LineExplanation): string {
     line.components.length === 0
       ? `the item has ${sayNow(line)}`
       : `a set waits for ${line.components.map((part) => `${part.quantity} ${part.sku} (${sayNow(part)})`).join(' and ')}`;
-  return `${has}; ${line.short} short${since}: ${waits}`;
+  const { units: backOrdered, expected } = line.backorder ?? { units: 0, expected: [] };
+  const coming = sayExpected(expected, line.short);
+  const within = `${has}; ${backOrdered} back-ordered, ${coming === '' ? 'no supply expected yet' : coming}`;
+  if (backOrdered === line.short) return within;
+  const short = `${line.short - backOrdered} short${since}${backOrdered > 0 || coming === '' ? '' : `, ${coming}`}`;
+  return `${backOrdered > 0 ? within : has}; ${short}: ${waits}`;
+}
+
+function sayExpected(expected: Backordered['expected'], short: number): string {
+  const [first] = expected;
+  if (first === undefined) return '';
+  const day = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
+  if (first.quantity === short) return `expected ${day(first.dueAt)} from ${first.ref}`;
+  return `expected ${expected.map((part) => `${part.quantity} on ${day(part.dueAt)} from ${part.ref}`).join(', ')}`;
 }
 
 function sayOrder(
