@@ -50,7 +50,7 @@ type Place = { readonly location: string };
 type Received = [sku: string, asked: number, unit: string | undefined, options: Place & ReceiveOptions];
 type ReceiveOptions = { readonly disposition: Disposition; readonly supply?: string };
 
-const given = (supply: string | undefined) => (supply === undefined ? {} : { supply });
+const named = (supply: string | undefined) => (supply === undefined ? {} : { supply });
 
 function addReceive(program: Command, kit: Kit): void {
   const receive = program
@@ -66,7 +66,7 @@ function addReceive(program: Command, kit: Kit): void {
       kit.act(async (run, ...[sku, asked, unit, options]: Received) => {
         const quantity = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
         return perform(run, {
-          body: { kind: 'receive', sku, quantity, ...pick(options), ...given(options.supply) },
+          body: { kind: 'receive', sku, quantity, ...pick(options), ...named(options.supply) },
           done: `Received ${sayAmount(quantity, asked, unit)} ${sku} at ${options.location}`,
           sku,
         });

@@ -110,7 +110,8 @@ describe('explainOrderAt', () => {
     const read = (minutes: number) => explainOrderAt(store.db, 'fake:a/1', at(minutes));
     expect(await read(0)).toMatchObject({ lines: [], history: [] });
     expect(await read(1)).toMatchObject({
-      ...{ program: 'dtc', route: null },
+      program: 'dtc',
+      route: null,
       lines: [{ ordered: 4, allocations: [{ pool: 'shared', quantity: 4 }] }],
     });
     expect((await read(4))?.lines).toMatchObject([{ ordered: 7, allocations: [{ pool: 'shared', quantity: 7 }] }]);
