@@ -10,6 +10,7 @@ import type {
   Disposition,
   Instant,
   LocationId,
+  Move,
   OrderId,
   OrderLine,
   Policy,
@@ -51,10 +52,13 @@ export type ItemBook = {
   readonly drawn: Map<string, Drawn>;
   /** Programs whose drawn units changed. */
   readonly drawnBy: Set<string>;
+  /** Reallocations in force. */
+  readonly moves: Move[];
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
   readonly moreShorts: boolean;
+  readonly openLines: readonly ShortLine[] | undefined;
   readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
   /** The command that last changed it. */
   touchedBy: number | null;
@@ -84,6 +88,7 @@ export type Books = {
   readonly counted: Facts['counted'][number][];
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
+  readonly moves: Facts['moves'][number][];
 };
 
 export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
@@ -104,9 +109,11 @@ function openItem(state: ItemState): ItemBook {
     heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
     drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
     drawnBy: new Set(),
+    moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
     moreShorts: state.moreShorts,
+    openLines: state.openLines,
     recentEntries: state.recentEntries.map((entry) => ({ ...entry })),
     touchedBy: null,
     hasFilled: false,
@@ -147,6 +154,7 @@ export function openBooks(state: State, now: Instant): Books {
     counted: [],
     stock: [],
     promises: [],
+    moves: [],
   };
 }
 

@@ -10,6 +10,7 @@ import type {
   ListingId,
   LocationId,
   OrderId,
+  PoolId,
   Sku,
   StockMaster,
 } from './model.ts';
@@ -96,6 +97,51 @@ export type ObservedCommand = {
 /** Decides an item again: a moment came (`nextReviewAt`), or policy or a listing changed. */
 export type ReviewCommand = { readonly kind: 'review'; readonly sku: Sku };
 
+/** Moves protected units of an item from one pool to another until a moment: the decision of an approved reallocation. */
+export type ReallocateCommand = {
+  readonly kind: 'reallocate';
+  readonly id: number;
+  readonly sku: Sku;
+  readonly from: PoolId;
+  readonly to: PoolId;
+  readonly units: number;
+  readonly until: Instant;
+};
+
+/** Takes a move back: at its end (`expired`), or by a person before (`returned`). Nothing where it is not in force. */
+export type EndReallocationCommand = {
+  readonly kind: 'end-reallocation';
+  readonly id: number;
+  readonly sku: Sku;
+  readonly as: 'expired' | 'returned';
+};
+
+/** Of a re-confirmation, in the order they are served (reconfirm.ts). */
+export const STRATEGIES = ['win', 'gain', 'improve', 'redistribute', 'fill', 'lose'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+export const RECONFIRM_ORDERS = ['priority', 'valueAtRisk', 'fairShare'] as const;
+
+/** Lines that a run treats alike; of several that fit a line the nearest counts: order, then channel, then program. */
+export type ReconfirmSegment = {
+  readonly match: 'program' | 'channel' | 'order';
+  readonly id: string;
+  readonly strategy?: Strategy;
+  /** What a unit that is not delivered costs: the margin lost, and what the partner charges for it. Money, any one currency. */
+  readonly margin?: number;
+  readonly chargeback?: number;
+};
+
+/** Confirms all open lines of an item anew, by strategy: where more is promised than there is, or promised to the wrong ones. */
+export type ReconfirmCommand = {
+  readonly kind: 'reconfirm';
+  readonly sku: Sku;
+  readonly by: (typeof RECONFIRM_ORDERS)[number];
+  readonly segments: readonly ReconfirmSegment[];
+  /** For lines that no segment gives a strategy. */
+  readonly others: Strategy;
+};
+
 export type CommandBody =
   | OrderStateCommand
   | ReceiveCommand
@@ -106,7 +152,10 @@ export type CommandBody =
   | ShipCommand
   | ReturnCommand
   | ObservedCommand
-  | ReviewCommand;
+  | ReviewCommand
+  | ReallocateCommand
+  | EndReallocationCommand
+  | ReconfirmCommand;
 
 export type Command = {
   readonly id: CommandId;

@@ -8,10 +8,12 @@ import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFo
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
 import { Defect } from './errors.ts';
+import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { fillShorts } from './fill-shorts.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, ShowRule } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
+import { lowPoolsOf } from './pool-levels.ts';
 import {
   type FreeByLocation,
   NOTHING_DRAWN,
@@ -23,8 +25,10 @@ import {
   sayPoolRule,
 } from './pools.ts';
 import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
+import { applyEndReallocation, applyReallocate } from './reallocation.ts';
+import { applyReconfirm } from './reconfirm.ts';
 import { CommandRefused } from './refusal.ts';
-import { channelRuleFor, scopeOf } from './rules.ts';
+import { channelRuleFor, rulesOf, scopeOf } from './rules.ts';
 import type { Facts, Outcome, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 
@@ -66,6 +70,12 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'reallocate':
+      return applyReallocate(books, command, body);
+    case 'end-reallocation':
+      return applyEndReallocation(books, command, body);
+    case 'reconfirm':
+      return applyReconfirm(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
   }
@@ -75,6 +85,12 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
+
+/** Reallocations that a program's number is made with. */
+function movesOf(item: ItemBook, program: string): Pick<PublishInputs, 'moves'> {
+  const moves = item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
+  return moves.length === 0 ? {} : { moves };
+}
 
 type Promised = ReturnType<typeof promisableTo>;
 
@@ -106,11 +122,28 @@ const ownOf = (share: PoolShare | undefined): PublishInputs['own'] =>
         ...(share.limitLeft === null ? {} : { limitLeft: share.limitLeft }),
       };
 
+/** Parts of the shared pool for the listings whose channels ask for a fair one; not of kits, nor where a line has one place alone. */
+function fairPartsFor(
+  books: Books,
+  item: ItemBook,
+  { pools, free }: { pools: Pools; free: FreeByLocation },
+): ReadonlyMap<number, FairPart> {
+  if (!rulesOf(books.policy).hasFairShares || item.components !== null) return new Map();
+  const claims = item.listings.flatMap((listing) => {
+    const rule = channelRuleFor(books.policy, listing.channel, item);
+    const program = rule === undefined ? undefined : books.programs.get(rule.program);
+    if (rule === undefined || program === undefined || program.completeness === 'onePlace') return [];
+    if (showRuleOf(rule, item, pools.free).rule.fairShare !== true) return [];
+    return [{ listing: listing.id, program, locations: supplyOf(program, listing.locations) }];
+  });
+  return fairParts(claims, pools, free);
+}
+
 function inputsFor(
   books: Books,
   item: ItemBook,
   listing: ListingBook,
-  at: { pools: Pools; free: FreeByLocation; now: Instant },
+  at: { pools: Pools; free: FreeByLocation; now: Instant; fair: ReadonlyMap<number, FairPart> },
 ): PublishInputs | null {
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
@@ -123,9 +156,11 @@ function inputsFor(
   const best =
     kit === undefined && program.completeness === 'onePlace' ? bestPlace(books, item, program, supply) : undefined;
   const may = best === undefined ? supply : [best];
-  const all = promisableTo({ ...program, locations: supply }, pools, free);
+  const fair = at.fair.get(listing.id);
+  const promised = fair === undefined ? promisableTo : promiseBesideFair;
+  const all = promised({ ...program, locations: supply }, pools, free);
   const promise = best === undefined ? all : atMost(promisableTo({ ...program, locations: may }, pools, free), all);
-  const units = kit === undefined ? promise.own + promise.shared : setsOf(kit);
+  const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
   const others = protectedFrom(program, pools).filter(({ remaining }) => remaining > 0);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
   const share = Math.floor((units * rule.sharePercent) / 100);
@@ -149,6 +184,7 @@ function inputsFor(
       : { protectedBy: others.map(({ program: id, remaining }) => ({ program: id, units: remaining })) }),
     fromOwn: promise.own,
     fromShared: promise.shared,
+    ...(fair === undefined ? {} : { fairShare: fair }),
     rule: scopeOf(channelRule),
     ...(isBelow && item.minimum !== null ? { belowMinimum: item.minimum } : {}),
     sharePercent: rule.sharePercent,
@@ -160,6 +196,7 @@ function inputsFor(
     pack: listing.pack,
     ...(kit === undefined ? {} : { kit }),
     ...(best === undefined ? {} : { onePlace: best }),
+    ...movesOf(item, program.id),
   };
 }
 
@@ -167,9 +204,10 @@ function inputsFor(
 function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
   const { now } = books;
   const free = freeOf(books, item);
+  const fair = fairPartsFor(books, item, { pools, free });
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, { pools, free, now });
+    const inputs = inputsFor(books, item, listing, { pools, free, now, fair });
     if (inputs === null) continue;
     const before = listing.target;
     const after = {
@@ -241,6 +279,8 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     })),
     drawn: touched.flatMap((item) => drawnFacts(item)),
     targets: pooled.flatMap(({ item, pools }) => targetsOf(books, item, pools)),
+    moves: books.moves,
+    lowPools: pooled.flatMap(({ item, pools }) => lowPoolsOf(books.policy, item, pools)),
     reviews: pooled.map(({ item, pools }) => ({ sku: item.sku, nextReviewAt: nextReviewOf(books, item, pools) })),
     outcomes,
   };

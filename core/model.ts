@@ -9,6 +9,8 @@ export type LocationId = string;
 /** `connector:name`, for example `shopify:main`. */
 export type ChannelId = string;
 export type ProgramId = string;
+/** A program's own pool, or `shared`: what nobody protects. */
+export type PoolId = ProgramId | 'shared';
 /** `channelId/orderRef`. */
 export type OrderId = string;
 export type ListingId = number;
@@ -56,6 +58,8 @@ export type Program = {
   readonly owner?: string;
   readonly reviewBy?: string;
   readonly pickTags?: PickTags;
+  /** Of what is split fairly it gets by weight; absent: 1. */
+  readonly weight?: number;
   /** Absent: `split`. */
   readonly completeness?: Completeness;
 };
@@ -95,12 +99,16 @@ export type PoolRule = {
   readonly release?: readonly ReleasePoint[];
   /** `receipt`: the protection starts anew with each receipt of the item. */
   readonly refill: 'never' | 'receipt';
+  /** How its units were reckoned, in words, where the file did not name them. */
+  readonly because?: string;
 };
 
 /** From a promise to a number. */
 export type ShowRule = {
   /** Percent of the promise, 0 to 100, rounded down. */
   readonly sharePercent: number;
+  /** Of the shared pool it shows its fair part alone, beside the other channels that ask for theirs (fair-parts.ts). */
+  readonly fairShare?: boolean;
   /** Never promised to this channel, units. */
   readonly safetyStock: number;
   /** The same as percent of the share, rounded up; counted on top of the units. */
@@ -138,6 +146,31 @@ export type Route = {
   readonly orderType?: string;
 };
 
+/** Units that a reallocation moves from one pool of an item to another while it is in force: it adds to `to` what it takes from `from`. */
+export type Move = {
+  readonly id: number;
+  readonly from: PoolId;
+  readonly to: PoolId;
+  readonly units: number;
+  /** When it ends by itself. */
+  readonly until: Instant;
+};
+
+/** Limits of reallocations, and when a pool is low. What is left out is as `guardsOf` says (core/reallocation-guards.ts). */
+export type ReallocationPolicy = {
+  /** Units of one move; above it a second person approves. */
+  readonly approveAbove?: number;
+  /** Percent of the donor's pool that one move, and the moves of 24 hours together, may take without approval. */
+  readonly perMovePercent?: number;
+  readonly perDayPercent?: number;
+  /** Between two moves of one donor and item. */
+  readonly cooldownMs?: number;
+  /** How long a move may be in force. */
+  readonly maxDays?: number;
+  /** A pool is low below this percent of its protection; 0 never tells. */
+  readonly lowPoolPercent?: number;
+};
+
 /** The whole policy that decisions are made under; `version` is stored on every decision. */
 export type Policy = {
   readonly version: number;
@@ -147,7 +180,13 @@ export type Policy = {
   readonly routes?: readonly Route[];
   /** How long a read number that no order explains lowers what is shown, milliseconds. */
   readonly inFlightMs: number;
+  /** Absent: whoever may apply it may change it alone. */
+  readonly approval?: PolicyApproval;
+  readonly reallocation?: ReallocationPolicy;
 };
+
+/** `policy: required`: while this policy is in force, another takes its place only when a second person approved that. */
+export type PolicyApproval = { readonly policy: 'required' };
 
 /** Units of one order line promised from one place and one pool. */
 export type Allocation = {

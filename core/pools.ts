@@ -12,7 +12,8 @@
  * (now free, and taken since), so that no draw moves them.
  */
 import { assert } from './errors.ts';
-import type { Allocation, Instant, LocationId, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
 import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
 /** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
@@ -36,6 +37,8 @@ export type PooledItem = {
   readonly sku: Sku;
   readonly groups: readonly string[];
   readonly drawn: ReadonlyMap<ProgramId, Drawn>;
+  /** Reallocations in force. */
+  readonly moves?: readonly Move[];
 };
 
 export type PoolShare = {
@@ -44,7 +47,7 @@ export type PoolShare = {
   readonly rule: PoolRule;
   /** What a percent or part is one of: the supply when the pool was filled. */
   readonly supply: number;
-  /** Units protected by the rule as it stands now, and how many of them are drawn. */
+  /** Units protected by the rule as it stands now and by the moves in force, and how many of them are drawn. */
   readonly units: number;
   readonly consumed: number;
   /** Units still protected, after the cut where supply is too small. */
@@ -165,16 +168,19 @@ function cutPools(total: number, shares: readonly PoolShare[]): PoolShare[] {
   return shares.map((share) => ({ ...share, remaining: remaining.get(share) ?? 0 }));
 }
 
-/** Pools of an item at a moment; only programs that a rule protects or limits are among them, by id. */
+/** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
   const net = sumOf([...free.values()]);
   const total = Math.max(0, net);
-  const rules = poolRulesFor(policy, item, now);
+  const moves = item.moves ?? [];
+  const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);
   if (rules.length === 0) return { free: total, own: [], shared: total };
   const drawn = rules.map(({ program }) => item.drawn.get(program) ?? NOTHING_DRAWN);
   const allTaken = sumOf([...item.drawn.values()].map(({ taken }) => taken));
   const supplies = drawn.map(({ allTakenAtFill }) => Math.max(0, net + allTaken - allTakenAtFill));
-  const units = unitsOfRules(rules, supplies, now);
+  const units = unitsOfRules(rules, supplies, now).map((unit, i) =>
+    Math.max(0, unit + movedUnits(moves, rules[i]?.program ?? '')),
+  );
   const shares = rules.map(({ program, priority, rule }, index): PoolShare => {
     const { consumed, taken, takenAtFill } = drawn[index] ?? NOTHING_DRAWN;
     const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
@@ -193,9 +199,10 @@ export function sayPoolRule({ rule, supply, units }: Pick<PoolShare, 'rule' | 's
     ...(rule.minimum === undefined ? [] : [`at least ${rule.minimum}`]),
     ...(rule.maximum === undefined ? [] : [`at most ${rule.maximum}`]),
     ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
+    ...(rule.because === undefined ? [] : [rule.because]),
     ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
   ];
-  return [`rule for ${scopeOf(rule)}`, ...amounts].join(', ');
+  return [rule === UNRULED ? 'no rule of its own' : `rule for ${scopeOf(rule)}`, ...amounts].join(', ');
 }
 
 /** A protected amount that falls by its curve is looked at again when a unit is due, but not more often than this. */

@@ -17,6 +17,7 @@ type Sorted = {
   readonly stock: BySku<Facts['stock'][number]>;
   readonly promises: BySku<Facts['promises'][number]>;
   readonly counted: BySku<Facts['counted'][number]>;
+  readonly moves: BySku<Facts['moves'][number]>;
   readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
   readonly listings: ReadonlyMap<number, Facts['listings'][number]>;
   readonly targets: ReadonlyMap<number, Facts['targets'][number]>;
@@ -33,6 +34,7 @@ function sortFacts(facts: Facts): Sorted {
     stock: Map.groupBy(facts.stock, (entry) => entry.sku),
     promises: Map.groupBy(facts.promises, (entry) => entry.sku),
     counted: Map.groupBy(facts.counted, (count) => count.sku),
+    moves: Map.groupBy(facts.moves, (move) => move.sku),
     lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
     listings: new Map(facts.listings.map((row) => [row.listing, row])),
     targets: new Map(facts.targets.map((row) => [row.listing, row])),
@@ -91,6 +93,17 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
   };
 }
 
+function applyMoves(item: ItemState, sorted: Sorted): ItemState['moves'] {
+  const changed = sorted.moves.get(item.sku) ?? [];
+  if (changed.length === 0) return item.moves;
+  const moves = new Map(item.moves.map((move) => [move.id, move]));
+  for (const { kind, id, from, to, units, until } of changed) {
+    if (kind === 'applied') moves.set(id, { id, from, to, units, until });
+    else moves.delete(id);
+  }
+  return [...moves.values()];
+}
+
 function applyListing(listing: ListingState, sorted: Sorted): ListingState {
   const sales = sorted.listings.get(listing.id);
   if (sales === undefined) return listing;
@@ -105,13 +118,15 @@ function applyListing(listing: ListingState, sorted: Sorted): ListingState {
 const shortKey = (id: string, lineRef: string): string => `${id} ${lineRef}`;
 
 /** Lines that wait: those of before, as the facts changed them, and those that came. */
-function applyShorts(item: ItemState, sorted: Sorted): readonly ShortLine[] {
+function applyShorts(item: ItemState, sorted: Sorted, orders: readonly StoredOrder[]): readonly ShortLine[] {
   const changed = sorted.lines.get(item.sku) ?? [];
   if (changed.length === 0) return item.shorts;
   const shorts = new Map(item.shorts.map((short) => [shortKey(short.id, short.line.lineRef), short]));
+  // A line that did not wait may wait now: a re-confirmation took units from it.
+  const headOf = (id: string) => item.openLines?.find((one) => one.id === id) ?? orders.find((one) => one.id === id);
   for (const { id, line, order } of changed) {
     const key = shortKey(id, line.lineRef);
-    const head = order ?? shorts.get(key);
+    const head = order ?? shorts.get(key) ?? headOf(id);
     assert(head !== undefined, `a filled line names order ${id}, which does not wait for ${item.sku}`);
     const { channel, program, placedAt } = head;
     const fillRule = 'state' in head ? head.state.fillRule : head.fillRule;
@@ -137,12 +152,13 @@ function applyOrders(orders: readonly StoredOrder[], facts: Facts): readonly Sto
 /** `facts` must have been decided from `state`. `recentEntries` grows by every stock entry; who never counts may drop them. */
 export function applyFacts(state: State, facts: Facts): State {
   const sorted = sortFacts(facts);
-  const items = state.items.map((item) => ({
+  const items = state.items.map(({ openLines, ...item }) => ({
     ...item,
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
+    moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
-    shorts: applyShorts(item, sorted),
+    shorts: applyShorts(openLines === undefined ? item : { ...item, openLines }, sorted, state.orders),
   }));
   return { ...state, items, orders: applyOrders(state.orders, facts) };
 }

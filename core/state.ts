@@ -10,6 +10,7 @@ import type {
   Listing,
   ListingId,
   LocationId,
+  Move,
   Order,
   OrderId,
   OrderLine,
@@ -19,6 +20,7 @@ import type {
   StockMaster,
 } from './model.ts';
 import type { FillRule, OrderState } from './order-state.ts';
+import type { LowPool } from './pool-levels.ts';
 import type { Drawn } from './pools.ts';
 import type { PublishInputs } from './publish.ts';
 
@@ -71,11 +73,15 @@ export type ItemState = {
   readonly held: readonly { readonly location: LocationId; readonly quantity: number }[];
   /** What each program has drawn of it. */
   readonly drawn: readonly ({ readonly program: ProgramId } & Drawn)[];
+  /** Reallocations in force. */
+  readonly moves: readonly Move[];
   readonly listings: readonly ListingState[];
   /** Lines that wait for this item, whoever's; at most some hundreds, first served first. */
   readonly shorts: readonly ShortLine[];
   /** True when the database holds more of them. */
   readonly moreShorts: boolean;
+  /** Every line that has or waits for units of it; there only when the batch confirms the item anew. */
+  readonly openLines?: readonly ShortLine[];
   /** Ledger entries later than the earliest `asOf` among the batch's counts of this item; empty without counts. */
   readonly recentEntries: readonly {
     readonly location: LocationId;
@@ -126,7 +132,7 @@ export type PromiseEntry = {
   readonly location: LocationId;
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
-  readonly kind: 'allocate' | 'release' | 'ship' | 'refill';
+  readonly kind: 'allocate' | 'release' | 'ship' | 'refill' | 'reallocate';
   /** Change of what is allocated. */
   readonly delta: number;
   /** Change of what the program has drawn from its own pool. */
@@ -134,6 +140,19 @@ export type PromiseEntry = {
   readonly orderId: OrderId | null;
   readonly lineRef: string | null;
   readonly occurredAt: Instant;
+};
+
+/** A reallocation that came into force or ended; `kind` is its state from now on. */
+export type MoveFact = Move & {
+  readonly commandId: CommandId;
+  readonly sku: Sku;
+  readonly kind: 'applied' | 'returned' | 'expired';
+  /** Of its units: back in the pool they came from, and drawn meanwhile by whoever received them. 0 where it came into force. */
+  readonly returned: number;
+  readonly spent: number;
+  /** Units still protected (or shared) in the two pools. */
+  readonly before: { readonly from: number; readonly to: number };
+  readonly after: { readonly from: number; readonly to: number };
 };
 
 export type TargetFact = Target & { readonly listing: ListingId; readonly sku: Sku; readonly inputs: PublishInputs };
@@ -154,7 +173,7 @@ export type Facts = {
   readonly promises: readonly PromiseEntry[];
   /** Whole orders as they stand after the batch. */
   readonly orders: readonly StoredOrder[];
-  /** Lines of other orders that gained units. */
+  /** Lines of other orders that gained or lost units. */
   readonly filledLines: readonly { readonly orderId: OrderId; readonly line: OrderLine }[];
   readonly counted: readonly {
     readonly sku: Sku;
@@ -174,6 +193,9 @@ export type Facts = {
     readonly seenUntil: Instant | null;
   }[];
   readonly targets: readonly TargetFact[];
+  readonly moves: readonly MoveFact[];
+  /** Every pool of the touched items that is low now. */
+  readonly lowPools: readonly LowPool[];
   readonly reviews: readonly { readonly sku: Sku; readonly nextReviewAt: Instant | null }[];
   readonly outcomes: readonly Outcome[];
 };

@@ -6,6 +6,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
+import { assert } from '#core/errors.ts';
 import type { Instant, Route } from '#core/model.ts';
 import { namedAttributes } from '#core/rules.ts';
 import type { Outcome } from '#core/state.ts';
@@ -68,18 +69,29 @@ export async function addCommands(tx: Queries, commands: readonly NewCommand[]):
 
 type CommandRow = { id: number; body: CommandBody; actor: string; occurred_at: number; recorded_at: number };
 
+const commandOf = (row: CommandRow): Command => ({
+  id: row.id,
+  body: row.body,
+  actor: row.actor,
+  occurredAt: row.occurred_at,
+  recordedAt: row.recorded_at,
+});
+
 /** Claims up to `max` pending commands for this transaction, oldest first. */
 export async function claimCommands(tx: Queries, max: number): Promise<Command[]> {
   const rows = await tx.rows<CommandRow>(sql`
     select id, body, actor, occurred_at, recorded_at from command where state = 'pending' order by id limit ${max}
     for update skip locked`);
-  return rows.map((row) => ({
-    id: row.id,
-    body: row.body,
-    actor: row.actor,
-    occurredAt: row.occurred_at,
-    recordedAt: row.recorded_at,
-  }));
+  return rows.map(commandOf);
+}
+
+/** A command that this transaction wrote itself and decides at once. */
+export async function readCommand(tx: Queries, id: number): Promise<Command> {
+  const [row] = await tx.rows<CommandRow>(
+    sql`select id, body, actor, occurred_at, recorded_at from command where id = ${id}`,
+  );
+  assert(row !== undefined, `command ${id} is gone`);
+  return commandOf(row);
 }
 
 /**

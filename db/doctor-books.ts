@@ -140,10 +140,27 @@ const EATEN_PROTECTION: SQL = sql`
         (select coalesce(sum(greatest(0, coalesce(
             (select units from rule r where r.program = p.id and r.sku = d.sku limit 1),
             (select units from rule r where r.program = p.id and r.sku = '*' limit 1), 0)
+          + coalesce((select sum(case when m.to_pool = p.id then m.units else -m.units end) from reallocation m
+            where m.state = 'applied' and m.sku = d.sku and p.id in (m.from_pool, m.to_pool)), 0)
           - coalesce((select consumed from pool_balance b where b.sku = d.sku and b.program = p.id), 0))), 0) from program p) as protected
       from drawn d)
   select format('%s: a shared draw left %s free units, and %s are protected', sku, free, protected) as example
   from figures where free < protected`;
+
+/** Units are moved exactly by the commands that were decided: each request in force has its own, and each command a request. */
+const MOVES: SQL = sql`
+  with moved as (select (body->>'id')::bigint as id, sku, body->>'from' as from_pool, body->>'to' as to_pool, (body->>'units')::int as units
+      from command where kind = 'reallocate' and state = 'applied'),
+    ended as (select (body->>'id')::bigint as id from command where kind = 'end-reallocation' and state = 'applied')
+  select format('reallocation %s of %s is in force, and no decided command moved %s units from %s to %s', r.id, r.sku, r.units, r.from_pool, r.to_pool) as example
+  from reallocation r where r.state = 'applied' and (r.id in (select id from ended) or not exists (select 1 from moved m
+    where m.id = r.id and (m.sku, m.from_pool, m.to_pool, m.units) = (r.sku, r.from_pool, r.to_pool, r.units)))
+  union all
+  select format('a decided command moved %s units of %s by reallocation %s, which is not in force', m.units, m.sku, m.id)
+  from moved m where m.id not in (select id from ended) and not exists (select 1 from reallocation r where r.id = m.id and r.state = 'applied')
+  union all
+  select format('reallocation %s of %s gives back %s and counts %s as drawn, of %s units', r.id, r.sku, r.returned, r.spent, r.units)
+  from reallocation r where r.applied_at is not null and r.state <> 'applied' and r.returned + r.spent <> r.units`;
 
 /** A kit has no goods; a cycle could not be resolved. */
 const KITS_WITH_GOODS: SQL = sql`
@@ -157,5 +174,5 @@ export const BOOKS = {
   overbooked: [OVERBOOKED],
   balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES, KITS_WITH_GOODS],
   lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
-  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION],
+  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION, MOVES],
 } as const;

@@ -10,6 +10,7 @@ import type { Allocation, ChannelId, ChannelMode, Component, Instant, OrderId, S
 import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
 import type { Queries } from './client.ts';
+import { list } from './list.ts';
 
 export type ListingExplanation = {
   readonly sku: Sku;
@@ -26,6 +27,8 @@ export type ListingExplanation = {
   readonly unit: string | null;
   readonly steps: Explanation['steps'];
   readonly inputs: PublishInputs | null;
+  /** The requests behind the moves that its inputs name. */
+  readonly reallocations: readonly ReallocationCause[];
   readonly targetVersion: number | null;
   readonly decidedAt: Instant | null;
   readonly why: string | null;
@@ -83,7 +86,24 @@ export async function explainListings(db: Queries, choice: ExplainChoice): Promi
   const chosen = sql`l.sku = ${choice.sku} and (${choice.channel ?? null}::text is null or l.channel_id = ${choice.channel ?? null})
     and (${choice.listingRef ?? null}::text is null or l.listing_ref = ${choice.listingRef ?? null})`;
   const rows = await (choice.at === undefined ? readNow(db, chosen) : readPast(db, chosen, choice.at));
-  return rows.map((row) => explanationOf(row, choice.at));
+  const causes = await readCauses(db, rows);
+  return rows.map((row) => explanationOf(row, choice.at, causes));
+}
+
+export type ReallocationCause = {
+  readonly id: number;
+  readonly reason: string;
+  readonly proposer: string;
+  readonly approver: string | null;
+  readonly until: Instant;
+};
+
+/** Who asked for the moves that the numbers were made with, and why. */
+async function readCauses(db: Queries, rows: readonly Row[]): Promise<readonly ReallocationCause[]> {
+  const ids = [...new Set(rows.flatMap(({ inputs }) => inputs?.moves?.map(({ id }) => id) ?? []))];
+  if (ids.length === 0) return [];
+  return db.rows<ReallocationCause>(sql`
+    select id, reason, proposer, approver, until from reallocation where id = any(${list(ids)}::bigint[]) order by id`);
 }
 
 const readNow = (db: Queries, chosen: SQL): Promise<Row[]> =>
@@ -107,7 +127,7 @@ const readPast = (db: Queries, chosen: SQL, at: Instant): Promise<Row[]> =>
         order by e.version desc limit 1) t on true
     where ${chosen} order by l.channel_id, l.pack, l.id limit ${LISTINGS_MAX}`);
 
-function explanationOf(row: Row, at: Instant | undefined): ListingExplanation {
+function explanationOf(row: Row, at: Instant | undefined, causes: readonly ReallocationCause[]): ListingExplanation {
   const explained = row.inputs === null ? null : explain(row.inputs);
   return {
     sku: row.sku,
@@ -118,6 +138,7 @@ function explanationOf(row: Row, at: Instant | undefined): ListingExplanation {
     unit: explained?.unit ?? null,
     steps: explained?.steps ?? [],
     inputs: row.inputs,
+    reallocations: causes.filter(({ id }) => row.inputs?.moves?.some((move) => move.id === id) === true),
     targetVersion: explained === null ? null : row.version,
     decidedAt: explained === null ? null : row.decided_at,
     why: explained === null ? whyNone(row, at) : null,

@@ -10,8 +10,10 @@ import type { Instant, OrderId, OrderLine } from '#core/model.ts';
 import type { Facts, StoredOrder } from '#core/state.ts';
 import { CORE_VERSION } from '#core/version.ts';
 import type { Queries } from './client.ts';
+import { writeLowPools } from './low-pools.ts';
 import { ringBells } from './outbox.ts';
 import { parkCommands } from './parked.ts';
+import { writeMoves } from './reallocations.ts';
 
 export type BatchHeader = {
   readonly decidedAt: Instant;
@@ -33,6 +35,8 @@ export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts)
   await writeOrders(tx, batch.id, header.decidedAt, facts);
   await writeShortages(tx, facts);
   await writeTargets(tx, batch.id, header.decidedAt, facts);
+  await writeMoves(tx, header.decidedAt, facts.moves);
+  await writeLowPools(tx, facts);
   await writeOutcomes(tx, batch.id, facts);
   return batch.id;
 }
@@ -236,7 +240,7 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
   if (facts.reviews.length > 0) {
     const reviews = facts.reviews.map(({ sku, nextReviewAt }) => ({ sku, at: isoOrNull(nextReviewAt) }));
     await tx.rows(sql`
-      update item i set next_review_at = r.at from json_to_recordset(${JSON.stringify(reviews)}::json) as r(sku text, at timestamptz)
+      update item i set next_review_at = r.at, review_turn = 0 from json_to_recordset(${JSON.stringify(reviews)}::json) as r(sku text, at timestamptz)
       where i.sku = r.sku and i.next_review_at is distinct from r.at`);
   }
   if (facts.listings.length === 0) return;

@@ -10,7 +10,7 @@
  * filled only takes, so nobody else has to be looked at. A brand without kits and without all-or-nothing programs pays one look-up.
  */
 import { sql } from 'drizzle-orm';
-import type { Component, OrderId, Sku } from '#core/model.ts';
+import type { Component, OrderId, Policy, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 
@@ -35,7 +35,12 @@ export type Reach = {
   readonly wholeOrders: readonly OrderId[];
 };
 
-type Asked = { readonly skus: readonly Sku[]; readonly orders: readonly OrderId[] };
+type Asked = {
+  readonly skus: readonly Sku[];
+  readonly orders: readonly OrderId[];
+  /** Of a policy that is looked at; absent: of the one in force. */
+  readonly programs?: Policy['programs'];
+};
 
 /** `lock` takes the locks of items that it has not taken yet, in byte order. */
 export async function lockReach(
@@ -53,11 +58,11 @@ export async function lockReach(
   }
 }
 
-async function readReach(tx: Queries, { skus, orders }: Asked): Promise<Reach> {
+async function readReach(tx: Queries, { skus, orders, programs }: Asked): Promise<Reach> {
   const rows = await tx.rows<{ sku: Sku | null; order_id: OrderId | null }>(sql`
     with program as (
         select x.id, x.priority from policy_current c join policy p on p.version = c.version
-          cross join lateral jsonb_to_recordset(p.body->'programs') as x(id text, priority int, completeness text)
+          cross join lateral jsonb_to_recordset(coalesce(${programs === undefined ? null : JSON.stringify(programs)}::jsonb, p.body->'programs')) as x(id text, priority int, completeness text)
         where x.completeness in ('shipComplete', 'fillOrKill')),
       touched as materialized (
         select unnest(${list(skus)}) as sku union select sku from kit_parts(${list(skus)})

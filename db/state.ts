@@ -8,6 +8,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
 import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
 import type { FillRule, OrderState } from '#core/order-state.ts';
+import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -68,13 +69,14 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const skus = [...new Set([...named, ...behind])];
   const lock = (ids: readonly string[]) => lockResources(tx, RESOURCE.item, ids);
   if (!bounds.isFurther) await lock(skus);
+  const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
   for (let before = bounds; ; ) {
     const reach: Reach = before.isFurther
       ? await lockReach(tx, { skus, orders: touched.orders }, lock)
       : { skus, wholeOrders: [] };
-    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
+    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies), confirmed };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
-    const [state, now] = await Promise.all([load(tx, at), readBounds(tx)]);
+    const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
     if (!now.isFurther) return state;
     if (before.isFurther && before.policyVersion === now.policyVersion) return withReach(tx, state, reach);
     before = now;
@@ -100,16 +102,40 @@ async function withReach(tx: Queries, state: State, reach: Reach): Promise<State
   return { ...state, items };
 }
 
+/**
+ * Items as they stand, with all that their decision reaches, under any policy and without a lock: to decide in memory what a policy
+ * would change.
+ */
+export async function loadToPreview(tx: Queries, skus: readonly string[], policy: Policy): Promise<State> {
+  const bounds = await readBounds(tx);
+  const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
+  const asked = { skus, orders: [], programs: policy.programs };
+  const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
+  const state = await load(
+    tx,
+    { orders: [], refs: [], listings: [], skus: reach.skus, countedFrom: null, confirmed: [] },
+    policy,
+  );
+  return isFurther ? withReach(tx, state, reach) : state;
+}
+
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   const moments = bodies.flatMap((body) => (body.kind === 'count' ? [body.asOf] : []));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
+const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise<State> =>
+  load(tx, at, await loadPolicy(tx));
+
 async function load(
   tx: Queries,
-  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  at: Touched & {
+    readonly skus: readonly string[];
+    readonly countedFrom: Instant | null;
+    readonly confirmed: readonly string[];
+  },
+  policy: Policy,
 ): Promise<State> {
-  const policy = await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
@@ -124,7 +150,10 @@ async function load(
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at.skus, policy, at.countedFrom),
   ]);
-  return { policy, locations, channels, orders, listingRefs, items };
+  const openLines = await loadOpenLines(tx, at.confirmed);
+  const withLines = (item: ItemState): ItemState =>
+    at.confirmed.includes(item.sku) ? { ...item, openLines: openLines.get(item.sku) ?? [] } : item;
+  return { policy, locations, channels, orders, listingRefs, items: items.map(withLines) };
 }
 
 /** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
@@ -133,7 +162,7 @@ export async function loadPolicy(tx: Queries): Promise<Policy> {
     select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
   if (row === undefined)
     throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',
+      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
     );
   return { ...row.body, version: row.version };
 }
@@ -285,6 +314,18 @@ async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy):
   return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
 }
 
+/** Lines that have or want units of these items; one more than a re-confirmation takes, so that it can tell. */
+async function loadOpenLines(tx: Queries, skus: readonly string[]): Promise<Map<string, ShortLine[]>> {
+  if (skus.length === 0) return new Map();
+  const rows = await tx.rows<ShortRow>(sql`
+    select s.* from unnest(${list([...new Set(skus)])}) as i(sku)
+    cross join lateral (
+      select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule from order_line l join sales_order o on o.id = l.order_id
+      where l.sku = i.sku and (l.allocated > 0 or l.short > 0)
+      order by l.order_id, l.line_ref limit ${OPEN_LINES_MAX + 1}) s`);
+  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
+}
+
 async function loadWholeOrders(tx: Queries, ids: readonly OrderId[]): Promise<Map<string, ShortLine[]>> {
   if (ids.length === 0) return new Map();
   const rows = await tx.rows<ShortRow>(sql`
@@ -312,7 +353,7 @@ async function loadItems(
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, drawn, held, listings, shorts, recent] = await Promise.all([
+  const [items, balances, promises, drawn, moves, held, listings, shorts, recent] = await Promise.all([
     tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
       select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
@@ -324,6 +365,9 @@ async function loadItems(
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
       select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
       from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
+      select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
+      where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
@@ -335,10 +379,11 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, drawnOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, movesOf, heldOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
+    of(moves),
     of(held),
     of(listings),
     of(recent),
@@ -352,6 +397,7 @@ async function loadItems(
     promises: promiseOf.get(sku) ?? [],
     held: heldOf.get(sku) ?? [],
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
+    moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     ...firstOf(shorts.get(sku) ?? [], policy),
     recentEntries: recentOf.get(sku) ?? [],

@@ -110,6 +110,13 @@ export async function readPolicyVersion(db: Queries): Promise<number | null> {
   return row?.version ?? null;
 }
 
+/** Items that promised more at a place than is there, in order of SKU. */
+export async function readDeficitSkus(db: Queries): Promise<Sku[]> {
+  const rows = await db.rows<{ sku: Sku }>(sql`
+    select distinct sku collate "C" as sku from shortage where location is not null and closed_at is null order by 1 limit ${COUNT_MAX}`);
+  return rows.map(({ sku }) => sku);
+}
+
 /** `ordered` gives the moments of a queue, oldest first. */
 async function readQueue(db: Queries, ordered: SQL): Promise<Queue> {
   const [queue] = await db.rows<Queue>(sql`

@@ -69,6 +69,22 @@ export const takeDelta = (text: string): number => {
 /** A moment, or `now`. */
 export const takeInstant = (text: string): Instant | 'now' => (text === 'now' ? 'now' : take(parseInstant(text)));
 
+/** A moment, or a time from now. */
+export type End = { readonly at: Instant } | { readonly inMs: number };
+
+const HOUR_MS = 3_600_000;
+
+/** `2026-12-01T08:00:00Z`, or days or hours from now: `7d`, `36h`. */
+export function takeEnd(text: string): End {
+  const [, digits, unit] = /^(\d{1,4})([dh])$/.exec(text) ?? [];
+  if (digits === undefined) {
+    const parsed = parseInstant(text);
+    if ('value' in parsed) return { at: parsed.value };
+    throw new InvalidArgumentError(`${parsed.fault}: ${parsed.hint}, or a time from now such as 7d or 36h.`);
+  }
+  return { inMs: Number(digits) * (unit === 'd' ? 24 : 1) * HOUR_MS };
+}
+
 /** Three cases of an item, or five of its base units (`unit` null). */
 export type SkuLine = { readonly sku: string; readonly quantity: number; readonly unit: string | null };
 

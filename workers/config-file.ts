@@ -7,6 +7,7 @@
 import { type ChannelId, EMERGENCY, type Policy, type StockMaster } from '#core/model.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
+import { findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { policyOf } from './config-rules.ts';
 import { type ConfigBody, configSchema } from './config-schema.ts';
@@ -47,6 +48,7 @@ export function readConfigFile(text: string, name: string): ConfigFileResult {
   if (source.data === undefined) return { file: null, problems: sayProblems(source, source.problems) };
   const { value, problems } = checkAgainst(source, configSchema, source.data);
   const all = [...source.problems, ...problems, ...findBrokenReferences(source)];
+  if (value !== undefined) all.push(...findImpossiblePolicy(source, value));
   if (value === undefined || all.length > 0) return { file: null, problems: sayProblems(source, all) };
   return { file: build(source, name, value), problems: [] };
 }
@@ -58,7 +60,10 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
     source,
     locations: body.locations,
     channels: body.channels.map(({ id, program, settings }) => ({ id, connector: connectorOf(id), program, settings })),
-    policy: policyOf(body, toMs(inFlight)),
+    policy: {
+      ...policyOf(body, toMs(inFlight)),
+      ...(body.approval.policy === 'required' ? { approval: { policy: 'required' as const } } : {}),
+    },
     http: body.http,
     intervals: {
       pollMs: toMs(poll),
@@ -99,10 +104,11 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
   const [locations, programs, pools, channels, routes] = ['locations', 'programs', 'pools', 'channels', 'routes'].map(
     (section) => entriesOf(source.data, section),
   ) as [Entry[], Entry[], Entry[], Entry[], Entry[]];
+  const classes = pools.flatMap(classesOf);
   const locationIds = textsOf(locations, 'id');
   const programIds = textsOf(programs, 'id');
   const problem = (path: YamlPath, says: string) => ({ offset: source.offsetOf(path, 'value'), path, says });
-  const unknownPrograms = [...pools, ...channels, ...routes].flatMap(({ path, fields: { program } }) =>
+  const unknownPrograms = [...pools, ...classes, ...channels, ...routes].flatMap(({ path, fields: { program } }) =>
     typeof program !== 'string' ||
     programIds.includes(program) ||
     (program === EMERGENCY && pools.some((pool) => pool.path === path))
@@ -127,7 +133,7 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
     ...findDoubles(channels, ({ id }) => id).map(({ again }) =>
       problem([...again.path, 'id'], sayTwice('channel', again)),
     ),
-    ...findDoubles(pools, poolKeyOf).map(({ again }) =>
+    ...findDoubles([...pools, ...classes], poolKeyOf).map(({ again }) =>
       problem(again.path, 'this program has a pool of these items for this time already. Keep one of them.'),
     ),
     ...findDoubles(routes, ({ id }) => id).map(({ again }) => problem([...again.path, 'id'], sayTwice('route', again))),
@@ -139,11 +145,13 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
       : [problem([...path, 'channel'], `no channel is called "${channel}". ${suggest(channel, channelIds)}`)],
   );
   const reserved = programs.flatMap(({ path, fields: { id } }) =>
-    id === EMERGENCY
+    id === EMERGENCY || id === 'shared'
       ? [
           problem(
             [...path, 'id'],
-            `"${EMERGENCY}" is reserved for pools that no order may draw from. Give it another id.`,
+            id === 'shared'
+              ? '"shared" is what nobody protects: it is no program. Give it another id.'
+              : `"${EMERGENCY}" is reserved for pools that no order may draw from. Give it another id.`,
           ),
         ]
       : [],
@@ -156,6 +164,15 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
     ...doubles,
     ...findSharedSecrets(source, channels),
   ];
+}
+
+/** Each class of an EMSR-b protection becomes a pool of its program, for the same items and time. */
+function classesOf({ path, fields }: Entry): Entry[] {
+  const { emsrb, ...scope } = fields;
+  return entriesOf({ emsrb }, 'emsrb').map((each) => ({
+    path: [...path, ...each.path],
+    fields: { ...scope, program: each.fields.program },
+  }));
 }
 
 const poolKeyOf = ({ program, sku, group, from, until }: Entry['fields']): unknown =>

@@ -125,8 +125,12 @@ function sayListing(run: Run, one: ListingExplanation): string {
     title,
     `should show ${one.quantity} ${one.unit} (version ${one.targetVersion}, decided ${out.age(one.decidedAt)}, policy ${one.inputs?.policyVersion}); sent: ${sent}; shows: ${shows}.${way}${blocked}`,
     steps.trimEnd(),
+    ...one.reallocations.map(sayCause),
   ].join('\n');
 }
+
+const sayCause = ({ id, reason, proposer, approver, until }: ListingExplanation['reallocations'][number]): string =>
+  `reallocation ${id}, until ${new Date(until).toISOString()}: ${reason} (${proposer}${approver === null ? '' : `, approved by ${approver}`})`;
 
 async function explainOneOrder(run: Run, db: Database, id: string): Promise<ExitCode> {
   const order = await explainOrder(db, id);

@@ -26,7 +26,7 @@ describe('replay', () => {
         let [ours, plain] = [brand, brand];
         const batches = [opening.map((body, index) => command(5000 + index, body)), first, second];
         for (const batch of batches) {
-          const facts = decide(plain, batch, LATER);
+          const facts = decide(loadFor(plain, batch), batch, LATER);
           ours = applyFacts(deepFreeze(ours), deepFreeze(facts));
           plain = writePlainly(plain, facts);
         }

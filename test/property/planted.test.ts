@@ -8,6 +8,7 @@ import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type * as BooksModule from '#core/books.ts';
 import type { ItemBook } from '#core/books.ts';
+import type * as MovesModule from '#core/moves.ts';
 import type * as OrderStateModule from '#core/order-state.ts';
 import type * as PoolsModule from '#core/pools.ts';
 import type { State } from '#core/state.ts';
@@ -18,6 +19,9 @@ import { isDeterministic } from './decide-laws.ts';
 import { arrivalOrderIsForgotten } from './order-laws.ts';
 import { cutSumsExactly, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
 import { rulesNeverRaise } from './publish-laws.ts';
+import { bystandersKeepTheirs } from './reallocation-laws.ts';
+import { neverMoreThanThereIs, protectionOutranksRuns } from './reconfirm-laws.ts';
+import { fairSharesSumAndGrow, splitKnowsNoOrder } from './scarcity-laws.ts';
 import { ownWriteIsNoSale, unseenSaleIsNeverUndone } from './wire-laws.ts';
 
 type Planted =
@@ -26,14 +30,15 @@ type Planted =
   | 'cut again'
   | 'same number twice'
   | 'late movement counts'
-  | 'last arrival wins';
+  | 'last arrival wins'
+  | 'move makes units';
 
 const soil = vi.hoisted((): { planted: Planted } => ({ planted: 'nothing' }));
 
 vi.mock('#core/pools.ts', async (importActual) => {
   const actual = await importActual<typeof PoolsModule>();
-  const poolsOf: typeof actual.poolsOf = (policy, item, free, now) => {
-    const pools = actual.poolsOf(policy, item, free, now);
+  const poolsOf: typeof actual.poolsOf = (...given) => {
+    const pools = actual.poolsOf(...given);
     if (soil.planted === 'shared takes all') return { ...pools, shared: pools.free };
     if (soil.planted !== 'cut again') return pools;
     const cut = actual.cutInProportion(
@@ -74,6 +79,13 @@ vi.mock('#core/order-state.ts', async (importActual) => {
   const joinOrder: typeof actual.joinOrder = (a, b) =>
     soil.planted === 'last arrival wins' ? actual.joinOrder(b, b) : actual.joinOrder(a, b);
   return { ...actual, joinOrder };
+});
+
+vi.mock('#core/moves.ts', async (importActual) => {
+  const actual = await importActual<typeof MovesModule>();
+  const movedUnits: typeof actual.movedUnits = (moves, pool) =>
+    soil.planted === 'move makes units' ? actual.receivedUnits(moves, pool) : actual.movedUnits(moves, pool);
+  return { ...actual, movedUnits };
 });
 
 /** The core, shown another state than there is. */
@@ -122,11 +134,29 @@ const writesOnItsInput: Core = {
   },
 };
 
+const forgetsWhatWasDrawn: Core = {
+  ...CORE,
+  decide: (state, commands, now) => {
+    const facts = CORE.decide(state, commands, now);
+    const promises = facts.promises.filter(({ kind }) => kind !== 'reallocate');
+    return promises.length === facts.promises.length ? facts : { ...facts, promises, drawn: [] };
+  },
+};
+
 type Bug = {
   readonly says: string;
   readonly law: (core: Core) => fc.IRawProperty<unknown>;
   readonly core?: Core;
   readonly planted?: Planted;
+};
+
+const sharesByRemainder: Core = {
+  ...CORE,
+  fairShares: (stock, claims) =>
+    CORE.splitScarce(
+      stock,
+      claims.map((claim, index) => ({ ...claim, id: `${index}`, priority: 1 })),
+    ),
 };
 
 const BUGS: readonly Bug[] = [
@@ -146,6 +176,25 @@ const BUGS: readonly Bug[] = [
     planted: 'same number twice',
   },
   { says: 'each share floored and the rest lost', law: cutSumsExactly, core: floorsAndLoses },
+  {
+    says: 'a scarce split whose ties go to who stands first',
+    law: splitKnowsNoOrder,
+    core: {
+      ...CORE,
+      splitScarce: (stock, demands) =>
+        CORE.splitScarce(
+          stock,
+          demands.map((each, index) => ({ ...each, id: `${index}` })),
+        ),
+    },
+  },
+  { says: 'fair shares by largest remainders', law: fairSharesSumAndGrow, core: sharesByRemainder },
+  {
+    says: 'a run that sees no open line but those that wait',
+    law: neverMoreThanThereIs,
+    core: withItems((item) => (item.openLines === undefined ? item : { ...item, openLines: item.shorts })),
+  },
+  { says: 'a run whose winners reach for what is protected', law: protectionOutranksRuns, planted: 'shared takes all' },
   { says: 'a pool consumed by another program', law: protectionHolds, planted: 'shared takes all' },
   { says: 'a drawn pool cut again from what is left to the others', law: protectionHolds, planted: 'cut again' },
   {
@@ -170,6 +219,8 @@ const BUGS: readonly Bug[] = [
     law: rulesNeverRaise,
     core: { ...CORE, publish: (inputs) => CORE.publish(inputs) - inputs.buffer },
   },
+  { says: 'a move that gives without taking', law: bystandersKeepTheirs, planted: 'move makes units' },
+  { says: 'a return that forgets what was drawn meanwhile', law: bystandersKeepTheirs, core: forgetsWhatWasDrawn },
   { says: 'a decision that writes on its input', law: isDeterministic, core: writesOnItsInput },
 ];
 

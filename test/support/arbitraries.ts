@@ -5,7 +5,14 @@
  * Numbers are small on purpose: scarcity, ties and rounding are where the bugs are.
  */
 import * as fc from 'fast-check';
-import type { Command, CommandBody } from '#core/command.ts';
+import {
+  type Command,
+  type CommandBody,
+  RECONFIRM_ORDERS,
+  type ReconfirmCommand,
+  STRATEGIES,
+  type Strategy,
+} from '#core/command.ts';
 import type { DrawOrder, Policy, PoolRule, Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
@@ -38,7 +45,12 @@ const drawOrder = fc.constantFrom<DrawOrder>('ownOnly', 'ownThenShared', 'shared
 const places = fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse());
 const programArb = (id: string): fc.Arbitrary<Program> =>
   fc
-    .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places })
+    .record({
+      priority: fc.integer({ min: 1, max: 2 }),
+      drawOrder,
+      locations: places,
+      weight: fc.constantFrom(1, 1, 2.5),
+    })
     .map((over) => program(id, over));
 
 /** What makes a pool more than a fixed number: a part of the supply, bounds, whom it is closed to, a time. */
@@ -81,8 +93,9 @@ const ruleArb = (index: number) =>
       safetyStock: fc.integer({ min: 0, max: 1 }),
       hideAtOrBelow: fc.constantFrom(null, 0, 2),
       cap: fc.constantFrom(null, 3, 20),
+      fair: fc.constantFrom({}, {}, { fairShare: true, sharePercent: 100 }),
     })
-    .map((over) => channelRule(CHANNELS[index] ?? '', PROGRAMS[index] ?? '', over));
+    .map(({ fair, ...over }) => channelRule(CHANNELS[index] ?? '', PROGRAMS[index] ?? '', { ...over, ...fair }));
 
 export const policyArb: fc.Arbitrary<Policy> = fc
   .record({
@@ -192,6 +205,30 @@ const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('return' as const), sku, location, quantity }),
 );
 
+const strategy = fc.constantFrom<Strategy>(...STRATEGIES);
+
+export const reconfirmBody: fc.Arbitrary<ReconfirmCommand> = fc.record({
+  kind: fc.constant('reconfirm' as const),
+  sku,
+  by: fc.constantFrom(...RECONFIRM_ORDERS),
+  segments: fc.uniqueArray(
+    fc
+      .tuple(
+        fc.oneof(
+          fc.constantFrom(...PROGRAMS).map((id) => ({ match: 'program' as const, id })),
+          fc.constantFrom(...CHANNELS).map((id) => ({ match: 'channel' as const, id })),
+          fc
+            .integer({ min: 0, max: 5 })
+            .map((index) => ({ match: 'order' as const, id: `${channelOfOrder(index)}/o${index}` })),
+        ),
+        fc.record({ strategy, margin: fc.integer({ min: 0, max: 3 }) }),
+      )
+      .map(([named, rest]) => ({ ...named, ...rest })),
+    { maxLength: 4, selector: ({ match, id }) => `${match} ${id}` },
+  ),
+  others: strategy,
+});
+
 const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('review' as const), sku }),
   fc.record({
@@ -199,6 +236,27 @@ const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
     listing: fc.integer({ min: 1, max: 6 }),
     seenSold: fc.option(total),
     until: fc.constantFrom(NOW + MINUTE_MS, NOW + 90 * MINUTE_MS),
+  }),
+);
+
+const poolId = fc.constantFrom<string>(...PROGRAMS, 'shared');
+const moveId = fc.integer({ min: 1, max: 4 });
+
+export const moveBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('reallocate' as const),
+    id: moveId,
+    sku,
+    from: poolId,
+    to: poolId,
+    units: fc.integer({ min: 1, max: 5 }),
+    until: fc.constant(NOW + 7 * 24 * 60 * MINUTE_MS),
+  }),
+  fc.record({
+    kind: fc.constant('end-reallocation' as const),
+    id: moveId,
+    sku,
+    as: fc.constantFrom('expired' as const, 'returned' as const),
   }),
 );
 
@@ -229,6 +287,8 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
   { weight: 1, arbitrary: otherBody },
+  { weight: 1, arbitrary: moveBody },
+  { weight: 1, arbitrary: reconfirmBody },
 );
 
 /** What a law is tried on: brands, and the commands that their world knows. */

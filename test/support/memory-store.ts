@@ -60,6 +60,16 @@ function applyPromises(item: ItemState, facts: Facts): ItemState {
   return { ...item, promises, drawn: [...kept, ...rows].sort((a, b) => (a.program < b.program ? -1 : 1)) };
 }
 
+function applyMoves(item: ItemState, facts: Facts): ItemState {
+  let moves = item.moves;
+  for (const { sku, kind, id, from, to, units, until } of facts.moves) {
+    if (sku !== item.sku) continue;
+    moves = moves.filter((move) => move.id !== id);
+    if (kind === 'applied') moves = [...moves, { id, from, to, units, until }];
+  }
+  return { ...item, moves };
+}
+
 function applyListings(item: ItemState, facts: Facts): ItemState {
   const listings = item.listings.map((listing) => {
     const sales = facts.listings.find((row) => row.listing === listing.id);
@@ -97,6 +107,12 @@ const skusOf = (lines: readonly OrderLine[], items: ReadonlyMap<Sku, ItemState>)
     sku === null ? [] : [sku, ...[...components, ...(items.get(sku)?.components ?? [])].map((part) => part.sku)],
   );
 
+const openLinesOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
+  orders.flatMap(({ id, channel, program, placedAt, lines, state: { fillRule } }) => {
+    const head = { id, channel, program, placedAt, ...(fillRule === undefined ? {} : { fillRule }) };
+    return lines.flatMap((line) => (line.sku === sku && allocatedOf(line) + line.short > 0 ? [{ ...head, line }] : []));
+  });
+
 /** As db/reach.ts: what waits for what is touched, with all that it waits for; then every kit whose number may move, with its parts. */
 function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
   const items = new Map(state.items.map((item) => [item.sku, item]));
@@ -122,7 +138,7 @@ function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
 export function applyFacts(state: State, facts: Facts): State {
   const orders = applyOrders(state.orders, facts);
   const items = state.items.map((before) => {
-    const item = applyListings(applyPromises(applyStock(before, facts), facts), facts);
+    const item = applyListings(applyMoves(applyPromises(applyStock(before, facts), facts), facts), facts);
     return { ...item, shorts: shortsOf(orders, item.sku) };
   });
   return { ...state, items, orders };
@@ -151,10 +167,12 @@ export function loadFor(state: State, commands: readonly Command[]): State {
   const known = new Map(state.items.map((item) => [item.sku, item]));
   for (const order of orders) for (const sku of skusOf(order.lines, known)) skus.add(sku);
   const reach = reachOf(state, skus);
+  const confirmed = new Set(commands.flatMap(({ body }) => (body.kind === 'reconfirm' ? [body.sku] : [])));
   const hasCount = commands.some(({ body }) => body.kind === 'count');
   const items = state.items
     .filter((item) => reach.has(item.sku))
-    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }));
+    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }))
+    .map((item) => (confirmed.has(item.sku) ? { ...item, openLines: openLinesOf(state.orders, item.sku) } : item));
   return { ...state, orders, items };
 }
 
