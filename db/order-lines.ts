@@ -4,7 +4,6 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Allocation, Component, OrderId, OrderLine, Policy } from '#core/model.ts';
 import type { FillRule } from '#core/order-state.ts';
-import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState, ShortLine } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -48,7 +47,7 @@ export const lineOf = (row: LineRow): OrderLine => ({
 
 type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number; fill_rule: FillRule | null };
 
-const shortOf = (row: ShortRow): ShortLine => ({
+export const shortOf = (row: ShortRow): ShortLine => ({
   id: row.order_id,
   channel: row.channel_id,
   program: row.program,
@@ -86,18 +85,6 @@ export async function loadShorts(
     : waiting(sql``);
   const rows = await tx.rows<ShortRow>(sql`
     select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
-  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
-}
-
-/** Lines that have or want units of these items; one more than a re-confirmation takes, so that it can tell. */
-export async function loadOpenLines(tx: Queries, skus: readonly string[]): Promise<Map<string, ShortLine[]>> {
-  if (skus.length === 0) return new Map();
-  const rows = await tx.rows<ShortRow>(sql`
-    select s.* from unnest(${list([...new Set(skus)])}) as i(sku)
-    cross join lateral (
-      select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule from order_line l join sales_order o on o.id = l.order_id
-      where l.sku = i.sku and (l.allocated > 0 or l.short > 0)
-      order by l.order_id, l.line_ref limit ${OPEN_LINES_MAX + 1}) s`);
   return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
 }
 

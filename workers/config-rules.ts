@@ -64,7 +64,7 @@ function programOf(entry: ProgramEntry): Program {
 }
 
 /** One pool, or one for each class of an EMSR-b protection: computed here, once for each reading of the file. */
-function poolsOf({ emsrb, program, ...entry }: PoolEntry): PoolRule[] {
+export function poolsOf({ emsrb, program, ...entry }: PoolEntry): PoolRule[] {
   if (emsrb === undefined) return [poolOf(entry, program ?? '')];
   return compileEmsrb(emsrb).map(({ program: name, units, chanceBeyond }) => {
     const { margin = 0, mean = 0, deviation = 0 } = emsrb.find((each) => each.program === name) ?? {};

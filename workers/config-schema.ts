@@ -150,6 +150,7 @@ const pool = z
       .max(1_000_000)
       .optional()
       .describe('a whole number of parts: what fixed and percent pools leave is split among pools with parts'),
+    because: z.string().min(1).max(300).optional().describe('why it has so many units, in words for its explanation'),
     minimum: units.optional().describe('a whole number of units that are protected at least'),
     maximum: units.optional().describe('a whole number of units that are protected at most'),
     limit: units
@@ -226,7 +227,7 @@ function refuseBesideEmsrb(
   refuse: (path: (string | number)[], message: string, input: unknown) => void,
 ): void {
   const said = new Map(Object.entries(entry));
-  for (const name of ['program', 'units', 'percent', 'parts', 'minimum', 'maximum', 'limit']) {
+  for (const name of ['program', 'units', 'percent', 'parts', 'because', 'minimum', 'maximum', 'limit']) {
     if (said.get(name) !== undefined)
       refuse([name], 'stands beside emsrb, which says it. Keep one of them', said.get(name));
   }

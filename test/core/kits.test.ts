@@ -156,7 +156,13 @@ describe('a line of a kit', () => {
     const promises = (sku: string) =>
       allocations
         .filter((part) => part.sku === sku)
-        .map(({ location, pool: from, quantity }) => ({ location, program: 'dtc', pool: from, allocated: quantity }));
+        .map(({ location, pool: from, quantity }) => ({
+          location,
+          program: 'dtc',
+          pool: from,
+          allocated: quantity,
+          held: 0,
+        }));
     const held = {
       ...state,
       orders: [stored],
