@@ -1,0 +1,98 @@
+/**
+ * Every law of the core, one line each: what vitest runs (`npm test`, at least 1,000 times) and what `npm run prove` runs 100,000 times.
+ *
+ * A group is one test file, so that vitest runs groups side by side. A law that stands nowhere here is dead code to knip.
+ */
+import type * as fc from 'fast-check';
+import { answersHold } from './answer-laws.ts';
+import {
+  balancesAreSums,
+  deficitIsTold,
+  noLineVanishes,
+  ownSalesAreSums,
+  promiseNeverExceedsStock,
+} from './books-laws.ts';
+import type { Core } from './core-under-test.ts';
+import { countRuleHolds, everyMovementIsInTheLedger } from './count-laws.ts';
+import { batchingChangesNothing, factsReplay, isDeterministic, parkedLeavesNoTrace } from './decide-laws.ts';
+import {
+  arrivalOrderIsForgotten,
+  joinIsASemilattice,
+  repetitionWritesNothing,
+  totalsConvergeInScarcity,
+} from './order-laws.ts';
+import { cutSumsExactly, drawMovesNoOtherShare, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
+import { everyTargetExplainsItself, moreSupplyNeverShowsLess, rulesNeverRaise } from './publish-laws.ts';
+import {
+  latePlatformEndsAtTarget,
+  lostAnswerHoldsNothingBack,
+  loweringNeverWaits,
+  manualEditIsHealed,
+  ownOpenOrdersAreNotGivenBack,
+  ownWriteIsNoSale,
+  platformEndsAtTarget,
+  unseenSaleIsNeverUndone,
+} from './wire-laws.ts';
+
+/** `id` is what `npm run prove -- --only` and its report call it; I1 to I5 are the invariants of core/README.md. */
+export type Law = {
+  readonly id: string;
+  readonly says: string;
+  readonly of: (core: Core) => fc.IRawProperty<unknown, boolean>;
+};
+
+const law = (id: string, says: string, of: Law['of']): Law => ({ id, says, of });
+
+export const LAWS = {
+  books: [
+    law('I1', 'what is promised is there, or a deficit says how much is missing', deficitIsTold),
+    law('I1-promise', 'a promise alone never makes a deficit', promiseNeverExceedsStock),
+    law('I2', 'balances, order lines and inputs of the published number are the sums of the entries', balancesAreSums),
+    law('I2-own-sales', 'own sales of a listing are the sums of its order lines', ownSalesAreSums),
+    law(
+      'I4',
+      'ordered less cancelled less shipped is allocated or short, and no accepted line is lost',
+      noLineVanishes,
+    ),
+  ],
+  pools: [
+    law('I5', 'no command of another program lowers what a program has of its own', protectionHolds),
+    law('cut', 'the proportional cut sums exactly, exceeds no want, and one more unit lowers nobody', cutSumsExactly),
+    law('cut-still', 'drawing from one share moves no other', drawMovesNoOtherShare),
+    law('turn', 'lines that wait are served by priority, then by who came first', shortsAreServedInTurn),
+  ],
+  orders: [
+    law('intake', 'any arrival order or duplication of one order’s states ends in one state', arrivalOrderIsForgotten),
+    law('intake-scarce', 'in scarcity the totals still do', totalsConvergeInScarcity),
+    law('intake-again', 'a repetition is unchanged and writes nothing', repetitionWritesNothing),
+    law('join', 'the join of two states is commutative, associative and idempotent', joinIsASemilattice),
+  ],
+  answers: [law('answer', 'an answer adds up, is given once, and promises no more than is there', answersHold)],
+  count: [
+    law('count', 'the balance is the last count and what moved after it, in any arrival order', countRuleHolds),
+    law('count-ledger', 'a late movement is written with its compensation', everyMovementIsInTheLedger),
+  ],
+  decide: [
+    law('deterministic', 'the same input gives byte-equal output, and the input is not touched', isDeterministic),
+    law('batching', 'one batch and many give the same orders, balances and targets', batchingChangesNothing),
+    law('parking', 'a refused command leaves no trace, and stops only its own order', parkedLeavesNoTrace),
+    law('replay', 'facts replayed give the state', factsReplay),
+  ],
+  publish: [
+    law('explain', 'an explanation recomputes its number, which never exceeds what is free', everyTargetExplainsItself),
+    law('number', 'a number is never below 0, in whole packs, and grows with the promise', rulesNeverRaise),
+    law('supply', 'one more unit received lowers no number anywhere', moreSupplyNeverShowsLess),
+  ],
+  wire: [
+    law('push-ends', 'after quiet every platform shows the target, and the loop ends', platformEndsAtTarget),
+    law('push-unseen', 'where the platform compares, no unseen sale is overwritten', unseenSaleIsNeverUndone),
+    law('push-open', 'where it subtracts its own open orders, none is given back', ownOpenOrdersAreNotGivenBack),
+    law('push-lost', 'a write without an answer is found out by reading', lostAnswerHoldsNothingBack),
+    law('push-edit', 'a manual edit is healed once its time is over', manualEditIsHealed),
+    law('push-late', 'a platform that shows late what it accepted ends at the target', latePlatformEndsAtTarget),
+    law('push-own', 'a write of ours that does not show yet is no sale', ownWriteIsNoSale),
+    law('push-lower', 'a lowering waits for no look, and for no earlier write to show', loweringNeverWaits),
+  ],
+} as const satisfies Readonly<Record<string, readonly Law[]>>;
+
+export const ALL_LAWS: readonly Law[] = Object.values(LAWS).flat();
