@@ -20,7 +20,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 
 const ROUNDS = 15;
 
-async function bench(name: string | undefined, options: { rounds: number; only?: string[]; json?: true }): Promise<void> {
+async function bench(
+  name: string | undefined,
+  options: { rounds: number; only?: string[]; json?: true },
+): Promise<void> {
   const chosen = name === undefined ? undefined : BENCHES[name];
   if (chosen === undefined) {
     const list = Object.entries(BENCHES).map(([id, { says }]) => `  ${id}  ${says}`);

@@ -19,7 +19,7 @@ const HOT_ITEMS = 10;
 const HOT_UNITS = 1_000_000;
 export const NOW: Instant = Date.UTC(2026, 2, 1);
 
-export const PLACES = ['east', 'west'] as const;
+const PLACES = ['east', 'west'] as const;
 export const CHANNELS = ['shopify:main', 'amazon:uk', 'edi:retailer'] as const;
 const PROGRAMS = ['dtc', 'marketplace', 'wholesale'] as const;
 const PACKS = [1, 1, 6] as const;
@@ -190,11 +190,8 @@ type Brand = {
   readonly refs: ReadonlyMap<string, State['listingRefs'][number]>;
 };
 
-/** `hot` lines of a hundred name one of ten items. */
-export type LoadOptions = { readonly batches: number; readonly hot: number; readonly isWhole: boolean };
-
-/** Records the batches of a stream, each with the state that it is decided from; one command in seven is a later state. */
-export function recordLoad({ batches, hot, isWhole }: LoadOptions): readonly Batch[] {
+/** Records the batches of a stream, each with the state that it is decided from. `hot` lines of a hundred name one of ten items; one command in seven is a later state. */
+export function recordLoad({ batches, hot }: { readonly batches: number; readonly hot: number }): readonly Batch[] {
   const random = randomOf(20_260_301);
   const head = openBrand();
   const brand: Brand = {
@@ -213,12 +210,9 @@ export function recordLoad({ batches, hot, isWhole }: LoadOptions): readonly Bat
       const stored = random(7) === 0 ? brand.orders.get(open.splice(random(open.length), 1)[0] ?? '') : undefined;
       commands.push(stored === undefined ? newOrder(random, id, itemAt) : laterState(random, id, stored));
     }
-    const part = partOf(brand, commands);
-    const facts = decide(part, commands, NOW);
-    const lines = commands.reduce((sum, command) => sum + linesOf(command).length, 0);
-    const whole = (): State => ({ ...head, items: [...brand.items.values()], orders: part.orders });
-    recorded.push({ state: isWhole ? whole() : part, commands, lines });
-    const after = applyFacts(part, facts);
+    const state = partOf(brand, commands);
+    recorded.push(batchOf(state, commands));
+    const after = applyFacts(state, decide(state, commands, NOW));
     for (const item of after.items) brand.items.set(item.sku, { ...item, recentEntries: [] });
     for (const order of after.orders) {
       if (!brand.orders.has(order.id)) open.push(order.id);
@@ -227,3 +221,17 @@ export function recordLoad({ batches, hot, isWhole }: LoadOptions): readonly Bat
   }
   return recorded;
 }
+
+const batchOf = (state: State, commands: readonly Command[]): Batch => ({
+  state,
+  commands,
+  lines: commands.reduce((sum, command) => sum + linesOf(command).length, 0),
+});
+
+/** The same stream as one batch on the whole brand. */
+export const asOneBatch = (batches: readonly Batch[]): readonly Batch[] => [
+  batchOf(
+    openBrand(),
+    batches.flatMap(({ commands }) => commands),
+  ),
+];

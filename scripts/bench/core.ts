@@ -6,27 +6,34 @@
  * in the same round, a hand-written loop that only adds and subtracts on typed arrays: the ratio is free of the machine's moods.
  */
 import { decide } from '#core/decide.ts';
-import {
-  BATCH_COMMANDS,
-  type Batch,
-  CHANNELS,
-  ITEMS,
-  type LoadOptions,
-  NOW,
-  openBrand,
-  recordLoad,
-} from './core-load.ts';
+import { asOneBatch, BATCH_COMMANDS, type Batch, CHANNELS, ITEMS, NOW, openBrand, recordLoad } from './core-load.ts';
 
-/** Order lines per second and core that issue 4 asks for, on the spread load. */
+/** Order lines per second and core that every variant should reach. */
 const WANTED = 200_000;
 const BATCHES = 20;
 const WARM_UP_ROUNDS = 3;
+/** The limit is run so often that it is long enough to be measured. */
+const LIMIT_TURNS = 20;
 
-const VARIANTS = [
-  { id: 'spread', says: 'orders over all items', hot: 0, isWhole: false },
-  { id: 'hot', says: 'nine lines in ten name one of ten items', hot: 90, isWhole: false },
-  { id: 'whole', says: 'each batch is handed all items, not only those it touches', hot: 0, isWhole: true },
-] as const satisfies readonly (Omit<LoadOptions, 'batches'> & { readonly id: string; readonly says: string })[];
+type Variant = { readonly id: string; readonly says: string; readonly load: () => readonly Batch[] };
+
+const VARIANTS: readonly Variant[] = [
+  {
+    id: 'spread',
+    says: 'orders over all items, in batches as the daemon makes them',
+    load: () => recordLoad({ batches: BATCHES, hot: 0 }),
+  },
+  {
+    id: 'hot',
+    says: 'nine lines in ten name one of ten items',
+    load: () => recordLoad({ batches: BATCHES, hot: 90 }),
+  },
+  {
+    id: 'whole',
+    says: 'the spread orders as one batch on the whole brand',
+    load: () => asOneBatch(recordLoad({ batches: BATCHES, hot: 0 })),
+  },
+];
 
 type Span = { readonly wallMs: number; readonly cpuMs: number };
 
@@ -99,49 +106,59 @@ function countFacts(batches: readonly Batch[]) {
   return { entries: count((facts) => [...facts.stock, ...facts.promises]), targets: count((facts) => facts.targets) };
 }
 
-function measureVariant(variant: (typeof VARIANTS)[number], rounds: number) {
-  const batches = recordLoad({ batches: BATCHES, hot: variant.hot, isWhole: variant.isWhole });
+function measureVariant({ id, says, load }: Variant, rounds: number) {
+  const batches = load();
   const lines = batches.reduce((sum, batch) => sum + batch.lines, 0);
   const facts = countFacts(batches);
   const numbers = numbersOf(batches);
   const limit = new Limit();
-  // Repeated until it is long enough to be measured at all.
-  const limitTurns = 20;
   const spans: { core: Span; limitMs: number }[] = [];
   for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
     const core = measure(() => {
       for (const { state, commands } of batches) decide(state, commands, NOW);
     });
     const bare = measure(() => {
-      for (let turn = 0; turn < limitTurns; turn++) limit.run(numbers);
+      for (let turn = 0; turn < LIMIT_TURNS; turn++) limit.run(numbers);
     });
-    if (round >= 0) spans.push({ core, limitMs: bare.cpuMs / limitTurns });
+    if (round >= 0) spans.push({ core, limitMs: bare.cpuMs / LIMIT_TURNS });
   }
   const cpuMs = median(spans.map(({ core }) => core.cpuMs));
-  const limitMs = median(spans.map(({ limitMs: each }) => each));
+  const wallMs = median(spans.map(({ core }) => core.wallMs));
+  const limitMs = median(spans.map((span) => span.limitMs));
   return {
-    id: variant.id,
-    says: variant.says,
+    id,
+    says,
     lines,
     ...facts,
     linesPerSecond: Math.round(lines / (cpuMs / 1000)),
-    linesPerSecondByTheClock: Math.round(lines / (median(spans.map(({ core }) => core.wallMs)) / 1000)),
+    linesPerSecondByTheClock: Math.round(lines / (wallMs / 1000)),
     limitPerSecond: Math.round(lines / (limitMs / 1000)),
-    ofLimit: Number((limitMs / cpuMs).toFixed(4)),
+    timesTheLimit: Number((cpuMs / limitMs).toFixed(1)),
   };
 }
 
 export function benchCore({ rounds, only }: { readonly rounds: number; readonly only: readonly string[] }) {
+  const known = VARIANTS.map(({ id }) => id);
+  const unknown = only.filter((id) => !known.includes(id));
+  if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are: ${known.join(', ')}`);
   const chosen = VARIANTS.filter(({ id }) => only.length === 0 || only.includes(id));
   const variants = chosen.map((variant) => measureVariant(variant, rounds));
-  const spread = variants.find(({ id }) => id === 'spread');
+  const reached = variants.every(({ linesPerSecond }) => linesPerSecond >= WANTED);
   return {
     items: ITEMS,
     commandsPerBatch: BATCH_COMMANDS,
-    batches: BATCHES,
     rounds,
     wanted: WANTED,
-    isReached: spread === undefined ? null : spread.linesPerSecond >= WANTED,
+    reached,
     variants,
+    table: variants.map(({ id, lines, entries, targets, linesPerSecond, timesTheLimit }) => ({
+      variant: id,
+      lines,
+      entries,
+      targets,
+      'lines/s/core': linesPerSecond,
+      'times the limit': timesTheLimit,
+    })),
+    verdict: `${reached ? 'reached' : 'not reached'}: ${WANTED.toLocaleString('en')} order lines per second and core`,
   };
 }
