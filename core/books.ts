@@ -37,7 +37,12 @@ export type ItemBook = {
   /** Key: location and disposition. */
   readonly onHand: Map<
     string,
-    { location: LocationId; disposition: Disposition; quantity: number; countedAsOf: Instant | null }
+    {
+      readonly location: LocationId;
+      readonly disposition: Disposition;
+      readonly quantity: number;
+      readonly countedAsOf: Instant | null;
+    }
   >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
@@ -56,7 +61,8 @@ export type ItemBook = {
 export type Books = {
   readonly policy: Policy;
   readonly programs: ReadonlyMap<string, Program>;
-  readonly sellsAt: ReadonlySet<LocationId>;
+  /** Where orders may be filled from, each with the key of what is sellable there. */
+  readonly sellsAt: ReadonlyMap<LocationId, string>;
   /** Who says how much there is at each known place. */
   readonly masterOf: ReadonlyMap<LocationId, StockMaster>;
   readonly programOf: ReadonlyMap<string, string>;
@@ -64,7 +70,8 @@ export type Books = {
   /** Items that the command at hand changed. */
   readonly touched: Set<ItemBook>;
   readonly listings: Map<number, { listing: ListingBook; item: ItemBook }>;
-  readonly listingByRef: ReadonlyMap<string, number>;
+  /** By channel, then by the listing's reference there. */
+  readonly listingByRef: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly orders: Map<OrderId, StoredOrder>;
   readonly changedOrders: Set<OrderId>;
   readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
@@ -75,21 +82,27 @@ export type Books = {
 
 export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
 export const lineKey = (orderId: OrderId, lineRef: string): string => `${orderId} ${lineRef}`;
-export const refKey = (channel: string, listingRef: string): string => `${channel} ${listingRef}`;
+
+/** Rows by key, without a pair for each: the books of a batch are opened a thousand times a second. */
+function byKey<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const row of rows) map.set(keyOf(row), row);
+  return map;
+}
 
 function openItem(state: ItemState): ItemBook {
   const allocatedAt = new Map<LocationId, number>();
   for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
   return {
     sku: state.sku,
-    onHand: new Map(state.balances.map((b) => [stockKey(b.location, b.disposition), { ...b }])),
+    onHand: byKey(state.balances, (b) => stockKey(b.location, b.disposition)),
     allocatedAt,
     heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
     consumed: new Map(state.consumed.map((c) => [c.program, c.quantity])),
     listings: state.listings.map((listing) => ({ ...listing })),
-    shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
+    shorts: byKey(state.shorts, (s) => lineKey(s.id, s.line.lineRef)),
     moreShorts: state.moreShorts,
-    recentEntries: state.recentEntries.map((entry) => ({ ...entry })),
+    recentEntries: [...state.recentEntries],
     touchedBy: null,
     hasFilled: false,
   };
@@ -99,16 +112,22 @@ export function openBooks(state: State): Books {
   const items = new Map(state.items.map((item) => [item.sku, openItem(item)]));
   const listings = new Map<number, { listing: ListingBook; item: ItemBook }>();
   for (const item of items.values()) for (const listing of item.listings) listings.set(listing.id, { listing, item });
+  const listingByRef = new Map<string, Map<string, number>>();
+  for (const { channel, listingRef, listing } of state.listingRefs) {
+    const refs = listingByRef.get(channel);
+    if (refs === undefined) listingByRef.set(channel, new Map([[listingRef, listing]]));
+    else refs.set(listingRef, listing);
+  }
   return {
     policy: state.policy,
     programs: new Map(state.policy.programs.map((program) => [program.id, program])),
-    sellsAt: new Set(state.locations.filter((location) => location.sells).map((location) => location.id)),
+    sellsAt: new Map(state.locations.flatMap(({ id, sells }) => (sells ? [[id, stockKey(id, 'sellable')]] : []))),
     masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
     items,
     touched: new Set(),
     listings,
-    listingByRef: new Map(state.listingRefs.map((r) => [refKey(r.channel, r.listingRef), r.listing])),
+    listingByRef,
     orders: new Map(state.orders.map((order) => [order.id, order])),
     changedOrders: new Set(),
     filled: new Map(),
@@ -121,8 +140,8 @@ export function openBooks(state: State): Books {
 /** Free units of an item per place that sells: sellable less allocated less held. */
 export function freeOf(books: Books, item: ItemBook): FreeByLocation {
   const free = new Map<LocationId, number>();
-  for (const location of books.sellsAt) {
-    const sellable = item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0;
+  for (const [location, key] of books.sellsAt) {
+    const sellable = item.onHand.get(key)?.quantity ?? 0;
     free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - (item.heldAt.get(location) ?? 0));
   }
   return free;
@@ -146,9 +165,9 @@ export function postStock(item: ItemBook, books: Books, entry: Omit<StockEntry, 
     quantity: 0,
     countedAsOf: null,
   };
-  balance.quantity += entry.delta;
-  assert(Number.isSafeInteger(balance.quantity), `on hand of ${item.sku} at ${entry.location} is not a whole number`);
-  item.onHand.set(key, balance);
+  const quantity = balance.quantity + entry.delta;
+  assert(Number.isSafeInteger(quantity), `on hand of ${item.sku} at ${entry.location} is not a whole number`);
+  item.onHand.set(key, { ...balance, quantity });
   item.recentEntries.push({
     location: entry.location,
     disposition: entry.disposition,
@@ -243,7 +262,8 @@ export function takeUnits(
 }
 
 /** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */
-export function mergeAllocations(parts: readonly Allocation[]): Allocation[] {
+export function mergeAllocations(parts: readonly Allocation[]): readonly Allocation[] {
+  if (parts.length < 2) return parts;
   const merged = new Map<string, Allocation>();
   for (const part of parts) {
     const key = `${part.location} ${part.program} ${part.pool}`;

@@ -21,7 +21,7 @@ import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { Defect } from './errors.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, Policy } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
-import { type Pools, promisableTo } from './pools.ts';
+import { type FreeByLocation, type Pools, promisableTo } from './pools.ts';
 import { PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
 import { CommandRefused } from './refusal.ts';
 import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
@@ -77,8 +77,9 @@ const priorityOf = (policy: Policy, program: string): number =>
  * Gives free units to the lines that wait: program priority, then who came first, then id. Done after every command, not once a
  * batch, so that a later order of the same batch does not pass those who wait.
  */
-function fillShorts(books: Books, item: ItemBook, cause: Command): void {
+function fillShorts(books: Books, item: ItemBook, command: Command, now: Instant): void {
   if (item.shorts.size === 0) return;
+  const cause = { ...command, occurredAt: now };
   const free = freeOf(books, item);
   const pools = poolsFor(books, item, free);
   const isServed = (programId: string): boolean => {
@@ -148,16 +149,15 @@ function inputsFor(
   books: Books,
   item: ItemBook,
   listing: ListingBook,
-  at: { pools: Pools; now: Instant },
+  at: { pools: Pools; free: FreeByLocation; now: Instant },
 ): PublishInputs | null {
-  const { pools, now } = at;
+  const { pools, free, now } = at;
   const rule = ruleFor(books.policy, listing);
   const program = rule === undefined ? undefined : books.programs.get(rule.program);
   if (rule === undefined || program === undefined) return null;
-  const may =
-    listing.locations.length === 0 ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
-  const free = freeOf(books, item);
-  const promise = promisableTo({ ...program, locations: may }, pools, free);
+  const isAnywhere = listing.locations.length === 0;
+  const may = isAnywhere ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
+  const promise = promisableTo(isAnywhere ? program : { ...program, locations: may }, pools, free);
   const own = pools.own.find((share) => share.program === program.id);
   const others = pools.own.reduce((sum, share) => sum + (share.program === program.id ? 0 : share.remaining), 0);
   const inFlight = inFlightOf(listing, now);
@@ -168,7 +168,7 @@ function inputsFor(
     drawOrder: program.drawOrder,
     places: may.map((location) => ({
       location,
-      sellable: item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
+      sellable: item.onHand.get(books.sellsAt.get(location) ?? stockKey(location, 'sellable'))?.quantity ?? 0,
       allocated: item.allocatedAt.get(location) ?? 0,
       held: item.heldAt.get(location) ?? 0,
     })),
@@ -190,10 +190,11 @@ function inputsFor(
 
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
 function targetsOf(books: Books, item: ItemBook, now: Instant): TargetFact[] {
-  const pools = poolsFor(books, item);
+  const free = freeOf(books, item);
+  const pools = poolsFor(books, item, free);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, { pools, now });
+    const inputs = inputsFor(books, item, listing, { pools, free, now });
     if (inputs === null) continue;
     const before = listing.target;
     const after = {
@@ -299,7 +300,7 @@ function attempt(
     try {
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
-      for (const item of books.touched) fillShorts(books, item, { ...command, occurredAt: now });
+      for (const item of books.touched) fillShorts(books, item, command, now);
     } catch (error) {
       return { failed: command, error };
     }

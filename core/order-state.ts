@@ -89,6 +89,7 @@ function joinLine(a: Versioned, b: Versioned): Versioned {
 
 /** Whose word counts on all but lines and moments: the newer state's; of two with one version, the greater as text. */
 function newerHead(a: OrderState, b: OrderState): OrderState {
+  if (a === b) return a;
   if (a.version !== b.version) return a.version > b.version ? a : b;
   const textOf = ({ displayRef, fillRule, fulfilledBy, locationRef, obligations }: OrderState): string => {
     const owed = obligations.map(({ kind, dueAt }) => [kind, dueAt]);

@@ -19,13 +19,12 @@ import {
   lineKey,
   mergeAllocations,
   postMovement,
-  refKey,
   takeUnits,
   touch,
 } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { assert } from './errors.ts';
-import type { Allocation, Order, OrderLine } from './model.ts';
+import type { Allocation, Order, OrderId, OrderLine } from './model.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
 import type { StoredOrder } from './state.ts';
@@ -65,7 +64,7 @@ function checkTotals(order: OrderState): void {
 function newLine(books: Books, channel: string, order: OrderState, index: number): OrderLine {
   const state = order.lines[index];
   assert(state !== undefined, `order ${order.displayRef} has no line ${index}`);
-  const listingId = state.listingRef === null ? undefined : books.listingByRef.get(refKey(channel, state.listingRef));
+  const listingId = state.listingRef === null ? undefined : books.listingByRef.get(channel)?.get(state.listingRef);
   const known = listingId === undefined ? undefined : books.listings.get(listingId);
   if (state.listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
     throw new CommandRefused(
@@ -92,6 +91,10 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
     answer: null,
   };
 }
+
+/** The line as an earlier command of the batch filled it. */
+const filledLine = (books: Books, id: OrderId, lineRef: string): OrderLine | undefined =>
+  books.filled.size === 0 ? undefined : books.filled.get(lineKey(id, lineRef))?.line;
 
 /** What every step of an order's command is done with. */
 type Turn = { readonly books: Books; readonly command: Command; readonly order: Order };
@@ -154,10 +157,9 @@ function settlePromise({ books, command, order }: Turn, item: ItemBook, line: Or
   }
   const settled = { ...line, allocations };
   const short = open - allocatedUnits(settled);
-  const key = lineKey(order.id, line.lineRef);
   const after = { ...settled, short };
-  if (short > 0) item.shorts.set(key, { ...order, line: after });
-  else item.shorts.delete(key);
+  if (short > 0) item.shorts.set(lineKey(order.id, line.lineRef), { ...order, line: after });
+  else if (item.shorts.size > 0) item.shorts.delete(lineKey(order.id, line.lineRef));
   touch(books, item, command.id);
   return after;
 }
@@ -223,7 +225,7 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   const known = new Map(stored?.lines.map((line) => [line.lineRef, line]));
   // All lines are resolved before the first is applied: a refused command must not have touched the books.
   const pairs = joined.lines.map((state, index) => {
-    const before = books.filled.get(lineKey(id, state.lineRef))?.line ?? known.get(state.lineRef);
+    const before = filledLine(books, id, state.lineRef) ?? known.get(state.lineRef);
     // A line may be named only by a later or an older state than the first that came.
     const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
     return { state, before: isNamed ? before : newLine(books, body.channel, joined, index) };
@@ -259,7 +261,7 @@ function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]):
 }
 
 function keepOrder(books: Books, order: StoredOrder): void {
-  for (const line of order.lines) books.filled.delete(lineKey(order.id, line.lineRef));
+  if (books.filled.size > 0) for (const line of order.lines) books.filled.delete(lineKey(order.id, line.lineRef));
   books.orders.set(order.id, order);
   books.changedOrders.add(order.id);
 }
@@ -274,7 +276,7 @@ export function applyShip(books: Books, command: Command, body: ShipCommand): bo
     });
   }
   const asked = new Map(body.lines?.map((line) => [line.lineRef, line.quantity]));
-  const currentOf = (line: OrderLine) => books.filled.get(lineKey(order.id, line.lineRef))?.line ?? line;
+  const currentOf = (line: OrderLine) => filledLine(books, order.id, line.lineRef) ?? line;
   const plan = order.lines.map(currentOf).map((line) => ({
     line,
     units: body.lines === null ? allocatedUnits(line) : (asked.get(line.lineRef) ?? 0),
