@@ -16,7 +16,8 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import { draw, type FreeByLocation, type Pools, poolsOf } from './pools.ts';
+import { type Drawn, draw, type FreeByLocation, NOTHING_DRAWN, type Pools, poolsOf } from './pools.ts';
+import { rulesOf } from './rules.ts';
 import type {
   Facts,
   ItemState,
@@ -34,6 +35,9 @@ export type ListingBook = Mutable<ListingState>;
 
 export type ItemBook = {
   readonly sku: Sku;
+  readonly groups: readonly string[];
+  readonly minimum: number | null;
+  readonly safetyStock: number | null;
   /** Key: location and disposition. */
   readonly onHand: Map<
     string,
@@ -46,7 +50,9 @@ export type ItemBook = {
   >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
-  readonly consumed: Map<string, number>;
+  readonly drawn: Map<string, Drawn>;
+  /** Programs whose drawn units changed. */
+  readonly drawnBy: Set<string>;
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
@@ -60,6 +66,8 @@ export type ItemBook = {
 
 export type Books = {
   readonly policy: Policy;
+  /** The moment that the batch is decided at. */
+  readonly now: Instant;
   readonly programs: ReadonlyMap<string, Program>;
   /** Where orders may be filled from, each with the key of what is sellable there. */
   readonly sellsAt: ReadonlyMap<LocationId, string>;
@@ -95,10 +103,14 @@ function openItem(state: ItemState): ItemBook {
   for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
   return {
     sku: state.sku,
+    groups: state.groups,
+    minimum: state.minimum,
+    safetyStock: state.safetyStock,
     onHand: byKey(state.balances, (b) => stockKey(b.location, b.disposition)),
     allocatedAt,
     heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
-    consumed: new Map(state.consumed.map((c) => [c.program, c.quantity])),
+    drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
+    drawnBy: new Set(),
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: byKey(state.shorts, (s) => lineKey(s.id, s.line.lineRef)),
     moreShorts: state.moreShorts,
@@ -108,7 +120,7 @@ function openItem(state: ItemState): ItemBook {
   };
 }
 
-export function openBooks(state: State): Books {
+export function openBooks(state: State, now: Instant): Books {
   const items = new Map(state.items.map((item) => [item.sku, openItem(item)]));
   const listings = new Map<number, { listing: ListingBook; item: ItemBook }>();
   for (const item of items.values()) for (const listing of item.listings) listings.set(listing.id, { listing, item });
@@ -120,7 +132,8 @@ export function openBooks(state: State): Books {
   }
   return {
     policy: state.policy,
-    programs: new Map(state.policy.programs.map((program) => [program.id, program])),
+    now,
+    programs: rulesOf(state.policy).programs,
     sellsAt: new Map(state.locations.flatMap(({ id, sells }) => (sells ? [[id, stockKey(id, 'sellable')]] : []))),
     masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
@@ -148,7 +161,7 @@ export function freeOf(books: Books, item: ItemBook): FreeByLocation {
 }
 
 export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
-  poolsOf(books.policy, item.sku, free, item.consumed);
+  poolsOf(books.policy, item, free, books.now);
 
 export function touch(books: Books, item: ItemBook, commandId: number): void {
   item.touchedBy = commandId;
@@ -189,11 +202,29 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
   postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
 }
 
+/**
+ * What a program has drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what
+ * was taken by then.
+ */
+export function drawnAfter(
+  drawn: ReadonlyMap<string, Drawn>,
+  entry: Pick<PromiseEntry, 'program' | 'kind' | 'delta' | 'consumed'>,
+): Drawn {
+  const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
+  const consumed = before.consumed + entry.consumed;
+  if (entry.kind === 'refill') {
+    const allTaken = [...drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
+    return { ...before, consumed, takenAtFill: before.taken, allTakenAtFill: allTaken };
+  }
+  return { ...before, consumed, taken: before.taken + (entry.kind === 'ship' ? 0 : entry.delta) };
+}
+
 export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEntry, 'sku'>): void {
   const allocated = (item.allocatedAt.get(entry.location) ?? 0) + entry.delta;
   assert(allocated >= 0, `allocated of ${item.sku} at ${entry.location} would be ${allocated}`);
   item.allocatedAt.set(entry.location, allocated);
-  item.consumed.set(entry.program, (item.consumed.get(entry.program) ?? 0) + entry.consumed);
+  item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
+  item.drawnBy.add(entry.program);
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, sku: item.sku });
 }
@@ -253,7 +284,7 @@ export function takeUnits(
     if (quantity < part.quantity) left.push({ ...part, quantity: part.quantity - quantity });
     if (quantity === 0) continue;
     taken.push({ ...part, quantity });
-    const drawn = Math.max(0, item.consumed.get(part.program) ?? 0);
+    const drawn = Math.max(0, item.drawn.get(part.program)?.consumed ?? 0);
     // Never below 0: units drawn before the pool was filled anew are not protected twice.
     const consumed = isRelease && part.pool === 'own' ? -Math.min(quantity, drawn) : 0;
     postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });

@@ -19,11 +19,21 @@ import {
 } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { Defect } from './errors.ts';
-import type { ChannelRule, CommandId, Instant, OrderId, Policy } from './model.ts';
+import type { ChannelRule, CommandId, Instant, OrderId, Policy, ShowRule } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
-import { type FreeByLocation, type Pools, promisableTo } from './pools.ts';
-import { PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
+import {
+  type FreeByLocation,
+  NOTHING_DRAWN,
+  nextPoolChange,
+  type PoolShare,
+  type Pools,
+  promisableTo,
+  protectedFrom,
+  sayPoolRule,
+} from './pools.ts';
+import { keptBack, PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
 import { CommandRefused } from './refusal.ts';
+import { channelRuleFor, scopeOf } from './rules.ts';
 import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 
@@ -135,15 +145,31 @@ function fillShorts(books: Books, item: ItemBook, command: Command, now: Instant
   }
 }
 
-function ruleFor(policy: Policy, listing: ListingBook): ChannelRule | undefined {
-  const rules = policy.channels.filter((rule) => rule.channel === listing.channel);
-  return rules.find((rule) => rule.sku === listing.sku) ?? rules.find((rule) => rule.sku === '*');
-}
-
 const inFlightOf = (listing: ListingBook, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
+
+/** A rule in force as a channel's number is made by it: the second set while the item is below its minimum. */
+function showRuleOf(
+  rule: ChannelRule,
+  item: ItemBook,
+  free: number,
+): { readonly rule: ShowRule; readonly isBelow: boolean } {
+  const isBelow = rule.below !== undefined && item.minimum !== null && free < item.minimum;
+  return { rule: isBelow ? (rule.below ?? rule) : rule, isBelow };
+}
+
+const ownOf = (share: PoolShare | undefined): PublishInputs['own'] =>
+  share === undefined
+    ? { units: 0, consumed: 0, remaining: 0 }
+    : {
+        units: share.units,
+        consumed: share.consumed,
+        remaining: share.remaining,
+        rule: sayPoolRule(share),
+        ...(share.limitLeft === null ? {} : { limitLeft: share.limitLeft }),
+      };
 
 function inputsFor(
   books: Books,
@@ -152,14 +178,15 @@ function inputsFor(
   at: { pools: Pools; free: FreeByLocation; now: Instant },
 ): PublishInputs | null {
   const { pools, free, now } = at;
-  const rule = ruleFor(books.policy, listing);
-  const program = rule === undefined ? undefined : books.programs.get(rule.program);
-  if (rule === undefined || program === undefined) return null;
+  const channelRule = channelRuleFor(books.policy, listing.channel, item);
+  const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
+  if (channelRule === undefined || program === undefined) return null;
   const isAnywhere = listing.locations.length === 0;
   const may = isAnywhere ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
   const promise = promisableTo(isAnywhere ? program : { ...program, locations: may }, pools, free);
-  const own = pools.own.find((share) => share.program === program.id);
-  const others = pools.own.reduce((sum, share) => sum + (share.program === program.id ? 0 : share.remaining), 0);
+  const others = protectedFrom(program, pools).filter(({ remaining }) => remaining > 0);
+  const { rule, isBelow } = showRuleOf(channelRule, item, pools.free);
+  const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, now);
   return {
     publishVersion: PUBLISH_VERSION,
@@ -173,13 +200,17 @@ function inputsFor(
       held: item.heldAt.get(location) ?? 0,
     })),
     free: pools.free,
-    own: { units: own?.units ?? 0, consumed: own?.consumed ?? 0, remaining: own?.remaining ?? 0 },
-    protectedForOthers: others,
+    own: ownOf(pools.own.find((one) => one.program === program.id)),
+    protectedForOthers: others.reduce((sum, one) => sum + one.remaining, 0),
+    ...(others.length === 0
+      ? {}
+      : { protectedBy: others.map(({ program: id, remaining }) => ({ program: id, units: remaining })) }),
     fromOwn: promise.own,
     fromShared: promise.shared,
+    rule: scopeOf(channelRule),
+    ...(isBelow && item.minimum !== null ? { belowMinimum: item.minimum } : {}),
     sharePercent: rule.sharePercent,
-    safetyStock: rule.safetyStock,
-    buffer: rule.buffer,
+    ...keptBack(rule, share, item.safetyStock),
     inFlight: inFlight * listing.pack,
     inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
     hideAtOrBelow: rule.hideAtOrBelow,
@@ -189,9 +220,9 @@ function inputsFor(
 }
 
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
-function targetsOf(books: Books, item: ItemBook, now: Instant): TargetFact[] {
+function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
+  const { now } = books;
   const free = freeOf(books, item);
-  const pools = poolsFor(books, item, free);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
     const inputs = inputsFor(books, item, listing, { pools, free, now });
@@ -215,10 +246,13 @@ function targetsOf(books: Books, item: ItemBook, now: Instant): TargetFact[] {
   return targets;
 }
 
-function nextReviewOf(item: ItemBook, now: Instant): Instant | null {
+function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | null {
+  const { now } = books;
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
   const moments = item.listings.flatMap((l) => (l.seenUntil !== null && l.seenUntil > now ? [l.seenUntil] : []));
+  const poolChange = nextPoolChange(books.policy, item, pools, now);
+  if (poolChange !== null) moments.push(poolChange);
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
@@ -230,11 +264,17 @@ function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
   }));
 }
 
-function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Facts {
+const drawnFacts = (item: ItemBook): Facts['drawn'] =>
+  [...item.drawnBy]
+    .sort()
+    .map((program) => ({ sku: item.sku, program, ...(item.drawn.get(program) ?? NOTHING_DRAWN) }));
+
+function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   const touched = [...books.items.values()]
     .filter((item) => item.touchedBy !== null)
     .sort((a, b) => (a.sku < b.sku ? -1 : 1));
   const listings = touched.flatMap((item) => item.listings);
+  const pooled = touched.map((item) => ({ item, pools: poolsFor(books, item) }));
   const changed = [...books.changedOrders].sort();
   return {
     stock: books.stock,
@@ -250,8 +290,9 @@ function factsOf(books: Books, now: Instant, outcomes: readonly Outcome[]): Fact
       seenSold,
       seenUntil,
     })),
-    targets: touched.flatMap((item) => targetsOf(books, item, now)),
-    reviews: touched.map((item) => ({ sku: item.sku, nextReviewAt: nextReviewOf(item, now) })),
+    drawn: touched.flatMap((item) => drawnFacts(item)),
+    targets: pooled.flatMap(({ item, pools }) => targetsOf(books, item, pools)),
+    reviews: pooled.map(({ item, pools }) => ({ sku: item.sku, nextReviewAt: nextReviewOf(books, item, pools) })),
     outcomes,
   };
 }
@@ -282,7 +323,7 @@ function attempt(
   now: Instant,
   parked: ReadonlyMap<CommandId, Outcome>,
 ): Attempt {
-  const books = openBooks(state);
+  const books = openBooks(state, now);
   const stoppedOrders = new Set<OrderId>();
   const outcomes: Outcome[] = [];
   for (const command of commands) {
@@ -305,7 +346,7 @@ function attempt(
       return { failed: command, error };
     }
   }
-  return { facts: factsOf(books, now, outcomes) };
+  return { facts: factsOf(books, outcomes) };
 }
 
 /** `commands` in the order they were recorded; `state` must hold every order, listing and item they touch. */

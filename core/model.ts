@@ -30,6 +30,14 @@ export type ChannelMode = 'shadow' | 'live' | 'paused';
 
 export type DrawOrder = 'ownOnly' | 'ownThenShared' | 'sharedThenOwn';
 
+/** How the warehouse marks what it picks for a program: free text for labels and lists. */
+export type PickTags = {
+  readonly zone?: string;
+  readonly stagingArea?: string;
+  readonly colour?: string;
+  readonly label?: string;
+};
+
 /** Program: a demand segment with its own rules. Lower `priority` is served first from new supply. */
 export type Program = {
   readonly id: ProgramId;
@@ -37,31 +45,85 @@ export type Program = {
   readonly drawOrder: DrawOrder;
   /** Where its demand may be filled from, in order of preference. */
   readonly locations: readonly LocationId[];
+  /** Who answers for its rules, and the day (`2027-01-31`) by which they are to be looked at again. */
+  readonly owner?: string;
+  readonly reviewBy?: string;
+  readonly pickTags?: PickTags;
 };
 
-/** Units of an item that nobody but `program` may take. A `receipt` refill starts the protection anew with each receipt of the item. */
+/** A reserved program: no channel and no route leads to it, so its pool is touched by a reallocation alone. */
+export const EMERGENCY: ProgramId = 'emergency';
+
+/** From `at` on, `percent` of a protection still stand; between two points it falls or rises in a straight line. */
+export type ReleasePoint = { readonly at: Instant; readonly percent: number };
+
+/**
+ * Units of an item that nobody but `program` may take: fixed (`units`), or a part of the supply that there was when the pool was
+ * last filled (`percent`, rounded down; `parts` of what fixed and percent pools leave, in proportion). None of the three: 0 units.
+ */
 export type PoolRule = {
   readonly program: ProgramId;
-  /** An item, or `*` for every item without a rule of its own. */
+  /** An item, or `*`: every item, or every item of `group`, without a rule that is nearer to it (rules.ts). */
   readonly sku: Sku | '*';
-  readonly units: number;
+  readonly group?: string;
+  readonly units?: number;
+  readonly percent?: number;
+  readonly parts?: number;
+  /** The protection is at least, and at most, so many units. */
+  readonly minimum?: number;
+  readonly maximum?: number;
+  /** The program may draw no more than this of the item, own and shared together, until the pool is filled anew. */
+  readonly limit?: number;
+  /** `core` (when absent): against everybody. `prioritised`: only against programs of the same or a lower priority. */
+  readonly protects?: 'core' | 'prioritised';
+  /** In force from, and until before. */
+  readonly activeFrom?: Instant;
+  readonly activeUntil?: Instant;
+  /** The release curve, by time; 100 % before its first point. */
+  readonly release?: readonly ReleasePoint[];
+  /** `receipt`: the protection starts anew with each receipt of the item. */
   readonly refill: 'never' | 'receipt';
 };
 
-/** What one channel may show of what its program could be promised. */
-export type ChannelRule = {
-  readonly channel: ChannelId;
-  readonly program: ProgramId;
-  readonly sku: Sku | '*';
+/** From a promise to a number. */
+export type ShowRule = {
   /** Percent of the promise, 0 to 100, rounded down. */
   readonly sharePercent: number;
   /** Never promised to this channel, units. */
   readonly safetyStock: number;
-  /** Kept back for sales still on their way, units. */
+  /** The same as percent of the share, rounded up; counted on top of the units. */
+  readonly safetyStockPercent?: number;
+  /** The item's own planned safety stock is counted on top of the units. */
+  readonly isSafetyStockPlanned?: boolean;
+  /** Kept back for sales still on their way, units; and as percent of the share, rounded up, on top. */
   readonly buffer: number;
+  readonly bufferPercent?: number;
   /** Shows 0 at or below this number; null never hides. */
   readonly hideAtOrBelow: number | null;
   readonly cap: number | null;
+};
+
+/** What one channel may show of what its program could be promised. */
+export type ChannelRule = ShowRule & {
+  readonly channel: ChannelId;
+  readonly program: ProgramId;
+  /** An item, or `*`: every item, or every item of `group`, without a rule that is nearer to it (rules.ts). */
+  readonly sku: Sku | '*';
+  readonly group?: string;
+  /** Counts instead while the item has fewer free units than its own minimum. */
+  readonly below?: ShowRule;
+};
+
+/** Sends an order to a program other than its channel's. Every condition that is given must hold; at least one is. */
+export type Route = {
+  readonly id: string;
+  readonly program: ProgramId;
+  readonly channel?: ChannelId;
+  readonly tag?: string;
+  readonly partner?: string;
+  readonly customer?: string;
+  readonly company?: string;
+  readonly orderType?: string;
 };
 
 /** The whole policy that decisions are made under; `version` is stored on every decision. */
@@ -70,6 +132,7 @@ export type Policy = {
   readonly programs: readonly Program[];
   readonly pools: readonly PoolRule[];
   readonly channels: readonly ChannelRule[];
+  readonly routes?: readonly Route[];
   /** How long a read number that no order explains lowers what is shown, milliseconds. */
   readonly inFlightMs: number;
 };

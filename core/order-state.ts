@@ -6,6 +6,7 @@
  * version, since goods that left do not come back by a message (a return is its own total).
  */
 import type { Instant } from './model.ts';
+import type { OrderAttributes } from './rules.ts';
 
 /** Totals of one line, in listing units (a 6-pack listing counts packs). cancelled <= ordered; shipped + cancelled may not exceed ordered. */
 export type OrderLineState = {
@@ -46,6 +47,8 @@ export type OrderState = {
    */
   readonly origin?: 'operator';
   readonly locationRef: string | null;
+  /** What a route may ask for; only values that some route names are kept (rules.ts). */
+  readonly attributes?: OrderAttributes;
   readonly obligations: readonly Obligation[];
   /** Only where an obligation to `accept` asks for an answer; `cancelBalance` when absent. */
   readonly fillRule?: FillRule;
@@ -87,13 +90,23 @@ function joinLine(a: Versioned, b: Versioned): Versioned {
   };
 }
 
+/** In the key order of jsonb. */
+const attributesOf = ({ tags, company, partner, customer, orderType }: OrderAttributes): OrderAttributes => ({
+  ...(tags === undefined ? {} : { tags }),
+  ...(company === undefined ? {} : { company }),
+  ...(partner === undefined ? {} : { partner }),
+  ...(customer === undefined ? {} : { customer }),
+  ...(orderType === undefined ? {} : { orderType }),
+});
+
 /** Whose word counts on all but lines and moments: the newer state's; of two with one version, the greater as text. */
 function newerHead(a: OrderState, b: OrderState): OrderState {
   if (a === b) return a;
   if (a.version !== b.version) return a.version > b.version ? a : b;
-  const textOf = ({ displayRef, fillRule, fulfilledBy, locationRef, obligations }: OrderState): string => {
+  const textOf = ({ displayRef, fillRule, fulfilledBy, locationRef, obligations, attributes }: OrderState): string => {
     const owed = obligations.map(({ kind, dueAt }) => [kind, dueAt]);
-    return JSON.stringify([displayRef, fulfilledBy, locationRef, owed, fillRule ?? 'cancelBalance']);
+    const routed = attributes === undefined ? [] : [attributesOf(attributes)];
+    return JSON.stringify([displayRef, fulfilledBy, locationRef, owed, fillRule ?? 'cancelBalance', ...routed]);
   };
   return textOf(a) >= textOf(b) ? a : b;
 }
@@ -110,7 +123,10 @@ export function joinOrder(a: OrderState, b: OrderState): OrderState {
       lines.set(line.lineRef, joinLine(lines.get(line.lineRef) ?? versioned, versioned));
     }
   }
-  const { version, fillRule, orderRef, displayRef, fulfilledBy, locationRef, obligations } = newerHead(a, b);
+  const { version, fillRule, orderRef, attributes, displayRef, fulfilledBy, locationRef, obligations } = newerHead(
+    a,
+    b,
+  );
   return {
     lines: [...lines.values()].sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1)),
     ...(a.origin === 'operator' && b.origin === 'operator' ? { origin: a.origin } : {}),
@@ -118,6 +134,7 @@ export function joinOrder(a: OrderState, b: OrderState): OrderState {
     ...(fillRule === undefined ? {} : { fillRule }),
     orderRef,
     placedAt: Math.min(a.placedAt, b.placedAt),
+    ...(attributes === undefined ? {} : { attributes: attributesOf(attributes) }),
     displayRef,
     modifiedAt: Math.max(a.modifiedAt, b.modifiedAt),
     fulfilledBy,

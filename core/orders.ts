@@ -27,6 +27,7 @@ import { assert } from './errors.ts';
 import type { Allocation, Order, OrderId, OrderLine } from './model.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
+import { routeFor } from './rules.ts';
 import type { StoredOrder } from './state.ts';
 
 export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - closedUnits(line) - line.shipped);
@@ -214,7 +215,9 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   const stored = books.orders.get(id);
   const joined = joinOrder(stored?.state ?? body.order, body.order);
   if (stored !== undefined && sameState(joined, stored.state)) return false;
-  const program = stored?.program ?? books.programOf.get(body.channel);
+  // An order stays where it was sent when it was first met: its units lie in that program's pools.
+  const route = stored === undefined ? routeFor(books.policy, body.channel, joined.attributes ?? {}) : undefined;
+  const program = stored?.program ?? route?.program ?? books.programOf.get(body.channel);
   if (program === undefined) {
     throw new CommandRefused('unknown-channel', `channel ${body.channel} belongs to no program`, {
       field: 'channel',
@@ -245,6 +248,7 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     lines: isOwed ? giveAnswer(turn, joined, lines) : lines,
     state: joined,
     answeredVersion: isOwed ? joined.version : (stored?.answeredVersion ?? null),
+    route: stored?.route ?? route?.id ?? null,
   });
   return true;
 }

@@ -1,32 +1,59 @@
 /**
  * Who may draw how much of an item: own pools, the shared pool, draw order.
  *
- * Guarantees I5: a program's remaining protected units are subtracted before anybody else's share is looked at. When there is
- * less than all protections together, each is cut in proportion (ties by program id), the sum is exact, and what one program
- * draws or gives back never lowers what is left to another.
+ * | a pool protects             | against                                          | is cut, where supply is too small      |
+ * | core                        | everybody                                        | with the other core pools, in proportion |
+ * | prioritised                 | programs of the same or a lower priority         | after these, the lowest priority first |
+ * | core, for `emergency`       | everybody; no program draws from it              | as core                                |
+ *
+ * Guarantees I5: a program's remaining protected units are subtracted before anybody else's share is looked at, but for those that
+ * its own rule opens to programs before it. A cut is exact (ties by program id), and what one program draws or gives back never
+ * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
+ * (now free, and taken since), so that no draw moves them.
  */
 import { assert } from './errors.ts';
-import type { Allocation, LocationId, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import type { Allocation, Instant, LocationId, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
 /** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
 export type FreeByLocation = ReadonlyMap<LocationId, number>;
 
+/** What one program has drawn of an item. */
+export type Drawn = {
+  /** Of its own pool, since that was last filled. */
+  readonly consumed: number;
+  /** Of any pool, over all time: allocated less released. */
+  readonly taken: number;
+  /** The same when its pool was last filled, and then of all programs together; 0 before the first time. */
+  readonly takenAtFill: number;
+  readonly allTakenAtFill: number;
+};
+
+export const NOTHING_DRAWN: Drawn = { consumed: 0, taken: 0, takenAtFill: 0, allTakenAtFill: 0 };
+
+/** What pools look at of an item. */
+export type PooledItem = {
+  readonly sku: Sku;
+  readonly groups: readonly string[];
+  readonly drawn: ReadonlyMap<ProgramId, Drawn>;
+};
+
 export type PoolShare = {
   readonly program: ProgramId;
-  /** Units of the rule, and how many of them are drawn. */
+  readonly priority: number;
+  readonly rule: PoolRule;
+  /** What a percent or part is one of: the supply when the pool was filled. */
+  readonly supply: number;
+  /** Units protected by the rule as it stands now, and how many of them are drawn. */
   readonly units: number;
   readonly consumed: number;
   /** Units still protected, after the cut where supply is too small. */
   readonly remaining: number;
+  /** What its limit leaves to the program; null without one. */
+  readonly limitLeft: number | null;
 };
 
 export type Pools = { readonly free: number; readonly own: readonly PoolShare[]; readonly shared: number };
-
-/** The rule of a program for an item: the item's own before `*`. */
-export function poolRuleFor(policy: Policy, program: ProgramId, sku: Sku): PoolRule | undefined {
-  const rules = policy.pools.filter((rule) => rule.program === program);
-  return rules.find((rule) => rule.sku === sku) ?? rules.find((rule) => rule.sku === '*');
-}
 
 /** A want at a rate, rounded half up: the units whose turn in `cutInProportion` comes at that rate or before. */
 const unitsOf = (want: number, taken: number, rate: number): number =>
@@ -75,40 +102,140 @@ export function cutInProportion(total: number, wants: readonly number[], taken: 
   return shares;
 }
 
-export function poolsOf(
-  policy: Policy,
-  sku: Sku,
-  free: FreeByLocation,
-  consumed: ReadonlyMap<ProgramId, number>,
-): Pools {
-  const total = Math.max(
-    0,
-    [...free.values()].reduce((a, b) => a + b, 0),
-  );
-  const programs = [...policy.programs].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const wants = programs.map((program) => {
-    const units = poolRuleFor(policy, program.id, sku)?.units ?? 0;
-    return { program: program.id, units, consumed: consumed.get(program.id) ?? 0 };
-  });
-  const units = wants.map((want) => want.units);
-  const cut = cutInProportion(
+/** Where a part of the rest is large enough to be any share: the cut is then an apportionment by parts. */
+const apportion = (total: number, parts: readonly number[]): number[] =>
+  cutInProportion(
     total,
-    units,
-    wants.map((want) => want.consumed),
+    parts.map((part) => part * Math.max(1, total)),
   );
-  const own = wants.map((want, index) => ({ ...want, remaining: cut[index] ?? 0 }));
-  return { free: total, own, shared: total - sumOf(cut) };
+
+/** The percent of a protection that its release curve leaves standing at a moment. */
+function standingPercent(rule: PoolRule, now: Instant): number {
+  const points = rule.release ?? [];
+  const next = points.findIndex(({ at }) => at > now);
+  const after = next < 0 ? undefined : points[next];
+  const before = points[next < 0 ? points.length - 1 : next - 1];
+  if (before === undefined) return 100;
+  if (after === undefined) return before.percent;
+  return before.percent + ((after.percent - before.percent) * (now - before.at)) / (after.at - before.at);
 }
+
+/** Rounds up, so that a release never frees a unit before its time; floating dust is no unit. */
+const unitsStanding = (units: number, rule: PoolRule, now: Instant): number =>
+  rule.release === undefined ? units : Math.ceil((units * standingPercent(rule, now)) / 100 - 1e-9);
+
+const clamp = (units: number, rule: PoolRule): number =>
+  Math.min(rule.maximum ?? Number.MAX_SAFE_INTEGER, Math.max(rule.minimum ?? 0, units));
+
+/** Units that each rule protects now, before anything is drawn of them. */
+function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], now: Instant): number[] {
+  const firm = rules.map(({ rule }, index) => {
+    if (rule.percent !== undefined) return Math.floor(((supplies[index] ?? 0) * rule.percent) / 100);
+    return rule.units ?? 0;
+  });
+  const parts = rules.map(({ rule }) => rule.parts ?? 0);
+  const hasParts = parts.some((part) => part > 0);
+  const firmTotal = sumOf(firm);
+  return rules.map(({ rule }, index) => {
+    // Pools that were filled at different moments are parts of different supplies.
+    const rest = Math.max(0, (supplies[index] ?? 0) - firmTotal);
+    const units = hasParts && rule.parts !== undefined ? (apportion(rest, parts)[index] ?? 0) : (firm[index] ?? 0);
+    return unitsStanding(clamp(units, rule), rule, now);
+  });
+}
+
+/** Cuts the protections to what there is: core pools first, then the prioritised, the highest priority before the next. */
+function cutPools(total: number, shares: readonly PoolShare[]): PoolShare[] {
+  const tierOf = (share: PoolShare): number => (share.rule.protects === 'prioritised' ? share.priority : -1);
+  const tiers = [...new Set(shares.map(tierOf))].sort((a, b) => a - b);
+  const remaining = new Map<PoolShare, number>();
+  let left = total;
+  for (const tier of tiers) {
+    const members = shares.filter((share) => tierOf(share) === tier);
+    const cut = cutInProportion(
+      left,
+      members.map(({ units }) => units),
+      members.map(({ consumed }) => consumed),
+    );
+    members.forEach((share, index) => {
+      remaining.set(share, cut[index] ?? 0);
+    });
+    left -= sumOf(cut);
+  }
+  return shares.map((share) => ({ ...share, remaining: remaining.get(share) ?? 0 }));
+}
+
+/** Pools of an item at a moment; only programs that a rule protects or limits are among them, by id. */
+export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
+  const net = sumOf([...free.values()]);
+  const total = Math.max(0, net);
+  const rules = poolRulesFor(policy, item, now);
+  if (rules.length === 0) return { free: total, own: [], shared: total };
+  const drawn = rules.map(({ program }) => item.drawn.get(program) ?? NOTHING_DRAWN);
+  const allTaken = sumOf([...item.drawn.values()].map(({ taken }) => taken));
+  const supplies = drawn.map(({ allTakenAtFill }) => Math.max(0, net + allTaken - allTakenAtFill));
+  const units = unitsOfRules(rules, supplies, now);
+  const shares = rules.map(({ program, priority, rule }, index): PoolShare => {
+    const { consumed, taken, takenAtFill } = drawn[index] ?? NOTHING_DRAWN;
+    const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
+    const supply = supplies[index] ?? 0;
+    return { program, priority, rule, supply, units: units[index] ?? 0, consumed, remaining: 0, limitLeft };
+  });
+  const own = cutPools(total, shares);
+  return { free: total, own, shared: total - sumOf(own.map(({ remaining }) => remaining)) };
+}
+
+/** A pool's rule in the words of a planner: what it applies to, and how its units come about. */
+export function sayPoolRule({ rule, supply, units }: Pick<PoolShare, 'rule' | 'supply' | 'units'>): string {
+  const amounts = [
+    ...(rule.percent === undefined ? [] : [`${rule.percent} % of ${supply}`]),
+    ...(rule.parts === undefined ? [] : [`${rule.parts} parts of what others leave of ${supply}`]),
+    ...(rule.minimum === undefined ? [] : [`at least ${rule.minimum}`]),
+    ...(rule.maximum === undefined ? [] : [`at most ${rule.maximum}`]),
+    ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
+    ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
+  ];
+  return [`rule for ${scopeOf(rule)}`, ...amounts].join(', ');
+}
+
+/** A protected amount that falls by its curve is looked at again when a unit is due, but not more often than this. */
+const RELEASE_STEP_MS = 10 * 60_000;
+
+/** When time alone changes the pools of an item next: a rule begins or ends, or a release frees a unit. */
+export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, now: Instant): Instant | null {
+  const moments = poolBordersAfter(policy, item, now);
+  for (const { rule, units } of pools.own) {
+    const points = rule.release ?? [];
+    const next = points.findIndex(({ at }) => at > now);
+    const [before, after] = [points[next - 1], points[next]];
+    if (after === undefined) continue;
+    moments.push(after.at);
+    const percentPerMs = before === undefined ? 0 : Math.abs(after.percent - before.percent) / (after.at - before.at);
+    const whole = (units * 100) / Math.max(1e-9, standingPercent(rule, now));
+    const unitsPerMs = (whole * percentPerMs) / 100;
+    if (unitsPerMs > 0) moments.push(now + Math.max(RELEASE_STEP_MS, Math.ceil(1 / unitsPerMs)));
+  }
+  return moments.length === 0 ? null : Math.min(...moments);
+}
+
+/** Protected units of others that the program may not touch. */
+export const protectedFrom = (program: Program, pools: Pools): PoolShare[] =>
+  pools.own.filter((share) => share.program !== program.id && !isOpenTo(program, share));
+
+const isOpenTo = (program: Program, share: PoolShare): boolean =>
+  share.rule.protects === 'prioritised' && share.priority > program.priority;
 
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
 const freeAt = (program: Program, free: FreeByLocation): number =>
   Math.max(0, sumOf(program.locations.map((location) => free.get(location) ?? 0)));
 
-/** What a program may be promised now, by its draw order and its places. */
+/** What a program may be promised now, by its draw order, its limit and its places. */
 export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): { own: number; shared: number } {
-  const reach = Math.min(freeAt(program, free), pools.free);
-  const ownPool = pools.own.find((share) => share.program === program.id)?.remaining ?? 0;
-  const sharedPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared;
+  const share = pools.own.find((one) => one.program === program.id);
+  const reach = Math.min(freeAt(program, free), pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
+  const ownPool = share?.remaining ?? 0;
+  const opened = pools.own.reduce((sum, one) => (isOpenTo(program, one) ? sum + one.remaining : sum), 0);
+  const sharedPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
   if (program.drawOrder === 'sharedThenOwn') {
     const shared = Math.min(sharedPool, reach);
     return { own: Math.min(ownPool, reach - shared), shared };

@@ -4,10 +4,10 @@
  * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
  * stored with each target, the sentences are rendered when somebody asks.
  */
-import type { DrawOrder, Instant, LocationId, ProgramId } from './model.ts';
+import type { DrawOrder, Instant, LocationId, ProgramId, ShowRule } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
-export const PUBLISH_VERSION = 1;
+export const PUBLISH_VERSION = 2;
 
 export type PublishInputs = {
   readonly publishVersion: number;
@@ -23,15 +23,31 @@ export type PublishInputs = {
   }[];
   /** Free units of the item in all places, before anyone's protection. */
   readonly free: number;
-  readonly own: { readonly units: number; readonly consumed: number; readonly remaining: number };
-  /** Units still protected for other programs. */
+  readonly own: {
+    readonly units: number;
+    readonly consumed: number;
+    readonly remaining: number;
+    /** The pool's rule in words; absent without one. */
+    readonly rule?: string;
+    /** What the program's limit leaves to it. */
+    readonly limitLeft?: number;
+  };
+  /** Units still protected for other programs, and for whom; those of version 1 name none. */
   readonly protectedForOthers: number;
+  readonly protectedBy?: readonly { readonly program: ProgramId; readonly units: number }[];
+  /** What the channel's rule applies to. */
+  readonly rule?: string;
+  /** The channel's second rule set counts: the item has fewer free units than its minimum. */
+  readonly belowMinimum?: number;
   /** What the draw order lets this program take of its own and of the shared pool. */
   readonly fromOwn: number;
   readonly fromShared: number;
   readonly sharePercent: number;
   readonly safetyStock: number;
   readonly buffer: number;
+  /** What these two are made of, where they are more than units of the rule. */
+  readonly safetyStockOf?: string;
+  readonly bufferOf?: string;
   /** Base units. */
   readonly inFlight: number;
   readonly inFlightUntil: Instant | null;
@@ -77,6 +93,34 @@ export function publish(inputs: PublishInputs): number {
   return Math.max(0, Math.floor(capped / inputs.pack));
 }
 
+/** Where the channel may show `share` units: how many its rule keeps back, and of what, in words. */
+export function keptBack(
+  rule: ShowRule,
+  share: number,
+  planned: number | null,
+): Pick<PublishInputs, 'safetyStock' | 'buffer' | 'safetyStockOf' | 'bufferOf'> {
+  const percentOf = (percent: number | undefined): number =>
+    percent === undefined ? 0 : Math.ceil((Math.max(0, share) * percent) / 100);
+  const isPlanned = rule.isSafetyStockPlanned === true;
+  const safetyParts = [
+    ...(rule.safetyStock > 0 ? [`${rule.safetyStock} units`] : []),
+    ...(rule.safetyStockPercent === undefined ? [] : [`${rule.safetyStockPercent} % of ${share}, rounded up`]),
+    ...(isPlanned ? [planned === null ? 'planned: not planned yet' : `${planned} planned`] : []),
+  ];
+  const bufferParts = [
+    ...(rule.buffer > 0 ? [`${rule.buffer} units`] : []),
+    ...(rule.bufferPercent === undefined ? [] : [`${rule.bufferPercent} % of ${share}, rounded up`]),
+  ];
+  return {
+    safetyStock: rule.safetyStock + percentOf(rule.safetyStockPercent) + (isPlanned ? (planned ?? 0) : 0),
+    buffer: rule.buffer + percentOf(rule.bufferPercent),
+    ...(rule.safetyStockPercent === undefined && !isPlanned ? {} : { safetyStockOf: safetyParts.join(' + ') }),
+    ...(rule.bufferPercent === undefined ? {} : { bufferOf: bufferParts.join(' + ') }),
+  };
+}
+
+const inBrackets = (words: string | undefined): string => (words === undefined ? '' : ` (${words})`);
+
 type Draft = { id: StepId; result: number; says: string };
 
 function promiseDrafts(inputs: PublishInputs): Draft[] {
@@ -86,6 +130,8 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   const names = inputs.places.map((place) => `${place.location} ${place.sellable}`).join(', ');
   const free = supply - committed - held;
   const reachable = Math.max(0, free);
+  const { rule: ownRule, limitLeft } = inputs.own;
+  const protectors = inputs.protectedBy?.map(({ program, units }) => `${program} ${units}`).join(', ');
   return [
     {
       id: 'supply',
@@ -97,16 +143,25 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
     {
       id: 'protected',
       result: Math.min(reachable, Math.max(0, inputs.free - inputs.protectedForOthers)),
-      says: `${inputs.protectedForOthers} of ${inputs.free} free units are protected for other programs`,
+      says: `${inputs.protectedForOthers} of ${inputs.free} free units are protected for other programs${inBrackets(protectors)}`,
     },
     {
       id: 'drawOrder',
       result: inputs.fromOwn + inputs.fromShared,
       says:
         `${inputs.fromOwn} from its own pool (${inputs.own.units} protected, ${inputs.own.consumed} drawn, ` +
-        `${inputs.own.remaining} left) and ${inputs.fromShared} shared, by ${inputs.drawOrder}`,
+        `${inputs.own.remaining} left${ownRule === undefined ? '' : `; ${ownRule}`}) and ${inputs.fromShared} shared, ` +
+        `by ${inputs.drawOrder}${limitLeft === undefined ? '' : `; its limit leaves ${limitLeft}`}`,
     },
   ];
+}
+
+/** Which of the channel's rules gave this and the numbers below. */
+function ruleWords({ rule, belowMinimum }: PublishInputs): string | undefined {
+  if (rule === undefined) return undefined;
+  return belowMinimum === undefined
+    ? `rule for ${rule}`
+    : `second rule for ${rule}: fewer free units than the item's minimum of ${belowMinimum}`;
 }
 
 function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
@@ -119,9 +174,17 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
   const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
   const packs = Math.floor(capped / inputs.pack);
   return [
-    { id: 'share', result: share, says: `${inputs.sharePercent} % of the promise, rounded down` },
-    { id: 'safetyStock', result: safety, says: `${inputs.safetyStock} safety stock, never promised` },
-    { id: 'buffer', result: buffer, says: `${inputs.buffer} buffer of the channel` },
+    {
+      id: 'share',
+      result: share,
+      says: `${inputs.sharePercent} % of the promise, rounded down${inBrackets(ruleWords(inputs))}`,
+    },
+    {
+      id: 'safetyStock',
+      result: safety,
+      says: `${inputs.safetyStock} safety stock, never promised${inBrackets(inputs.safetyStockOf)}`,
+    },
+    { id: 'buffer', result: buffer, says: `${inputs.buffer} buffer of the channel${inBrackets(inputs.bufferOf)}` },
     {
       id: 'inFlight',
       result: inFlight,

@@ -5,6 +5,7 @@
  * go on from. Works on a whole state and on the part that one batch touches alike: an order that the state does not hold is left
  * to its keeper, but its short lines are kept with their item. Leaves out what decide never reads: reviews, deficits, outcomes.
  */
+import { drawnAfter } from './books.ts';
 import { assert } from './errors.ts';
 import type { OrderLine, Sku } from './model.ts';
 import type { Facts, ItemState, ListingState, ShortLine, State, StoredOrder } from './state.ts';
@@ -68,11 +69,13 @@ function applyStock(item: ItemState, sorted: Sorted): Pick<ItemState, 'balances'
   return { balances: [...balances.values()], recentEntries: [...item.recentEntries, ...kept] };
 }
 
-function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promises' | 'consumed'> {
+const byProgram = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
+
+function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promises' | 'drawn'> {
   const entries = sorted.promises.get(item.sku) ?? [];
-  if (entries.length === 0) return { promises: item.promises, consumed: item.consumed };
+  if (entries.length === 0) return { promises: item.promises, drawn: item.drawn };
   const promises = new Map(item.promises.map((row) => [`${row.location} ${row.program} ${row.pool}`, row]));
-  const consumed = new Map(item.consumed.map((row) => [row.program, row]));
+  const drawn = new Map(item.drawn.map(({ program, ...row }) => [program, row]));
   for (const entry of entries) {
     const { location, program, pool } = entry;
     const fresh = { location, program, pool, allocated: 0 };
@@ -80,10 +83,12 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
       ...row,
       allocated: row.allocated + entry.delta,
     }));
-    if (entry.consumed === 0) continue;
-    change(consumed, program, { program, quantity: 0 }, (row) => ({ ...row, quantity: row.quantity + entry.consumed }));
+    drawn.set(program, drawnAfter(drawn, entry));
   }
-  return { promises: [...promises.values()], consumed: [...consumed.values()] };
+  return {
+    promises: [...promises.values()],
+    drawn: [...drawn].sort(byProgram).map(([program, row]) => ({ program, ...row })),
+  };
 }
 
 function applyListing(listing: ListingState, sorted: Sorted): ListingState {

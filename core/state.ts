@@ -18,6 +18,7 @@ import type {
   StockMaster,
 } from './model.ts';
 import type { OrderState } from './order-state.ts';
+import type { Drawn } from './pools.ts';
 import type { PublishInputs } from './publish.ts';
 
 export type StockBalance = {
@@ -56,11 +57,17 @@ export type ListingState = Listing & {
 
 export type ItemState = {
   readonly sku: Sku;
+  /** Names that rules may be given for instead of SKUs. */
+  readonly groups: readonly string[];
+  /** Below so many free units a channel's second rule set counts; null: never. */
+  readonly minimum: number | null;
+  /** What planning says must stay; null while it has not said. */
+  readonly safetyStock: number | null;
   readonly balances: readonly StockBalance[];
   readonly promises: readonly PromiseBalance[];
   readonly held: readonly { readonly location: LocationId; readonly quantity: number }[];
-  /** Own-pool units drawn since the pool was last filled. */
-  readonly consumed: readonly { readonly program: ProgramId; readonly quantity: number }[];
+  /** What each program has drawn of it. */
+  readonly drawn: readonly ({ readonly program: ProgramId } & Drawn)[];
   readonly listings: readonly ListingState[];
   /** Lines that wait for this item, whoever's; at most some hundreds, first served first. */
   readonly shorts: readonly ShortLine[];
@@ -81,6 +88,8 @@ export type StoredOrder = Order & {
   readonly state: OrderState;
   /** The version of the state that was last answered; null until then, and where nobody asks for an answer. */
   readonly answeredVersion: number | null;
+  /** The route that sent it to its program when it was first met; null: its channel's program. */
+  readonly route: string | null;
 };
 
 export type State = {
@@ -151,6 +160,8 @@ export type Facts = {
   }[];
   /** Every touched place where more is promised than there is, and 0 where that ended. */
   readonly deficits: readonly { readonly sku: Sku; readonly location: LocationId; readonly quantity: number }[];
+  /** What programs have drawn of touched items, as it stands after the batch; only where it changed. */
+  readonly drawn: readonly ({ readonly sku: Sku; readonly program: ProgramId } & Drawn)[];
   readonly listings: readonly {
     readonly listing: ListingId;
     readonly ownSold: number;

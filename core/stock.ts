@@ -15,8 +15,9 @@ import type {
   TransferCommand,
 } from './command.ts';
 import type { Disposition, LocationId, Sku, StockMaster } from './model.ts';
-import { poolRuleFor } from './pools.ts';
+import { NOTHING_DRAWN } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
+import { poolRulesFor } from './rules.ts';
 
 export function itemFor(books: Books, sku: Sku): ItemBook {
   const item = books.items.get(sku);
@@ -66,18 +67,19 @@ function checkThere(item: ItemBook, location: LocationId, disposition: Dispositi
 
 /** A receipt starts each pool with refill `receipt` anew. */
 function refillPools(item: ItemBook, books: Books, command: Command, location: LocationId): void {
-  for (const program of books.policy.programs) {
-    const rule = poolRuleFor(books.policy, program.id, item.sku);
-    const drawn = item.consumed.get(program.id) ?? 0;
-    if (rule?.refill !== 'receipt' || drawn <= 0) continue;
+  const allTaken = [...item.drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
+  for (const { program, rule } of poolRulesFor(books.policy, item, books.now)) {
+    const { consumed, taken, takenAtFill, allTakenAtFill } = item.drawn.get(program) ?? NOTHING_DRAWN;
+    const isFull = consumed <= 0 && taken === takenAtFill && allTaken === allTakenAtFill;
+    if (rule.refill !== 'receipt' || isFull) continue;
     postPromise(item, books, {
       commandId: command.id,
       location,
-      program: program.id,
+      program,
       pool: 'own',
       kind: 'refill',
       delta: 0,
-      consumed: -drawn,
+      consumed: -Math.max(0, consumed),
       orderId: null,
       lineRef: null,
       occurredAt: command.occurredAt,

@@ -6,7 +6,8 @@
  */
 import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Instant } from '#core/model.ts';
+import type { Instant, Route } from '#core/model.ts';
+import { namedAttributes } from '#core/rules.ts';
 import type { Outcome } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -24,10 +25,26 @@ export type NewCommand = {
 const refsOf = (body: CommandBody): readonly string[] =>
   body.kind === 'order-state' ? [...new Set(body.order.lines.flatMap((line) => line.listingRef ?? []))] : [];
 
+/** Orders without what no route of the policy in force asks for: it is stored nowhere but in the sealed original. */
+async function withNamedAttributes(tx: Queries, commands: readonly NewCommand[]): Promise<readonly NewCommand[]> {
+  if (!commands.some(({ body }) => body.kind === 'order-state' && body.order.attributes !== undefined)) return commands;
+  const [policy] = await tx.rows<{ routes: readonly Route[] | null }>(sql`
+    select p.body->'routes' as routes from policy_current c join policy p on p.version = c.version`);
+  const routes = policy?.routes ?? [];
+  return commands.map((command) => {
+    if (command.body.kind !== 'order-state' || command.body.order.attributes === undefined) return command;
+    const { attributes, ...order } = command.body.order;
+    const kept = namedAttributes(routes, attributes);
+    const body = { ...command.body, order: kept === undefined ? order : { ...order, attributes: kept } };
+    return { ...command, body };
+  });
+}
+
 /** Writes commands and rings allocate; answers their ids in the order given. */
 export async function addCommands(tx: Queries, commands: readonly NewCommand[]): Promise<number[]> {
   if (commands.length === 0) return [];
-  const rows = commands.map(({ body, actor, occurredAt, channelId, inboxId }, n) => ({
+  const named = await withNamedAttributes(tx, commands);
+  const rows = named.map(({ body, actor, occurredAt, channelId, inboxId }, n) => ({
     n,
     kind: body.kind,
     body,

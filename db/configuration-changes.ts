@@ -45,8 +45,9 @@ export type PolicyReach = {
 };
 
 const byteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-const poolKey = ({ program, sku }: PolicyBody['pools'][number]) => `${program}\n${sku}`;
-const ruleKey = ({ channel, sku }: PolicyBody['channels'][number]) => `${channel}\n${sku}`;
+const poolKey = ({ program, sku, group, activeFrom, activeUntil }: PolicyBody['pools'][number]) =>
+  [program, sku, group, activeFrom, activeUntil].join('\n');
+const ruleKey = ({ channel, sku, group }: PolicyBody['channels'][number]) => [channel, sku, group].join('\n');
 
 /** Entries in the order of their keys: one policy has one form. */
 export function sortPolicy(policy: PolicyBody): PolicyBody {
@@ -54,6 +55,7 @@ export function sortPolicy(policy: PolicyBody): PolicyBody {
     programs: [...policy.programs].sort((a, b) => byteOrder(a.id, b.id)),
     pools: [...policy.pools].sort((a, b) => byteOrder(poolKey(a), poolKey(b))),
     channels: [...policy.channels].sort((a, b) => byteOrder(ruleKey(a), ruleKey(b))),
+    ...(policy.routes === undefined ? {} : { routes: [...policy.routes].sort((a, b) => byteOrder(a.id, b.id)) }),
     inFlightMs: policy.inFlightMs,
   };
 }

@@ -37,11 +37,12 @@ const PROMISE_BALANCE: SQL = sql`
   where coalesce(allocated, 0) <> coalesce(entries, 0)`;
 
 const POOL_BALANCE: SQL = sql`
-  select format('%s, program %s: %s units drawn from its own pool by the balance, %s by its entries', sku, program,
-    coalesce(b.consumed, 0), coalesce(entries, 0)) as example
+  select format('%s, program %s: %s units drawn from its own pool by the balance, %s by its entries; %s taken by the balance, %s by its entries',
+    sku, program, coalesce(b.consumed, 0), coalesce(e.consumed, 0), coalesce(b.taken, 0), coalesce(e.taken, 0)) as example
   from pool_balance b
-    full join (select sku, program, sum(consumed) as entries from promise_entry group by 1, 2) e using (sku, program)
-  where coalesce(b.consumed, 0) <> coalesce(entries, 0)`;
+    full join (select sku, program, sum(consumed) as consumed, coalesce(sum(delta) filter (where kind in ('allocate', 'release')), 0) as taken
+      from promise_entry group by 1, 2) e using (sku, program)
+  where coalesce(b.consumed, 0) <> coalesce(e.consumed, 0) or coalesce(b.taken, 0) <> coalesce(e.taken, 0)`;
 
 const LINES_AND_PROMISES: SQL = sql`
   select format('%s at %s, %s (%s): %s allocated, and its order lines hold %s', sku, location, program, pool,
@@ -107,7 +108,11 @@ const NEGATIVE_POOLS: SQL = sql`
 const EATEN_PROTECTION: SQL = sql`
   with policy_now as (select p.version, p.body from policy_current c join policy p on p.version = c.version),
     program as (select p.id from policy_now, jsonb_to_recordset(body->'programs') as p(id text)),
-    rule as (select r.program, r.sku, r.units from policy_now, jsonb_to_recordset(body->'pools') as r(program text, sku text, units int)),
+    any_rule as (select r->>'program' as program, r->>'sku' as sku, (r->>'units')::int as units,
+        r - 'program' - 'sku' - 'units' - 'refill' = '{}' as is_plain
+      from policy_now, jsonb_array_elements(body->'pools') as r),
+    -- Programs with a pool that moves with supply or time are left to the properties: here every figure is one of the tables'.
+    rule as (select * from any_rule r where not exists (select 1 from any_rule o where o.program = r.program and not o.is_plain)),
     last_batch as (
       select sku, max(batch_id) as batch_id
       from (select sku, batch_id from promise_entry union all select sku, batch_id from stock_entry) e

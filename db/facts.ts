@@ -104,19 +104,14 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
     on b.sku = r.sku and b.location = r.location and b.program = r.program and b.pool = r.pool
     when matched then update set allocated = b.allocated + r.delta
     when not matched then insert values (r.sku, r.location, r.program, r.pool, r.delta)`);
-  const drawn = totals(
-    facts.promises
-      .filter((entry) => entry.consumed !== 0)
-      .map(({ sku, program, consumed }) => ({ sku, program, consumed })),
-    (entry) => `${entry.sku} ${entry.program}`,
-    (sum, entry) => ({ ...sum, consumed: sum.consumed + entry.consumed }),
-  );
-  if (drawn.length === 0) return;
+  // Whole rows: what a fill marks is no sum. The item's lock makes them the newest.
   await tx.rows(sql`
-    merge into pool_balance b using (select * from json_to_recordset(${JSON.stringify(drawn)}::json)
-      as r(sku text, program text, consumed int)) r on b.sku = r.sku and b.program = r.program
-    when matched then update set consumed = b.consumed + r.consumed
-    when not matched then insert values (r.sku, r.program, r.consumed)`);
+    insert into pool_balance (sku, program, consumed, taken, taken_at_fill, all_taken_at_fill)
+    select sku, program, consumed, taken, "takenAtFill", "allTakenAtFill"
+    from json_to_recordset(${JSON.stringify(facts.drawn)}::json) as r(sku text, program text, consumed int, taken int,
+      "takenAtFill" int, "allTakenAtFill" int)
+    on conflict (sku, program) do update set consumed = excluded.consumed, taken = excluded.taken,
+      taken_at_fill = excluded.taken_at_fill, all_taken_at_fill = excluded.all_taken_at_fill`);
 }
 
 const lineRow = (orderId: OrderId, { answer, ...line }: OrderLine) => ({
@@ -128,24 +123,25 @@ const lineRow = (orderId: OrderId, { answer, ...line }: OrderLine) => ({
   allocated: line.allocations.reduce((sum, part) => sum + part.quantity, 0),
 });
 
-const orderRow = ({ id, channel, program, placedAt, state, answeredVersion }: StoredOrder) => ({
+const orderRow = ({ id, channel, program, placedAt, state, answeredVersion, route }: StoredOrder) => ({
   id,
   channel,
   program,
   placedAt: iso(placedAt),
   state,
   answeredVersion,
+  route,
 });
 
 /** Orders with their lines; rings for those whose answer has to be written. */
 async function writeOrders(tx: Queries, batchId: number, decidedAt: Instant, facts: Facts): Promise<void> {
   if (facts.orders.length > 0) {
     const answered = await tx.rows<{ channel: string }>(sql`
-      insert into sales_order (id, channel_id, program, placed_at, state, first_batch_id, batch_id, answered_version, answered_at)
-      select id, channel, program, "placedAt", state, ${batchId}, ${batchId}, "answeredVersion",
+      insert into sales_order (id, channel_id, program, placed_at, state, first_batch_id, batch_id, route, answered_version, answered_at)
+      select id, channel, program, "placedAt", state, ${batchId}, ${batchId}, route, "answeredVersion",
         case when "answeredVersion" is not null then ${iso(decidedAt)}::timestamptz end
       from json_to_recordset(${JSON.stringify(facts.orders.map(orderRow))}::json)
-        as r(id text, channel text, program text, "placedAt" timestamptz, state jsonb, "answeredVersion" bigint)
+        as r(id text, channel text, program text, "placedAt" timestamptz, state jsonb, route text, "answeredVersion" bigint)
       on conflict (id) do update set state = excluded.state, batch_id = excluded.batch_id, placed_at = excluded.placed_at,
         answered_at = case when excluded.answered_version is distinct from sales_order.answered_version
           then excluded.answered_at else sales_order.answered_at end,

@@ -29,11 +29,23 @@ export type ItemRow = {
   readonly sku: string;
   readonly title: string | null;
   readonly lifecycle: 'active' | 'retired' | null;
+  /** Sorted; what rules may be given for. */
+  readonly groups?: readonly string[] | null;
+  /** Below so many free units a channel's second rule set counts. */
+  readonly minimum?: number | null;
+  readonly safetyStock?: number | null;
   /** For each kind that the file fills in: all its values for this item (`barcode`, `asin`). */
   readonly identifiers: readonly { readonly kind: string; readonly values: readonly string[] }[];
 };
 
-type Stored = { readonly sku: string; readonly title: string; readonly lifecycle: string };
+type Stored = {
+  readonly sku: string;
+  readonly title: string;
+  readonly lifecycle: string;
+  readonly groups: readonly string[];
+  readonly minimum: number | null;
+  readonly safetyStock: number | null;
+};
 type Identifier = { readonly kind: string; readonly value: string; readonly sku: string };
 
 type Known = {
@@ -78,7 +90,8 @@ async function readKnown(tx: Queries, rows: readonly ItemRow[]): Promise<Known> 
     row.identifiers.flatMap(({ kind, values }) => values.map((value) => ({ kind, value }))),
   );
   const [items, identifiers] = await Promise.all([
-    tx.rows<Stored>(sql`select sku, title, lifecycle from item where sku = any(${skus})`),
+    tx.rows<Stored>(sql`
+      select sku, title, lifecycle, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${skus})`),
     tx.rows<Identifier>(sql`
       select kind, value, sku from item_identifier where sku = any(${skus})
       union select i.kind, i.value, i.sku from item_identifier i
@@ -116,17 +129,36 @@ function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>): Jud
   return compare(row.line, row.sku, [
     ...changeOf('title', stored.title, row.title),
     ...changeOf('lifecycle', stored.lifecycle, row.lifecycle),
+    ...changeOf('groups', stored.groups.join('|'), row.groups?.join('|') ?? null),
+    ...changeOf('minimum', stored.minimum, row.minimum ?? null),
+    ...changeOf('safety_stock', stored.safetyStock, row.safetyStock ?? null),
     ...changes,
   ]);
 }
 
 async function writeItems(tx: Queries, rows: readonly ItemRow[]): Promise<void> {
   if (rows.length === 0) return;
+  const columns = {
+    sku: 'text',
+    title: 'text',
+    lifecycle: 'text',
+    groups: 'text[]',
+    minimum: 'int4',
+    safetyStock: 'int4',
+  } as const;
+  // What rules look at moves numbers: those items are decided again.
   await tx.rows(sql`
-    merge into item i using (select * from ${recordset(rows, { sku: 'text', title: 'text', lifecycle: 'text' }, 'r')}) r on i.sku = r.sku
-    when matched and (r.title is not null and r.title <> i.title or r.lifecycle is not null and r.lifecycle <> i.lifecycle) then
-      update set title = coalesce(r.title, i.title), lifecycle = coalesce(r.lifecycle, i.lifecycle)
-    when not matched then insert (sku, title, lifecycle) values (r.sku, coalesce(r.title, ''), coalesce(r.lifecycle, 'active'))`);
+    merge into item i using (select *, "safetyStock" as safety_stock from ${recordset(rows, columns, 'r')}) r on i.sku = r.sku
+    when matched and (coalesce(r.title, i.title), coalesce(r.lifecycle, i.lifecycle), coalesce(r.groups, i.groups),
+        coalesce(r.minimum, i.minimum), coalesce(r.safety_stock, i.safety_stock))
+        is distinct from (i.title, i.lifecycle, i.groups, i.minimum, i.safety_stock) then
+      update set title = coalesce(r.title, i.title), lifecycle = coalesce(r.lifecycle, i.lifecycle),
+        groups = coalesce(r.groups, i.groups), minimum = coalesce(r.minimum, i.minimum),
+        safety_stock = coalesce(r.safety_stock, i.safety_stock),
+        next_review_at = case when (coalesce(r.groups, i.groups), coalesce(r.minimum, i.minimum), coalesce(r.safety_stock, i.safety_stock))
+          is distinct from (i.groups, i.minimum, i.safety_stock) then now() else i.next_review_at end
+    when not matched then insert (sku, title, lifecycle, groups, minimum, safety_stock)
+      values (r.sku, coalesce(r.title, ''), coalesce(r.lifecycle, 'active'), coalesce(r.groups, '{}'), r.minimum, r.safety_stock)`);
 }
 
 /** What the file says of a kind is all of that kind: a value it no longer names goes. */

@@ -150,13 +150,14 @@ type OrderRow = {
   placed_at: number;
   state: OrderState;
   answered_version: number | null;
+  route: string | null;
 };
 
 async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOrder[]> {
   if (ids.length === 0) return [];
   const [orders, lines] = await Promise.all([
     tx.rows<OrderRow>(sql`
-      select id, channel_id, program, placed_at, state, answered_version from sales_order
+      select id, channel_id, program, placed_at, state, answered_version, route from sales_order
       where id = any(${list(ids)}) order by id`),
     tx.rows<LineRow>(
       sql`select * from order_line where order_id = any(${list(ids)}) order by order_id, line_ref collate "C"`,
@@ -170,6 +171,7 @@ async function loadOrders(tx: Queries, ids: readonly string[]): Promise<StoredOr
     placedAt: row.placed_at,
     state: row.state,
     answeredVersion: row.answered_version,
+    route: row.route,
     lines: (byOrder.get(row.id) ?? []).map(lineOf),
   }));
 }
@@ -245,16 +247,18 @@ async function loadItems(
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, consumed, held, listings, shorts, recent] = await Promise.all([
-    tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${wanted}) order by sku collate "C"`),
+  const [items, balances, promises, drawn, held, listings, shorts, recent] = await Promise.all([
+    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
+      select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
       where sku = any(${wanted}) order by sku, location, disposition`),
     tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
       select sku, location, program, pool, allocated from promise_balance where sku = any(${wanted}) and allocated <> 0
       order by sku, location, program, pool`),
-    tx.rows<{ sku: string } & ItemState['consumed'][number]>(sql`
-      select sku, program, consumed as quantity from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
+      select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
+      from pool_balance where sku = any(${wanted}) order by sku, program`),
     tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
@@ -266,20 +270,23 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, consumedOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, heldOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
-    of(consumed),
+    of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
     of(held),
     of(listings),
     of(recent),
   ];
-  return items.map(({ sku }) => ({
+  return items.map(({ sku, groups, minimum, safetyStock }) => ({
     sku,
+    groups,
+    minimum,
+    safetyStock,
     balances: balanceOf.get(sku) ?? [],
     promises: promiseOf.get(sku) ?? [],
     held: heldOf.get(sku) ?? [],
-    consumed: consumedOf.get(sku) ?? [],
+    drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
     moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,

@@ -79,3 +79,6 @@ export function collectSkuLines(text: string, before: readonly SkuLine[] = []): 
   if (before.some(({ sku }) => sku === line.sku)) throw new InvalidArgumentError(`SKU ${line.sku} is given twice.`);
   return [...before, line];
 }
+
+/** Any text, repeatable. */
+export const collectText = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];

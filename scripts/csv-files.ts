@@ -9,7 +9,10 @@ import type { CsvColumns, CsvRow } from './csv.ts';
 /** Kinds of identifier, one column each; several values of a cell are parted by `|`. */
 const IDENTIFIERS = ['barcode', 'gtin', 'asin', 'buyer_item'] as const;
 
-export const ITEM_COLUMNS: CsvColumns = { required: ['sku'], optional: ['title', 'lifecycle', ...IDENTIFIERS] };
+export const ITEM_COLUMNS: CsvColumns = {
+  required: ['sku'],
+  optional: ['title', 'lifecycle', 'groups', 'minimum', 'safety_stock', ...IDENTIFIERS],
+};
 export const STOCK_COLUMNS: CsvColumns = { required: ['sku', 'location', 'qty'], optional: ['disposition', 'as_of'] };
 export const LISTING_COLUMNS: CsvColumns = {
   required: ['channel', 'listing_ref'],
@@ -26,11 +29,16 @@ const partsOf = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
+const groupsOf = (text: string | null): string[] | null => (text === null ? null : [...new Set(partsOf(text))].sort());
+
 export const readItem = (row: CsvRow): ItemRow => ({
   line: row.line,
   sku: row.exact('sku'),
   title: row.text('title'),
   lifecycle: row.oneOf('lifecycle', ['active', 'retired']),
+  groups: groupsOf(row.text('groups')),
+  minimum: row.whole('minimum', 0),
+  safetyStock: row.whole('safety_stock', 0),
   identifiers: IDENTIFIERS.flatMap((kind) => {
     const text = row.text(kind);
     return text === null ? [] : [{ kind, values: [...new Set(partsOf(text))] }];

@@ -4,11 +4,12 @@
  * Guarantees that every mistake of the file is told at once as `file:line:col path: what is wrong. How to mend it`, references
  * and doubles too, even while other parts do not fit. Knows no connector: a channel's settings are checked in config-channels.ts.
  */
-import type { ChannelId, ChannelRule, Policy, StockMaster } from '#core/model.ts';
+import { type ChannelId, EMERGENCY, type Policy, type StockMaster } from '#core/model.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
-import { type ChannelEntry, type ConfigBody, configSchema } from './config-schema.ts';
+import { policyOf } from './config-rules.ts';
+import { type ConfigBody, configSchema } from './config-schema.ts';
 import { suggest } from './did-you-mean.ts';
 import { parseDuration } from './durations.ts';
 import { secretPrefix } from './secret-names.ts';
@@ -57,12 +58,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
     source,
     locations: body.locations,
     channels: body.channels.map(({ id, program, settings }) => ({ id, connector: connectorOf(id), program, settings })),
-    policy: {
-      programs: body.programs,
-      pools: body.pools,
-      channels: body.channels.flatMap(rulesOf),
-      inFlightMs: toMs(inFlight),
-    },
+    policy: policyOf(body, toMs(inFlight)),
     http: body.http,
     intervals: {
       pollMs: toMs(poll),
@@ -82,31 +78,6 @@ export const connectorOf = (channel: ChannelId): string => channel.slice(0, chan
 /** The schema has refused what is no duration. */
 const toMs = (text: string): Policy['inFlightMs'] => parseDuration(text) ?? 0;
 
-/** One rule for all items, then one per item that differs, whole: what it does not name it takes from the channel. */
-function rulesOf(channel: ChannelEntry): ChannelRule[] {
-  const base: ChannelRule = {
-    channel: channel.id,
-    program: channel.program,
-    sku: '*',
-    sharePercent: channel.share,
-    safetyStock: channel.safetyStock,
-    buffer: channel.buffer,
-    hideAtOrBelow: channel.hideAtOrBelow,
-    cap: channel.cap,
-  };
-  const own = Object.entries(channel.items).map(([sku, item]) => ({
-    ...base,
-    sku,
-    sharePercent: item.share ?? base.sharePercent,
-    safetyStock: item.safetyStock ?? base.safetyStock,
-    buffer: item.buffer ?? base.buffer,
-    // null says "no limit" for this item, so only a missing key falls back.
-    hideAtOrBelow: item.hideAtOrBelow === undefined ? base.hideAtOrBelow : item.hideAtOrBelow,
-    cap: item.cap === undefined ? base.cap : item.cap,
-  }));
-  return [base, ...own];
-}
-
 // ---- what one entry says of another -------------------------------------------------------------------------------------------
 // Read from the raw data, tolerantly: a wrong type elsewhere must not hide a broken reference.
 
@@ -125,14 +96,16 @@ const textsOf = (entries: readonly Entry[], field: string): string[] =>
   entries.map(({ fields }) => fields[field]).filter((value) => typeof value === 'string');
 
 function findBrokenReferences(source: YamlSource): YamlProblem[] {
-  const [locations, programs, pools, channels] = ['locations', 'programs', 'pools', 'channels'].map((section) =>
-    entriesOf(source.data, section),
-  ) as [Entry[], Entry[], Entry[], Entry[]];
+  const [locations, programs, pools, channels, routes] = ['locations', 'programs', 'pools', 'channels', 'routes'].map(
+    (section) => entriesOf(source.data, section),
+  ) as [Entry[], Entry[], Entry[], Entry[], Entry[]];
   const locationIds = textsOf(locations, 'id');
   const programIds = textsOf(programs, 'id');
   const problem = (path: YamlPath, says: string) => ({ offset: source.offsetOf(path, 'value'), path, says });
-  const unknownPrograms = [...pools, ...channels].flatMap(({ path, fields: { program } }) =>
-    typeof program !== 'string' || programIds.includes(program)
+  const unknownPrograms = [...pools, ...channels, ...routes].flatMap(({ path, fields: { program } }) =>
+    typeof program !== 'string' ||
+    programIds.includes(program) ||
+    (program === EMERGENCY && pools.some((pool) => pool.path === path))
       ? []
       : [problem([...path, 'program'], `no program is called "${program}". ${suggest(program, programIds)}`)],
   );
@@ -155,14 +128,38 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
       problem([...again.path, 'id'], sayTwice('channel', again)),
     ),
     ...findDoubles(pools, poolKeyOf).map(({ again }) =>
-      problem(again.path, 'this program has a pool of this SKU already. Keep one of them.'),
+      problem(again.path, 'this program has a pool of these items for this time already. Keep one of them.'),
     ),
+    ...findDoubles(routes, ({ id }) => id).map(({ again }) => problem([...again.path, 'id'], sayTwice('route', again))),
   ];
-  return [...unknownPrograms, ...unknownLocations, ...doubles, ...findSharedSecrets(source, channels)];
+  const channelIds = textsOf(channels, 'id');
+  const unknownChannels = routes.flatMap(({ path, fields: { channel } }) =>
+    typeof channel !== 'string' || channelIds.includes(channel)
+      ? []
+      : [problem([...path, 'channel'], `no channel is called "${channel}". ${suggest(channel, channelIds)}`)],
+  );
+  const reserved = programs.flatMap(({ path, fields: { id } }) =>
+    id === EMERGENCY
+      ? [
+          problem(
+            [...path, 'id'],
+            `"${EMERGENCY}" is reserved for pools that no order may draw from. Give it another id.`,
+          ),
+        ]
+      : [],
+  );
+  return [
+    ...unknownPrograms,
+    ...unknownLocations,
+    ...unknownChannels,
+    ...reserved,
+    ...doubles,
+    ...findSharedSecrets(source, channels),
+  ];
 }
 
-const poolKeyOf = ({ program, sku }: Entry['fields']): unknown =>
-  typeof program === 'string' ? JSON.stringify([program, sku ?? '*']) : undefined;
+const poolKeyOf = ({ program, sku, group, from, until }: Entry['fields']): unknown =>
+  typeof program === 'string' ? JSON.stringify([program, sku ?? '*', group, from, until]) : undefined;
 
 function findDoubles(entries: readonly Entry[], keyOf: (fields: Entry['fields']) => unknown) {
   const firsts = new Map<string, Entry>();

@@ -29,6 +29,52 @@ const location = z.strictObject({
   sells: z.boolean().default(true).describe('true when its stock may be sold, else false'),
 });
 
+/** `2026-12-01` is the day's beginning in UTC. */
+const MOMENT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$/;
+const moment = z
+  .string()
+  .refine((text) => MOMENT.test(text) && !Number.isNaN(Date.parse(text)))
+  .describe('a day such as "2026-12-01", or a moment with its zone such as "2026-12-01T08:00:00+01:00"');
+const percentText = z
+  .string()
+  .regex(/^(100|[1-9]?\d)%$/)
+  .describe('a percent such as "10%"');
+const group = z.string().min(1).max(100).describe('a group of items, as `allot import items` names it');
+
+/** From a promise to a number: what a program says for its channels, a channel for its items, and either for some of them. */
+const values = {
+  share: percent.describe('a whole percent from 0 to 100: how much of what it could be promised the channel shows'),
+  safetyStock: z
+    .union([units, percentText, z.literal('planned')])
+    .describe('what is never promised to this channel: a whole number of units, a percent such as "10%", or planned'),
+  buffer: z
+    .union([units, percentText])
+    .describe('what is kept back for sales still on their way: a whole number of units, or a percent such as "10%"'),
+  hideAtOrBelow: units
+    .nullable()
+    .describe('a whole number of units, 0 or more, at or below which the channel shows 0; null never hides'),
+  cap: units
+    .nullable()
+    .describe('a whole number of units, 0 or more, that the channel shows at most; null for no limit'),
+};
+const rule = {
+  ...values,
+  below: z
+    .strictObject(values)
+    .partial()
+    .describe('a block with what differs while an item has fewer free units than its own minimum'),
+};
+const scopes = {
+  groups: z
+    .record(group, z.strictObject(rule).partial())
+    .default({})
+    .describe('a block of item groups, each with what differs for it'),
+  items: z
+    .record(sku, z.strictObject(rule).partial())
+    .default({})
+    .describe('a block of SKUs, each with what differs for it (share, safetyStock, buffer, hideAtOrBelow, cap, below)'),
+};
+
 const program = z.strictObject({
   id: id('program'),
   priority: z
@@ -41,30 +87,92 @@ const program = z.strictObject({
     .default('ownThenShared')
     .describe('which units it takes first: one of ownOnly, ownThenShared, sharedThenOwn'),
   locations: z.array(id('location')).min(1).describe('a list of at least one location id, the preferred one first'),
+  owner: z.string().min(1).max(200).optional().describe('who answers for the rules of this program'),
+  reviewBy: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2}$/)
+    .optional()
+    .describe('a day such as "2027-01-31", by which its rules are to be looked at again'),
+  pickTags: z
+    .strictObject({ zone: z.string(), stagingArea: z.string(), colour: z.string(), label: z.string() })
+    .partial()
+    .optional()
+    .describe(
+      'a block with zone, stagingArea, colour and label: how the warehouse marks what it picks for this program',
+    ),
+  ...z.object(rule).partial().shape,
+  ...scopes,
 });
 
-const pool = z.strictObject({
-  program: id('program'),
-  sku: sku.default('*').describe('a SKU, or "*" for every item without a pool of its own'),
-  units: units.describe('how many units only this program may take: a whole number, 0 or more'),
-  refill: z
-    .enum(['never', 'receipt'])
-    .default('never')
-    .describe('when the protection starts anew: one of never, receipt'),
-});
+const releasePoint = z.strictObject({ at: moment, percent });
 
-/** What a channel says for all its items, and may say otherwise for one. */
-const rule = {
-  share: percent.describe('a whole percent from 0 to 100: how much of what it could be promised the channel shows'),
-  safetyStock: units.describe('a whole number of units, 0 or more, that are never promised to this channel'),
-  buffer: units.describe('a whole number of units, 0 or more, kept back for sales still on their way'),
-  hideAtOrBelow: units
-    .nullable()
-    .describe('a whole number of units, 0 or more, at or below which the channel shows 0; null never hides'),
-  cap: units
-    .nullable()
-    .describe('a whole number of units, 0 or more, that the channel shows at most; null for no limit'),
-};
+const pool = z
+  .strictObject({
+    program: id('program').describe('the id of a program, or "emergency": a pool that only a reallocation may touch'),
+    sku: sku.optional().describe('a SKU; without it, and without a group, every item without a pool of its own'),
+    group: group.optional(),
+    units: units.optional().describe('how many units only this program may take: a whole number, 0 or more'),
+    percent: percent.optional().describe('a whole percent of the supply that only this program may take'),
+    parts: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe('a whole number of parts: what fixed and percent pools leave is split among pools with parts'),
+    minimum: units.optional().describe('a whole number of units that are protected at least'),
+    maximum: units.optional().describe('a whole number of units that are protected at most'),
+    limit: units
+      .optional()
+      .describe('a whole number of units that the program may take at most, until the pool is filled anew'),
+    protects: z
+      .enum(['core', 'prioritised'])
+      .default('core')
+      .describe('core: against everybody; prioritised: only against programs of the same or a lower priority'),
+    from: moment.optional(),
+    until: moment.optional(),
+    release: z
+      .array(releasePoint)
+      .min(1)
+      .optional()
+      .describe(
+        'a list of moments, each with the percent of the protection that stands from then on; straight lines between',
+      ),
+    refill: z
+      .enum(['never', 'receipt'])
+      .default('never')
+      .describe('when the protection starts anew: one of never, receipt'),
+  })
+  .superRefine(refusePoolMix);
+
+/** What single fields cannot say: which go together, and in which order. */
+function refusePoolMix(
+  entry: { sku?: unknown; group?: unknown; units?: unknown; percent?: unknown; parts?: unknown } & {
+    minimum?: number | undefined;
+    maximum?: number | undefined;
+    limit?: unknown;
+    from?: string | undefined;
+    until?: string | undefined;
+    release?: readonly { readonly at: string }[] | undefined;
+  },
+  context: z.RefinementCtx,
+): void {
+  const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const amounts = (['units', 'percent', 'parts'] as const).filter((name) => entry[name] !== undefined);
+  const [, second] = amounts;
+  if (second !== undefined) refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`);
+  const hasBounds = [entry.minimum, entry.maximum, entry.limit].some((value) => value !== undefined);
+  if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
+  if (entry.sku !== undefined && entry.group !== undefined) refuse(['group'], 'stands beside sku. Keep one of them');
+  if (entry.minimum !== undefined && entry.maximum !== undefined && entry.minimum > entry.maximum)
+    refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`);
+  if (entry.from !== undefined && entry.until !== undefined && Date.parse(entry.from) >= Date.parse(entry.until))
+    refuse(['until'], 'is not after from. Write a later moment');
+  entry.release?.forEach(({ at }, index, points) => {
+    const before = points[index - 1];
+    if (before !== undefined && Date.parse(before.at) >= Date.parse(at))
+      refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time');
+  });
+}
 
 const channel = z.strictObject({
   id: z
@@ -73,15 +181,8 @@ const channel = z.strictObject({
     .max(100)
     .describe('the id of a channel: its connector, a colon and a name, such as "shopify:main"'),
   program: id('program'),
-  share: rule.share.default(100),
-  safetyStock: rule.safetyStock.default(0),
-  buffer: rule.buffer.default(0),
-  hideAtOrBelow: rule.hideAtOrBelow.default(null),
-  cap: rule.cap.default(null),
-  items: z
-    .record(sku, z.strictObject(rule).partial())
-    .default({})
-    .describe('a block of SKUs, each with what differs for it (share, safetyStock, buffer, hideAtOrBelow, cap)'),
+  ...z.object(rule).partial().shape,
+  ...scopes,
   intervals: z
     .strictObject({ poll: duration, reconcile: duration })
     .partial()
@@ -92,6 +193,23 @@ const channel = z.strictObject({
     .default({})
     .describe("a block of the connector's own settings (never secrets: they come from the environment)"),
 });
+
+const word = z.string().min(1).max(200);
+const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
+const route = z
+  .strictObject({
+    id: id('route'),
+    program: id('program'),
+    channel: word.optional().describe('the id of a channel'),
+    tag: word.optional().describe('a tag of the order on its platform'),
+    partner: word.optional().describe('a partner, as its connector names it'),
+    customer: word.optional().describe("a customer, by the platform's own id"),
+    company: word.optional().describe("a company that buys, by the platform's own id"),
+    orderType: word.optional().describe('a type of order, as its platform names it'),
+  })
+  .refine((entry) => CONDITIONS.some((name) => entry[name] !== undefined), {
+    error: `asks for nothing, so every order would take it. Write one of ${CONDITIONS.join(', ')}`,
+  });
 
 const http = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('the address to listen on, such as 127.0.0.1 or 0.0.0.0'),
@@ -111,6 +229,10 @@ export const configSchema = z
     programs: z.array(program).min(1).describe('a list of at least one program'),
     pools: z.array(pool).default([]).describe('a list of pools'),
     channels: z.array(channel).describe('a list of channels ([] while there is none)'),
+    routes: z
+      .array(route)
+      .default([])
+      .describe("a list of routes: which orders belong to another program than their channel's"),
     http: http.prefault({}).describe('a block with host and port'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })
@@ -118,8 +240,10 @@ export const configSchema = z
 
 export type ConfigBody = z.output<typeof configSchema>;
 export type ChannelEntry = ConfigBody['channels'][number];
+export type ProgramEntry = ConfigBody['programs'][number];
+export type PoolEntry = ConfigBody['pools'][number];
 
 /** For editors: JSON Schema draft 7, the newest that the YAML language server reads. */
 export function configJsonSchema(): object {
-  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' });
+  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7', reused: 'ref' });
 }

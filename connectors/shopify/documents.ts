@@ -41,6 +41,8 @@ fragment OrderHead on Order {
   updatedAt
   cancelledAt
   displayFulfillmentStatus
+  sourceName
+  tags
   retailLocation {
     id
   }

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { Rejected, Throttled } from '#core/errors.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ConnectorLog, OrderPage } from '../connector.ts';
+import { attributesOf } from './attributes.ts';
 import type { ShopifyClient } from './client.ts';
 import {
   MOVED_LINES,
@@ -44,6 +45,8 @@ const orderSchema = z.object({
   updatedAt: instant,
   cancelledAt: instant.nullable(),
   displayFulfillmentStatus: z.string(),
+  sourceName: z.string().nullish(),
+  tags: z.array(z.string()).default([]),
   retailLocation: thing.nullable(),
   lineItems: z.object({ nodes: z.array(lineSchema), pageInfo: pageInfoSchema }),
 });
@@ -153,6 +156,7 @@ const shippedByScalars = (head: Head, line: Line): number =>
 
 async function wholeOrder(client: ShopifyClient, head: Head, signal: AbortSignal): Promise<OrderState> {
   const lines = await readLines(client, head, signal);
+  const attributes = attributesOf(head.tags, head.sourceName);
   const movements = needsMovements(head, lines) ? await readMovements(client, head.id, signal) : null;
   return {
     orderRef: head.id,
@@ -162,6 +166,7 @@ async function wholeOrder(client: ShopifyClient, head: Head, signal: AbortSignal
     modifiedAt: head.updatedAt,
     fulfilledBy: 'seller',
     locationRef: head.retailLocation?.id ?? null,
+    ...(attributes === undefined ? {} : { attributes }),
     obligations: [],
     lines: lines.map((line, index) => {
       const moved =

@@ -19,6 +19,8 @@ const ORDER_FIELDS = [
   'updated_at',
   'cancelled_at',
   'location_id',
+  'source_name',
+  'tags',
   'line_items',
   'fulfillments',
   'refunds',

@@ -13,6 +13,7 @@ import { z } from 'zod';
 import type { OrderLineState, OrderState } from '#core/order-state.ts';
 import type { Inbound, InboundRequest, Parsed, Verdict } from '../connector.ts';
 import { parseJson, readShape } from '../json.ts';
+import { attributesOf } from './attributes.ts';
 import { anyId, type GidType, gid, isGid } from './gid.ts';
 import { lineTotals } from './order-totals.ts';
 
@@ -74,6 +75,8 @@ const orderSchema = z.object({
   updated_at: instant,
   cancelled_at: instant.nullish(),
   location_id: anyId.nullish(),
+  source_name: z.string().nullish(),
+  tags: z.string().nullish(),
   line_items: z.array(lineSchema),
   fulfillments: z
     .array(z.object({ status: z.string().nullish(), line_items: z.array(z.object({ id: anyId, quantity })).nullish() }))
@@ -133,6 +136,7 @@ function lineState(order: Order, line: Line, index: number): OrderLineState {
 }
 
 function orderState(order: Order): OrderState {
+  const attributes = attributesOf((order.tags ?? '').split(','), order.source_name);
   return {
     orderRef: gidOf('Order', order),
     displayRef: order.name ?? `#${order.id}`,
@@ -141,6 +145,7 @@ function orderState(order: Order): OrderState {
     modifiedAt: order.updated_at,
     fulfilledBy: 'seller',
     locationRef: gidOrNull('Location', order.location_id),
+    ...(attributes === undefined ? {} : { attributes }),
     obligations: [],
     lines: order.line_items.map((line, index) => lineState(order, line, index)),
   };

@@ -3,12 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { orderIdOf } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
+import type { OrderAttributes } from '#core/rules.ts';
 import type { Database } from '#db/client.ts';
 import { explainOrder, readOrderState } from '#db/explain.ts';
 import { listingsOfSkus } from '#db/import-orders.ts';
 import { getModes } from '#db/modes.ts';
 import { suggest } from '#workers/did-you-mean.ts';
-import { collectSkuLines, type SkuLine } from '../arguments.ts';
+import { collectSkuLines, collectText, type SkuLine } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
@@ -80,9 +81,23 @@ async function settle(
   return exitCode;
 }
 
+type Attributes = { tag?: readonly string[]; partner?: string; customer?: string; company?: string; type?: string };
+
+/** What routes may ask for; undefined where nothing was said. */
+function attributesOf({ tag, partner, customer, company, type }: Attributes): OrderAttributes | undefined {
+  const said = {
+    ...(tag === undefined ? {} : { tags: [...new Set(tag)].sort() }),
+    ...(company === undefined ? {} : { company }),
+    ...(partner === undefined ? {} : { partner }),
+    ...(customer === undefined ? {} : { customer }),
+    ...(type === undefined ? {} : { orderType: type }),
+  };
+  return Object.keys(said).length === 0 ? undefined : said;
+}
+
 async function place(
   run: Run,
-  options: { channel: string; line: readonly SkuLine[]; ref?: string },
+  options: { channel: string; line: readonly SkuLine[]; ref?: string } & Attributes,
 ): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const { channel } = options;
@@ -93,6 +108,7 @@ async function place(
     if ((await readOrderState(db, orderIdOf(channel, orderRef))) !== null) {
       throw new Failure(`${orderIdOf(channel, orderRef)} is placed already`, { mend: 'give another --ref, or none' });
     }
+    const attributes = attributesOf(options);
     const state: OrderState = {
       orderRef,
       displayRef: orderRef,
@@ -102,6 +118,7 @@ async function place(
       fulfilledBy: 'seller',
       origin: 'operator',
       locationRef: null,
+      ...(attributes === undefined ? {} : { attributes }),
       obligations: [],
       lines,
     };
@@ -146,8 +163,14 @@ export function addOrderCommands(program: Command, kit: Kit): void {
     .requiredOption('--channel <id>', 'the channel whose program it draws from')
     .requiredOption('--line <SKU=N>', 'an item and its units; once per item', collectSkuLines)
     .option('--ref <text>', 'your own reference; made up when missing')
+    .option('--tag <text>', 'a tag that a route may ask for; may be given again', collectText)
+    .option('--partner <id>', 'a partner that a route may ask for')
+    .option('--customer <id>', 'a customer that a route may ask for')
+    .option('--company <id>', 'a company that a route may ask for')
+    .option('--type <text>', 'a type of order that a route may ask for')
     .action(kit.act(place));
   kit.examples(placing, [
+    'allot order place --channel shopify:main --line MUG-RED=12 --tag wholesale',
     'allot order place --channel shopify:main --line MUG-RED=2 --line CUP=1',
     'allot order place --channel edi:target --line MUG-RED=48 --ref PO-7',
   ]);

@@ -53,10 +53,13 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
   }));
   return {
     sku,
+    groups: [],
+    minimum: null,
+    safetyStock: null,
     balances: [],
     promises: [],
     held: [],
-    consumed: [],
+    drawn: [],
     listings,
     shorts: [],
     moreShorts: false,

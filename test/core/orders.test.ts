@@ -85,8 +85,8 @@ describe('an order as a state', () => {
     const rules = policy({ pools: [pool('dtc', 5)] });
     const late = run(stateOf({ policy: rules }), told({ ordered: 3, shipped: 3 }));
     const early = run(run(stateOf({ policy: rules }), told({ ordered: 3 })).state, told({ ordered: 3, shipped: 3 }, 2));
-    expect(late.state.items[0]?.consumed).toEqual([{ program: 'dtc', quantity: 3 }]);
-    expect(early.state.items[0]?.consumed).toEqual(late.state.items[0]?.consumed);
+    expect(late.state.items[0]?.drawn).toMatchObject([{ program: 'dtc', consumed: 3, taken: 3 }]);
+    expect(early.state.items[0]?.drawn).toEqual(late.state.items[0]?.drawn);
   });
   it('says the deficit when more was shipped than there is', () => {
     const { state, facts } = run(stateOf(), told({ ordered: 12, shipped: 12 }));

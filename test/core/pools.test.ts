@@ -1,10 +1,24 @@
 import { describe, expect, it } from 'vitest';
-import type { DrawOrder } from '#core/model.ts';
-import { cutInProportion, draw, poolRuleFor, poolsOf, promisableTo } from '#core/pools.ts';
-import { policy, pool, program } from '../support/factory.ts';
+import { type DrawOrder, EMERGENCY, type Policy, type PoolRule } from '#core/model.ts';
+import {
+  cutInProportion,
+  type Drawn,
+  draw,
+  NOTHING_DRAWN,
+  nextPoolChange,
+  poolsOf as poolsAt,
+  promisableTo,
+} from '#core/pools.ts';
+import { poolRulesFor } from '#core/rules.ts';
+import { NOW, policy, pool, program } from '../support/factory.ts';
 
 const free = (rows: Readonly<Record<string, number>>): Map<string, number> => new Map(Object.entries(rows));
 const none: ReadonlyMap<string, number> = new Map();
+/** Pools of an item of which programs have drawn so much of their own. */
+const poolsOf = (rules: Policy, sku: string, stock: Map<string, number>, consumed: ReadonlyMap<string, number>) => {
+  const drawn = new Map([...consumed].map(([id, units]) => [id, { ...NOTHING_DRAWN, consumed: units, taken: units }]));
+  return poolsAt(rules, { sku, groups: [], drawn }, stock, NOW);
+};
 
 describe('cutInProportion', () => {
   it('cuts Oracle order promising targets in proportion when supply is less than their sum', () => {
@@ -55,9 +69,10 @@ describe('poolsOf', () => {
   });
   it('takes the rule of the item before the rule of every item', () => {
     const both = policy({ pools: [pool('dtc', 5), pool('dtc', 9, { sku: 'CUP' })] });
-    expect(poolRuleFor(both, 'dtc', 'CUP')?.units).toBe(9);
-    expect(poolRuleFor(both, 'dtc', 'TEA')?.units).toBe(5);
-    expect(poolRuleFor(both, 'b2b', 'TEA')).toBeUndefined();
+    const unitsFor = (sku: string) =>
+      poolRulesFor(both, { sku, groups: [] }, NOW).map(({ program: id, rule }) => [id, rule.units]);
+    expect(unitsFor('CUP')).toEqual([['dtc', 9]]);
+    expect(unitsFor('TEA')).toEqual([['dtc', 5]]);
   });
 });
 
@@ -109,5 +124,104 @@ describe('promisableTo', () => {
       own: 0,
       shared: 2,
     });
+  });
+});
+
+describe('how much a pool protects', () => {
+  const DAY_MS = 24 * 60 * 60_000;
+  type At = {
+    readonly total?: number;
+    readonly now?: number;
+    readonly drawn?: Readonly<Record<string, Partial<Drawn>>>;
+  };
+  const poolsWith = (rules: readonly PoolRule[], { total = 1000, now = NOW, drawn = {} }: At = {}) => {
+    const programs = ['dtc', 'b2b', 'promo'].map((id, index) => program(id, { priority: index + 1 }));
+    const rows = Object.entries(drawn).map(([id, over]) => [id, { ...NOTHING_DRAWN, ...over }] as const);
+    const item = { sku: 'TEA', groups: ['hot'], drawn: new Map(rows) };
+    return poolsAt(policy({ programs, pools: rules }), item, free({ main: total }), now);
+  };
+  const remaining = (rules: readonly PoolRule[], at?: At) =>
+    Object.fromEntries(poolsWith(rules, at).own.map((share) => [share.program, share.remaining]));
+  const bare = (id: string, over: Partial<PoolRule>): PoolRule => ({
+    program: id,
+    sku: '*',
+    refill: 'receipt',
+    ...over,
+  });
+
+  it('is a percent of the supply, rounded down (Oracle: 20 % of 1,000 is 200)', () => {
+    expect(remaining([bare('dtc', { percent: 20 })])).toEqual({ dtc: 200 });
+    expect(remaining([bare('dtc', { percent: 50 })], { total: 3 })).toEqual({ dtc: 1 });
+  });
+  it('is in proportion of what firm pools leave (Oracle: 2,000 at 3 : 1 is 1,500 and 500)', () => {
+    const parts = [bare('dtc', { parts: 3 }), bare('b2b', { parts: 1 })];
+    expect(remaining(parts, { total: 2000 })).toEqual({ b2b: 500, dtc: 1500 });
+    expect(remaining([...parts, bare('promo', { units: 1000 })], { total: 2000 })).toEqual({
+      b2b: 250,
+      dtc: 750,
+      promo: 1000,
+    });
+  });
+  it('keeps its part of the supply while others draw, and gets it anew when the pool is filled', () => {
+    const rules = [bare('dtc', { percent: 30 })];
+    // 1,000 there were; 400 of them went to promo.
+    expect(remaining(rules, { total: 600, drawn: { promo: { taken: 400 } } })).toEqual({ dtc: 300 });
+    const filled = { dtc: { takenAtFill: 0, allTakenAtFill: 400 }, promo: { taken: 400 } };
+    expect(remaining(rules, { total: 600, drawn: filled })).toEqual({ dtc: 180 });
+  });
+  it('stays between its minimum and its maximum', () => {
+    expect(remaining([bare('dtc', { percent: 1, minimum: 25 }), bare('b2b', { percent: 60, maximum: 100 })])).toEqual({
+      b2b: 100,
+      dtc: 25,
+    });
+  });
+  it('counts in its period alone; outside it the wider rule counts', () => {
+    const season = bare('dtc', { sku: 'TEA', units: 90, activeFrom: NOW + DAY_MS, activeUntil: NOW + 2 * DAY_MS });
+    const rules = [season, bare('dtc', { units: 10 })];
+    const at = (days: number) => remaining(rules, { now: NOW + days * DAY_MS });
+    expect([at(0), at(1), at(2)]).toEqual([{ dtc: 10 }, { dtc: 90 }, { dtc: 10 }]);
+    const pools = poolsWith(rules);
+    const item = { sku: 'TEA', groups: [], drawn: new Map() };
+    expect(nextPoolChange(policy({ pools: rules }), item, pools, NOW)).toBe(NOW + DAY_MS);
+  });
+  it('is released by its curve, never a unit before its time', () => {
+    const release = [
+      { at: NOW, percent: 100 },
+      { at: NOW + 10 * DAY_MS, percent: 50 },
+      { at: NOW + 12 * DAY_MS, percent: 0 },
+    ];
+    const rules = [bare('dtc', { units: 101, release })];
+    const at = (days: number) => remaining(rules, { now: NOW + days * DAY_MS }).dtc;
+    expect([at(-1), at(0), at(5), at(10), at(11), at(12), at(99)]).toEqual([101, 101, 76, 51, 26, 0, 0]);
+  });
+  it('takes a group’s rule before everybody’s and the item’s before the group’s', () => {
+    const group = bare('dtc', { group: 'hot', units: 5 });
+    expect(remaining([bare('dtc', { units: 1 }), group])).toEqual({ dtc: 5 });
+    expect(remaining([group, bare('dtc', { sku: 'TEA', units: 7 })])).toEqual({ dtc: 7 });
+    expect(remaining([bare('dtc', { group: 'cold', units: 5 })])).toEqual({});
+  });
+
+  it('opens a prioritised pool to programs before it, and closes it to those after', () => {
+    const pools = poolsWith([bare('b2b', { units: 8, protects: 'prioritised' })], { total: 10 });
+    const stock = free({ main: 10 });
+    const may = (id: string, priority: number) => promisableTo(program(id, { priority }), pools, stock);
+    expect(may('dtc', 1)).toEqual({ own: 0, shared: 10 });
+    expect(may('promo', 3)).toEqual({ own: 0, shared: 2 });
+    expect(may('b2b', 2)).toEqual({ own: 8, shared: 2 });
+  });
+  it('cuts core pools last', () => {
+    const rules = [bare('b2b', { units: 8, protects: 'prioritised' }), bare('promo', { units: 6 })];
+    expect(remaining(rules, { total: 9 })).toEqual({ b2b: 3, promo: 6 });
+  });
+  it('keeps an emergency pool from everybody', () => {
+    const pools = poolsWith([bare(EMERGENCY, { units: 4 })], { total: 10 });
+    expect(promisableTo(program('dtc'), pools, free({ main: 10 }))).toEqual({ own: 0, shared: 6 });
+  });
+  it('limits what a program may draw, own and shared together', () => {
+    const pools = poolsWith([bare('dtc', { units: 4, limit: 10 })], {
+      drawn: { dtc: { taken: 9, takenAtFill: 2, consumed: 1 } },
+    });
+    expect(promisableTo(program('dtc'), pools, free({ main: 1000 }))).toEqual({ own: 3, shared: 0 });
+    expect(promisableTo(program('b2b'), pools, free({ main: 1000 }))).toEqual({ own: 0, shared: 997 });
   });
 });

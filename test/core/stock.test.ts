@@ -100,15 +100,15 @@ describe('goods', () => {
   it('a receipt fills a pool anew where its rule says so', () => {
     const rules = (refill: 'never' | 'receipt') => policy({ pools: [pool('dtc', 4, { refill })] });
     const drawn = (refill: 'never' | 'receipt') =>
-      run(stateOf({ policy: rules(refill) }), oneLineOrder('1', { ordered: 4 }), receive(1)).state.items[0]?.consumed;
-    expect(drawn('never')).toEqual([{ program: 'dtc', quantity: 4 }]);
-    expect(drawn('receipt')).toEqual([{ program: 'dtc', quantity: 0 }]);
+      run(stateOf({ policy: rules(refill) }), oneLineOrder('1', { ordered: 4 }), receive(1)).state.items[0]?.drawn;
+    expect(drawn('never')).toMatchObject([{ program: 'dtc', consumed: 4, takenAtFill: 0 }]);
+    expect(drawn('receipt')).toMatchObject([{ program: 'dtc', consumed: 0, taken: 4, takenAtFill: 4 }]);
   });
   it('a release after the refill does not protect the same unit twice', () => {
     const rules = policy({ pools: [pool('dtc', 4, { refill: 'receipt' })] });
     const placed = run(stateOf({ policy: rules }), oneLineOrder('1', { ordered: 4 }), receive(1)).state;
     const { state } = run(placed, oneLineOrder('1', { ordered: 4, cancelled: 4 }, { version: 2 }));
-    expect(state.items[0]?.consumed).toEqual([{ program: 'dtc', quantity: 0 }]);
+    expect(state.items[0]?.drawn).toMatchObject([{ program: 'dtc', consumed: 0, taken: 0, takenAtFill: 4 }]);
   });
 });
 

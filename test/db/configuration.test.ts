@@ -121,7 +121,7 @@ describe('applyConfiguration', () => {
       policy: {
         inFlightMs: BASE.policy.inFlightMs,
         channels: [...BASE.policy.channels].reverse(),
-        pools: BASE.policy.pools.map(({ refill, units, sku, program }) => ({ refill, units, sku, program })),
+        pools: BASE.policy.pools.map(({ refill, units = 0, sku, program }) => ({ refill, units, sku, program })),
         programs: [...BASE.policy.programs].reverse(),
       },
     };

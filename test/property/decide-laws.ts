@@ -41,8 +41,8 @@ function essence(state: State): unknown {
         item.promises.filter((row) => row.allocated !== 0),
         (row) => `${row.location} ${row.program} ${row.pool}`,
       ),
-      consumed: byKey(
-        item.consumed.filter((row) => row.quantity !== 0),
+      drawn: byKey(
+        item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
         (row) => row.program,
       ),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),

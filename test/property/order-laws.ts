@@ -55,7 +55,7 @@ const finalOf = (state: State): unknown => ({
     sku: item.sku,
     balances: item.balances,
     promised: item.promises.filter((row) => row.allocated !== 0),
-    consumed: item.consumed.filter((row) => row.quantity !== 0),
+    drawn: item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
     listings: item.listings.map(({ target, ...listing }) => ({ ...listing, quantity: target?.quantity ?? null })),
   })),
 });

@@ -70,18 +70,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'foreign-reserve',
     'the reserve of a program is consumed by another',
     'I5',
-    change('pools.ts', 'shared: total - sumOf(cut)', 'shared: total'),
+    change('pools.ts', 'shared: total - sumOf(own.map(({ remaining }) => remaining))', 'shared: total'),
   ),
   bug(
     'reserve-cut-again',
     'a reserve that was drawn is filled again from the reserves of others',
     'I5',
-    change('pools.ts', '    wants.map((want) => want.consumed),\n', ''),
     change(
       'pools.ts',
-      'wants.map((want) => want.units)',
-      'wants.map((want) => Math.max(0, want.units - want.consumed))',
+      'members.map(({ units }) => units),',
+      'members.map(({ units, consumed }) => Math.max(0, units - consumed)),',
     ),
+    change('pools.ts', '      members.map(({ consumed }) => consumed),\n', ''),
   ),
   bug(
     'count-erases',

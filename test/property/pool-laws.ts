@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
-import type { Program } from '#core/model.ts';
+import type { Policy, Program } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { anyBody, brandArb, commandsOf, emptyBrand, opening, policyArb } from '../support/arbitraries.ts';
@@ -18,12 +18,17 @@ const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 
 /** What each program could still draw of its own, by the stored sums. */
 function ownLeft(state: State, item: ItemState, program: Program): number {
   const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
-  const consumed = new Map(item.consumed.map((row) => [row.program, row.quantity]));
-  return promisableTo(program, poolsOf(state.policy, item.sku, free, consumed), free).own;
+  const drawn = new Map(item.drawn.map((row) => [row.program, row]));
+  return promisableTo(program, poolsOf(state.policy, { ...item, drawn }, free, LATER), free).own;
 }
 
 const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>
   row.program === program && row.pool === 'own';
+
+/** A prioritised pool protects against nobody before its program. */
+const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolean =>
+  owner.priority > actor.priority &&
+  policy.pools.some((rule) => rule.program === owner.id && rule.protects === 'prioritised');
 
 /** Goods that left beyond what was promised: nothing can protect against them. */
 const leftUnpromised = (facts: Facts): boolean =>
@@ -43,9 +48,10 @@ export const protectionHolds = (core: Core) =>
       const step = take(core.decide, state, { commands: [each], now: LATER });
       const order = orderOf(each.body);
       const by = step.state.orders.find((stored) => stored.id === order)?.program;
-      for (const program of by === undefined || leftUnpromised(step.facts)
+      const actor = programs.find(({ id }) => id === by);
+      for (const program of actor === undefined || leftUnpromised(step.facts)
         ? []
-        : programs.filter(({ id }) => id !== by)) {
+        : programs.filter((each) => each.id !== by && !isOpenTo(actor, each, brand.policy))) {
         for (const item of state.items) {
           const after = step.state.items.find(({ sku }) => sku === item.sku);
           const drawn = sumOf(

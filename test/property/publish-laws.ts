@@ -17,7 +17,8 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
   committed: ({ places }, last) => last - sumOf(places.map((place) => place.allocated)),
   held: ({ places }, last) => last - sumOf(places.map((place) => place.held)),
   protected: ({ free, protectedForOthers }, last) => Math.max(0, Math.min(last, free - protectedForOthers)),
-  drawOrder: ({ drawOrder, own }, last) => (drawOrder === 'ownOnly' ? Math.min(own.remaining, last) : last),
+  drawOrder: ({ drawOrder, own }, last) =>
+    Math.min(drawOrder === 'ownOnly' ? own.remaining : last, last, own.limitLeft ?? last),
   share: ({ sharePercent }, last) => Math.trunc((last * sharePercent) / 100),
   safetyStock: ({ safetyStock }, last) => last - safetyStock,
   buffer: ({ buffer }, last) => last - buffer,
@@ -103,7 +104,13 @@ export const moreSupplyNeverShowsLess = (core: Core) =>
     }),
     (brand, commands, goods) => {
       // A pool that each receipt fills anew takes from the shared pool by that: protection, not a lost unit.
-      const pools = brand.policy.pools.map((rule) => ({ ...rule, refill: 'never' as const }));
+      // So do two percents that are both rounded up to their next unit by one unit more: one of them is enough here.
+      const pools = brand.policy.pools
+        .filter(
+          (rule, index, all) =>
+            rule.percent === undefined || all.findIndex((each) => each.percent !== undefined) === index,
+        )
+        .map((rule) => ({ ...rule, refill: 'never' as const }));
       const start = take(
         core.decide,
         { ...brand, policy: { ...brand.policy, pools } },

@@ -275,6 +275,18 @@ describe('import', () => {
     });
   });
 
+  test('what rules look at is kept, told by field, and decided again', async () => {
+    write('items.csv', 'sku,groups,minimum,safety_stock\nMUG,hot|fragile,20,3\n');
+    const first = await allot('import items items.csv');
+    expect(first.out).toContain('Update line 2 MUG: groups - -> fragile|hot, minimum - -> 20, safety_stock - -> 3');
+    expect(
+      await store.db.rows(
+        sql`select groups, minimum, safety_stock, next_review_at <= now() as due from item where sku = 'MUG'`,
+      ),
+    ).toEqual([{ groups: ['fragile', 'hot'], minimum: 20, safety_stock: 3, due: true }]);
+    expect(await json('import items items.csv')).toMatchObject({ counts: { unchanged: 1 } });
+  });
+
   test('stock is counted and decided; what is skipped is told by line and exits 1', async () => {
     write('stock.csv', 'sku,location,qty\nMUG,main,12\nCUP,main,"1,5"\nPOT,main,1\nMUG,main,3\n');
     const said = await allot('import stock stock.csv');

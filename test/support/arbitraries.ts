@@ -6,7 +6,7 @@
  */
 import * as fc from 'fast-check';
 import type { Command, CommandBody } from '#core/command.ts';
-import type { DrawOrder, Policy, Program } from '#core/model.ts';
+import type { DrawOrder, Policy, PoolRule, Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
 import {
@@ -41,10 +41,37 @@ const programArb = (id: string): fc.Arbitrary<Program> =>
     .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places })
     .map((over) => program(id, over));
 
+/** What makes a pool more than a fixed number: a part of the supply, bounds, whom it is closed to, a time. */
+const morePool: fc.Arbitrary<Partial<PoolRule>> = fc.oneof(
+  fc.record({ percent: fc.constantFrom(10, 33, 50) }),
+  fc.record({ parts: fc.integer({ min: 1, max: 3 }) }),
+  fc.record({
+    percent: fc.constantFrom(10, 50),
+    minimum: fc.integer({ min: 1, max: 3 }),
+    maximum: fc.integer({ min: 3, max: 6 }),
+  }),
+  fc.record({ limit: fc.integer({ min: 0, max: 12 }) }),
+  fc.record({ protects: fc.constant('prioritised' as const) }),
+  fc.constant({
+    release: [
+      { at: NOW, percent: 100 },
+      { at: NOW + 2 * 60 * MINUTE_MS, percent: 0 },
+    ],
+  }),
+  fc.constant({ activeFrom: NOW + 30 * MINUTE_MS }),
+);
+
 const poolArb = (id: string) =>
   fc
-    .record({ units: fc.integer({ min: 0, max: 8 }), refill: fc.constantFrom('never' as const, 'receipt' as const) })
-    .map((over) => pool(id, over.units, over));
+    .record({
+      units: fc.integer({ min: 0, max: 8 }),
+      refill: fc.constantFrom('never' as const, 'receipt' as const),
+      more: fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, { weight: 2, arbitrary: morePool }),
+    })
+    .map(({ units, refill, more }) => {
+      const { units: fixed, ...rest } = pool(id, units, { refill, ...more });
+      return rest.percent === undefined && rest.parts === undefined ? { ...rest, units: fixed ?? 0 } : rest;
+    });
 
 const ruleArb = (index: number) =>
   fc

@@ -85,6 +85,9 @@ export const item = (
   over: Partial<ItemState> = {},
 ): ItemState => ({
   sku,
+  groups: [],
+  minimum: null,
+  safetyStock: null,
   balances: Object.entries(onHand).map(([location, quantity]) => ({
     location,
     disposition: 'sellable',
@@ -93,7 +96,7 @@ export const item = (
   })),
   promises: [],
   held: [],
-  consumed: [],
+  drawn: [],
   listings: [],
   shorts: [],
   moreShorts: false,

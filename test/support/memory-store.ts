@@ -43,7 +43,7 @@ function applyStock(item: ItemState, facts: Facts): ItemState {
 }
 
 function applyPromises(item: ItemState, facts: Facts): ItemState {
-  let { promises, consumed } = item;
+  let { promises } = item;
   for (const entry of facts.promises) {
     if (entry.sku !== item.sku) continue;
     const { location, program, pool } = entry;
@@ -53,15 +53,11 @@ function applyPromises(item: ItemState, facts: Facts): ItemState {
       (row) => ({ ...row, allocated: row.allocated + entry.delta }),
       { location, program, pool, allocated: 0 },
     );
-    if (entry.consumed === 0) continue;
-    consumed = addTo(
-      consumed,
-      (row) => row.program === program,
-      (row) => ({ ...row, quantity: row.quantity + entry.consumed }),
-      { program, quantity: 0 },
-    );
   }
-  return { ...item, promises, consumed };
+  // Whole rows, as db/facts.ts writes them; replay adds them up from the entries.
+  const rows = facts.drawn.flatMap(({ sku, ...row }) => (sku === item.sku ? [row] : []));
+  const kept = item.drawn.filter((row) => !rows.some(({ program }) => program === row.program));
+  return { ...item, promises, drawn: [...kept, ...rows].sort((a, b) => (a.program < b.program ? -1 : 1)) };
 }
 
 function applyListings(item: ItemState, facts: Facts): ItemState {

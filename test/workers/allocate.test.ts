@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '#db/client.ts';
 import { outcomesOf } from '#db/commands.ts';
 import { dropParked, listParked, retryWaiting } from '#db/parked.ts';
-import { command, NOW, orderOf, seedBrand } from '#test/support/brand.ts';
+import { BRAND_POLICY, command, NOW, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
 
@@ -45,6 +45,31 @@ describe('decidePending', () => {
         (select sum(delta) from promise_entry where sku = 'A')::int as promised,
         (select sum(allocated) from promise_balance where sku = 'A')::int as allocated`);
     expect(sums).toEqual({ stock: 10, balance: 10, promised: 0, allocated: 0 });
+  });
+
+  test('a route sends an order to its program; of what orders say of themselves only what a route names is kept', async () => {
+    const own = await createTestDatabase();
+    try {
+      const { db } = own;
+      const policy = { ...BRAND_POLICY, routes: [{ id: 'trade', program: 'wholesale', tag: 'trade' }] };
+      await seedBrand(db, { skus: ['A'], policy });
+      await command(db, { kind: 'receive', sku: 'A', location: 'main', quantity: 9, disposition: 'sellable' });
+      const attributes = { tags: ['gift', 'trade'], customer: 'customer-77' };
+      await command(db, { kind: 'order-state', channel: 'fake:a', order: orderOf('1', { A: 4 }, { attributes }) });
+      await command(db, { kind: 'order-state', channel: 'fake:a', order: orderOf('2', { A: 1 }) });
+      await decidePending(db, { now });
+      const orders = await db.rows(
+        sql`select id, program, route, state->'attributes' as attributes from sales_order order by id`,
+      );
+      expect(orders).toEqual([
+        { id: 'fake:a/1', program: 'wholesale', route: 'trade', attributes: { tags: ['trade'] } },
+        { id: 'fake:a/2', program: 'dtc', route: null, attributes: null },
+      ]);
+      const bodies = await db.rows<{ body: string }>(sql`select body::text as body from command`);
+      expect(bodies.map(({ body }) => body).join()).not.toMatch(/customer-77|gift/);
+    } finally {
+      await own.drop();
+    }
   });
 
   test('the same state twice changes nothing the second time', async () => {

@@ -136,7 +136,7 @@ htpp: {}
       'allot.yaml:4:11 locations[2].id: the location "3pl-east" has two stock masters, 3pl and erp. Exactly one may say how much there is: keep one.',
       'allot.yaml:7:15 programs[0].priority: is "high". Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:8:17 programs[0].locations[0]: no location is called "mian". Did you mean "main"?',
-      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations.',
+      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, owner, reviewBy, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, items.',
       'allot.yaml:10:5 programs[1].priority: is missing. Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:10:33 programs[1].locations: is an empty list. Write a list of at least one location id, the preferred one first.',
       'allot.yaml:12:16 pools[0].program: no program is called "wholsale". Did you mean "wholesale"?',
@@ -145,7 +145,7 @@ htpp: {}
       'allot.yaml:16:14 channels[0].program: no program is called "dtcc". Did you mean "dtc"?',
       'allot.yaml:17:12 channels[0].share: is 120. Write a whole percent from 0 to 100: how much of what it could be promised the channel shows.',
       'allot.yaml:18:5 channels[0].bufer: is not a known key. Did you mean "buffer"?',
-      'allot.yaml:19:18 channels[0].safetyStock: is -1. Write a whole number of units, 0 or more, that are never promised to this channel.',
+      'allot.yaml:19:18 channels[0].safetyStock: is -1. Write what is never promised to this channel: a whole number of units, a percent such as "10%", or planned.',
       'allot.yaml:21:19 channels[0].items.ABC.cap: is "9". Write a whole number of units, 0 or more, that the channel shows at most; null for no limit.',
       'allot.yaml:21:35 channels[0].items.ABC.sahre: is not a known key. Did you mean "share"?',
       'allot.yaml:22:11 channels[1].id: is "fake". Write the id of a channel: its connector, a colon and a name, such as "shopify:main".',
@@ -207,7 +207,7 @@ htpp: {}
     [
       'two pools of one program and SKU',
       `${SMALL_CONFIG}pools:\n  - { program: dtc, units: 1 }\n  - { program: dtc, sku: "*", units: 2 }\n`,
-      ['allot.yaml:10:5 pools[1]: this program has a pool of this SKU already. Keep one of them.'],
+      ['allot.yaml:10:5 pools[1]: this program has a pool of these items for this time already. Keep one of them.'],
     ],
     [
       'an empty SKU',

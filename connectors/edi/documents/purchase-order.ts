@@ -202,6 +202,8 @@ export function readPurchaseOrder(set: TransactionSet, partner: Partner, receive
     modifiedAt: placedAt,
     fulfilledBy: 'seller',
     locationRef: readLocation(heading, partner, order),
+    // The kind of order (SA stand-alone, DS drop ship, RL release ...), for routes.
+    ...(elementOf(begin, 2) === '' ? {} : { attributes: { orderType: elementOf(begin, 2) } }),
     obligations: readObligations(heading, partner, { placedAt: receivedAt, order }),
     ...(partner.answers.orderAnswerHours === null ? {} : { fillRule: readFillRule(heading, partner) }),
     lines: read,

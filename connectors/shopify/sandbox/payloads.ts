@@ -48,6 +48,8 @@ const orderOf = (order: Order): Readonly<Record<string, unknown>> => ({
   updated_at: restTime(order.updatedAt),
   cancelled_at: order.cancelledAt === null ? null : restTime(order.cancelledAt),
   location_id: null,
+  source_name: 'web',
+  tags: '',
   test: false,
   line_items: order.lines.map(lineOf),
   fulfillments: order.fulfillments.map(({ id, lines }) => ({

@@ -149,6 +149,8 @@ const orderView = (order: Order) => ({
   updatedAt: graphqlTime(order.updatedAt),
   cancelledAt: order.cancelledAt === null ? null : graphqlTime(order.cancelledAt),
   displayFulfillmentStatus: fulfilmentStatusOf(order),
+  sourceName: 'web',
+  tags: [],
   retailLocation: null,
   lineItems: (args: PageArgs) => byPlace(order.lines, args, lineView),
   fulfillments: ({ first }: PageArgs) => order.fulfillments.slice(0, first ?? undefined).map(fulfillmentView),

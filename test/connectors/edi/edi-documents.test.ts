@@ -54,6 +54,7 @@ describe('an 850', () => {
       modifiedAt: Date.UTC(2026, 10, 23),
       fulfilledBy: 'seller',
       locationRef: 'reno-dc',
+      attributes: { orderType: 'SA' },
       obligations: [
         { kind: 'accept', dueAt: AT + 24 * HOUR_MS },
         { kind: 'ship', dueAt: Date.UTC(2026, 11, 2) },

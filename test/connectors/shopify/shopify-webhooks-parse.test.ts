@@ -144,6 +144,13 @@ describe('an order', () => {
     expect(totals(order({ line_items: [line(lineFields)], ...orderFields }))).toEqual([expected]);
   });
 
+  it('says its tags and where it came from, and nothing of its customer', () => {
+    const told = order({ tags: 'vip, Trade , vip', source_name: 'pos', customer: { id: 9, email: 'a@b.c' } });
+    const [state] = parse('orders/create', told).orders;
+    expect(state?.attributes).toEqual({ tags: ['Trade', 'vip'], orderType: 'pos' });
+    expect(JSON.stringify(state)).not.toMatch(/a@b|customer/);
+    expect(parse('orders/create', order({ tags: '' })).orders[0]).not.toHaveProperty('attributes');
+  });
   it('names no listing for a custom line', () => {
     const parsed = parse('orders/create', order({ line_items: [line({ variant_id: null, sku: null })] }));
     expect(parsed.orders[0]?.lines[0]).toMatchObject({ listingRef: null, skuHint: null });

@@ -1,0 +1,186 @@
+/**
+ * Which rule of the policy counts: for an item's pool, for a channel's number, and for the program of an order.
+ *
+ * | of several that fit   | wins                                                                                          |
+ * | pools, channel rules  | the item's own (`sku`), then a group's, then `*`; an own rule counts whole, nothing is mixed in |
+ * | of two groups' rules  | one with an end before one without, then the later start, then the group's name              |
+ * | pools out of season   | do not fit: the next wider one counts                                                         |
+ * | routes                | most conditions; then customer, company, partner, tag, order type, channel; then the id        |
+ *
+ * Guarantees: exactly one wins, whatever the order of the file. Pure; a policy is indexed once.
+ */
+import type { ChannelId, ChannelRule, Instant, Policy, PoolRule, Program, ProgramId, Route, Sku } from './model.ts';
+
+type Scoped = { readonly sku: Sku | '*'; readonly group?: string };
+
+/** What rules look at of an item. */
+export type RuledItem = { readonly sku: Sku; readonly groups: readonly string[] };
+
+/** Rules of one owner (a program's pools, a channel's rules) by how near they are. */
+type ByNearness<Rule> = { readonly sku: Map<Sku, Rule[]>; readonly group: Map<string, Rule[]>; readonly all: Rule[] };
+
+export type RuleIndex = {
+  readonly programs: ReadonlyMap<ProgramId, Program>;
+  /** Programs that have a pool rule at all, by id. */
+  readonly pools: readonly {
+    readonly program: ProgramId;
+    readonly priority: number;
+    readonly rules: ByNearness<PoolRule>;
+  }[];
+  readonly channels: ReadonlyMap<ChannelId, ByNearness<ChannelRule>>;
+  /** The nearest first. */
+  readonly routes: readonly Route[];
+};
+
+const INDEXES = new WeakMap<Policy, RuleIndex>();
+
+export function rulesOf(policy: Policy): RuleIndex {
+  const known = INDEXES.get(policy);
+  if (known !== undefined) return known;
+  const made = indexOf(policy);
+  INDEXES.set(policy, made);
+  return made;
+}
+
+function indexOf(policy: Policy): RuleIndex {
+  const programs = new Map(policy.programs.map((program) => [program.id, program]));
+  const pools = [...Map.groupBy(policy.pools, (rule) => rule.program)]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([program, rules]) => ({
+      program,
+      priority: programs.get(program)?.priority ?? Number.MAX_SAFE_INTEGER,
+      rules: byNearness(rules, comparePools),
+    }));
+  const channels = [...Map.groupBy(policy.channels, (rule) => rule.channel)].map(
+    ([channel, rules]) => [channel, byNearness(rules, compareGroups)] as const,
+  );
+  return { programs, pools, channels: new Map(channels), routes: [...(policy.routes ?? [])].sort(compareRoutes) };
+}
+
+function byNearness<Rule extends Scoped>(
+  rules: readonly Rule[],
+  compare: (a: Rule, b: Rule) => number,
+): ByNearness<Rule> {
+  const sorted = [...rules].sort(compare);
+  const named = sorted.filter((rule) => rule.sku !== '*');
+  const grouped = sorted.filter((rule) => rule.sku === '*' && rule.group !== undefined);
+  return {
+    sku: Map.groupBy(named, (rule) => rule.sku),
+    group: Map.groupBy(grouped, (rule) => rule.group ?? ''),
+    all: sorted.filter((rule) => rule.sku === '*' && rule.group === undefined),
+  };
+}
+
+const compareText = (a: string, b: string): number => Number(a > b) - Number(a < b);
+const compareGroups = (a: Scoped, b: Scoped): number => compareText(a.group ?? '', b.group ?? '');
+
+function comparePools(a: PoolRule, b: PoolRule): number {
+  const ends = Number(a.activeUntil === undefined) - Number(b.activeUntil === undefined);
+  if (ends !== 0) return ends;
+  const starts = (b.activeFrom ?? 0) - (a.activeFrom ?? 0);
+  return starts === 0 ? compareGroups(a, b) : starts;
+}
+
+/** The first that fits, from the nearest on. */
+function* nearestFirst<Rule extends Scoped>(
+  rules: ByNearness<Rule>,
+  item: RuledItem,
+  compare: (a: Rule, b: Rule) => number,
+): Generator<Rule> {
+  yield* rules.sku.get(item.sku) ?? [];
+  if (rules.group.size > 0) yield* item.groups.flatMap((group) => rules.group.get(group) ?? []).sort(compare);
+  yield* rules.all;
+}
+
+export const isActive = (rule: PoolRule, now: Instant): boolean =>
+  (rule.activeFrom ?? now) <= now && now < (rule.activeUntil ?? Number.POSITIVE_INFINITY);
+
+export type RuledPool = { readonly program: ProgramId; readonly priority: number; readonly rule: PoolRule };
+
+/** The pool rules of an item that are in force, by program id: at most one of each program. */
+export function poolRulesFor(policy: Policy, item: RuledItem, now: Instant): RuledPool[] {
+  const found: RuledPool[] = [];
+  for (const { program, priority, rules } of rulesOf(policy).pools) {
+    for (const rule of nearestFirst(rules, item, comparePools)) {
+      if (!isActive(rule, now)) continue;
+      found.push({ program, priority, rule });
+      break;
+    }
+  }
+  return found;
+}
+
+/** Moments after `now` at which another rule of the item's pools may come into force. */
+export function poolBordersAfter(policy: Policy, item: RuledItem, now: Instant): Instant[] {
+  return rulesOf(policy).pools.flatMap(({ rules }) =>
+    [...nearestFirst(rules, item, comparePools)]
+      .flatMap((rule) => [rule.activeFrom, rule.activeUntil])
+      .filter((at) => at !== undefined && at > now),
+  ) as Instant[];
+}
+
+export function channelRuleFor(policy: Policy, channel: ChannelId, item: RuledItem): ChannelRule | undefined {
+  const rules = rulesOf(policy).channels.get(channel);
+  if (rules === undefined) return undefined;
+  for (const rule of nearestFirst(rules, item, compareGroups)) return rule;
+  return undefined;
+}
+
+/** How a rule is called where people read of it: by what it applies to. */
+export function scopeOf(rule: Scoped): string {
+  if (rule.sku !== '*') return `item ${rule.sku}`;
+  return rule.group === undefined ? 'all items' : `group ${rule.group}`;
+}
+
+/** What an order says of itself that a route may ask for; opaque words of its platform, no names of people. */
+export type OrderAttributes = {
+  readonly tags?: readonly string[];
+  readonly partner?: string;
+  readonly customer?: string;
+  readonly company?: string;
+  readonly orderType?: string;
+};
+
+/** In the order of their weight where two routes have the same number of conditions. */
+const CONDITIONS = ['customer', 'company', 'partner', 'tag', 'orderType', 'channel'] as const;
+
+function compareRoutes(a: Route, b: Route): number {
+  const has = (route: Route) => CONDITIONS.map((name) => Number(route[name] !== undefined));
+  const [x, y] = [has(a), has(b)];
+  const count = (flags: readonly number[]) => flags.reduce((sum, flag) => sum + flag, 0);
+  if (count(x) !== count(y)) return count(y) - count(x);
+  const first = x.findIndex((flag, index) => flag !== y[index]);
+  if (first >= 0) return (y[first] ?? 0) - (x[first] ?? 0);
+  return compareText(a.id, b.id);
+}
+
+/** The route that an order takes; undefined: it belongs to its channel's program. */
+export function routeFor(policy: Policy, channel: ChannelId, order: OrderAttributes): Route | undefined {
+  return rulesOf(policy).routes.find(
+    (route) =>
+      (route.channel ?? channel) === channel &&
+      (route.tag === undefined || (order.tags ?? []).includes(route.tag)) &&
+      (route.partner ?? order.partner) === order.partner &&
+      (route.customer ?? order.customer) === order.customer &&
+      (route.company ?? order.company) === order.company &&
+      (route.orderType ?? order.orderType) === order.orderType,
+  );
+}
+
+/**
+ * What is kept of an order's attributes: only values that some route names. So no customer's id is stored that no rule asks for.
+ * Undefined where nothing is left.
+ */
+export function namedAttributes(routes: readonly Route[], order: OrderAttributes): OrderAttributes | undefined {
+  const isNamed = (name: 'partner' | 'customer' | 'company' | 'orderType'): boolean =>
+    order[name] !== undefined && routes.some((route) => route[name] === order[name]);
+  const tags = (order.tags ?? []).filter((tag) => routes.some((route) => route.tag === tag)).sort();
+  const kept: OrderAttributes = {
+    ...(tags.length > 0 ? { tags } : {}),
+    ...(isNamed('company') ? { company: order.company as string } : {}),
+    ...(isNamed('partner') ? { partner: order.partner as string } : {}),
+    ...(isNamed('customer') ? { customer: order.customer as string } : {}),
+    ...(isNamed('orderType') ? { orderType: order.orderType as string } : {}),
+  };
+  return Object.keys(kept).length === 0 ? undefined : kept;
+}

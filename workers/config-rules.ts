@@ -1,0 +1,117 @@
+/**
+ * From what the configuration file says to the rules of the policy: programs, pools, channel rules and routes.
+ *
+ * | a value of a channel's number comes from | before it                                                        |
+ * | its entry for the item (or group)        | the program's entry for the item (or group)                      |
+ * | that                                     | the channel's own value, then the program's, then the default    |
+ * An item's rule is whole: what it does not name it takes from the channel and the program, never from a group.
+ * What is not given is left out, so that one policy has one form.
+ */
+import type { ChannelRule, PoolRule, Program, ShowRule } from '#core/model.ts';
+import type { PolicyBody } from '#db/configuration.ts';
+import type { ChannelEntry, ConfigBody, PoolEntry, ProgramEntry } from './config-schema.ts';
+
+type Values = NonNullable<ChannelEntry['below']>;
+type RuleEntry = Values & { readonly below?: Values | undefined };
+
+/** Keys whose value is not undefined. */
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+const given = <T extends object>(entry: T): Given<T> =>
+  Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== undefined)) as Given<T>;
+
+export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
+  programs: body.programs.map(programOf),
+  pools: body.pools.map(poolOf),
+  channels: body.channels.flatMap((channel) =>
+    rulesOf(
+      channel,
+      body.programs.find(({ id }) => id === channel.program),
+    ),
+  ),
+  ...(body.routes.length === 0 ? {} : { routes: body.routes.map((route) => ({ ...given(route), ...named(route) })) }),
+  inFlightMs,
+});
+
+const named = ({ id, program }: { readonly id: string; readonly program: string }) => ({ id, program });
+
+/** All of a program but what it says for its channels' numbers. */
+function programOf(entry: ProgramEntry): Program {
+  const { share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, items, pickTags, ...program } = entry;
+  return {
+    ...given(program),
+    id: program.id,
+    priority: program.priority,
+    drawOrder: program.drawOrder,
+    locations: program.locations,
+    ...(pickTags === undefined ? {} : { pickTags: given(pickTags) }),
+  };
+}
+
+function poolOf({ sku, from, until, release, protects, ...entry }: PoolEntry): PoolRule {
+  return {
+    ...given(entry),
+    program: entry.program,
+    refill: entry.refill,
+    sku: sku ?? '*',
+    ...(protects === 'core' ? {} : { protects }),
+    ...(from === undefined ? {} : { activeFrom: Date.parse(from) }),
+    ...(until === undefined ? {} : { activeUntil: Date.parse(until) }),
+    ...(release === undefined ? {} : { release: release.map(({ at, percent }) => ({ at: Date.parse(at), percent })) }),
+  };
+}
+
+const DEFAULTS = { share: 100, safetyStock: 0, buffer: 0, hideAtOrBelow: null, cap: null } as const;
+
+const percentOf = (text: string): number => Number(text.slice(0, -1));
+
+function showRuleOf(entry: Values): ShowRule {
+  const { share, safetyStock, buffer, hideAtOrBelow, cap } = { ...DEFAULTS, ...given(entry) };
+  const safetyPercent =
+    typeof safetyStock === 'string' && safetyStock !== 'planned' ? percentOf(safetyStock) : undefined;
+  return {
+    sharePercent: share,
+    safetyStock: typeof safetyStock === 'number' ? safetyStock : 0,
+    ...(safetyPercent === undefined ? {} : { safetyStockPercent: safetyPercent }),
+    ...(safetyStock === 'planned' ? { isSafetyStockPlanned: true } : {}),
+    buffer: typeof buffer === 'number' ? buffer : 0,
+    ...(typeof buffer === 'string' ? { bufferPercent: percentOf(buffer) } : {}),
+    hideAtOrBelow,
+    cap,
+  };
+}
+
+const valuesOf = ({ share, safetyStock, buffer, hideAtOrBelow, cap, below }: RuleEntry): RuleEntry =>
+  given({ share, safetyStock, buffer, hideAtOrBelow, cap, below }) as RuleEntry;
+
+/** Later layers go before earlier ones, value by value; null is a value ("no limit"). */
+function merge(layers: readonly (RuleEntry | undefined)[]): RuleEntry {
+  const all = layers.map((layer) => (layer === undefined ? {} : valuesOf(layer)));
+  const below = all.reduce<Values | undefined>(
+    (sum, { below: next }) => (next === undefined ? sum : { ...sum, ...next }),
+    undefined,
+  );
+  return { ...Object.assign({}, ...all), ...(below === undefined ? {} : { below }) };
+}
+
+/** One rule for all items, then one per group and one per item that differ. */
+function rulesOf(channel: ChannelEntry, program: ProgramEntry | undefined): ChannelRule[] {
+  const layers = [program, channel];
+  const made = (scope: Pick<ChannelRule, 'sku' | 'group'>, entry: RuleEntry): ChannelRule => ({
+    channel: channel.id,
+    program: channel.program,
+    ...scope,
+    ...showRuleOf(entry),
+    ...(entry.below === undefined ? {} : { below: showRuleOf({ ...entry, ...entry.below }) }),
+  });
+  const keysOf = (scope: 'groups' | 'items'): string[] => [
+    ...new Set(layers.flatMap((layer) => Object.keys(layer?.[scope] ?? {}))),
+  ];
+  return [
+    made({ sku: '*' }, merge(layers)),
+    ...keysOf('groups').map((group) =>
+      made({ sku: '*', group }, merge([...layers, program?.groups[group], channel.groups[group]])),
+    ),
+    ...keysOf('items').map((sku) => made({ sku }, merge([...layers, program?.items[sku], channel.items[sku]]))),
+  ];
+}
