@@ -184,11 +184,11 @@ function inputsFor(
   const isAnywhere = listing.locations.length === 0;
   const may = isAnywhere ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
   const promise = promisableTo(isAnywhere ? program : { ...program, locations: may }, pools, free);
-  const others = protectedFrom(program, pools).filter(({ remaining }) => remaining > 0);
   const { rule, isBelow } = showRuleOf(channelRule, item, pools.free);
   const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, now);
-  return {
+  const kept = keptBack(rule, share, item.safetyStock);
+  const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
     program: program.id,
@@ -201,28 +201,36 @@ function inputsFor(
     })),
     free: pools.free,
     own: ownOf(pools.own.find((one) => one.program === program.id)),
-    protectedForOthers: others.reduce((sum, one) => sum + one.remaining, 0),
-    ...(others.length === 0
-      ? {}
-      : { protectedBy: others.map(({ program: id, remaining }) => ({ program: id, units: remaining })) }),
+    protectedForOthers: 0,
     fromOwn: promise.own,
     fromShared: promise.shared,
     rule: scopeOf(channelRule),
-    ...(isBelow && item.minimum !== null ? { belowMinimum: item.minimum } : {}),
     sharePercent: rule.sharePercent,
-    ...keptBack(rule, share, item.safetyStock),
+    safetyStock: kept.safetyStock,
+    buffer: kept.buffer,
     inFlight: inFlight * listing.pack,
     inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
     hideAtOrBelow: rule.hideAtOrBelow,
     cap: rule.cap,
     pack: listing.pack,
   };
+  const others = protectedFrom(program, pools);
+  if (others.length > 0) {
+    inputs.protectedBy = others.map(({ program: id, remaining }) => ({ program: id, units: remaining }));
+    for (const { remaining } of others) inputs.protectedForOthers += remaining;
+  }
+  if (isBelow && item.minimum !== null) inputs.belowMinimum = item.minimum;
+  if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
+  if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
+  return inputs;
 }
 
+/** An item as it stands after the batch. */
+type ItemNow = { readonly item: ItemBook; readonly free: FreeByLocation; readonly pools: Pools };
+
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
-function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
+function targetsOf(books: Books, { item, pools, free }: ItemNow): TargetFact[] {
   const { now } = books;
-  const free = freeOf(books, item);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
     const inputs = inputsFor(books, item, listing, { pools, free, now });
@@ -246,7 +254,7 @@ function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
   return targets;
 }
 
-function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | null {
+function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
   const { now } = books;
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
@@ -256,13 +264,8 @@ function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | nul
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
-  return [...freeOf(books, item)].map(([location, free]) => ({
-    sku: item.sku,
-    location,
-    quantity: Math.max(0, -free),
-  }));
-}
+const deficitsOf = ({ item, free }: ItemNow): Facts['deficits'] =>
+  Array.from(free, ([location, units]) => ({ sku: item.sku, location, quantity: Math.max(0, -units) }));
 
 const drawnFacts = (item: ItemBook): Facts['drawn'] =>
   [...item.drawnBy]
@@ -274,7 +277,10 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     .filter((item) => item.touchedBy !== null)
     .sort((a, b) => (a.sku < b.sku ? -1 : 1));
   const listings = touched.flatMap((item) => item.listings);
-  const pooled = touched.map((item) => ({ item, pools: poolsFor(books, item) }));
+  const standing = touched.map((item): ItemNow => {
+    const free = freeOf(books, item);
+    return { item, free, pools: poolsFor(books, item, free) };
+  });
   const changed = [...books.changedOrders].sort();
   return {
     stock: books.stock,
@@ -282,7 +288,7 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     orders: changed.flatMap((id) => books.orders.get(id) ?? []),
     filledLines: [...books.filled.values()],
     counted: books.counted,
-    deficits: touched.flatMap((item) => deficitsOf(books, item)),
+    deficits: standing.flatMap(deficitsOf),
     listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
       listing: id,
       ownSold,
@@ -290,9 +296,9 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
       seenSold,
       seenUntil,
     })),
-    drawn: touched.flatMap((item) => drawnFacts(item)),
-    targets: pooled.flatMap(({ item, pools }) => targetsOf(books, item, pools)),
-    reviews: pooled.map(({ item, pools }) => ({ sku: item.sku, nextReviewAt: nextReviewOf(books, item, pools) })),
+    drawn: touched.flatMap(drawnFacts),
+    targets: standing.flatMap((each) => targetsOf(books, each)),
+    reviews: standing.map((each) => ({ sku: each.item.sku, nextReviewAt: nextReviewOf(books, each) })),
     outcomes,
   };
 }

@@ -58,7 +58,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'deficit-untold',
     'a deficit is reckoned without what is allocated',
     'I1',
-    change('decide.ts', 'Math.max(0, -free)', 'Math.max(0, -free - (item.allocatedAt.get(location) ?? 0))'),
+    change('decide.ts', 'Math.max(0, -units)', 'Math.max(0, -units - (item.allocatedAt.get(location) ?? 0))'),
   ),
   bug(
     'floored-shares',
