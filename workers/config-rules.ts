@@ -35,17 +35,21 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
 
 const named = ({ id, program }: { readonly id: string; readonly program: string }) => ({ id, program });
 
-/** All of a program but what it says for its channels' numbers. */
+/** What a program says for its channels' numbers: in their rules, not in the program. */
+const SHOWN: ReadonlySet<string> = new Set([
+  'share',
+  'safetyStock',
+  'buffer',
+  'hideAtOrBelow',
+  'cap',
+  'below',
+  'groups',
+  'items',
+]);
+
 function programOf(entry: ProgramEntry): Program {
-  const { share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, items, pickTags, ...program } = entry;
-  return {
-    ...given(program),
-    id: program.id,
-    priority: program.priority,
-    drawOrder: program.drawOrder,
-    locations: program.locations,
-    ...(pickTags === undefined ? {} : { pickTags: given(pickTags) }),
-  };
+  const own = Object.fromEntries(Object.entries(given(entry)).filter(([key]) => !SHOWN.has(key))) as Program;
+  return entry.pickTags === undefined ? own : { ...own, pickTags: given(entry.pickTags) };
 }
 
 function poolOf({ sku, from, until, release, protects, ...entry }: PoolEntry): PoolRule {
@@ -87,11 +91,9 @@ const valuesOf = ({ share, safetyStock, buffer, hideAtOrBelow, cap, below }: Rul
 /** Later layers go before earlier ones, value by value; null is a value ("no limit"). */
 function merge(layers: readonly (RuleEntry | undefined)[]): RuleEntry {
   const all = layers.map((layer) => (layer === undefined ? {} : valuesOf(layer)));
-  const below = all.reduce<Values | undefined>(
-    (sum, { below: next }) => (next === undefined ? sum : { ...sum, ...next }),
-    undefined,
-  );
-  return { ...Object.assign({}, ...all), ...(below === undefined ? {} : { below }) };
+  const merged = Object.assign({}, ...all) as RuleEntry;
+  const blocks = all.flatMap(({ below }) => below ?? []);
+  return blocks.length === 0 ? merged : { ...merged, below: Object.assign({}, ...blocks) as Values };
 }
 
 /** One rule for all items, then one per group and one per item that differ. */

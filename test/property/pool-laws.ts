@@ -51,7 +51,7 @@ export const protectionHolds = (core: Core) =>
       const actor = programs.find(({ id }) => id === by);
       for (const program of actor === undefined || leftUnpromised(step.facts)
         ? []
-        : programs.filter((each) => each.id !== by && !isOpenTo(actor, each, brand.policy))) {
+        : programs.filter((other) => other.id !== by && !isOpenTo(actor, other, brand.policy))) {
         for (const item of state.items) {
           const after = step.state.items.find(({ sku }) => sku === item.sku);
           const drawn = sumOf(
