@@ -51,8 +51,8 @@ export type ItemBook = {
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
   readonly drawn: Map<string, Drawn>;
-  /** Programs whose drawn units changed. */
-  readonly drawnBy: Set<string>;
+  /** As the batch found it. */
+  readonly loaded: ItemState;
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
@@ -99,6 +99,8 @@ function byKey<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T>
 }
 
 function openItem(state: ItemState): ItemBook {
+  const heldAt = new Map<LocationId, number>();
+  for (const h of state.held) heldAt.set(h.location, h.quantity);
   const allocatedAt = new Map<LocationId, number>();
   for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
   return {
@@ -108,9 +110,9 @@ function openItem(state: ItemState): ItemBook {
     safetyStock: state.safetyStock,
     onHand: byKey(state.balances, (b) => stockKey(b.location, b.disposition)),
     allocatedAt,
-    heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
-    drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
-    drawnBy: new Set(),
+    heldAt,
+    drawn: byKey<Drawn & { readonly program: string }>(state.drawn, (d) => d.program),
+    loaded: state,
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: byKey(state.shorts, (s) => lineKey(s.id, s.line.lineRef)),
     moreShorts: state.moreShorts,
@@ -121,7 +123,8 @@ function openItem(state: ItemState): ItemBook {
 }
 
 export function openBooks(state: State, now: Instant): Books {
-  const items = new Map(state.items.map((item) => [item.sku, openItem(item)]));
+  const items = new Map<Sku, ItemBook>();
+  for (const item of state.items) items.set(item.sku, openItem(item));
   const listings = new Map<number, { listing: ListingBook; item: ItemBook }>();
   for (const item of items.values()) for (const listing of item.listings) listings.set(listing.id, { listing, item });
   const listingByRef = new Map<string, Map<string, number>>();
@@ -141,7 +144,7 @@ export function openBooks(state: State, now: Instant): Books {
     touched: new Set(),
     listings,
     listingByRef,
-    orders: new Map(state.orders.map((order) => [order.id, order])),
+    orders: byKey(state.orders, (order) => order.id),
     changedOrders: new Set(),
     filled: new Map(),
     counted: [],
@@ -155,7 +158,8 @@ export function freeOf(books: Books, item: ItemBook): FreeByLocation {
   const free = new Map<LocationId, number>();
   for (const [location, key] of books.sellsAt) {
     const sellable = item.onHand.get(key)?.quantity ?? 0;
-    free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - (item.heldAt.get(location) ?? 0));
+    const held = item.heldAt.size === 0 ? 0 : (item.heldAt.get(location) ?? 0);
+    free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - held);
   }
   return free;
 }
@@ -224,7 +228,6 @@ export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEnt
   assert(allocated >= 0, `allocated of ${item.sku} at ${entry.location} would be ${allocated}`);
   item.allocatedAt.set(entry.location, allocated);
   item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
-  item.drawnBy.add(entry.program);
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, sku: item.sku });
 }

@@ -19,11 +19,10 @@ import {
 } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { Defect } from './errors.ts';
-import type { ChannelRule, CommandId, Instant, OrderId, Policy, ShowRule } from './model.ts';
+import type { ChannelRule, CommandId, Instant, LocationId, OrderId, Policy, ShowRule } from './model.ts';
 import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
 import {
   type FreeByLocation,
-  NOTHING_DRAWN,
   nextPoolChange,
   type PoolShare,
   type Pools,
@@ -160,24 +159,19 @@ function showRuleOf(
   return { rule: isBelow ? (rule.below ?? rule) : rule, isBelow };
 }
 
-const ownOf = (share: PoolShare | undefined): PublishInputs['own'] =>
-  share === undefined
-    ? { units: 0, consumed: 0, remaining: 0 }
-    : {
-        units: share.units,
-        consumed: share.consumed,
-        remaining: share.remaining,
-        rule: sayPoolRule(share),
-        ...(share.limitLeft === null ? {} : { limitLeft: share.limitLeft }),
-      };
+function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
+  if (share === undefined) return { units: 0, consumed: 0, remaining: 0 };
+  const { units, consumed, remaining, limitLeft } = share;
+  const own = { units, consumed, remaining, rule: sayPoolRule(share) };
+  return limitLeft === null ? own : { ...own, limitLeft };
+}
 
 function inputsFor(
   books: Books,
   item: ItemBook,
   listing: ListingBook,
-  at: { pools: Pools; free: FreeByLocation; now: Instant },
+  { pools, free, placeAt }: Pick<ItemNow, 'pools' | 'free'> & { readonly placeAt: PlaceAt },
 ): PublishInputs | null {
-  const { pools, free, now } = at;
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
   if (channelRule === undefined || program === undefined) return null;
@@ -186,19 +180,14 @@ function inputsFor(
   const promise = promisableTo(isAnywhere ? program : { ...program, locations: may }, pools, free);
   const { rule, isBelow } = showRuleOf(channelRule, item, pools.free);
   const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
-  const inFlight = inFlightOf(listing, now);
+  const inFlight = inFlightOf(listing, books.now);
   const kept = keptBack(rule, share, item.safetyStock);
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
     program: program.id,
     drawOrder: program.drawOrder,
-    places: may.map((location) => ({
-      location,
-      sellable: item.onHand.get(books.sellsAt.get(location) ?? stockKey(location, 'sellable'))?.quantity ?? 0,
-      allocated: item.allocatedAt.get(location) ?? 0,
-      held: item.heldAt.get(location) ?? 0,
-    })),
+    places: may.map(placeAt),
     free: pools.free,
     own: ownOf(pools.own.find((one) => one.program === program.id)),
     protectedForOthers: 0,
@@ -214,10 +203,10 @@ function inputsFor(
     cap: rule.cap,
     pack: listing.pack,
   };
-  const others = protectedFrom(program, pools);
-  if (others.length > 0) {
-    inputs.protectedBy = others.map(({ program: id, remaining }) => ({ program: id, units: remaining }));
-    for (const { remaining } of others) inputs.protectedForOthers += remaining;
+  const protectedBy = protectedFrom(program, pools);
+  if (protectedBy.length > 0) {
+    inputs.protectedBy = protectedBy;
+    for (const { units } of protectedBy) inputs.protectedForOthers += units;
   }
   if (isBelow && item.minimum !== null) inputs.belowMinimum = item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
@@ -225,15 +214,35 @@ function inputsFor(
   return inputs;
 }
 
+type PlaceAt = (location: LocationId) => PublishInputs['places'][number];
+
+/** What there is at a place; the numbers of all listings of an item are made of the same rows. */
+function placesOf(books: Books, item: ItemBook): PlaceAt {
+  const known = new Map<LocationId, ReturnType<PlaceAt>>();
+  return (location) => {
+    const before = known.get(location);
+    if (before !== undefined) return before;
+    const key = books.sellsAt.get(location) ?? stockKey(location, 'sellable');
+    const place = {
+      location,
+      sellable: item.onHand.get(key)?.quantity ?? 0,
+      allocated: item.allocatedAt.get(location) ?? 0,
+      held: item.heldAt.get(location) ?? 0,
+    };
+    known.set(location, place);
+    return place;
+  };
+}
+
 /** An item as it stands after the batch. */
 type ItemNow = { readonly item: ItemBook; readonly free: FreeByLocation; readonly pools: Pools };
 
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
 function targetsOf(books: Books, { item, pools, free }: ItemNow): TargetFact[] {
-  const { now } = books;
+  const placeAt = placesOf(books, item);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, { pools, free, now });
+    const inputs = inputsFor(books, item, listing, { pools, free, placeAt });
     if (inputs === null) continue;
     const before = listing.target;
     const after = {
@@ -267,10 +276,16 @@ function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
 const deficitsOf = ({ item, free }: ItemNow): Facts['deficits'] =>
   Array.from(free, ([location, units]) => ({ sku: item.sku, location, quantity: Math.max(0, -units) }));
 
-const drawnFacts = (item: ItemBook): Facts['drawn'] =>
-  [...item.drawnBy]
-    .sort()
-    .map((program) => ({ sku: item.sku, program, ...(item.drawn.get(program) ?? NOTHING_DRAWN) }));
+/** Programs whose drawn units changed, by id: every entry makes a new row. */
+function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
+  const changed: Facts['drawn'][number][] = [];
+  for (const [program, row] of drawn) {
+    if (loaded.drawn.some((before) => before === row)) continue;
+    const { consumed, taken, takenAtFill, allTakenAtFill } = row;
+    changed.push({ sku, program, consumed, taken, takenAtFill, allTakenAtFill });
+  }
+  return changed.sort((a, b) => (a.program < b.program ? -1 : 1));
+}
 
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   const touched = [...books.items.values()]

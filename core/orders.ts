@@ -31,8 +31,14 @@ import { routeFor } from './rules.ts';
 import type { StoredOrder } from './state.ts';
 
 export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - closedUnits(line) - line.shipped);
-export const allocatedUnits = (line: OrderLine): number =>
-  line.allocations.reduce((sum, part) => sum + part.quantity, 0);
+
+function unitsIn(allocations: readonly Allocation[]): number {
+  let units = 0;
+  for (const { quantity } of allocations) units += quantity;
+  return units;
+}
+
+export const allocatedUnits = (line: OrderLine): number => unitsIn(line.allocations);
 
 const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
 
@@ -156,9 +162,8 @@ function settlePromise({ books, command, order }: Turn, item: ItemBook, line: Or
     const drawn = allocateUnits(item, books, command, { ...owner, program: order.program, wanted: open - have });
     allocations = mergeAllocations([...allocations, ...drawn]);
   }
-  const settled = { ...line, allocations };
-  const short = open - allocatedUnits(settled);
-  const after = { ...settled, short };
+  const short = open - unitsIn(allocations);
+  const after = { ...line, allocations, short };
   if (short > 0) item.shorts.set(lineKey(order.id, line.lineRef), { ...order, line: after });
   else if (item.shorts.size > 0) item.shorts.delete(lineKey(order.id, line.lineRef));
   touch(books, item, command.id);
@@ -225,10 +230,10 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     });
   }
   const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
-  const known = new Map(stored?.lines.map((line) => [line.lineRef, line]));
+  const known = stored === undefined ? undefined : new Map(stored.lines.map((line) => [line.lineRef, line]));
   // All lines are resolved before the first is applied: a refused command must not have touched the books.
   const pairs = joined.lines.map((state, index) => {
-    const before = filledLine(books, id, state.lineRef) ?? known.get(state.lineRef);
+    const before = filledLine(books, id, state.lineRef) ?? known?.get(state.lineRef);
     // A line may be named only by a later or an older state than the first that came.
     const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
     return { state, before: isNamed ? before : newLine(books, body.channel, joined, index) };

@@ -131,8 +131,17 @@ const unitsStanding = (units: number, rule: PoolRule, now: Instant): number =>
 const clamp = (units: number, rule: PoolRule): number =>
   Math.min(rule.maximum ?? Number.MAX_SAFE_INTEGER, Math.max(rule.minimum ?? 0, units));
 
+/** A number of units, whatever there is and whenever it is. */
+const isFixed = ({ rule }: RuledPool): boolean =>
+  rule.percent === undefined &&
+  rule.parts === undefined &&
+  rule.minimum === undefined &&
+  rule.maximum === undefined &&
+  rule.release === undefined;
+
 /** Units that each rule protects now, before anything is drawn of them. */
 function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], now: Instant): number[] {
+  if (rules.every(isFixed)) return rules.map(({ rule }) => rule.units ?? 0);
   const firm = rules.map(({ rule }, index) => {
     if (rule.percent !== undefined) return Math.floor(((supplies[index] ?? 0) * rule.percent) / 100);
     return rule.units ?? 0;
@@ -242,9 +251,18 @@ export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, n
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-/** Protections of others that the program may not touch, as far as anything is left of them. */
-export const protectedFrom = (program: Program, pools: Pools): PoolShare[] =>
-  pools.own.filter((share) => share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share));
+/** What is left of others' protections that the program may not touch. */
+export function protectedFrom(
+  program: Program,
+  pools: Pools,
+): { readonly program: ProgramId; readonly units: number }[] {
+  const found: { program: ProgramId; units: number }[] = [];
+  for (const share of pools.own) {
+    if (share.remaining === 0 || share.program === program.id || isOpenTo(program, share)) continue;
+    found.push({ program: share.program, units: share.remaining });
+  }
+  return found;
+}
 
 const isOpenTo = (program: Program, share: PoolShare): boolean =>
   share.rule.protects === 'prioritised' && share.priority > program.priority;

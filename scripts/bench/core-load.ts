@@ -183,7 +183,8 @@ function partOf(brand: Brand, commands: readonly Command[]): State {
     }
   }
   const items = [...skus].sort().flatMap((sku) => brand.items.get(sku) ?? []);
-  return structuredClone({ ...brand.head, items, orders: [...orders.values()], listingRefs: [...refs.values()] });
+  const part = { ...brand.head, items, orders: [...orders.values()], listingRefs: [...refs.values()] };
+  return JSON.parse(JSON.stringify(part)) as State;
 }
 
 type Brand = {

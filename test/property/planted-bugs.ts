@@ -112,7 +112,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'short-forgotten',
     'what is not there is dropped instead of being short',
     'I4',
-    change('orders.ts', 'const short = open - allocatedUnits(settled);', 'const short = 0;'),
+    change('orders.ts', 'const short = open - unitsIn(allocations);', 'const short = 0;'),
   ),
   bug(
     'places-twice',
