@@ -70,7 +70,7 @@ export type Books = {
   readonly now: Instant;
   readonly programs: ReadonlyMap<string, Program>;
   /** Where orders may be filled from, each with the key of what is sellable there. */
-  readonly sellsAt: ReadonlyMap<LocationId, string>;
+  readonly sellingPlaces: readonly { readonly location: LocationId; readonly key: string }[];
   /** Who says how much there is at each known place. */
   readonly masterOf: ReadonlyMap<LocationId, StockMaster>;
   readonly programOf: ReadonlyMap<string, string>;
@@ -137,7 +137,9 @@ export function openBooks(state: State, now: Instant): Books {
     policy: state.policy,
     now,
     programs: rulesOf(state.policy).programs,
-    sellsAt: new Map(state.locations.flatMap(({ id, sells }) => (sells ? [[id, stockKey(id, 'sellable')]] : []))),
+    sellingPlaces: state.locations.flatMap(({ id, sells }) =>
+      sells ? [{ location: id, key: stockKey(id, 'sellable') }] : [],
+    ),
     masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
     items,
@@ -156,7 +158,7 @@ export function openBooks(state: State, now: Instant): Books {
 /** Free units of an item per place that sells: sellable less allocated less held. */
 export function freeOf(books: Books, item: ItemBook): FreeByLocation {
   const free = new Map<LocationId, number>();
-  for (const [location, key] of books.sellsAt) {
+  for (const { location, key } of books.sellingPlaces) {
     const sellable = item.onHand.get(key)?.quantity ?? 0;
     const held = item.heldAt.size === 0 ? 0 : (item.heldAt.get(location) ?? 0);
     free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - held);

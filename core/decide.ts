@@ -217,15 +217,14 @@ function inputsFor(
 type PlaceAt = (location: LocationId) => PublishInputs['places'][number];
 
 /** What there is at a place; the numbers of all listings of an item are made of the same rows. */
-function placesOf(books: Books, item: ItemBook): PlaceAt {
+function placesOf(item: ItemBook): PlaceAt {
   const known = new Map<LocationId, ReturnType<PlaceAt>>();
   return (location) => {
     const before = known.get(location);
     if (before !== undefined) return before;
-    const key = books.sellsAt.get(location) ?? stockKey(location, 'sellable');
     const place = {
       location,
-      sellable: item.onHand.get(key)?.quantity ?? 0,
+      sellable: item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
       allocated: item.allocatedAt.get(location) ?? 0,
       held: item.heldAt.get(location) ?? 0,
     };
@@ -239,7 +238,7 @@ type ItemNow = { readonly item: ItemBook; readonly free: FreeByLocation; readonl
 
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
 function targetsOf(books: Books, { item, pools, free }: ItemNow): TargetFact[] {
-  const placeAt = placesOf(books, item);
+  const placeAt = placesOf(item);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
     const inputs = inputsFor(books, item, listing, { pools, free, placeAt });
@@ -273,8 +272,11 @@ function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-const deficitsOf = ({ item, free }: ItemNow): Facts['deficits'] =>
-  Array.from(free, ([location, units]) => ({ sku: item.sku, location, quantity: Math.max(0, -units) }));
+const deficitsOf = (books: Books, { item, free }: ItemNow): Facts['deficits'] =>
+  books.sellingPlaces.map(({ location }) => {
+    const units = free.get(location) ?? 0;
+    return { sku: item.sku, location, quantity: Math.max(0, -units) };
+  });
 
 /** Programs whose drawn units changed, by id: every entry makes a new row. */
 function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
@@ -303,7 +305,7 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     orders: changed.flatMap((id) => books.orders.get(id) ?? []),
     filledLines: [...books.filled.values()],
     counted: books.counted,
-    deficits: standing.flatMap(deficitsOf),
+    deficits: standing.flatMap((each) => deficitsOf(books, each)),
     listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
       listing: id,
       ownSold,

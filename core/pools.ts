@@ -141,7 +141,6 @@ const isFixed = ({ rule }: RuledPool): boolean =>
 
 /** Units that each rule protects now, before anything is drawn of them. */
 function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], now: Instant): number[] {
-  if (rules.every(isFixed)) return rules.map(({ rule }) => rule.units ?? 0);
   const firm = rules.map(({ rule }, index) => {
     if (rule.percent !== undefined) return Math.floor(((supplies[index] ?? 0) * rule.percent) / 100);
     return rule.units ?? 0;
@@ -188,21 +187,29 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
   const total = Math.max(0, net);
   const rules = poolRulesFor(policy, item, now);
   if (rules.length === 0) return { free: total, own: [], shared: total };
-  const drawn = rules.map(({ program }) => item.drawn.get(program) ?? NOTHING_DRAWN);
   let allTaken = 0;
   for (const { taken } of item.drawn.values()) allTaken += taken;
-  const supplies = drawn.map(({ allTakenAtFill }) => Math.max(0, net + allTaken - allTakenAtFill));
-  const units = unitsOfRules(rules, supplies, now);
+  const drawnBy = (program: ProgramId): Drawn => item.drawn.get(program) ?? NOTHING_DRAWN;
+  const supplyOf = (drawn: Drawn): number => Math.max(0, net + allTaken - drawn.allTakenAtFill);
+  const units = rules.every(isFixed)
+    ? null
+    : unitsOfRules(
+        rules,
+        rules.map(({ program }) => supplyOf(drawnBy(program))),
+        now,
+      );
   const shares = rules.map(({ program, priority, rule }, index): PoolShare => {
-    const { consumed, taken, takenAtFill } = drawn[index] ?? NOTHING_DRAWN;
+    const drawn = drawnBy(program);
+    const { consumed, taken, takenAtFill } = drawn;
     const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
-    const supply = supplies[index] ?? 0;
-    const protects = units[index] ?? 0;
+    const protects = (units === null ? rule.units : units[index]) ?? 0;
     const remaining = Math.max(0, protects - consumed);
-    return { program, priority, rule, supply, units: protects, consumed, remaining, limitLeft };
+    return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
   const own = cutPools(total, shares);
-  return { free: total, own, shared: total - sumOf(own.map(({ remaining }) => remaining)) };
+  let shared = total;
+  for (const { remaining } of own) shared -= remaining;
+  return { free: total, own, shared };
 }
 
 type SaidShare = Pick<PoolShare, 'rule' | 'supply' | 'units'>;
@@ -256,12 +263,10 @@ export function protectedFrom(
   program: Program,
   pools: Pools,
 ): { readonly program: ProgramId; readonly units: number }[] {
-  const found: { program: ProgramId; units: number }[] = [];
-  for (const share of pools.own) {
-    if (share.remaining === 0 || share.program === program.id || isOpenTo(program, share)) continue;
-    found.push({ program: share.program, units: share.remaining });
-  }
-  return found;
+  const shares = pools.own.filter(
+    (share) => share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share),
+  );
+  return shares.map((share) => ({ program: share.program, units: share.remaining }));
 }
 
 const isOpenTo = (program: Program, share: PoolShare): boolean =>

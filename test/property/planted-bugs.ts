@@ -70,7 +70,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'foreign-reserve',
     'the reserve of a program is consumed by another',
     'I5',
-    change('pools.ts', 'shared: total - sumOf(own.map(({ remaining }) => remaining))', 'shared: total'),
+    change('pools.ts', 'shared -= remaining;', 'shared -= 0 * remaining;'),
   ),
   bug(
     'reserve-cut-again',
