@@ -9,14 +9,14 @@
  * Guarantees: the three add up to what the line wants; no more is accepted than is allocated or has left; what has left is always
  * accepted; a line is answered once. Pure. What an answer refuses the line wants no more (`closedUnits`), so its units are free.
  */
+import { allocatedUnits } from './kits.ts';
 import type { LineAnswer, OrderLine } from './model.ts';
 import type { FillRule, OrderState } from './order-state.ts';
 
 /** Units that the line does not want any more: cancelled by its platform, or refused by our answer. */
 export const closedUnits = (line: OrderLine): number => Math.max(line.cancelled, line.answer?.refused ?? 0);
 
-const heldUnits = (line: OrderLine): number =>
-  line.shipped + line.allocations.reduce((sum, part) => sum + part.quantity, 0);
+const heldUnits = (line: OrderLine): number => line.shipped + allocatedUnits(line);
 
 const wantedUnits = (line: OrderLine): number => Math.max(0, line.ordered - line.cancelled);
 
@@ -40,10 +40,14 @@ function answerOf(line: OrderLine, rule: FillRule, isWhole: boolean, step: numbe
   return { accepted, backOrdered: rule === 'backOrder' ? rest : 0, refused: rule === 'backOrder' ? 0 : rest };
 }
 
-/** The lines with their answers; those that have one keep it. */
-export function answerLines(order: OrderState, lines: readonly OrderLine[]): OrderLine[] {
+/** The lines with their answers; those that have one keep it. `fallback`: the rule of an order that brings none. */
+export function answerLines(
+  order: OrderState,
+  lines: readonly OrderLine[],
+  fallback: FillRule = 'cancelBalance',
+): OrderLine[] {
   const units = new Map(order.lines.map(({ lineRef, unit }) => [lineRef, unit ?? 1]));
-  const rule = order.fillRule ?? 'cancelBalance';
+  const rule = order.fillRule ?? fallback;
   const isWhole = lines.every((line) => heldUnits(line) >= wantedUnits(line));
   return lines.map((line) => {
     if (!isOpen(line)) return line;

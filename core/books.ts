@@ -6,9 +6,11 @@ import type { Command } from './command.ts';
 import { assert } from './errors.ts';
 import type {
   Allocation,
+  Component,
   Disposition,
   Instant,
   LocationId,
+  Move,
   OrderId,
   OrderLine,
   Policy,
@@ -35,6 +37,8 @@ export type ListingBook = Mutable<ListingState>;
 
 export type ItemBook = {
   readonly sku: Sku;
+  /** What one set of a kit takes; null for an item that is stocked itself. */
+  readonly components: readonly Component[] | null;
   readonly groups: readonly string[];
   readonly minimum: number | null;
   readonly safetyStock: number | null;
@@ -53,6 +57,8 @@ export type ItemBook = {
   readonly drawn: Map<string, Drawn>;
   /** As the batch found it. */
   readonly loaded: ItemState;
+  /** Reallocations in force. */
+  readonly moves: Move[];
   readonly listings: readonly ListingBook[];
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
@@ -75,6 +81,8 @@ export type Books = {
   readonly masterOf: ReadonlyMap<LocationId, StockMaster>;
   readonly programOf: ReadonlyMap<string, string>;
   readonly items: Map<Sku, ItemBook>;
+  /** By item: the kits that it is part of, now or for a line that waits. */
+  readonly kitsWith: ReadonlyMap<Sku, readonly ItemBook[]>;
   /** Items that the command at hand changed. */
   readonly touched: Set<ItemBook>;
   readonly listings: Map<number, { listing: ListingBook; item: ItemBook }>;
@@ -86,6 +94,7 @@ export type Books = {
   readonly counted: Facts['counted'][number][];
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
+  readonly moves: Facts['moves'][number][];
 };
 
 export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
@@ -105,6 +114,7 @@ function openItem(state: ItemState): ItemBook {
   for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
   return {
     sku: state.sku,
+    components: state.components ?? null,
     groups: state.groups,
     minimum: state.minimum,
     safetyStock: state.safetyStock,
@@ -113,6 +123,7 @@ function openItem(state: ItemState): ItemBook {
     heldAt,
     drawn: byKey<Drawn & { readonly program: string }>(state.drawn, (d) => d.program),
     loaded: state,
+    moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: byKey(state.shorts, (s) => lineKey(s.id, s.line.lineRef)),
     moreShorts: state.moreShorts,
@@ -120,6 +131,19 @@ function openItem(state: ItemState): ItemBook {
     touchedBy: null,
     hasFilled: false,
   };
+}
+
+function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
+  const kits = new Map<Sku, ItemBook[]>();
+  for (const item of items) {
+    if (item.components === null && item.shorts.size === 0) continue;
+    const waiting = [...item.shorts.values()].flatMap(({ line }) => line.components ?? []);
+    if (item.components === null && waiting.length === 0) continue;
+    for (const sku of new Set([...(item.components ?? []), ...waiting].map((part) => part.sku))) {
+      kits.set(sku, [...(kits.get(sku) ?? []), item]);
+    }
+  }
+  return kits;
 }
 
 export function openBooks(state: State, now: Instant): Books {
@@ -143,6 +167,7 @@ export function openBooks(state: State, now: Instant): Books {
     masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
     items,
+    kitsWith: kitsByPart(items.values()),
     touched: new Set(),
     listings,
     listingByRef,
@@ -152,6 +177,7 @@ export function openBooks(state: State, now: Instant): Books {
     counted: [],
     stock: [],
     promises: [],
+    moves: [],
   };
 }
 
@@ -234,7 +260,34 @@ export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEnt
   books.promises.push({ ...entry, sku: item.sku });
 }
 
-type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
+/**
+ * All or nothing: runs `change`, and where it answers null takes back every promise that it wrote to these items, in books and
+ * entries alike. It may write promises alone.
+ */
+export function orTakeBack<T>(books: Books, items: Iterable<ItemBook>, change: () => T | null): T | null {
+  const entries = books.promises.length;
+  const before = [...new Set(items)].map((item) => ({
+    item,
+    allocatedAt: [...item.allocatedAt],
+    drawn: [...item.drawn],
+    touchedBy: item.touchedBy,
+    isTouched: books.touched.has(item),
+  }));
+  const made = change();
+  if (made !== null) return made;
+  books.promises.length = entries;
+  for (const { item, allocatedAt, drawn, touchedBy, isTouched } of before) {
+    item.allocatedAt.clear();
+    for (const [place, units] of allocatedAt) item.allocatedAt.set(place, units);
+    item.drawn.clear();
+    for (const [program, units] of drawn) item.drawn.set(program, units);
+    item.touchedBy = touchedBy;
+    if (!isTouched) books.touched.delete(item);
+  }
+  return null;
+}
+
+export type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
 
 const entryOf = (command: Command, owner: LineOwner, allocation: Allocation) => ({
   commandId: command.id,
@@ -246,14 +299,15 @@ const entryOf = (command: Command, owner: LineOwner, allocation: Allocation) => 
   occurredAt: command.occurredAt,
 });
 
-/** Promises up to `wanted` units to a line; answers what was drawn. */
+/** Promises up to `wanted` units to a line, at `places` of its program (absent: at all); answers what was drawn. */
 export function allocateUnits(
   item: ItemBook,
   books: Books,
   command: Command,
-  ask: LineOwner & { readonly program: string; readonly wanted: number },
+  ask: LineOwner & { readonly program: string; readonly wanted: number; readonly places?: readonly LocationId[] },
 ): Allocation[] {
-  const program = books.programs.get(ask.program);
+  const rules = books.programs.get(ask.program);
+  const program = rules === undefined || ask.places === undefined ? rules : { ...rules, locations: ask.places };
   // An order outlives its program: without one it draws nothing, and its lines stay short where everybody sees them.
   if (program === undefined || ask.wanted <= 0) return [];
   const free = freeOf(books, item);
@@ -302,7 +356,7 @@ export function mergeAllocations(parts: readonly Allocation[]): readonly Allocat
   if (parts.length < 2) return parts;
   const merged = new Map<string, Allocation>();
   for (const part of parts) {
-    const key = `${part.location} ${part.program} ${part.pool}`;
+    const key = `${part.location} ${part.program} ${part.pool} ${part.sku ?? ''}`;
     const before = merged.get(key);
     merged.set(key, before === undefined ? part : { ...part, quantity: before.quantity + part.quantity });
   }

@@ -10,6 +10,7 @@ import type {
   ListingId,
   LocationId,
   OrderId,
+  PoolId,
   Sku,
   StockMaster,
 } from './model.ts';
@@ -96,6 +97,25 @@ export type ObservedCommand = {
 /** Decides an item again: a moment came (`nextReviewAt`), or policy or a listing changed. */
 export type ReviewCommand = { readonly kind: 'review'; readonly sku: Sku };
 
+/** Moves protected units of an item from one pool to another until a moment: the decision of an approved reallocation. */
+export type ReallocateCommand = {
+  readonly kind: 'reallocate';
+  readonly id: number;
+  readonly sku: Sku;
+  readonly from: PoolId;
+  readonly to: PoolId;
+  readonly units: number;
+  readonly until: Instant;
+};
+
+/** Takes a move back: at its end (`expired`), or by a person before (`returned`). Nothing where it is not in force. */
+export type EndReallocationCommand = {
+  readonly kind: 'end-reallocation';
+  readonly id: number;
+  readonly sku: Sku;
+  readonly as: 'expired' | 'returned';
+};
+
 export type CommandBody =
   | OrderStateCommand
   | ReceiveCommand
@@ -106,7 +126,9 @@ export type CommandBody =
   | ShipCommand
   | ReturnCommand
   | ObservedCommand
-  | ReviewCommand;
+  | ReviewCommand
+  | ReallocateCommand
+  | EndReallocationCommand;
 
 export type Command = {
   readonly id: CommandId;

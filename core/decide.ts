@@ -4,23 +4,15 @@
  * Guarantees: pure and deterministic (same input, byte-equal output); input is never changed; a command that is refused, or
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
-import {
-  allocateUnits,
-  type Books,
-  freeOf,
-  type ItemBook,
-  type ListingBook,
-  lineKey,
-  mergeAllocations,
-  openBooks,
-  poolsFor,
-  stockKey,
-  touch,
-} from './books.ts';
+import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFor, stockKey, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
+import { bestPlace, supplyOf } from './completeness.ts';
 import { Defect } from './errors.ts';
-import type { ChannelRule, CommandId, Instant, LocationId, OrderId, Policy, ShowRule } from './model.ts';
-import { allocatedUnits, applyOrderState, applyShip, openUnits } from './orders.ts';
+import { fillShorts } from './fill-shorts.ts';
+import { bookOf, kitInputs } from './kits.ts';
+import type { ChannelRule, CommandId, Instant, LocationId, OrderId, ShowRule } from './model.ts';
+import { applyOrderState, applyShip } from './orders.ts';
+import { lowPoolsOf } from './pool-levels.ts';
 import {
   type FreeByLocation,
   nextPoolChange,
@@ -30,10 +22,11 @@ import {
   protectedFrom,
   sayPoolRule,
 } from './pools.ts';
-import { keptBack, PUBLISH_VERSION, type PublishInputs, publish } from './publish.ts';
+import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
+import { applyEndReallocation, applyReallocate } from './reallocation.ts';
 import { CommandRefused } from './refusal.ts';
 import { channelRuleFor, scopeOf } from './rules.ts';
-import type { Facts, Outcome, ShortLine, State, TargetFact } from './state.ts';
+import type { Facts, Outcome, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 
 function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
@@ -74,79 +67,31 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'reallocate':
+      return applyReallocate(books, command, body);
+    case 'end-reallocation':
+      return applyEndReallocation(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
-  }
-}
-
-const priorityOf = (policy: Policy, program: string): number =>
-  policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;
-
-/**
- * Gives free units to the lines that wait: program priority, then who came first, then id. Done after every command, not once a
- * batch, so that a later order of the same batch does not pass those who wait.
- */
-function fillShorts(books: Books, item: ItemBook, command: Command, now: Instant): void {
-  if (item.shorts.size === 0) return;
-  const cause = { ...command, occurredAt: now };
-  const free = freeOf(books, item);
-  const pools = poolsFor(books, item, free);
-  const isServed = (programId: string): boolean => {
-    const program = books.programs.get(programId);
-    if (program === undefined) return false;
-    const may = promisableTo(program, pools, free);
-    return may.own + may.shared > 0;
-  };
-  const served = new Set([...new Set([...item.shorts.values()].map((s) => s.program))].filter(isServed));
-  if (served.size === 0) return;
-  const rank = (s: ShortLine): readonly (number | string)[] => [
-    priorityOf(books.policy, s.program),
-    s.placedAt,
-    s.id,
-    s.line.lineRef,
-  ];
-  const waiting = [...item.shorts.values()]
-    .filter((s) => served.has(s.program))
-    .sort((a, b) => {
-      const [x, y] = [rank(a), rank(b)];
-      for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
-      return 0;
-    });
-  for (const short of waiting) {
-    if (!served.has(short.program)) continue;
-    const key = lineKey(short.id, short.line.lineRef);
-    const line = short.line;
-    const ask = {
-      orderId: short.id,
-      lineRef: line.lineRef,
-      program: short.program,
-      wanted: openUnits(line) - allocatedUnits(line),
-    };
-    const drawn = allocateUnits(item, books, cause, ask);
-    if (drawn.length === 0) {
-      served.delete(short.program);
-      continue;
-    }
-    const allocations = mergeAllocations([...line.allocations, ...drawn]);
-    const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
-    if (after.short > 0) item.shorts.set(key, { ...short, line: after });
-    else {
-      item.shorts.delete(key);
-      item.hasFilled = true;
-    }
-    const order = books.orders.get(short.id);
-    if (order !== undefined) {
-      books.orders.set(order.id, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
-      books.changedOrders.add(order.id);
-    } else {
-      books.filled.set(key, { orderId: short.id, line: after });
-    }
   }
 }
 
 const inFlightOf = (listing: ListingBook, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
   return Math.max(0, listing.seenSold - listing.ownSold);
+};
+
+/** Reallocations that a program's number is made with. */
+const movesOf = (item: ItemBook, program: string): ItemBook['moves'] =>
+  item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
+
+type Promised = ReturnType<typeof promisableTo>;
+
+/** What one place could give is never more than what all of them could: a deficit elsewhere lowers both. */
+const atMost = (promise: Promised, most: Promised): Promised => {
+  const units = Math.min(promise.own + promise.shared, most.own + most.shared);
+  const own = Math.min(promise.own, units);
+  return { own, shared: units - own };
 };
 
 /** A rule in force as a channel's number is made by it: the second set while the item is below its minimum. */
@@ -170,16 +115,25 @@ function inputsFor(
   books: Books,
   item: ItemBook,
   listing: ListingBook,
-  { pools, free, placeAt }: Pick<ItemNow, 'pools' | 'free'> & { readonly placeAt: PlaceAt },
+  at: Pick<ItemNow, 'pools' | 'free'> & { readonly placeAt: PlaceAt },
 ): PublishInputs | null {
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
   if (channelRule === undefined || program === undefined) return null;
-  const isAnywhere = listing.locations.length === 0;
-  const may = isAnywhere ? program.locations : program.locations.filter((l) => listing.locations.includes(l));
-  const promise = promisableTo(isAnywhere ? program : { ...program, locations: may }, pools, free);
-  const { rule, isBelow } = showRuleOf(channelRule, item, pools.free);
-  const share = Math.floor(((promise.own + promise.shared) * rule.sharePercent) / 100);
+  const supply = supplyOf(program, listing.locations);
+  const kit = item.components === null ? undefined : kitInputs(books, item.components, program, supply);
+  // A kit's figures are those of the component that limits it.
+  const source = kit === undefined ? item : bookOf(books, kit.limitedBy);
+  const { pools, free, placeAt } =
+    kit === undefined ? at : { pools: poolsFor(books, source), free: freeOf(books, source), placeAt: placesOf(source) };
+  const best =
+    kit === undefined && program.completeness === 'onePlace' ? bestPlace(books, item, program, supply) : undefined;
+  const may = best === undefined ? supply : [best];
+  const all = promisableTo(supply === program.locations ? program : { ...program, locations: supply }, pools, free);
+  const promise = best === undefined ? all : atMost(promisableTo({ ...program, locations: may }, pools, free), all);
+  const units = kit === undefined ? promise.own + promise.shared : setsOf(kit);
+  const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
+  const share = Math.floor((units * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, books.now);
   const kept = keptBack(rule, share, item.safetyStock);
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
@@ -203,14 +157,19 @@ function inputsFor(
     cap: rule.cap,
     pack: listing.pack,
   };
+  // What few numbers have is added to those: to spread it into all costs each of them.
   const protectedBy = protectedFrom(program, pools);
   if (protectedBy.length > 0) {
     inputs.protectedBy = protectedBy;
-    for (const { units } of protectedBy) inputs.protectedForOthers += units;
+    for (const one of protectedBy) inputs.protectedForOthers += one.units;
   }
   if (isBelow && item.minimum !== null) inputs.belowMinimum = item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
+  if (kit !== undefined) inputs.kit = kit;
+  if (best !== undefined) inputs.onePlace = best;
+  const moves = item.moves.length === 0 ? [] : movesOf(item, program.id);
+  if (moves.length > 0) inputs.moves = moves;
   return inputs;
 }
 
@@ -278,6 +237,12 @@ const deficitsOf = (books: Books, { item, free }: ItemNow): Facts['deficits'] =>
     return { sku: item.sku, location, quantity: Math.max(0, -units) };
   });
 
+/** A kit's number is made of its components': it is decided again with them. */
+const withTheirKits = (books: Books, items: readonly ItemBook[]): ItemBook[] =>
+  books.kitsWith.size === 0
+    ? [...items]
+    : [...new Set(items.flatMap((item) => [item, ...(books.kitsWith.get(item.sku) ?? [])]))];
+
 /** Programs whose drawn units changed, by id: every entry makes a new row. */
 function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
   const changed: Facts['drawn'][number][] = [];
@@ -290,9 +255,8 @@ function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
 }
 
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
-  const touched = [...books.items.values()]
-    .filter((item) => item.touchedBy !== null)
-    .sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
+  const touched = withTheirKits(books, moved).sort((a, b) => (a.sku < b.sku ? -1 : 1));
   const listings = touched.flatMap((item) => item.listings);
   const standing = touched.map((item): ItemNow => {
     const free = freeOf(books, item);
@@ -315,6 +279,8 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     })),
     drawn: touched.flatMap(drawnFacts),
     targets: standing.flatMap((each) => targetsOf(books, each)),
+    moves: books.moves,
+    lowPools: standing.flatMap(({ item, pools }) => lowPoolsOf(books.policy, item, pools)),
     reviews: standing.map((each) => ({ sku: each.item.sku, nextReviewAt: nextReviewOf(books, each) })),
     outcomes,
   };
@@ -364,7 +330,7 @@ function attempt(
     try {
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
-      for (const item of books.touched) fillShorts(books, item, command, now);
+      fillShorts(books, books.touched, command);
     } catch (error) {
       return { failed: command, error };
     }

@@ -9,6 +9,8 @@ export type LocationId = string;
 /** `connector:name`, for example `shopify:main`. */
 export type ChannelId = string;
 export type ProgramId = string;
+/** A program's own pool, or `shared`: what nobody protects. */
+export type PoolId = ProgramId | 'shared';
 /** `channelId/orderRef`. */
 export type OrderId = string;
 export type ListingId = number;
@@ -30,6 +32,13 @@ export type ChannelMode = 'shadow' | 'live' | 'paused';
 
 export type DrawOrder = 'ownOnly' | 'ownThenShared' | 'sharedThenOwn';
 
+/**
+ * How whole an order is filled. `split`: as many as there are, over places. `onePlace`: each line from one place alone, or it waits.
+ * `shipComplete`: all lines whole, or the order waits and draws nothing. `fillOrKill`: the same, and refused where we answer.
+ */
+export const COMPLETENESS = ['split', 'onePlace', 'shipComplete', 'fillOrKill'] as const;
+export type Completeness = (typeof COMPLETENESS)[number];
+
 /** How the warehouse marks what it picks for a program: free text for labels and lists. */
 export type PickTags = {
   readonly zone?: string;
@@ -49,7 +58,12 @@ export type Program = {
   readonly owner?: string;
   readonly reviewBy?: string;
   readonly pickTags?: PickTags;
+  /** Absent: `split`. */
+  readonly completeness?: Completeness;
 };
+
+/** What one set of a kit takes of an item, base units. */
+export type Component = { readonly sku: Sku; readonly quantity: number };
 
 /** A reserved program: no channel and no route leads to it, so its pool is touched by a reallocation alone. */
 export const EMERGENCY: ProgramId = 'emergency';
@@ -126,6 +140,31 @@ export type Route = {
   readonly orderType?: string;
 };
 
+/** Units that a reallocation moves from one pool of an item to another while it is in force: it adds to `to` what it takes from `from`. */
+export type Move = {
+  readonly id: number;
+  readonly from: PoolId;
+  readonly to: PoolId;
+  readonly units: number;
+  /** When it ends by itself. */
+  readonly until: Instant;
+};
+
+/** Limits of reallocations, and when a pool is low. What is left out is as `guardsOf` says (core/reallocation-guards.ts). */
+export type ReallocationPolicy = {
+  /** Units of one move; above it a second person approves. */
+  readonly approveAbove?: number;
+  /** Percent of the donor's pool that one move, and the moves of 24 hours together, may take without approval. */
+  readonly perMovePercent?: number;
+  readonly perDayPercent?: number;
+  /** Between two moves of one donor and item. */
+  readonly cooldownMs?: number;
+  /** How long a move may be in force. */
+  readonly maxDays?: number;
+  /** A pool is low below this percent of its protection; 0 never tells. */
+  readonly lowPoolPercent?: number;
+};
+
 /** The whole policy that decisions are made under; `version` is stored on every decision. */
 export type Policy = {
   readonly version: number;
@@ -135,7 +174,13 @@ export type Policy = {
   readonly routes?: readonly Route[];
   /** How long a read number that no order explains lowers what is shown, milliseconds. */
   readonly inFlightMs: number;
+  /** Absent: whoever may apply it may change it alone. */
+  readonly approval?: PolicyApproval;
+  readonly reallocation?: ReallocationPolicy;
 };
+
+/** `policy: required`: while this policy is in force, another takes its place only when a second person approved that. */
+export type PolicyApproval = { readonly policy: 'required' };
 
 /** Units of one order line promised from one place and one pool. */
 export type Allocation = {
@@ -143,6 +188,8 @@ export type Allocation = {
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
   readonly quantity: number;
+  /** The component of a kit that the units are of; absent: the line's own item. */
+  readonly sku?: Sku;
 };
 
 /** What we promised of a line when its order had to be answered, base units: together what it wanted then. */
@@ -173,6 +220,8 @@ export type OrderLine = {
   readonly short: number;
   /** Null until its order was answered; given once. */
   readonly answer: LineAnswer | null;
+  /** Of a kit alone: what one set is made of for this line. All totals are then whole sets. */
+  readonly components?: readonly Component[];
 };
 
 export type Order = {

@@ -50,7 +50,7 @@ export type OrderState = {
   /** What a route may ask for; only values that some route names are kept (rules.ts). */
   readonly attributes?: OrderAttributes;
   readonly obligations: readonly Obligation[];
-  /** Only where an obligation to `accept` asks for an answer; `cancelBalance` when absent. */
+  /** Only where an obligation to `accept` asks for an answer; what the program's completeness says when absent. */
   readonly fillRule?: FillRule;
   readonly lines: readonly OrderLineState[];
 };

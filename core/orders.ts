@@ -7,38 +7,23 @@
  * | open (ordered-cancelled-shipped) < allocated | release the difference                      |
  * | open > allocated              | allocate; what is not there becomes `short` (I4)               |
  * | returned grew                 | the goods enter quarantine                                     |
+ * Of an order that wants all or nothing all lines are settled together (completeness.ts); of a kit, whole sets (kits.ts).
  * An order that has to be answered is answered when it is first met (answers.ts): open is then also less what was refused.
  *
  * Guarantees: applying a state twice changes nothing; a line is never dropped; a request to cancel frees nothing, only a total.
  */
 import { answerLines, closedUnits, owesAnswer } from './answers.ts';
-import {
-  allocateUnits,
-  type Books,
-  type ItemBook,
-  lineKey,
-  mergeAllocations,
-  postMovement,
-  takeUnits,
-  touch,
-} from './books.ts';
+import { type Books, lineKey, touch } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
+import { FILL_RULE_OF, isAllOrNothing } from './completeness.ts';
 import { assert } from './errors.ts';
-import type { Allocation, Order, OrderId, OrderLine } from './model.ts';
+import { allocatedUnits, withComposition } from './kits.ts';
+import type { Order, OrderId, OrderLine } from './model.ts';
+import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
 import { routeFor } from './rules.ts';
 import type { StoredOrder } from './state.ts';
-
-export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - closedUnits(line) - line.shipped);
-
-function unitsIn(allocations: readonly Allocation[]): number {
-  let units = 0;
-  for (const { quantity } of allocations) units += quantity;
-  return units;
-}
-
-export const allocatedUnits = (line: OrderLine): number => unitsIn(line.allocations);
 
 const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
 
@@ -103,9 +88,6 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
 const filledLine = (books: Books, id: OrderId, lineRef: string): OrderLine | undefined =>
   books.filled.size === 0 ? undefined : books.filled.get(lineKey(id, lineRef))?.line;
 
-/** What every step of an order's command is done with. */
-type Turn = { readonly books: Books; readonly command: Command; readonly order: Order };
-
 /** A line of an order that its platform had not told of until now: none of it is among the own sales yet. */
 const uncounted = (line: OrderLine): OrderLine => ({
   ...line,
@@ -126,63 +108,6 @@ function countOwnSales({ books, command }: Turn, before: OrderLine, after: Order
   touch(books, known.item, command.id);
 }
 
-function shipUnits({ books, command, order }: Turn, item: ItemBook, line: OrderLine, units: number): OrderLine {
-  const owner = { orderId: order.id, lineRef: line.lineRef };
-  // Drawn first where nothing was: what a program ships comes out of its pool, whenever its order was heard of (I5).
-  const undrawn = Math.max(0, units - allocatedUnits(line));
-  const drawn = allocateUnits(item, books, command, { ...owner, program: order.program, wanted: undrawn });
-  const allocations = mergeAllocations([...line.allocations, ...drawn]);
-  const { taken, left } = takeUnits(item, books, command, { ...owner, kind: 'ship', units, allocations });
-  const beyond = units - taken.reduce((sum, part) => sum + part.quantity, 0);
-  const place = line.allocations[0]?.location ?? books.programs.get(order.program)?.locations[0];
-  const parts: readonly Pick<Allocation, 'location' | 'quantity'>[] =
-    beyond > 0 && place !== undefined ? [...taken, { location: place, quantity: beyond }] : taken;
-  for (const part of parts) {
-    postMovement(item, books, {
-      commandId: command.id,
-      location: part.location,
-      disposition: 'sellable',
-      delta: -part.quantity,
-      kind: 'ship',
-      occurredAt: command.occurredAt,
-    });
-  }
-  return { ...line, shipped: line.shipped + units, allocations: left };
-}
-
-/** Brings a line's allocations to what is open; the rest is short. */
-function settlePromise({ books, command, order }: Turn, item: ItemBook, line: OrderLine): OrderLine {
-  const owner = { orderId: order.id, lineRef: line.lineRef };
-  const open = openUnits(line);
-  const have = allocatedUnits(line);
-  let allocations = line.allocations;
-  if (have > open) {
-    allocations = takeUnits(item, books, command, { ...owner, kind: 'release', units: have - open, allocations }).left;
-  } else if (have < open) {
-    const drawn = allocateUnits(item, books, command, { ...owner, program: order.program, wanted: open - have });
-    allocations = mergeAllocations([...allocations, ...drawn]);
-  }
-  const short = open - unitsIn(allocations);
-  const after = { ...line, allocations, short };
-  if (short > 0) item.shorts.set(lineKey(order.id, line.lineRef), { ...order, line: after });
-  else if (item.shorts.size > 0) item.shorts.delete(lineKey(order.id, line.lineRef));
-  touch(books, item, command.id);
-  return after;
-}
-
-function returnUnits({ books, command, order }: Turn, item: ItemBook, units: number): void {
-  const place = books.programs.get(order.program)?.locations[0];
-  if (units <= 0 || place === undefined) return;
-  postMovement(item, books, {
-    commandId: command.id,
-    location: place,
-    disposition: 'quarantine',
-    delta: units,
-    kind: 'return',
-    occurredAt: command.occurredAt,
-  });
-}
-
 /** The line with what the platform now says of it, in base units. */
 const withTotals = (before: OrderLine, state: OrderLineState): OrderLine => ({
   ...before,
@@ -195,10 +120,12 @@ const withTotals = (before: OrderLine, state: OrderLineState): OrderLine => ({
 function applyTotals(turn: Turn, before: OrderLine, totals: OrderLine): OrderLine {
   const item = before.sku === null ? undefined : turn.books.items.get(before.sku);
   if (item === undefined) return totals;
-  const newlyShipped = Math.max(0, totals.reportedShipped - before.shipped);
-  const shipped = newlyShipped > 0 ? shipUnits(turn, item, totals, newlyShipped) : totals;
-  returnUnits(turn, item, totals.returned - before.returned);
-  return settlePromise(turn, item, shipped);
+  const line = withComposition(totals, item);
+  const newlyShipped = Math.max(0, line.reportedShipped - before.shipped);
+  const shipped = newlyShipped > 0 ? shipUnits(turn, item, line, newlyShipped) : line;
+  returnUnits(turn, item, line, line.returned - before.returned);
+  // All lines of an order that wants all or nothing are settled together.
+  return isAllOrNothing(turn.rule) ? shipped : settlePromise(turn, item, shipped);
 }
 
 const sameState = (joined: OrderState, stored: OrderState): boolean =>
@@ -239,14 +166,15 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     return { state, before: isNamed ? before : newLine(books, body.channel, joined, index) };
   });
   const isOurs = joined.fulfilledBy === 'seller';
-  const turn: Turn = { books, command, order };
+  const turn = turnOf(books, command, order, joined.fillRule);
   const wasCounted = stored?.state.origin !== 'operator';
-  const lines = pairs.map(({ before, state }) => {
+  const applied = pairs.map(({ before, state }) => {
     const totals = withTotals(before, isOurs ? settleLine(joined, state) : notOurs(before, state));
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
     if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : uncounted(before), totals);
     return applyTotals(turn, before, totals);
   });
+  const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
   const isOwed = owesAnswer(joined, lines);
   keepOrder(books, {
     ...order,
@@ -260,13 +188,16 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
 
 /** What is refused is wanted no more: its units go back to where they came from. */
 function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]): OrderLine[] {
-  return answerLines(order, lines).map((answered, index) => {
+  const { books } = turn;
+  const fallback = FILL_RULE_OF[books.programs.get(turn.order.program)?.completeness ?? 'split'];
+  const answered = answerLines(order, lines, fallback).map((line, index) => {
     const before = lines[index];
-    const item = answered.sku === null ? undefined : turn.books.items.get(answered.sku);
-    if (before === undefined || before === answered || item === undefined) return answered;
-    countOwnSales(turn, before, answered);
-    return settlePromise(turn, item, answered);
+    const item = line.sku === null ? undefined : books.items.get(line.sku);
+    if (before === undefined || before === line || item === undefined) return line;
+    countOwnSales(turn, before, line);
+    return isAllOrNothing(turn.rule) ? line : settlePromise(turn, item, line);
   });
+  return isAllOrNothing(turn.rule) ? settleWhole(turn, answered) : answered;
 }
 
 function keepOrder(books: Books, order: StoredOrder): void {
@@ -309,12 +240,13 @@ export function applyShip(books: Books, command: Command, body: ShipCommand): bo
     );
   }
   if (plan.every(({ units }) => units === 0)) return false;
-  const turn: Turn = { books, command, order };
-  const lines = plan.map(({ line, units }) => {
+  const turn = turnOf(books, command, order, order.state.fillRule);
+  const shipped = plan.map(({ line, units }) => {
     const item = line.sku === null ? undefined : books.items.get(line.sku);
     if (item === undefined || units === 0) return line;
-    return settlePromise(turn, item, shipUnits(turn, item, line, units));
+    const after = shipUnits(turn, item, withComposition(line, item), units);
+    return isAllOrNothing(turn.rule) ? after : settlePromise(turn, item, after);
   });
-  keepOrder(books, { ...order, lines });
+  keepOrder(books, { ...order, lines: isAllOrNothing(turn.rule) ? settleWhole(turn, shipped) : shipped });
   return true;
 }

@@ -12,7 +12,8 @@
  * (now free, and taken since), so that no draw moves them.
  */
 import { assert } from './errors.ts';
-import type { Allocation, Instant, LocationId, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
 import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
 /** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
@@ -36,6 +37,8 @@ export type PooledItem = {
   readonly sku: Sku;
   readonly groups: readonly string[];
   readonly drawn: ReadonlyMap<ProgramId, Drawn>;
+  /** Reallocations in force. */
+  readonly moves?: readonly Move[];
 };
 
 export type PoolShare = {
@@ -44,7 +47,7 @@ export type PoolShare = {
   readonly rule: PoolRule;
   /** What a percent or part is one of: the supply when the pool was filled. */
   readonly supply: number;
-  /** Units protected by the rule as it stands now, and how many of them are drawn. */
+  /** Units protected by the rule as it stands now and by the moves in force, and how many of them are drawn. */
   readonly units: number;
   readonly consumed: number;
   /** Units still protected, after the cut where supply is too small. */
@@ -181,11 +184,12 @@ function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolSha
   return shares.map((share) => ({ ...share, remaining: remaining.get(share) ?? 0 }));
 }
 
-/** Pools of an item at a moment; only programs that a rule protects or limits are among them, by id. */
+/** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
   const net = sumOf(free.values());
   const total = Math.max(0, net);
-  const rules = poolRulesFor(policy, item, now);
+  const moves = item.moves ?? [];
+  const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);
   if (rules.length === 0) return { free: total, own: [], shared: total };
   let allTaken = 0;
   for (const { taken } of item.drawn.values()) allTaken += taken;
@@ -202,7 +206,8 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
     const drawn = drawnBy(program);
     const { consumed, taken, takenAtFill } = drawn;
     const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
-    const protects = (units === null ? rule.units : units[index]) ?? 0;
+    const ruled = (units === null ? rule.units : units[index]) ?? 0;
+    const protects = moves.length === 0 ? ruled : Math.max(0, ruled + movedUnits(moves, program));
     const remaining = Math.max(0, protects - consumed);
     return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
@@ -235,7 +240,7 @@ function wordsOf({ rule, supply, units }: SaidShare): string {
     ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
     ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
   ];
-  return [`rule for ${scopeOf(rule)}`, ...amounts].join(', ');
+  return [rule === UNRULED ? 'no rule of its own' : `rule for ${scopeOf(rule)}`, ...amounts].join(', ');
 }
 
 /** A protected amount that falls by its curve is looked at again when a unit is due, but not more often than this. */

@@ -4,10 +4,30 @@
  * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
  * stored with each target, the sentences are rendered when somebody asks.
  */
-import type { DrawOrder, Instant, LocationId, ProgramId, ShowRule } from './model.ts';
+import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
 export const PUBLISH_VERSION = 2;
+
+/** What a kit's number is made of; the figures beside it are those of the component `limitedBy`. */
+export type KitInputs = {
+  readonly components: readonly {
+    readonly sku: Sku;
+    /** In one set. */
+    readonly quantity: number;
+    /** Units that the program could be given. */
+    readonly promise: number;
+  }[];
+  /** Sets that each place has whole; null where a set may be put together from several. */
+  readonly places: readonly { readonly location: LocationId; readonly sets: number }[] | null;
+  readonly limitedBy: Sku;
+};
+
+/** Whole sets: the least of the components', and no more than the places have whole. */
+export function setsOf({ components, places }: KitInputs): number {
+  const sets = Math.min(...components.map(({ promise, quantity }) => Math.floor(promise / quantity)));
+  return places === null ? sets : Math.min(sets, sum(places.map((place) => place.sets)));
+}
 
 export type PublishInputs = {
   readonly publishVersion: number;
@@ -54,6 +74,12 @@ export type PublishInputs = {
   readonly hideAtOrBelow: number | null;
   readonly cap: number | null;
   readonly pack: number;
+  /** Of a kit alone. */
+  readonly kit?: KitInputs;
+  /** The only place that counts, for a program whose lines come from one place; absent where they may be split. */
+  readonly onePlace?: LocationId;
+  /** Reallocations in force that touch the program's own pool or the shared one. */
+  readonly moves?: readonly Move[];
 };
 
 export type Step = {
@@ -70,6 +96,7 @@ export type StepId =
   | 'held'
   | 'protected'
   | 'drawOrder'
+  | 'kit'
   | 'share'
   | 'safetyStock'
   | 'buffer'
@@ -85,7 +112,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a +
 
 /** The quantity alone, in listing units (packs): what the hot path computes. */
 export function publish(inputs: PublishInputs): number {
-  const promise = inputs.fromOwn + inputs.fromShared;
+  const promise = inputs.kit === undefined ? inputs.fromOwn + inputs.fromShared : setsOf(inputs.kit);
   const shared = Math.floor((promise * inputs.sharePercent) / 100);
   const kept = shared - inputs.safetyStock - inputs.buffer - inputs.inFlight;
   const hidden = inputs.hideAtOrBelow !== null && kept <= inputs.hideAtOrBelow ? Math.min(kept, 0) : kept;
@@ -126,6 +153,14 @@ const inBrackets = (words: string | undefined): string => (words === undefined ?
 
 type Draft = { id: StepId; result: number; says: string };
 
+const sayMoves = ({ moves = [] }: PublishInputs): string =>
+  moves
+    .map(({ id, from, to, units, until }) => {
+      const end = new Date(until).toISOString();
+      return `; reallocation ${id} moved ${units} from ${from} to ${to} until ${end}`;
+    })
+    .join('');
+
 function promiseDrafts(inputs: PublishInputs): Draft[] {
   const supply = sum(inputs.places.map((place) => place.sellable));
   const committed = sum(inputs.places.map((place) => place.allocated));
@@ -154,9 +189,22 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
       says:
         `${inputs.fromOwn} from its own pool (${inputs.own.units} protected, ${inputs.own.consumed} drawn, ` +
         `${inputs.own.remaining} left${ownRule === undefined ? '' : `; ${ownRule}`}) and ${inputs.fromShared} shared, ` +
-        `by ${inputs.drawOrder}${limitLeft === undefined ? '' : `; its limit leaves ${limitLeft}`}`,
+        `by ${inputs.drawOrder}${limitLeft === undefined ? '' : `; its limit leaves ${limitLeft}`}` +
+        (inputs.onePlace === undefined ? '' : `, all from ${inputs.onePlace}: a line comes from one place`) +
+        sayMoves(inputs),
     },
   ];
+}
+
+function kitDrafts(kit: KitInputs): Draft[] {
+  const each = kit.components.map(
+    ({ sku, quantity, promise }) => `${sku} ${promise} for ${quantity} each is ${Math.floor(promise / quantity)}`,
+  );
+  const whole = kit.places?.map(({ location, sets }) => `${location} ${sets}`).join(', ');
+  const says =
+    `whole sets, limited by ${kit.limitedBy}: ${each.join('; ')}` +
+    (whole === undefined ? '' : `; a set comes from one place, whole there: ${whole}`);
+  return [{ id: 'kit', result: setsOf(kit), says }];
 }
 
 /** Which of the channel's rules gave this and the numbers below. */
@@ -206,8 +254,9 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
 
 /** The same number with a line per step: from any line's result the next follows by its own words. */
 export function explain(inputs: PublishInputs): Explanation {
-  const drafts = promiseDrafts(inputs);
-  const all = [...drafts, ...ruleDrafts(inputs, inputs.fromOwn + inputs.fromShared)];
+  const { kit } = inputs;
+  const promise = kit === undefined ? inputs.fromOwn + inputs.fromShared : setsOf(kit);
+  const all = [...promiseDrafts(inputs), ...(kit === undefined ? [] : kitDrafts(kit)), ...ruleDrafts(inputs, promise)];
   let before = 0;
   const steps = all.map((draft): Step => {
     const step = { id: draft.id, change: draft.result - before, result: draft.result, says: draft.says };

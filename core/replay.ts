@@ -17,6 +17,7 @@ type Sorted = {
   readonly stock: BySku<Facts['stock'][number]>;
   readonly promises: BySku<Facts['promises'][number]>;
   readonly counted: BySku<Facts['counted'][number]>;
+  readonly moves: BySku<Facts['moves'][number]>;
   readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
   readonly listings: ReadonlyMap<number, Facts['listings'][number]>;
   readonly targets: ReadonlyMap<number, Facts['targets'][number]>;
@@ -33,6 +34,7 @@ function sortFacts(facts: Facts): Sorted {
     stock: Map.groupBy(facts.stock, (entry) => entry.sku),
     promises: Map.groupBy(facts.promises, (entry) => entry.sku),
     counted: Map.groupBy(facts.counted, (count) => count.sku),
+    moves: Map.groupBy(facts.moves, (move) => move.sku),
     lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
     listings: new Map(facts.listings.map((row) => [row.listing, row])),
     targets: new Map(facts.targets.map((row) => [row.listing, row])),
@@ -91,6 +93,17 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
   };
 }
 
+function applyMoves(item: ItemState, sorted: Sorted): ItemState['moves'] {
+  const changed = sorted.moves.get(item.sku) ?? [];
+  if (changed.length === 0) return item.moves;
+  const moves = new Map(item.moves.map((move) => [move.id, move]));
+  for (const { kind, id, from, to, units, until } of changed) {
+    if (kind === 'applied') moves.set(id, { id, from, to, units, until });
+    else moves.delete(id);
+  }
+  return [...moves.values()];
+}
+
 function applyListing(listing: ListingState, sorted: Sorted): ListingState {
   const sales = sorted.listings.get(listing.id);
   if (sales === undefined) return listing;
@@ -114,7 +127,9 @@ function applyShorts(item: ItemState, sorted: Sorted): readonly ShortLine[] {
     const head = order ?? shorts.get(key);
     assert(head !== undefined, `a filled line names order ${id}, which does not wait for ${item.sku}`);
     const { channel, program, placedAt } = head;
-    if (line.short > 0) shorts.set(key, { id, channel, program, placedAt, line });
+    const fillRule = 'state' in head ? head.state.fillRule : head.fillRule;
+    const told = fillRule === undefined ? {} : { fillRule };
+    if (line.short > 0) shorts.set(key, { id, channel, program, placedAt, ...told, line });
     else shorts.delete(key);
   }
   return [...shorts.values()];
@@ -139,6 +154,7 @@ export function applyFacts(state: State, facts: Facts): State {
     ...item,
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
+    moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
     shorts: applyShorts(item, sorted),
   }));

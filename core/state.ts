@@ -4,11 +4,13 @@
 import type {
   ChannelId,
   CommandId,
+  Component,
   Disposition,
   Instant,
   Listing,
   ListingId,
   LocationId,
+  Move,
   Order,
   OrderId,
   OrderLine,
@@ -17,7 +19,8 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import type { OrderState } from './order-state.ts';
+import type { FillRule, OrderState } from './order-state.ts';
+import type { LowPool } from './pool-levels.ts';
 import type { Drawn } from './pools.ts';
 import type { PublishInputs } from './publish.ts';
 
@@ -57,6 +60,8 @@ export type ListingState = Listing & {
 
 export type ItemState = {
   readonly sku: Sku;
+  /** Of a kit alone, kits of kits resolved: what one set takes. It has no stock of its own. */
+  readonly components?: readonly Component[];
   /** Names that rules may be given for instead of SKUs. */
   readonly groups: readonly string[];
   /** Below so many free units a channel's second rule set counts; null: never. */
@@ -68,6 +73,8 @@ export type ItemState = {
   readonly held: readonly { readonly location: LocationId; readonly quantity: number }[];
   /** What each program has drawn of it. */
   readonly drawn: readonly ({ readonly program: ProgramId } & Drawn)[];
+  /** Reallocations in force. */
+  readonly moves: readonly Move[];
   readonly listings: readonly ListingState[];
   /** Lines that wait for this item, whoever's; at most some hundreds, first served first. */
   readonly shorts: readonly ShortLine[];
@@ -82,7 +89,8 @@ export type ItemState = {
   }[];
 };
 
-export type ShortLine = Omit<Order, 'lines'> & { readonly line: OrderLine };
+/** `fillRule`: the order's own, which wins over its program's completeness. */
+export type ShortLine = Omit<Order, 'lines'> & { readonly line: OrderLine; readonly fillRule?: FillRule };
 
 export type StoredOrder = Order & {
   readonly state: OrderState;
@@ -122,7 +130,7 @@ export type PromiseEntry = {
   readonly location: LocationId;
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
-  readonly kind: 'allocate' | 'release' | 'ship' | 'refill';
+  readonly kind: 'allocate' | 'release' | 'ship' | 'refill' | 'reallocate';
   /** Change of what is allocated. */
   readonly delta: number;
   /** Change of what the program has drawn from its own pool. */
@@ -130,6 +138,19 @@ export type PromiseEntry = {
   readonly orderId: OrderId | null;
   readonly lineRef: string | null;
   readonly occurredAt: Instant;
+};
+
+/** A reallocation that came into force or ended; `kind` is its state from now on. */
+export type MoveFact = Move & {
+  readonly commandId: CommandId;
+  readonly sku: Sku;
+  readonly kind: 'applied' | 'returned' | 'expired';
+  /** Of its units: back in the pool they came from, and drawn meanwhile by whoever received them. 0 where it came into force. */
+  readonly returned: number;
+  readonly spent: number;
+  /** Units still protected (or shared) in the two pools. */
+  readonly before: { readonly from: number; readonly to: number };
+  readonly after: { readonly from: number; readonly to: number };
 };
 
 export type TargetFact = Target & { readonly listing: ListingId; readonly sku: Sku; readonly inputs: PublishInputs };
@@ -170,6 +191,9 @@ export type Facts = {
     readonly seenUntil: Instant | null;
   }[];
   readonly targets: readonly TargetFact[];
+  readonly moves: readonly MoveFact[];
+  /** Every pool of the touched items that is low now. */
+  readonly lowPools: readonly LowPool[];
   readonly reviews: readonly { readonly sku: Sku; readonly nextReviewAt: Instant | null }[];
   readonly outcomes: readonly Outcome[];
 };

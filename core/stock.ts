@@ -28,6 +28,17 @@ export function itemFor(books: Books, sku: Sku): ItemBook {
   });
 }
 
+/** An item that is stocked itself: a kit has no goods of its own. */
+function goodsFor(books: Books, sku: Sku): ItemBook {
+  const item = itemFor(books, sku);
+  if (item.components === null) return item;
+  const parts = item.components.map((part) => `${part.quantity} ${part.sku}`).join(', ');
+  throw new CommandRefused('kit-has-no-stock', `SKU ${sku} is a kit and has no stock of its own`, {
+    field: 'sku',
+    fix: `name its components: one set is ${parts}`,
+  });
+}
+
 /** The place is known, and whoever speaks is its stock master: two masters would each undo the other's word. */
 function checkPlace(books: Books, body: { readonly source?: StockMaster }, location: LocationId, field: string): void {
   const master = books.masterOf.get(location);
@@ -88,7 +99,7 @@ function refillPools(item: ItemBook, books: Books, command: Command, location: L
 }
 
 export function applyReceive(books: Books, command: Command, body: ReceiveCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
   const { location, disposition, quantity } = body;
@@ -105,7 +116,7 @@ export function applyReceive(books: Books, command: Command, body: ReceiveComman
 }
 
 export function applyAdjust(books: Books, command: Command, body: AdjustCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   checkPlace(books, body, body.location, 'location');
   checkQuantity(body.delta, 'delta', -1_000_000_000);
   if (body.delta < 0) checkThere(item, body.location, body.disposition, -body.delta);
@@ -122,7 +133,7 @@ export function applyAdjust(books: Books, command: Command, body: AdjustCommand)
 }
 
 export function applyCount(books: Books, command: Command, body: CountCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   const { location, disposition, asOf } = body;
   checkPlace(books, body, location, 'location');
   checkQuantity(body.quantity, 'quantity', 0);
@@ -157,7 +168,7 @@ export function applyCount(books: Books, command: Command, body: CountCommand): 
 }
 
 export function applyTransfer(books: Books, command: Command, body: TransferCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   checkPlace(books, body, body.from, 'from');
   checkPlace(books, body, body.to, 'to');
   checkQuantity(body.quantity, 'quantity', 1);
@@ -184,7 +195,7 @@ export function applyTransfer(books: Books, command: Command, body: TransferComm
 }
 
 export function applyInspect(books: Books, command: Command, body: InspectCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
   checkThere(item, body.location, body.from, body.quantity);
@@ -200,7 +211,7 @@ export function applyInspect(books: Books, command: Command, body: InspectComman
 }
 
 export function applyReturn(books: Books, command: Command, body: ReturnCommand): boolean {
-  const item = itemFor(books, body.sku);
+  const item = goodsFor(books, body.sku);
   checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
   const entry = {

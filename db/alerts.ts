@@ -12,7 +12,7 @@ export type NewAlert = {
   /** Thing and what is wrong, for a person at seven in the morning. */
   readonly title: string;
   readonly channelId: string | null;
-  readonly touches: Readonly<Record<string, number | string | readonly string[]>>;
+  readonly touches: Readonly<Record<string, number | string | readonly (string | object)[]>>;
   readonly cause: string;
   /** An exact command. */
   readonly nextStep: string;
@@ -26,6 +26,20 @@ export async function raiseAlert(db: Queries, alert: NewAlert): Promise<void> {
     on conflict (fingerprint) where state <> 'closed' do update set last_seen_at = now(), count = alert.count + 1,
       title = excluded.title, touches = excluded.touches, cause = excluded.cause, next_step = excluded.next_step,
       severity = excluded.severity`);
+}
+
+/** Many at once, of one code; one whose touches are as they were is left alone. */
+export async function raiseAlerts(db: Queries, alerts: readonly NewAlert[]): Promise<void> {
+  if (alerts.length === 0) return;
+  await db.rows(sql`
+    insert into alert (fingerprint, code, severity, title, channel_id, touches, cause, next_step)
+    select fingerprint, code, severity, title, "channelId", touches, cause, "nextStep"
+    from json_to_recordset(${JSON.stringify(alerts)}::json) as r(fingerprint text, code text, severity text, title text,
+      "channelId" text, touches jsonb, cause text, "nextStep" text) order by fingerprint
+    on conflict (fingerprint) where state <> 'closed' do update set last_seen_at = now(), count = alert.count + 1,
+      title = excluded.title, touches = excluded.touches, cause = excluded.cause, next_step = excluded.next_step,
+      severity = excluded.severity
+    where alert.touches is distinct from excluded.touches`);
 }
 
 /** `proof` says what was read that shows the trouble gone. */

@@ -6,6 +6,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
+import { assert } from '#core/errors.ts';
 import type { Instant, Route } from '#core/model.ts';
 import { namedAttributes } from '#core/rules.ts';
 import type { Outcome } from '#core/state.ts';
@@ -68,18 +69,29 @@ export async function addCommands(tx: Queries, commands: readonly NewCommand[]):
 
 type CommandRow = { id: number; body: CommandBody; actor: string; occurred_at: number; recorded_at: number };
 
+const commandOf = (row: CommandRow): Command => ({
+  id: row.id,
+  body: row.body,
+  actor: row.actor,
+  occurredAt: row.occurred_at,
+  recordedAt: row.recorded_at,
+});
+
 /** Claims up to `max` pending commands for this transaction, oldest first. */
 export async function claimCommands(tx: Queries, max: number): Promise<Command[]> {
   const rows = await tx.rows<CommandRow>(sql`
     select id, body, actor, occurred_at, recorded_at from command where state = 'pending' order by id limit ${max}
     for update skip locked`);
-  return rows.map((row) => ({
-    id: row.id,
-    body: row.body,
-    actor: row.actor,
-    occurredAt: row.occurred_at,
-    recordedAt: row.recorded_at,
-  }));
+  return rows.map(commandOf);
+}
+
+/** A command that this transaction wrote itself and decides at once. */
+export async function readCommand(tx: Queries, id: number): Promise<Command> {
+  const [row] = await tx.rows<CommandRow>(
+    sql`select id, body, actor, occurred_at, recorded_at from command where id = ${id}`,
+  );
+  assert(row !== undefined, `command ${id} is gone`);
+  return commandOf(row);
 }
 
 /**
@@ -127,11 +139,15 @@ export async function undecidedSkus(
   const rows = await tx.rows<{ sku: string }>(sql`
     with waiting as materialized (select sku, channel_id, order_id, listing_refs from command where state = 'pending'
         and recorded_at > clock_timestamp() - make_interval(secs => ${freshMs / 1000}::float8)),
-      asked as materialized (select unnest(${list([...new Set(skus)])}) as sku)
-    select sku from waiting join asked using (sku)
-    union select a.sku from asked a join listing l on l.sku = a.sku
+      asked as materialized (select unnest(${list([...new Set(skus)])}) as sku),
+      -- A kit's number moves with its components, and theirs with every kit that holds them.
+      part as materialized (select sku as asked, sku from asked union select kit, sku from kit_parts(array(select sku from asked))),
+      near as materialized (select asked, sku from part
+        union select p.asked, k.kit from part p join kit_parts(array(select kit from kits_with(array(select sku from part)))) k on k.sku = p.sku)
+    select n.asked as sku from waiting join near n using (sku)
+    union select n.asked from near n join listing l on l.sku = n.sku
       join (select channel_id, unnest(listing_refs) as ref from waiting) w on w.channel_id = l.channel_id and w.ref = l.listing_ref
-    union select l.sku from waiting w join order_line l on l.order_id = w.order_id join asked a on a.sku = l.sku`);
+    union select n.asked from waiting w join order_line l on l.order_id = w.order_id join near n on n.sku = l.sku`);
   return new Set(rows.map((row) => row.sku));
 }
 

@@ -4,15 +4,17 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ChannelId, LocationId, Policy, Sku, StockMaster } from '#core/model.ts';
+import { guardsOf } from '#core/reallocation-guards.ts';
 
 export type PolicyBody = Omit<Policy, 'version'>;
 
 export type LocationRow = { readonly id: LocationId; readonly master: StockMaster; readonly sells: boolean };
 export type ChannelRow = { readonly id: ChannelId; readonly connector: string; readonly program: string };
 
-export type Configuration = {
-  readonly locations: readonly LocationRow[];
-  readonly channels: readonly ChannelRow[];
+/** What a policy stands on, kept with each version. */
+export type PolicySetup = { readonly locations: readonly LocationRow[]; readonly channels: readonly ChannelRow[] };
+
+export type Configuration = PolicySetup & {
   readonly policy: PolicyBody;
   /** Who applies it, and why: kept with the policy version and in the audit trail. */
   readonly author: string;
@@ -26,6 +28,8 @@ export type StoredConfiguration = {
   readonly policy: PolicyBody | null;
   /** 0 before the first. */
   readonly policyVersion: number;
+  /** Null for a version from before it was kept. */
+  readonly setup: PolicySetup | null;
 };
 
 export type ConfigurationChanges = {
@@ -34,6 +38,7 @@ export type ConfigurationChanges = {
   readonly newMasters: readonly { readonly id: LocationId; readonly from: StockMaster; readonly to: StockMaster }[];
   readonly channels: readonly ChannelRow[];
   readonly channelsGone: readonly ChannelId[];
+  /** What it says, or what it stands on. */
   readonly isPolicyNew: boolean;
 };
 
@@ -52,13 +57,21 @@ const ruleKey = ({ channel, sku, group }: PolicyBody['channels'][number]) => [ch
 /** Entries in the order of their keys: one policy has one form. */
 export function sortPolicy(policy: PolicyBody): PolicyBody {
   return {
+    ...policy,
     programs: [...policy.programs].sort((a, b) => byteOrder(a.id, b.id)),
     pools: [...policy.pools].sort((a, b) => byteOrder(poolKey(a), poolKey(b))),
     channels: [...policy.channels].sort((a, b) => byteOrder(ruleKey(a), ruleKey(b))),
     ...(policy.routes === undefined ? {} : { routes: [...policy.routes].sort((a, b) => byteOrder(a.id, b.id)) }),
-    inFlightMs: policy.inFlightMs,
   };
 }
+
+/** In the order of ids, and only what is kept of them. */
+export const setupOf = ({ locations, channels }: PolicySetup): PolicySetup => ({
+  locations: locations.map(({ id, master, sells }) => ({ id, master, sells })).sort((a, b) => byteOrder(a.id, b.id)),
+  channels: channels
+    .map(({ id, connector, program }) => ({ id, connector, program }))
+    .sort((a, b) => byteOrder(a.id, b.id)),
+});
 
 export function findChanges(stored: StoredConfiguration, next: Configuration): ConfigurationChanges {
   const locationOf = new Map(stored.locations.map((row) => [row.id, row]));
@@ -76,12 +89,32 @@ export function findChanges(stored: StoredConfiguration, next: Configuration): C
     }),
     channels: channels.filter((row) => !isDeepStrictEqual({ ...row, configured: true }, channelOf.get(row.id))),
     channelsGone: stored.channels.filter(({ id, configured }) => configured && !wanted.has(id)).map(({ id }) => id),
-    isPolicyNew: !isDeepStrictEqual(stored.policy, next.policy),
+    isPolicyNew:
+      !isDeepStrictEqual(stored.policy, next.policy) ||
+      (stored.setup !== null && !isDeepStrictEqual(stored.setup, setupOf(next))),
   };
 }
 
 export const isNothing = (changes: ConfigurationChanges): boolean =>
   !changes.isPolicyNew && changes.locations.length + changes.channels.length + changes.channelsGone.length === 0;
+
+/** Parts whose reach is known entry by entry, and those that move no number. */
+const KNOWN_PARTS: readonly string[] = [
+  'programs',
+  'pools',
+  'channels',
+  'inFlightMs',
+  'routes',
+  'approval',
+  'reallocation',
+];
+
+/** A part that came later reaches everything, until somebody says here what it reaches. */
+function hasOtherChanges(before: PolicyBody, after: PolicyBody): boolean {
+  const without = (policy: PolicyBody) =>
+    Object.fromEntries(Object.entries(policy).filter(([part]) => !KNOWN_PARTS.includes(part)));
+  return !isDeepStrictEqual(without(before), without(after));
+}
 
 /** Which numbers may move. Programs, places and pools for every item reach everything: they change what all others may draw. */
 export function reachOf(stored: StoredConfiguration, next: Configuration): PolicyReach {
@@ -93,6 +126,8 @@ export function reachOf(stored: StoredConfiguration, next: Configuration): Polic
     before === null ||
     !isDeepStrictEqual(before.programs, after.programs) ||
     before.inFlightMs !== after.inFlightMs ||
+    hasOtherChanges(before, after) ||
+    guardsOf(before).lowPoolPercent !== guardsOf(after).lowPoolPercent ||
     pools.some(({ sku }) => sku === '*') ||
     findChanges(stored, next).locations.length > 0;
   return {

@@ -8,6 +8,7 @@
 import { sql } from 'drizzle-orm';
 import { Rejected } from '#core/errors.ts';
 import type { ChannelId, LocationId, StockMaster } from '#core/model.ts';
+import { closeAlert } from './alerts.ts';
 import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
 import {
@@ -17,12 +18,16 @@ import {
   isNothing,
   type LocationRow,
   type PolicyBody,
-  type PolicyReach,
+  type PolicySetup,
   reachOf,
   type StoredConfiguration,
+  setupOf,
   sortPolicy,
 } from './configuration-changes.ts';
 import { list } from './list.ts';
+import type { PolicyOrigin } from './policy-history.ts';
+import { closeProposal, POLICY_NOT_APPLIED, requireApproval } from './policy-proposals.ts';
+import { markForReview } from './reviews.ts';
 
 export type { Configuration, PolicyBody } from './configuration-changes.ts';
 export { getModes, setMode } from './modes.ts';
@@ -34,8 +39,25 @@ export type AppliedConfiguration = {
   readonly itemsToReview: number;
 };
 
-/** Throws Rejected when a location that holds stock would get another stock master. */
-export async function applyConfiguration(db: Database, wanted: Configuration): Promise<AppliedConfiguration> {
+export type ApplyHow = {
+  /** Default: `apply`, a person's command. */
+  readonly origin?: PolicyOrigin;
+  readonly rolledBackTo?: number;
+  /** The proposal that this configuration comes from. */
+  readonly proposal?: number;
+  /** The version that its author looked at; refused when another is in force by now. */
+  readonly expects?: number;
+};
+
+/**
+ * Throws Rejected when a location that holds stock would get another stock master or when the version moved, PolicyNotApproved when
+ * the policy in force asks for an approval that there is not; then the running policy stays as it is.
+ */
+export async function applyConfiguration(
+  db: Database,
+  wanted: Configuration,
+  how: ApplyHow = {},
+): Promise<AppliedConfiguration> {
   const next = { ...wanted, policy: sortPolicy(wanted.policy) };
   const before = await readStored(db);
   if (isNothing(findChanges(before, next)))
@@ -44,41 +66,69 @@ export async function applyConfiguration(db: Database, wanted: Configuration): P
     // The table, not its row: share locks on the row are granted past a waiting exclusive one, so that a busy daemon would never
     // let it through. A table lock queues fairly, and readers without a lock are not held up.
     await tx.rows(sql`lock table policy_current in exclusive mode`);
-    return applyLocked(tx, next);
+    return applyLocked(tx, next, how);
   });
 }
 
-async function applyLocked(tx: Queries, next: Configuration): Promise<AppliedConfiguration> {
+async function applyLocked(tx: Queries, next: Configuration, how: ApplyHow): Promise<AppliedConfiguration> {
   const stored = await readStored(tx);
   const changes = findChanges(stored, next);
   if (isNothing(changes)) return { policyVersion: stored.policyVersion, isChanged: false, itemsToReview: 0 };
+  refuseMovedVersion(stored.policyVersion, how.expects);
+  const approval = await requireApproval(tx, stored, {
+    ...next,
+    ...(how.proposal === undefined ? {} : { proposal: how.proposal }),
+  });
   await refuseNewMasters(tx, changes.newMasters);
   await writeLocations(tx, changes.locations);
   await writeChannels(tx, changes.channels, changes.channelsGone);
-  const policyVersion = changes.isPolicyNew ? await writePolicy(tx, next, stored.policyVersion) : stored.policyVersion;
+  // A start knows no reason of its own: the one that was given for the proposal counts.
+  const reason = how.origin === 'start' && approval !== null ? approval.reason : next.reason;
+  const policyVersion = await writePolicy(tx, { ...next, reason }, stored.policyVersion, how);
+  if (approval !== null) await closeProposal(tx, approval.id, policyVersion);
   const itemsToReview = await markForReview(tx, reachOf(stored, next));
   const detail = {
-    reason: next.reason,
+    reason,
     locations: changes.locations.map(({ id }) => id),
     channels: changes.channels.map(({ id }) => id),
     channelsGone: changes.channelsGone,
     itemsToReview,
+    ...(approval === null ? {} : { proposal: approval.id, approvedBy: approval.approvedBy }),
+    ...(how.rolledBackTo === undefined ? {} : { rolledBackTo: how.rolledBackTo }),
   };
-  const subject = `policy ${policyVersion}`;
-  await writeAudit(tx, [{ actor: next.author, action: 'apply configuration', subject, detail }]);
+  await closeAlert(tx, POLICY_NOT_APPLIED, `policy version ${policyVersion} was put in force by ${next.author} since`);
+  const action = how.rolledBackTo === undefined ? 'apply configuration' : 'roll policy back';
+  await writeAudit(tx, [{ actor: next.author, action, subject: `policy ${policyVersion}`, detail }]);
   return { policyVersion, isChanged: true, itemsToReview };
 }
 
-async function readStored(db: Queries): Promise<StoredConfiguration> {
+function refuseMovedVersion(version: number, expected: number | undefined): void {
+  if (expected === undefined || expected === version) return;
+  throw new Rejected(`policy version ${version} came into force while you looked at version ${expected}`, {
+    field: 'version',
+    value: version,
+    fix: `allot policy diff ${expected} ${version} shows what moved; then look again and apply again`,
+  });
+}
+
+/** What an applied configuration would be compared with. */
+export async function readStored(db: Queries): Promise<StoredConfiguration> {
   const [locations, channels, policies] = await Promise.all([
     db.rows<LocationRow>(sql`select id, master, sells from location order by id collate "C"`),
     db.rows<ChannelRow & { configured: boolean }>(
       sql`select id, connector, program, configured from channel order by id collate "C"`,
     ),
-    db.rows<{ version: number; body: PolicyBody }>(sql`
-      select p.version, p.body from policy_current c join policy p on p.version = c.version`),
+    db.rows<{ version: number; body: PolicyBody; setup: PolicySetup | null }>(sql`
+      select p.version, p.body, p.setup from policy_current c join policy p on p.version = c.version`),
   ]);
-  return { locations, channels, policy: policies[0]?.body ?? null, policyVersion: policies[0]?.version ?? 0 };
+  const [policy] = policies;
+  return {
+    locations,
+    channels,
+    policy: policy?.body ?? null,
+    policyVersion: policy?.version ?? 0,
+    setup: policy?.setup ?? null,
+  };
 }
 
 async function refuseNewMasters(
@@ -121,22 +171,15 @@ async function writeChannels(tx: Queries, channels: readonly ChannelRow[], gone:
   await tx.rows(sql`update channel set configured = false where id = any(${list(gone)})`);
 }
 
-async function writePolicy(tx: Queries, next: Configuration, before: number): Promise<number> {
+/** One that changes places or channels alone is a version too: each answers who and why. */
+async function writePolicy(tx: Queries, next: Configuration, before: number, how: ApplyHow): Promise<number> {
   const [row] = await tx.rows<{ version: number }>(sql`
-    insert into policy (version, body, author, reason)
-    select greatest(${before}::int, coalesce(max(version), 0)) + 1, ${JSON.stringify(next.policy)}::jsonb, ${next.author}, ${next.reason}
+    insert into policy (version, body, setup, author, reason, origin, rolled_back_to)
+    select greatest(${before}::int, coalesce(max(version), 0)) + 1, ${JSON.stringify(next.policy)}::jsonb,
+      ${JSON.stringify(setupOf(next))}::jsonb, ${next.author}, ${next.reason}, ${how.origin ?? 'apply'}, ${how.rolledBackTo ?? null}::int
     from policy returning version`);
   const version = row?.version ?? 0;
   await tx.rows(sql`
     insert into policy_current (version) values (${version}) on conflict (only_row) do update set version = excluded.version`);
   return version;
-}
-
-async function markForReview(tx: Queries, reach: PolicyReach): Promise<number> {
-  if (!reach.isEverything && reach.skus.length === 0 && reach.channels.length === 0) return 0;
-  const touched = reach.isEverything
-    ? sql`true`
-    : sql`(sku = any(${list(reach.skus)}) or sku in (select l.sku from listing l where l.channel_id = any(${list(reach.channels)})))`;
-  return tx.execute(sql`
-    update item set next_review_at = now() where (next_review_at is null or next_review_at > now()) and ${touched}`);
 }

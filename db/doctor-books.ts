@@ -49,15 +49,22 @@ const LINES_AND_PROMISES: SQL = sql`
     coalesce(allocated, 0), coalesce(lines, 0)) as example
   from promise_balance b
     full join (
-      select o.sku, a.location, a.program, a.pool, sum(a.quantity) as lines
-      from order_line o cross join lateral jsonb_to_recordset(o.allocations) as a(location text, program text, pool text, quantity int)
+      select coalesce(a.sku, o.sku) as sku, a.location, a.program, a.pool, sum(a.quantity) as lines
+      from order_line o
+        cross join lateral jsonb_to_recordset(o.allocations) as a(sku text, location text, program text, pool text, quantity int)
       where o.allocations <> '[]' group by 1, 2, 3, 4) l using (sku, location, program, pool)
   where coalesce(allocated, 0) <> coalesce(lines, 0)
   union all
   select format('order %s line %s: %s allocated, and its parts sum to %s', order_id, line_ref, allocated, parts)
   from order_line cross join lateral (
     select coalesce(sum(quantity), 0) as parts from jsonb_to_recordset(allocations) as a(quantity int)) p
-  where allocated <> parts`;
+  where components is null and allocated <> parts
+  union all
+  select format('order %s line %s: %s sets allocated, %s of %s in each, and its parts hold %s', order_id, line_ref, allocated,
+    c.quantity, c.sku, coalesce(parts, 0))
+  from order_line cross join lateral jsonb_to_recordset(components) as c(sku text, quantity int) left join lateral (
+    select sum(a.quantity) as parts from jsonb_to_recordset(allocations) as a(sku text, quantity int) where a.sku = c.sku) p on true
+  where components is not null and allocated * c.quantity <> coalesce(parts, 0)`;
 
 const VANISHED_UNITS: SQL = sql`
   select format('order %s line %s: %s ordered, %s cancelled or refused, %s shipped leave %s open, and %s are allocated, %s short', order_id, line_ref,
@@ -133,14 +140,39 @@ const EATEN_PROTECTION: SQL = sql`
         (select coalesce(sum(greatest(0, coalesce(
             (select units from rule r where r.program = p.id and r.sku = d.sku limit 1),
             (select units from rule r where r.program = p.id and r.sku = '*' limit 1), 0)
+          + coalesce((select sum(case when m.to_pool = p.id then m.units else -m.units end) from reallocation m
+            where m.state = 'applied' and m.sku = d.sku and p.id in (m.from_pool, m.to_pool)), 0)
           - coalesce((select consumed from pool_balance b where b.sku = d.sku and b.program = p.id), 0))), 0) from program p) as protected
       from drawn d)
   select format('%s: a shared draw left %s free units, and %s are protected', sku, free, protected) as example
   from figures where free < protected`;
 
+/** Units are moved exactly by the commands that were decided: each request in force has its own, and each command a request. */
+const MOVES: SQL = sql`
+  with moved as (select (body->>'id')::bigint as id, sku, body->>'from' as from_pool, body->>'to' as to_pool, (body->>'units')::int as units
+      from command where kind = 'reallocate' and state = 'applied'),
+    ended as (select (body->>'id')::bigint as id from command where kind = 'end-reallocation' and state = 'applied')
+  select format('reallocation %s of %s is in force, and no decided command moved %s units from %s to %s', r.id, r.sku, r.units, r.from_pool, r.to_pool) as example
+  from reallocation r where r.state = 'applied' and (r.id in (select id from ended) or not exists (select 1 from moved m
+    where m.id = r.id and (m.sku, m.from_pool, m.to_pool, m.units) = (r.sku, r.from_pool, r.to_pool, r.units)))
+  union all
+  select format('a decided command moved %s units of %s by reallocation %s, which is not in force', m.units, m.sku, m.id)
+  from moved m where m.id not in (select id from ended) and not exists (select 1 from reallocation r where r.id = m.id and r.state = 'applied')
+  union all
+  select format('reallocation %s of %s gives back %s and counts %s as drawn, of %s units', r.id, r.sku, r.returned, r.spent, r.units)
+  from reallocation r where r.applied_at is not null and r.state <> 'applied' and r.returned + r.spent <> r.units`;
+
+/** A kit has no goods; a cycle could not be resolved. */
+const KITS_WITH_GOODS: SQL = sql`
+  select format('%s is a kit, and has %s units on hand at %s', b.sku, b.quantity, b.location) as example
+  from stock_balance b where b.quantity <> 0 and exists (select 1 from item_component c where c.kit = b.sku)
+  union all
+  select format('%s is a kit that holds itself', kit)
+  from (select distinct kit from item_component) k where kit in (select kit from kits_with(array[k.kit]))`;
+
 export const BOOKS = {
   overbooked: [OVERBOOKED],
-  balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES],
+  balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES, KITS_WITH_GOODS],
   lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
-  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION],
+  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION, MOVES],
 } as const;

@@ -97,6 +97,9 @@ const LEFT_LYING: SQL = sql`
   union all
   select format('item %s was to be reviewed at %s', sku, next_review_at::timestamptz(0)) from item, since where next_review_at < since.at
   union all
+  select format('reallocation %s of %s was to end at %s, and is in force', id, sku, until::timestamptz(0))
+  from reallocation, since where state = 'applied' and until < since.at
+  union all
   select format('a hold of %s %s by %s expired at %s, and still holds', quantity, sku, owner, expires_at::timestamptz(0))
   from hold, since where state = 'held' and expires_at < since.at`;
 

@@ -6,10 +6,11 @@
  * figures, and an unknown one is null.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import type { Allocation, ChannelId, ChannelMode, Instant, OrderId, Sku } from '#core/model.ts';
+import type { Allocation, ChannelId, ChannelMode, Component, Instant, OrderId, Sku } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
 import type { Queries } from './client.ts';
+import { list } from './list.ts';
 
 export type ListingExplanation = {
   readonly sku: Sku;
@@ -26,6 +27,8 @@ export type ListingExplanation = {
   readonly unit: string | null;
   readonly steps: Explanation['steps'];
   readonly inputs: PublishInputs | null;
+  /** The requests behind the moves that its inputs name. */
+  readonly reallocations: readonly ReallocationCause[];
   readonly targetVersion: number | null;
   readonly decidedAt: Instant | null;
   readonly why: string | null;
@@ -83,7 +86,24 @@ export async function explainListings(db: Queries, choice: ExplainChoice): Promi
   const chosen = sql`l.sku = ${choice.sku} and (${choice.channel ?? null}::text is null or l.channel_id = ${choice.channel ?? null})
     and (${choice.listingRef ?? null}::text is null or l.listing_ref = ${choice.listingRef ?? null})`;
   const rows = await (choice.at === undefined ? readNow(db, chosen) : readPast(db, chosen, choice.at));
-  return rows.map((row) => explanationOf(row, choice.at));
+  const causes = await readCauses(db, rows);
+  return rows.map((row) => explanationOf(row, choice.at, causes));
+}
+
+export type ReallocationCause = {
+  readonly id: number;
+  readonly reason: string;
+  readonly proposer: string;
+  readonly approver: string | null;
+  readonly until: Instant;
+};
+
+/** Who asked for the moves that the numbers were made with, and why. */
+async function readCauses(db: Queries, rows: readonly Row[]): Promise<readonly ReallocationCause[]> {
+  const ids = [...new Set(rows.flatMap(({ inputs }) => inputs?.moves?.map(({ id }) => id) ?? []))];
+  if (ids.length === 0) return [];
+  return db.rows<ReallocationCause>(sql`
+    select id, reason, proposer, approver, until from reallocation where id = any(${list(ids)}::bigint[]) order by id`);
 }
 
 const readNow = (db: Queries, chosen: SQL): Promise<Row[]> =>
@@ -107,7 +127,7 @@ const readPast = (db: Queries, chosen: SQL, at: Instant): Promise<Row[]> =>
         order by e.version desc limit 1) t on true
     where ${chosen} order by l.channel_id, l.pack, l.id limit ${LISTINGS_MAX}`);
 
-function explanationOf(row: Row, at: Instant | undefined): ListingExplanation {
+function explanationOf(row: Row, at: Instant | undefined, causes: readonly ReallocationCause[]): ListingExplanation {
   const explained = row.inputs === null ? null : explain(row.inputs);
   return {
     sku: row.sku,
@@ -118,6 +138,7 @@ function explanationOf(row: Row, at: Instant | undefined): ListingExplanation {
     unit: explained?.unit ?? null,
     steps: explained?.steps ?? [],
     inputs: row.inputs,
+    reallocations: causes.filter(({ id }) => row.inputs?.moves?.some((move) => move.id === id) === true),
     targetVersion: explained === null ? null : row.version,
     decidedAt: explained === null ? null : row.decided_at,
     why: explained === null ? whyNone(row, at) : null,
@@ -166,6 +187,12 @@ export type LineExplanation = {
   readonly refused: number;
   readonly shortSince: Instant | null;
   readonly allocations: readonly Allocation[];
+  /** Of a kit: what one set takes for this line, and what each component has now, over all places that sell. */
+  readonly components: readonly (Component & {
+    readonly sellableNow: number;
+    readonly allocatedNow: number;
+    readonly heldNow: number;
+  })[];
   /** What the item has now, over all places that sell. */
   readonly sellableNow: number;
   readonly allocatedNow: number;
@@ -175,6 +202,7 @@ export type LineExplanation = {
 /** One change of what an order was promised, with its cause. */
 export type PromiseStep = {
   readonly lineRef: string;
+  readonly sku: Sku;
   readonly kind: string;
   readonly delta: number;
   readonly location: string;
@@ -207,8 +235,16 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
       select o.line_ref as "lineRef", o.sku, o.pack, o.ordered, o.cancelled, o.shipped, o.allocated, o.short, o.allocations,
         o.accepted, o.back_ordered as "backOrdered", o.refused,
         s.opened_at as "shortSince", coalesce(b.sellable, 0)::int as "sellableNow", coalesce(p.allocated, 0)::int as "allocatedNow",
-        coalesce(h.held, 0)::int as "heldNow"
+        coalesce(h.held, 0)::int as "heldNow", coalesce(k.components, '[]') as components
       from order_line o
+      left join lateral (select jsonb_agg(jsonb_build_object('sku', c.sku, 'quantity', c.quantity,
+          'sellableNow', coalesce((select sum(quantity) from stock_balance join location l on l.id = location
+            where sku = c.sku and disposition = 'sellable' and l.sells), 0),
+          'allocatedNow', coalesce((select sum(allocated) from promise_balance join location l on l.id = location
+            where sku = c.sku and l.sells), 0),
+          'heldNow', coalesce((select sum(quantity) from hold join location l on l.id = location
+            where sku = c.sku and state = 'held' and l.sells), 0)) order by c.sku collate "C") as components
+        from jsonb_to_recordset(o.components) as c(sku text, quantity int)) k on o.components is not null
       left join shortage s on s.key = 'line ' || o.order_id || ' ' || o.line_ref and s.closed_at is null
       left join lateral (select sum(quantity) as sellable from stock_balance join location l on l.id = location
         where sku = o.sku and disposition = 'sellable' and l.sells) b on true
@@ -218,10 +254,12 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
         where sku = o.sku and state = 'held' and l.sells) h on true
       where o.order_id = ${id} order by o.line_ref collate "C"`),
     db.rows<PromiseStep>(sql`
-      select e.line_ref as "lineRef", e.kind, e.delta, e.location, e.program, e.pool, b.decided_at as at, c.kind as cause, c.actor,
+      select e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, b.decided_at as at, c.kind as cause, c.actor,
         b.policy_version as "policyVersion"
       from promise_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
-      where e.sku in (select sku from order_line where order_id = ${id}) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
+      where e.sku in (select sku from order_line where order_id = ${id}
+          union select part->>'sku' from order_line cross join lateral jsonb_array_elements(components) part
+          where order_id = ${id} and components is not null) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
   ]);
   return { ...order, lines, history };
 }

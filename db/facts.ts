@@ -5,12 +5,15 @@
  * order with `now`, policy and core version, so that a replay needs nothing else.
  */
 import { sql } from 'drizzle-orm';
+import { allocatedUnits } from '#core/kits.ts';
 import type { Instant, OrderId, OrderLine } from '#core/model.ts';
 import type { Facts, StoredOrder } from '#core/state.ts';
 import { CORE_VERSION } from '#core/version.ts';
 import type { Queries } from './client.ts';
+import { writeLowPools } from './low-pools.ts';
 import { ringBells } from './outbox.ts';
 import { parkCommands } from './parked.ts';
+import { writeMoves } from './reallocations.ts';
 
 export type BatchHeader = {
   readonly decidedAt: Instant;
@@ -32,6 +35,8 @@ export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts)
   await writeOrders(tx, batch.id, header.decidedAt, facts);
   await writeShortages(tx, facts);
   await writeTargets(tx, batch.id, header.decidedAt, facts);
+  await writeMoves(tx, header.decidedAt, facts.moves);
+  await writeLowPools(tx, facts);
   await writeOutcomes(tx, batch.id, facts);
   return batch.id;
 }
@@ -114,14 +119,17 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
       taken_at_fill = excluded.taken_at_fill, all_taken_at_fill = excluded.all_taken_at_fill`);
 }
 
-const lineRow = (orderId: OrderId, { answer, ...line }: OrderLine) => ({
-  ...line,
-  orderId,
-  accepted: answer?.accepted ?? null,
-  backOrdered: answer?.backOrdered ?? 0,
-  refused: answer?.refused ?? 0,
-  allocated: line.allocations.reduce((sum, part) => sum + part.quantity, 0),
-});
+const lineRow = (orderId: OrderId, line: OrderLine) => {
+  const { answer, ...rest } = line;
+  return {
+    ...rest,
+    orderId,
+    accepted: answer?.accepted ?? null,
+    backOrdered: answer?.backOrdered ?? 0,
+    refused: answer?.refused ?? 0,
+    allocated: allocatedUnits(line),
+  };
+};
 
 const orderRow = ({ id, channel, program, placedAt, state, answeredVersion, route }: StoredOrder) => ({
   id,
@@ -160,17 +168,18 @@ async function writeOrders(tx: Queries, batchId: number, decidedAt: Instant, fac
   if (lines.length === 0) return;
   await tx.rows(sql`
     insert into order_line (order_id, line_ref, listing_id, sku, pack, ordered, cancelled, returned, reported_shipped, shipped,
-      allocated, short, allocations, accepted, back_ordered, refused)
+      allocated, short, allocations, accepted, back_ordered, refused, components)
     select "orderId", "lineRef", listing, sku, pack, ordered, cancelled, returned, "reportedShipped", shipped, allocated, short, allocations,
-      accepted, "backOrdered", refused
+      accepted, "backOrdered", refused, components
     from json_to_recordset(${JSON.stringify(lines)}::json) as r("orderId" text, "lineRef" text, listing bigint, sku text, pack int,
       ordered int, cancelled int, returned int, "reportedShipped" int, shipped int, allocated int, short int, allocations jsonb,
-      accepted int, "backOrdered" int, refused int)
+      accepted int, "backOrdered" int, refused int, components jsonb)
     on conflict (order_id, line_ref) do update set listing_id = excluded.listing_id, sku = excluded.sku, pack = excluded.pack,
       ordered = excluded.ordered, cancelled = excluded.cancelled, returned = excluded.returned,
       reported_shipped = excluded.reported_shipped, shipped = excluded.shipped, allocated = excluded.allocated,
       short = excluded.short, allocations = excluded.allocations, accepted = excluded.accepted,
-      back_ordered = excluded.back_ordered, refused = excluded.refused`);
+      back_ordered = excluded.back_ordered, refused = excluded.refused,
+      components = excluded.components`);
 }
 
 type ShortageRow = {
@@ -231,7 +240,7 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
   if (facts.reviews.length > 0) {
     const reviews = facts.reviews.map(({ sku, nextReviewAt }) => ({ sku, at: isoOrNull(nextReviewAt) }));
     await tx.rows(sql`
-      update item i set next_review_at = r.at from json_to_recordset(${JSON.stringify(reviews)}::json) as r(sku text, at timestamptz)
+      update item i set next_review_at = r.at, review_turn = 0 from json_to_recordset(${JSON.stringify(reviews)}::json) as r(sku text, at timestamptz)
       where i.sku = r.sku and i.next_review_at is distinct from r.at`);
   }
   if (facts.listings.length === 0) return;

@@ -1,5 +1,5 @@
 /**
- * Items and their identifiers from a file, judged row by row and written in a few set statements.
+ * Items, their identifiers, components and units from a file, judged row by row and written in a few set statements.
  *
  * Guarantees: an empty cell changes nothing (absent is not empty); an identifier belongs to one item; new items let go what was
  * parked because they were unknown, in the same transaction.
@@ -7,6 +7,7 @@
 import { sql } from 'drizzle-orm';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
+import { claimKits, judgeKits, judgeOrphans, kitChanges, type Pair, readKnownKits, writeKits } from './import-kits.ts';
 import {
   type Change,
   changeOf,
@@ -36,6 +37,10 @@ export type ItemRow = {
   readonly safetyStock?: number | null;
   /** For each kind that the file fills in: all its values for this item (`barcode`, `asin`). */
   readonly identifiers: readonly { readonly kind: string; readonly values: readonly string[] }[];
+  /** Of a kit: what one set takes; empty: a kit no more. */
+  readonly components?: readonly Pair[] | null;
+  /** Base units in one inner, case and so on. */
+  readonly units?: readonly Pair[] | null;
 };
 
 type Stored = {
@@ -61,18 +66,18 @@ export async function importItems(
   options: ImportOptions,
 ): Promise<ImportReport> {
   const { first, repeats } = splitRepeats(rows, (row) => row.sku);
-  await lockResources(
-    tx,
-    RESOURCE.item,
-    first.map((row) => row.sku),
-  );
-  const known = await readKnown(tx, first);
+  const reached = await claimKits(tx, first);
+  await lockResources(tx, RESOURCE.item, [...first.map((row) => row.sku), ...reached]);
+  const [known, kits] = await Promise.all([readKnown(tx, first), readKnownKits(tx, first)]);
   const claims = new Map<string, string>();
-  const judged = first.map((row) => judgeItem(row, known, claims));
+  const refused = judgeKits(first, kits);
+  const alone = first.map((row) => refused.get(row.line) ?? judgeItem(row, known, claims, kitChanges(row, kits)));
+  const judged = judgeOrphans(first, alone, kits);
   const taken = new Set(judged.flatMap((row) => (row.verdict === 'skipped' ? [] : [row.line])));
   const accepted = first.filter((row) => taken.has(row.line));
   await writeItems(tx, accepted);
   await writeIdentifiers(tx, accepted);
+  await writeKits(tx, accepted, kits);
   const added = judged.flatMap((row) => (row.verdict === 'create' ? [`item ${row.key}`] : []));
   const retried = added.length === 0 ? 0 : await retryWaiting(tx, added, options.actor);
   const report = makeReport([...judged, ...repeats], { retried });
@@ -106,8 +111,8 @@ async function readKnown(tx: Queries, rows: readonly ItemRow[]): Promise<Known> 
 }
 
 /** `claims` remembers which line took an identifier, so that two items of one file cannot share it. */
-function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>): Judged {
-  const changes: Change[] = [];
+function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>, ofKit: readonly Change[]): Judged {
+  const changes: Change[] = [...ofKit];
   for (const { kind, values } of row.identifiers) {
     for (const value of values) {
       const owner = claims.get(identifierKey(kind, value)) ?? known.owners.get(identifierKey(kind, value));

@@ -8,6 +8,7 @@ import { sql } from 'drizzle-orm';
 import { orderIdOf } from '#core/command.ts';
 import type { Instant } from '#core/model.ts';
 import { joinOrder, type OrderLineState, type OrderState } from '#core/order-state.ts';
+import { inWhole, type UnitSizes } from '#core/units.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { addCommands, type NewCommand } from './commands.ts';
@@ -23,6 +24,7 @@ import {
 } from './import-report.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
+import { readUnits, resolveUnit } from './units.ts';
 
 export type OrderRow = {
   readonly line: number;
@@ -30,7 +32,8 @@ export type OrderRow = {
   readonly orderRef: string;
   readonly lineRef: string;
   readonly sku: string;
-  /** Base units of the item, as the other totals. */
+  /** Units of the item, as the other totals: base units, or those that `unit` names. */
+  readonly unit?: string | null;
   readonly ordered: number;
   readonly cancelled: number;
   readonly shipped: number;
@@ -51,6 +54,7 @@ type Known = {
   /** Key: channel and SKU; the listing of single units first. */
   readonly listings: ReadonlyMap<string, ChannelListing>;
   readonly stored: ReadonlyMap<string, OrderState>;
+  readonly units: ReadonlyMap<string, UnitSizes>;
 };
 
 type Group = { readonly id: string; readonly channel: string; readonly rows: readonly OrderRow[] };
@@ -98,16 +102,21 @@ export async function listingsOfSkus(
 }
 
 async function readKnown(tx: Queries, groups: readonly Group[], rows: readonly OrderRow[]): Promise<Known> {
-  const [channels, listings, orders] = await Promise.all([
+  const [channels, listings, orders, units] = await Promise.all([
     tx.rows<{ id: string }>(sql`select id from channel`),
     listingsOfSkus(tx, rows),
     tx.rows<{ id: string; state: OrderState }>(sql`
       select id, state from sales_order where id = any(${list(groups.map((group) => group.id))})`),
+    readUnits(
+      tx,
+      rows.flatMap((row) => (row.unit ? [row.sku] : [])),
+    ),
   ]);
   return {
     channels: new Set(channels.map((row) => row.id)),
     listings: new Map(listings.map((listing) => [`${listing.channel} ${listing.sku}`, listing])),
     stored: new Map(orders.map((order) => [order.id, order.state])),
+    units,
   };
 }
 
@@ -146,8 +155,10 @@ function faultOf(row: OrderRow, group: Group, known: Known): Judged | null {
       `map one: allot listings map ${row.channel} REF ${row.sku}`,
     );
   }
+  const size = resolveUnit(known.units, row.sku, row.unit);
+  if (typeof size !== 'number') return refused(size.reason, size.fix);
   const totals = [row.ordered, row.cancelled, row.shipped, row.returned];
-  if (totals.some((total) => total % listing.pack !== 0)) {
+  if (totals.some((total) => inWhole(total * size, listing.pack) === null)) {
     return refused(
       `the listing sells packs of ${listing.pack}, and a total is no whole number of them`,
       'give units of the item, in whole packs',
@@ -163,8 +174,9 @@ function stateOf(group: Group, known: Known): OrderState | null {
     const listing = known.listings.get(`${row.channel} ${row.sku}`);
     if (listing === undefined) return [];
     const { lineRef, sku: skuHint } = row;
-    const [ordered, cancelled, shipped, returned] = [row.ordered, row.cancelled, row.shipped, row.returned].map(
-      (n) => n / listing.pack,
+    const size = resolveUnit(known.units, row.sku, row.unit);
+    const [ordered, cancelled, shipped, returned] = [row.ordered, row.cancelled, row.shipped, row.returned].map((n) =>
+      typeof size === 'number' ? inWhole(n * size, listing.pack) : null,
     );
     return [
       {

@@ -20,6 +20,7 @@ import {
   splitRepeats,
 } from './import-report.ts';
 import { recordset } from './recordset.ts';
+import { readUnits, resolveUnit } from './units.ts';
 
 export type StockRow = {
   readonly line: number;
@@ -27,6 +28,8 @@ export type StockRow = {
   readonly location: string;
   readonly disposition: Disposition;
   readonly quantity: number;
+  /** What `quantity` counts: `case`, `inner`; base units when absent. */
+  readonly unit?: string | null;
   /** Moment of the count; null: now. */
   readonly asOf: Instant | null;
 };
@@ -50,7 +53,18 @@ export async function importStock(
   rows: readonly StockRow[],
   options: ImportOptions,
 ): Promise<ImportReport> {
-  const { first, repeats } = splitRepeats(rows, keyOf);
+  const units = await readUnits(
+    tx,
+    rows.flatMap((row) => (row.unit ? [row.sku] : [])),
+  );
+  const sized = rows.map((row) => ({ row, size: resolveUnit(units, row.sku, row.unit) }));
+  const unsized = sized.flatMap(({ row, size }) =>
+    typeof size === 'number' ? [] : [skip(row.line, keyOf(row), size.reason, size.fix)],
+  );
+  const based = sized.flatMap(({ row, size }) =>
+    typeof size === 'number' ? [{ ...row, quantity: row.quantity * size }] : [],
+  );
+  const { first, repeats } = splitRepeats(based, keyOf);
   const books = new Map((await readBooks(tx, first, options.now)).map((one) => [one.line, one]));
   const locations = (await tx.rows<{ id: string }>(sql`select id from location order by id`)).map((row) => row.id);
   const judged = first.map((row) => judgeCount(row, books.get(row.line), locations, options.now));
@@ -60,7 +74,7 @@ export async function importStock(
     tx,
     counts.map((row) => countOf(row, options)),
   );
-  const report = makeReport([...judged, ...repeats], { commandIds });
+  const report = makeReport([...judged, ...repeats, ...unsized], { commandIds });
   await writeAudit(tx, [
     { actor: options.actor, action: 'import stock', subject: `${rows.length} rows`, detail: report.counts },
   ]);

@@ -4,18 +4,16 @@
  * Guarantees: locks are taken in (kind, id) order, orders before items; every row a decision uses is read after the lock that
  * guards it; the policy version is held by a share lock until the batch commits.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Allocation, Instant, OrderLine, Policy, StockMaster } from '#core/model.ts';
-import type { OrderState } from '#core/order-state.ts';
+import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
+import type { FillRule, OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
+import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
 
 export const RESOURCE = { order: 1, item: 2 } as const;
-
-/** Enough to fill whatever one batch frees; the item is reviewed again at once when there are more. */
-const SHORTS_PER_ITEM_MAX = 300;
 
 /** Locks rows of `resource`, making the missing ones; ids in byte order, so that no two batches wait for each other in a ring. */
 export async function lockResources(tx: Queries, kind: number, ids: readonly string[]): Promise<void> {
@@ -66,9 +64,53 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   const touched = touchedBy(bodies);
   await lockResources(tx, RESOURCE.order, touched.orders);
   const named = bodies.flatMap((body) => skuOf(body) ?? []);
-  const skus = [...new Set([...named, ...(await skusBehind(tx, touched))])];
-  await lockResources(tx, RESOURCE.item, skus);
-  return load(tx, { ...touched, skus, countedFrom: earliestCount(bodies) });
+  const [behind, bounds] = await Promise.all([skusBehind(tx, touched), readBounds(tx)]);
+  const skus = [...new Set([...named, ...behind])];
+  const lock = (ids: readonly string[]) => lockResources(tx, RESOURCE.item, ids);
+  if (!bounds.isFurther) await lock(skus);
+  for (let before = bounds; ; ) {
+    const reach: Reach = before.isFurther
+      ? await lockReach(tx, { skus, orders: touched.orders }, lock)
+      : { skus, wholeOrders: [] };
+    const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
+    // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.
+    const [state, now] = await Promise.all([loadInForce(tx, at), readBounds(tx)]);
+    if (!now.isFurther) return state;
+    if (before.isFurther && before.policyVersion === now.policyVersion) return withReach(tx, state, reach);
+    before = now;
+  }
+}
+
+/** Kits with what they take, and the waiting lines of whole orders, however many others wait for their items. */
+async function withReach(tx: Queries, state: State, reach: Reach): Promise<State> {
+  const [components, waiting] = await Promise.all([
+    readComponents(tx, reach.skus),
+    loadWholeOrders(tx, reach.wholeOrders),
+  ]);
+  const items = state.items.map((item) => {
+    const parts = components.get(item.sku);
+    const has = new Set(item.shorts.map((short) => `${short.id} ${short.line.lineRef}`));
+    const more = (waiting.get(item.sku) ?? []).filter((short) => !has.has(`${short.id} ${short.line.lineRef}`));
+    return {
+      ...item,
+      ...(parts === undefined ? {} : { components: parts }),
+      ...(more.length === 0 ? {} : { shorts: [...item.shorts, ...more] }),
+    };
+  });
+  return { ...state, items };
+}
+
+/**
+ * Items as they stand, with all that their decision reaches, under any policy and without a lock: to decide in memory what a policy
+ * would change.
+ */
+export async function loadToPreview(tx: Queries, skus: readonly string[], policy: Policy): Promise<State> {
+  const bounds = await readBounds(tx);
+  const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
+  const asked = { skus, orders: [], programs: policy.programs };
+  const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
+  const state = await load(tx, { orders: [], refs: [], listings: [], skus: reach.skus, countedFrom: null }, policy);
+  return isFurther ? withReach(tx, state, reach) : state;
 }
 
 function earliestCount(bodies: readonly CommandBody[]): Instant | null {
@@ -76,11 +118,14 @@ function earliestCount(bodies: readonly CommandBody[]): Instant | null {
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
+const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise<State> =>
+  load(tx, at, await loadPolicy(tx));
+
 async function load(
   tx: Queries,
   at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  policy: Policy,
 ): Promise<State> {
-  const policy = await loadPolicy(tx);
   const [locations, channels, orders, listingRefs, items] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
@@ -104,7 +149,7 @@ export async function loadPolicy(tx: Queries): Promise<Policy> {
     select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
   if (row === undefined)
     throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run allot config apply',
+      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
     );
   return { ...row.body, version: row.version };
 }
@@ -122,6 +167,7 @@ export type LineRow = {
   shipped: number;
   short: number;
   allocations: Allocation[];
+  components: Component[] | null;
   accepted: number | null;
   back_ordered: number;
   refused: number;
@@ -141,6 +187,7 @@ export const lineOf = (row: LineRow): OrderLine => ({
   short: row.short,
   answer:
     row.accepted === null ? null : { accepted: row.accepted, backOrdered: row.back_ordered, refused: row.refused },
+  ...(row.components === null ? {} : { components: row.components }),
 });
 
 type OrderRow = {
@@ -215,27 +262,61 @@ const listingOf = (row: ListingRow): ListingState => ({
         },
 });
 
-type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number };
+type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number; fill_rule: FillRule | null };
 
+const shortOf = (row: ShortRow): ShortLine => ({
+  id: row.order_id,
+  channel: row.channel_id,
+  program: row.program,
+  placedAt: row.placed_at,
+  ...(row.fill_rule === null ? {} : { fillRule: row.fill_rule }),
+  line: lineOf(row),
+});
+
+/**
+ * Lines that wait, first served first, at most so many and one more of an item. Those that take what there is are counted apart from
+ * those that may be passed over (kits, one place, all or nothing): else many of these would hide whoever could be served.
+ */
 async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy): Promise<Map<string, ShortLine[]>> {
-  const priorities = JSON.stringify(policy.programs.map(({ id, priority }) => ({ id, priority })));
-  const rows = await tx.rows<ShortRow>(sql`
-    select s.* from unnest(${list(skus)}) as i(sku)
-    cross join lateral (
-      select l.*, o.channel_id, o.program, o.placed_at
+  const programs = JSON.stringify(
+    policy.programs.map(({ id, priority, completeness = 'split' }) => ({
+      id,
+      priority,
+      passes: completeness !== 'split',
+    })),
+  );
+  const hasPassing = policy.programs.some(({ completeness = 'split' }) => completeness !== 'split');
+  const waiting = (which: SQL): SQL => sql`(
+      select l.*, o.channel_id, o.program, o.placed_at, case when p.passes then o.state->>'fillRule' end as fill_rule
       from order_line l join sales_order o on o.id = l.order_id
-      left join json_to_recordset(${priorities}::json) as p(id text, priority int) on p.id = o.program
-      where l.sku = i.sku and l.short > 0
+      left join json_to_recordset(${programs}::json) as p(id text, priority int, passes boolean) on p.id = o.program
+      where l.sku = i.sku and l.short > 0 ${which}
       order by p.priority nulls last, o.placed_at, l.order_id, l.line_ref
-      limit ${SHORTS_PER_ITEM_MAX + 1}) s`);
-  const shorts = rows.map((row) => ({
-    id: row.order_id,
-    channel: row.channel_id,
-    program: row.program,
-    placedAt: row.placed_at,
-    line: lineOf(row),
-  }));
-  return Map.groupBy(shorts, (short) => short.line.sku ?? '');
+      limit ${SHORTS_PER_ITEM_MAX + 1})`;
+  const all = hasPassing
+    ? sql`${waiting(sql`and p.passes is not true`)} union all ${waiting(sql`and p.passes`)}`
+    : waiting(sql``);
+  const rows = await tx.rows<ShortRow>(sql`
+    select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
+  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
+}
+
+async function loadWholeOrders(tx: Queries, ids: readonly OrderId[]): Promise<Map<string, ShortLine[]>> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.rows<ShortRow>(sql`
+    select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule
+    from order_line l join sales_order o on o.id = l.order_id
+    where l.order_id = any(${list(ids)}) and l.short > 0 and l.sku is not null order by l.order_id, l.line_ref collate "C"`);
+  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
+}
+
+/** What of the waiting lines is decided on, and whether there are more. */
+function firstOf(waiting: readonly ShortLine[], policy: Policy): Pick<ItemState, 'shorts' | 'moreShorts'> {
+  if (waiting.length <= SHORTS_PER_ITEM_MAX) return { shorts: waiting, moreShorts: false };
+  const passing = new Set(policy.programs.flatMap((p) => ((p.completeness ?? 'split') === 'split' ? [] : [p.id])));
+  const [taking, passed] = [false, true].map((is) => waiting.filter((short) => passing.has(short.program) === is));
+  const kept = [taking, passed].flatMap((lines) => lines?.slice(0, SHORTS_PER_ITEM_MAX) ?? []);
+  return { shorts: kept, moreShorts: kept.length < waiting.length };
 }
 
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
@@ -247,7 +328,7 @@ async function loadItems(
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, drawn, held, listings, shorts, recent] = await Promise.all([
+  const [items, balances, promises, drawn, moves, held, listings, shorts, recent] = await Promise.all([
     tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
       select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
@@ -259,6 +340,9 @@ async function loadItems(
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
       select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
       from pool_balance where sku = any(${wanted}) order by sku, program`),
+    tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
+      select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
+      where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
       select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
       group by sku, location order by sku, location`),
@@ -270,10 +354,11 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, drawnOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, movesOf, heldOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
+    of(moves),
     of(held),
     of(listings),
     of(recent),
@@ -287,9 +372,9 @@ async function loadItems(
     promises: promiseOf.get(sku) ?? [],
     held: heldOf.get(sku) ?? [],
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
+    moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
-    shorts: (shorts.get(sku) ?? []).slice(0, SHORTS_PER_ITEM_MAX),
-    moreShorts: (shorts.get(sku)?.length ?? 0) > SHORTS_PER_ITEM_MAX,
+    ...firstOf(shorts.get(sku) ?? [], policy),
     recentEntries: recentOf.get(sku) ?? [],
   }));
 }

@@ -5,9 +5,10 @@
  * is null, never 0.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import type { ChannelId, ChannelMode, Instant, Sku } from '#core/model.ts';
+import type { ChannelId, ChannelMode, Component, Instant, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
+import { readComponents } from './reach.ts';
 
 export const COUNT_MAX = 10_000;
 
@@ -159,8 +160,10 @@ export type SkuFigures = {
   readonly onHand: number;
   readonly allocated: number;
   readonly held: number;
-  /** Available to promise now: sellable where we sell from, less allocated and held; never below 0. */
+  /** Available to promise now: sellable where we sell from, less allocated and held; never below 0. Of a kit: whole sets. */
   readonly atp: number;
+  /** Of a kit alone, kits of kits resolved: what one set takes. It has nothing on hand itself. */
+  readonly components?: readonly Component[];
   readonly short: number;
   /** Sums over the channel's listings of this item, each counted in its own units. */
   readonly channels: Readonly<Record<ChannelId, ListingFigures>>;
@@ -175,7 +178,7 @@ export async function readSkuTable(
     choice.skus === undefined
       ? sql`select sku from item order by sku collate "C" limit ${choice.limit ?? 50}`
       : sql`select sku from item where sku = any(${list(choice.skus)}) order by sku collate "C"`;
-  return db.rows<SkuFigures>(sql`
+  const rows = await db.rows<SkuFigures>(sql`
     select i.sku, coalesce(b.on_hand, 0)::int as "onHand", coalesce(p.allocated, 0)::int as allocated, coalesce(h.held, 0)::int as held,
       greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0) - coalesce(h.at_sellers, 0))::int as atp,
       coalesce(o.short, 0)::int as short, coalesce(c.channels, '{}') as channels
@@ -194,4 +197,22 @@ export async function readSkuTable(
         from listing l left join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
         where l.sku = i.sku group by l.channel_id) f) c on true
     order by i.sku collate "C"`);
+  return withKits(db, rows);
+}
+
+/** A kit's figures are those of its components. */
+async function withKits(db: Queries, rows: readonly SkuFigures[]): Promise<SkuFigures[]> {
+  const kits = await readComponents(
+    db,
+    rows.map(({ sku }) => sku),
+  );
+  if (kits.size === 0) return [...rows];
+  const skus = [...new Set([...kits.values()].flatMap((parts) => parts.map(({ sku }) => sku)))];
+  const atp = new Map((await readSkuTable(db, { skus })).map((part) => [part.sku, part.atp]));
+  return rows.map((row) => {
+    const components = kits.get(row.sku);
+    if (components === undefined) return row;
+    const sets = components.map(({ sku, quantity }) => Math.floor((atp.get(sku) ?? 0) / quantity));
+    return { ...row, atp: Math.min(...sets), components };
+  });
 }

@@ -4,8 +4,7 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, Instant } from '#core/model.ts';
-import type { Database, Queries } from './client.ts';
-import { addCommands } from './commands.ts';
+import type { Queries } from './client.ts';
 import type { BellRow } from './outbox.ts';
 import { IS_NOT_SENT } from './push.ts';
 import { recordset } from './recordset.ts';
@@ -49,25 +48,6 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
       select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
 }
 
-/** Writes a Review command for each item whose moment has come; bounded, the rest follows at the next sweep. Answers how many. */
-export async function reviewDue(db: Database, now: Instant, max: number): Promise<number> {
-  return db.transaction(async (tx) => {
-    const due = await tx.rows<{ sku: string }>(sql`
-      update item set next_review_at = null where sku in (
-        select sku from item where next_review_at <= to_timestamp(${now} / 1000.0) order by next_review_at limit ${max} for update skip locked)
-      returning sku`);
-    const commands = due.map(({ sku }) => ({
-      body: { kind: 'review' as const, sku },
-      actor: 'sweep',
-      occurredAt: now,
-      channelId: null,
-      inboxId: null,
-    }));
-    await addCommands(tx, commands);
-    return due.length;
-  });
-}
-
 /** Holds past their expiry stop counting, and their items are decided again. */
 export async function expireHolds(db: Queries, now: Instant): Promise<void> {
   await db.rows(sql`
@@ -79,8 +59,14 @@ export async function expireHolds(db: Queries, now: Instant): Promise<void> {
 /** Attempts are kept for disputes with a platform; each holds its bytes. */
 const ATTEMPTS_KEPT_DAYS = 30;
 
+/** Pools go below their threshold and above again all day. */
+const LOW_POOLS_KEPT_DAYS = 30;
+
 /** Old rows that nothing needs, a bounded lot at a time. Raw payloads go with their partition (db/partitions.ts). */
 export async function purgeOld(db: Queries): Promise<void> {
+  await db.rows(
+    sql`delete from alert where code = 'pool-low' and state = 'closed' and closed_at < now() - make_interval(days => ${LOW_POOLS_KEPT_DAYS})`,
+  );
   await db.rows(sql`delete from push_ack where acked_at < now() - interval '7 days'`);
   await db.rows(sql`
     with old as (

@@ -69,16 +69,33 @@ export const takeDelta = (text: string): number => {
 /** A moment, or `now`. */
 export const takeInstant = (text: string): Instant | 'now' => (text === 'now' ? 'now' : take(parseInstant(text)));
 
-export type SkuLine = { readonly sku: string; readonly quantity: number };
+/** A moment, or a time from now. */
+export type End = { readonly at: Instant } | { readonly inMs: number };
 
-/** `SKU=N`, repeatable; a SKU may hold `=` itself. */
+const HOUR_MS = 3_600_000;
+
+/** `2026-12-01T08:00:00Z`, or days or hours from now: `7d`, `36h`. */
+export function takeEnd(text: string): End {
+  const [, digits, unit] = /^(\d{1,4})([dh])$/.exec(text) ?? [];
+  if (digits === undefined) {
+    const parsed = parseInstant(text);
+    if ('value' in parsed) return { at: parsed.value };
+    throw new InvalidArgumentError(`${parsed.fault}: ${parsed.hint}, or a time from now such as 7d or 36h.`);
+  }
+  return { inMs: Number(digits) * (unit === 'd' ? 24 : 1) * HOUR_MS };
+}
+
+/** Three cases of an item, or five of its base units (`unit` null). */
+export type SkuLine = { readonly sku: string; readonly quantity: number; readonly unit: string | null };
+
+/** `SKU=N`, or `SKU=N UNIT`, repeatable; a SKU may hold `=` itself. */
 export function collectSkuLines(text: string, before: readonly SkuLine[] = []): readonly SkuLine[] {
   const at = text.lastIndexOf('=');
-  if (at < 1) throw new InvalidArgumentError(`"${text}" is not SKU=N, for example MUG-RED=2.`);
-  const line = { sku: text.slice(0, at), quantity: take(parseWhole(text.slice(at + 1), 1)) };
+  if (at < 1) throw new InvalidArgumentError(`"${text}" is not SKU=N, for example MUG-RED=2 or "MUG-RED=3 case".`);
+  const [, number = '', unit = null] = /^(\S*?)(?:[ :]([a-z][a-z0-9_-]*))?$/.exec(text.slice(at + 1).trim()) ?? [];
+  const line = { sku: text.slice(0, at), quantity: take(parseWhole(number, 1)), unit };
   if (before.some(({ sku }) => sku === line.sku)) throw new InvalidArgumentError(`SKU ${line.sku} is given twice.`);
   return [...before, line];
 }
 
-/** Any text, repeatable. */
 export const collectText = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];

@@ -11,16 +11,19 @@ const IDENTIFIERS = ['barcode', 'gtin', 'asin', 'buyer_item'] as const;
 
 export const ITEM_COLUMNS: CsvColumns = {
   required: ['sku'],
-  optional: ['title', 'lifecycle', 'groups', 'minimum', 'safety_stock', ...IDENTIFIERS],
+  optional: ['title', 'lifecycle', 'groups', 'minimum', 'safety_stock', 'components', 'units', ...IDENTIFIERS],
 };
-export const STOCK_COLUMNS: CsvColumns = { required: ['sku', 'location', 'qty'], optional: ['disposition', 'as_of'] };
+export const STOCK_COLUMNS: CsvColumns = {
+  required: ['sku', 'location', 'qty'],
+  optional: ['disposition', 'as_of', 'unit'],
+};
 export const LISTING_COLUMNS: CsvColumns = {
   required: ['channel', 'listing_ref'],
   optional: ['location_ref', 'sku', 'pack', 'locations', 'title'],
 };
 export const ORDER_COLUMNS: CsvColumns = {
   required: ['channel', 'order_id', 'sku', 'qty', 'placed_at'],
-  optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned'],
+  optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned', 'unit'],
 };
 
 const partsOf = (text: string): string[] =>
@@ -39,6 +42,8 @@ export const readItem = (row: CsvRow): ItemRow => ({
   groups: groupsOf(row.text('groups')),
   minimum: row.whole('minimum', 0),
   safetyStock: row.whole('safety_stock', 0),
+  components: row.pairs('components', 1),
+  units: row.pairs('units', 2),
   identifiers: IDENTIFIERS.flatMap((kind) => {
     const text = row.text(kind);
     return text === null ? [] : [{ kind, values: [...new Set(partsOf(text))] }];
@@ -52,6 +57,7 @@ export const readStock = (row: CsvRow): StockRow => ({
   quantity: row.needWhole('qty', 0),
   disposition: row.oneOf('disposition', DISPOSITIONS) ?? 'sellable',
   asOf: row.instant('as_of'),
+  unit: row.text('unit'),
 });
 
 export const readListing = (row: CsvRow): ListingRow => {
@@ -84,5 +90,6 @@ export const readOrder = (row: CsvRow): OrderRow => {
     returned: row.whole('returned', 0) ?? 0,
     placedAt: row.instant('placed_at') ?? 0,
     version: row.whole('version', 0) ?? 1,
+    unit: row.text('unit'),
   };
 };

@@ -27,6 +27,8 @@ export type CsvRow = {
   readonly needWhole: (column: string, least: number) => number;
   readonly instant: (column: string) => Instant | null;
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
+  /** `NAME:2;OTHER:1`, each name once, from `least`; empty for `none`. */
+  readonly pairs: (column: string, least: number) => { readonly name: string; readonly quantity: number }[] | null;
 };
 
 export type CsvResult<Row> = {
@@ -155,6 +157,23 @@ type Opened = {
 /** Signs that look like a space or like nothing: no-break, zero-width, byte order mark. */
 const INVISIBLE = /[\u00a0\u200b-\u200f\u2028\u2029\u202f\u2060\ufeff]|\p{Cc}/u;
 
+/** A name may hold a colon itself: the last one counts. */
+function parsePairs(value: string, least: number) {
+  const pairs: { name: string; quantity: number }[] = [];
+  const example = `write NAME:${least};OTHER:${least + 1}, or none`;
+  for (const part of value === 'none' ? [] : value.split(';')) {
+    const at = part.lastIndexOf(':');
+    const name = part.slice(0, at).trim();
+    if (at < 1 || name === '')
+      return { pairs, fault: `has "${part.trim()}", which is no name and number`, hint: example };
+    if (pairs.some((pair) => pair.name === name)) return { pairs, fault: `names ${name} twice`, hint: 'name it once' };
+    const parsed = parseWhole(part.slice(at + 1).trim(), least);
+    if (!('value' in parsed)) return { pairs, fault: `of ${name}: ${parsed.fault}`, hint: parsed.hint };
+    pairs.push({ name, quantity: parsed.value });
+  }
+  return { pairs, fault: undefined, hint: '' };
+}
+
 function openRow({ record, places, line, note }: Opened): CsvRow {
   const rawOf = (column: string): string => record[places.get(column) ?? -1] ?? '';
   const textOf = (column: string): string | null => rawOf(column).trim() || null;
@@ -195,6 +214,13 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
       if ('value' in parsed) return parsed.value;
       note(`${column} ${parsed.fault}`, parsed.hint);
       return null;
+    },
+    pairs: (column, least) => {
+      const value = textOf(column);
+      if (value === null) return null;
+      const { pairs, fault, hint } = parsePairs(value, least);
+      if (fault !== undefined) note(`${column} ${fault}`, hint);
+      return pairs;
     },
     oneOf: (column, words) => {
       const value = textOf(column);

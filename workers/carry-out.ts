@@ -12,6 +12,7 @@ import { type AttemptItem, openAttempt, type PlannedItem } from '#db/attempts.ts
 import { addCommands, type NewCommand } from '#db/commands.ts';
 import { stampNumbers } from '#db/documents.ts';
 import { ringBells } from '#db/outbox.ts';
+import { readInFlightMs } from '#db/policy-history.ts';
 import { type Acknowledged, acknowledge, delayListings, type PushCandidate } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { putOffRefused } from './look.ts';
@@ -63,13 +64,16 @@ export async function carryOut(round: Round, planned: readonly Planned[]): Promi
   }
 }
 
+type Seen = { readonly listing: number; readonly seenSold: number | null };
+
+/** `seenSold` counts for as long as the policy in force says: it may have changed since this process began. */
 const observedCommand = (
   context: WorkerContext,
   channelId: string,
-  listing: number,
-  seenSold: number | null,
+  { listing, seenSold }: Seen,
+  inFlightMs: number,
 ): NewCommand => ({
-  body: { kind: 'observed', listing, seenSold, until: seenSold === null ? null : context.now() + context.inFlightMs },
+  body: { kind: 'observed', listing, seenSold, until: seenSold === null ? null : context.now() + inFlightMs },
   actor: 'push',
   occurredAt: context.now(),
   channelId,
@@ -92,11 +96,9 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
         ]
       : [],
   );
-  const seen = planned.flatMap(({ candidate, plan }) => {
-    if (plan.kind === 'unexplained') return [observedCommand(context, channel.id, candidate.listingId, plan.seenSold)];
-    return plan.kind === 'write' && plan.forgetSeen
-      ? [observedCommand(context, channel.id, candidate.listingId, null)]
-      : [];
+  const seen = planned.flatMap(({ candidate, plan }): Seen[] => {
+    if (plan.kind === 'unexplained') return [{ listing: candidate.listingId, seenSold: plan.seenSold }];
+    return plan.kind === 'write' && plan.forgetSeen ? [{ listing: candidate.listingId, seenSold: null }] : [];
   });
   const unexplained = planned.flatMap(({ candidate, plan }) =>
     plan.kind === 'unexplained' ? [candidate.listingId] : [],
@@ -104,7 +106,13 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
   if (shown.length + seen.length === 0) return;
   await context.db.transaction(async (tx) => {
     await acknowledge(tx, shown);
-    await addCommands(tx, seen);
+    if (seen.length > 0) {
+      const inFlightMs = await readInFlightMs(tx);
+      await addCommands(
+        tx,
+        seen.map((one) => observedCommand(context, channel.id, one, inFlightMs)),
+      );
+    }
     // The decision that follows makes a new version, which is due by itself; until then this listing waits.
     await delayListings(
       tx,

@@ -7,6 +7,7 @@
 import { type ChannelId, EMERGENCY, type Policy, type StockMaster } from '#core/model.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
+import { findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { policyOf } from './config-rules.ts';
 import { type ConfigBody, configSchema } from './config-schema.ts';
@@ -47,6 +48,7 @@ export function readConfigFile(text: string, name: string): ConfigFileResult {
   if (source.data === undefined) return { file: null, problems: sayProblems(source, source.problems) };
   const { value, problems } = checkAgainst(source, configSchema, source.data);
   const all = [...source.problems, ...problems, ...findBrokenReferences(source)];
+  if (value !== undefined) all.push(...findImpossiblePolicy(source, value));
   if (value === undefined || all.length > 0) return { file: null, problems: sayProblems(source, all) };
   return { file: build(source, name, value), problems: [] };
 }
@@ -58,7 +60,10 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
     source,
     locations: body.locations,
     channels: body.channels.map(({ id, program, settings }) => ({ id, connector: connectorOf(id), program, settings })),
-    policy: policyOf(body, toMs(inFlight)),
+    policy: {
+      ...policyOf(body, toMs(inFlight)),
+      ...(body.approval.policy === 'required' ? { approval: { policy: 'required' as const } } : {}),
+    },
     http: body.http,
     intervals: {
       pollMs: toMs(poll),
@@ -139,11 +144,13 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
       : [problem([...path, 'channel'], `no channel is called "${channel}". ${suggest(channel, channelIds)}`)],
   );
   const reserved = programs.flatMap(({ path, fields: { id } }) =>
-    id === EMERGENCY
+    id === EMERGENCY || id === 'shared'
       ? [
           problem(
             [...path, 'id'],
-            `"${EMERGENCY}" is reserved for pools that no order may draw from. Give it another id.`,
+            id === 'shared'
+              ? '"shared" is what nobody protects: it is no program. Give it another id.'
+              : `"${EMERGENCY}" is reserved for pools that no order may draw from. Give it another id.`,
           ),
         ]
       : [],

@@ -8,8 +8,10 @@
  * What is not given is left out, so that one policy has one form.
  */
 import type { ChannelRule, PoolRule, Program, ShowRule } from '#core/model.ts';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { ChannelEntry, ConfigBody, PoolEntry, ProgramEntry } from './config-schema.ts';
+import { parseDuration } from './durations.ts';
 
 type Values = NonNullable<ChannelEntry['below']>;
 type RuleEntry = Values & { readonly below?: Values | undefined };
@@ -31,7 +33,15 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   ),
   ...(body.routes.length === 0 ? {} : { routes: body.routes.map((route) => ({ ...given(route), ...named(route) })) }),
   inFlightMs,
+  ...guardsIn(body.reallocation),
 });
+
+/** Nothing where the file says nothing: the core has defaults of its own. */
+function guardsIn(section: ConfigBody['reallocation']): Pick<PolicyBody, 'reallocation'> {
+  if (section === undefined) return {};
+  const { cooldown, ...guards } = section;
+  return { reallocation: { ...guards, cooldownMs: parseDuration(cooldown) ?? GUARD_DEFAULTS.cooldownMs } };
+}
 
 const named = ({ id, program }: { readonly id: string; readonly program: string }) => ({ id, program });
 

@@ -3,6 +3,8 @@
  * scripts/examples/allot.schema.json is made from them (`configJsonSchema`), and a test holds the two together.
  */
 import { z } from 'zod';
+import { COMPLETENESS } from '#core/model.ts';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { parseDuration } from './durations.ts';
 
 const UNITS_MAX = 1_000_000_000;
@@ -87,6 +89,10 @@ const program = z.strictObject({
     .default('ownThenShared')
     .describe('which units it takes first: one of ownOnly, ownThenShared, sharedThenOwn'),
   locations: z.array(id('location')).min(1).describe('a list of at least one location id, the preferred one first'),
+  completeness: z
+    .enum(COMPLETENESS)
+    .optional()
+    .describe(`how whole its orders are filled, split when missing: one of ${COMPLETENESS.join(', ')}`),
   owner: z.string().min(1).max(200).optional().describe('who answers for the rules of this program'),
   reviewBy: z
     .string()
@@ -156,21 +162,24 @@ function refusePoolMix(
   },
   context: z.RefinementCtx,
 ): void {
-  const refuse = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+  const refuse = (path: (string | number)[], message: string, input: unknown = entry) =>
+    context.addIssue({ code: 'custom', path, message, input });
   const amounts = (['units', 'percent', 'parts'] as const).filter((name) => entry[name] !== undefined);
   const [, second] = amounts;
-  if (second !== undefined) refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`);
+  if (second !== undefined)
+    refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`, entry[second]);
   const hasBounds = [entry.minimum, entry.maximum, entry.limit].some((value) => value !== undefined);
   if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
-  if (entry.sku !== undefined && entry.group !== undefined) refuse(['group'], 'stands beside sku. Keep one of them');
+  if (entry.sku !== undefined && entry.group !== undefined)
+    refuse(['group'], 'stands beside sku. Keep one of them', entry.group);
   if (entry.minimum !== undefined && entry.maximum !== undefined && entry.minimum > entry.maximum)
-    refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`);
+    refuse(['minimum'], `is above the maximum of ${entry.maximum}. Write at most ${entry.maximum}`, entry.minimum);
   if (entry.from !== undefined && entry.until !== undefined && Date.parse(entry.from) >= Date.parse(entry.until))
-    refuse(['until'], 'is not after from. Write a later moment');
+    refuse(['until'], 'is not after from. Write a later moment', entry.until);
   entry.release?.forEach(({ at }, index, points) => {
     const before = points[index - 1];
     if (before !== undefined && Date.parse(before.at) >= Date.parse(at))
-      refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time');
+      refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time', at);
   });
 }
 
@@ -194,6 +203,35 @@ const channel = z.strictObject({
     .describe("a block of the connector's own settings (never secrets: they come from the environment)"),
 });
 
+/** What is left out is as core/reallocation-guards.ts has it. */
+const reallocation = z.strictObject({
+  approveAbove: units
+    .default(GUARD_DEFAULTS.approveAbove)
+    .describe('a whole number of units, 0 or more, that one person may move alone; above it a second one approves'),
+  perMovePercent: percent
+    .default(GUARD_DEFAULTS.perMovePercent)
+    .describe("a whole percent from 0 to 100: how much of the donor's pool one move may take without approval"),
+  perDayPercent: percent
+    .default(GUARD_DEFAULTS.perDayPercent)
+    .describe(
+      "a whole percent from 0 to 100: how much of the donor's pool moves may take within 24 hours without approval",
+    ),
+  cooldown: duration
+    .default('1h')
+    .describe('a duration such as "30m" or "1h" between two moves of one donor and item, a week at most'),
+  maxDays: z
+    .int()
+    .min(1)
+    .max(365)
+    .default(GUARD_DEFAULTS.maxDays)
+    .describe('a whole number of days from 1 to 365 after which a move has ended'),
+  lowPoolPercent: z
+    .int()
+    .min(0)
+    .max(90)
+    .default(GUARD_DEFAULTS.lowPoolPercent)
+    .describe('a whole percent from 0 to 90 of its protection, below which a pool raises an alert; 0 for none'),
+});
 const word = z.string().min(1).max(200);
 const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
 const route = z
@@ -223,16 +261,27 @@ const intervals = z.strictObject({
   inFlight: duration.default('10m'),
 });
 
+const approval = z.strictObject({
+  policy: z
+    .enum(['none', 'required'])
+    .default('none')
+    .describe('whether a second person must approve a change of the policy: one of none, required'),
+});
+
 export const configSchema = z
   .strictObject({
     locations: z.array(location).min(1).describe('a list of at least one location'),
     programs: z.array(program).min(1).describe('a list of at least one program'),
     pools: z.array(pool).default([]).describe('a list of pools'),
     channels: z.array(channel).describe('a list of channels ([] while there is none)'),
+    reallocation: reallocation
+      .optional()
+      .describe('a block with approveAbove, perMovePercent, perDayPercent, cooldown, maxDays and lowPoolPercent'),
     routes: z
       .array(route)
       .default([])
       .describe("a list of routes: which orders belong to another program than their channel's"),
+    approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     http: http.prefault({}).describe('a block with host and port'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })

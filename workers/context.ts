@@ -33,8 +33,6 @@ export type WorkerContext = {
   readonly owner: string;
   /** ALLOT_READ_ONLY: nothing is written to any platform, whatever the modes say. */
   readonly readOnly: boolean;
-  /** How long a read that no order explains lowers what is shown. */
-  readonly inFlightMs: number;
   readonly publicUrl: string | null;
   readonly now: () => Instant;
   readonly log: Log;

@@ -8,7 +8,6 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { loadConnectors } from '#connectors/registry.ts';
 import { type Database, DatabaseUnreachable, openDatabase } from '#db/client.ts';
-import { applyConfiguration } from '#db/configuration.ts';
 import { startEmbedded } from '#db/embedded.ts';
 import { installationId } from '#db/health.ts';
 import { migrate, SchemaTooNew, schemaStatus } from '#db/migrate.ts';
@@ -27,6 +26,7 @@ import { startHttp } from './http.ts';
 import { receive } from './intake.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { createMetrics } from './metrics.ts';
+import { applyAtStart } from './policy-start.ts';
 import { EvictingRedis, openQueues, type Queues, RedisUnreachable } from './queues.ts';
 import { loadSealingKeys } from './seal-key.ts';
 
@@ -102,13 +102,10 @@ type Plan = {
 
 async function startOn(store: Store, { config, file, valid, sealingKeys, log, onDeath }: Plan): Promise<Stack> {
   const { db } = store;
-  await applyConfiguration(db, {
-    locations: file.locations,
-    channels: valid.map(({ id, connector, program }) => ({ id, connector: connector.name, program })),
-    policy: file.policy,
-    author: 'configuration',
-    reason: `start with ${file.name}`,
-  });
+  const configured = valid.map(({ id, connector, program }) => ({ id, connector: connector.name, program }));
+  const wanted = { locations: file.locations, channels: configured, policy: file.policy };
+  const inForce = await applyAtStart(db, file, wanted, log);
+  const served = valid.filter(({ id }) => inForce.channels.includes(id));
   const queues = await openQueues({
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
     databaseUrl: store.url,
@@ -116,7 +113,7 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
     log,
     onDeath,
   });
-  const channels = openChannels(valid, { now: systemClock, rates: openSharedRates(db), log });
+  const channels = openChannels(served, { now: systemClock, rates: openSharedRates(db), log });
   const metrics = createMetrics({ db, queues });
   let isDraining = false;
   const daemon: Daemon = await startDaemon({
@@ -126,7 +123,6 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
       sealingKeys,
       owner: `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`,
       readOnly: config.isReadOnly,
-      inFlightMs: file.policy.inFlightMs,
       publicUrl: config.publicUrl,
       now: systemClock,
       log,

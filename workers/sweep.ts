@@ -1,6 +1,6 @@
 /**
  * The sweep: finds all unfinished work from Postgres alone and rings for it. What was lost with Redis, a killed process or a
- * dropped bell is found here; time that moves numbers without an event (reviews, holds) too.
+ * dropped bell is found here; time that moves numbers without an event (reviews, holds, ends of reallocations) too.
  *
  * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
  */
@@ -8,11 +8,14 @@ import { beat } from '#db/health.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import { retryMended } from '#db/parked.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
-import { expireHolds, findUnfinished, type Intervals, purgeOld, reviewDue } from '#db/unfinished.ts';
+import { endDue } from '#db/reallocations.ts';
+import { expireHolds, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
+import { tellLowPools } from './low-pools.ts';
+import { reviewItems } from './policy-review.ts';
 import type { Bell, Queues } from './queues.ts';
 
-const REVIEWS_MAX = 2000;
+const ENDS_MAX = 2000;
 const RETRIES_MAX = 500;
 const DAY_MS = 86_400_000;
 const HOUSEKEEPING_MS = 3_600_000;
@@ -24,7 +27,9 @@ export async function sweepOnce(
   intervals: Intervals,
 ): Promise<void> {
   await expireHolds(context.db, context.now());
-  await reviewDue(context.db, context.now(), REVIEWS_MAX);
+  await endDue(context.db, context.now(), ENDS_MAX);
+  await tellLowPools(context.db);
+  await reviewItems(context.db, context.now());
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
   const bells = found.filter(({ topic, key }) => {

@@ -95,6 +95,7 @@ const itemOf = (item: number): ItemState => ({
   groups: [],
   minimum: null,
   safetyStock: null,
+  moves: [],
   listings: CHANNELS.map((_, index) => listingOf(item, index)),
   shorts: [],
   moreShorts: false,

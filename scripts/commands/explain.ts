@@ -86,8 +86,13 @@ function theOne(
   return first;
 }
 
-const sayItem = (item: SkuFigures): string =>
-  `${item.sku}: ${item.onHand} on hand, ${item.allocated} allocated, ${item.held} held, ${item.atp} to promise${item.short > 0 ? `, ${item.short} short` : ''}`;
+function sayItem(item: SkuFigures): string {
+  const short = item.short > 0 ? `, ${item.short} short` : '';
+  if (item.components === undefined)
+    return `${item.sku}: ${item.onHand} on hand, ${item.allocated} allocated, ${item.held} held, ${item.atp} to promise${short}`;
+  const parts = item.components.map(({ sku, quantity }) => `${quantity} ${sku}`).join(', ');
+  return `${item.sku}: a kit of ${parts}; ${item.atp} to promise${short}`;
+}
 
 function sayListing(run: Run, one: ListingExplanation): string {
   const { out } = run;
@@ -120,8 +125,12 @@ function sayListing(run: Run, one: ListingExplanation): string {
     title,
     `should show ${one.quantity} ${one.unit} (version ${one.targetVersion}, decided ${out.age(one.decidedAt)}, policy ${one.inputs?.policyVersion}); sent: ${sent}; shows: ${shows}.${way}${blocked}`,
     steps.trimEnd(),
+    ...one.reallocations.map(sayCause),
   ].join('\n');
 }
+
+const sayCause = ({ id, reason, proposer, approver, until }: ListingExplanation['reallocations'][number]): string =>
+  `reallocation ${id}, until ${new Date(until).toISOString()}: ${reason} (${proposer}${approver === null ? '' : `, approved by ${approver}`})`;
 
 async function explainOneOrder(run: Run, db: Database, id: string): Promise<ExitCode> {
   const order = await explainOrder(db, id);
@@ -148,11 +157,21 @@ function sayPromise(run: Run, line: LineExplanation): string {
   const wanted = line.ordered - Math.max(line.cancelled, line.refused) - line.shipped;
   if (line.sku === null) return 'names no item: nothing is promised for it';
   if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'nothing open';
-  const parts = line.allocations.map(({ quantity, pool, location }) => `${quantity} ${pool} at ${location}`).join(', ');
+  const parts = line.allocations
+    .map(
+      ({ quantity, sku, pool, location }) => `${quantity}${sku === undefined ? '' : ` ${sku}`} ${pool} at ${location}`,
+    )
+    .join(', ');
   const has = `${line.allocated} of ${wanted} allocated${parts === '' ? '' : ` (${parts})`}`;
   if (line.short === 0) return has;
   const since = line.shortSince === null ? '' : ` since ${run.out.age(line.shortSince)}`;
-  return `${has}; ${line.short} short${since}: the item has ${line.sellableNow} sellable now, ${line.allocatedNow} allocated to orders, ${line.heldNow} held`;
+  const sayNow = (of: Pick<LineExplanation, 'sellableNow' | 'allocatedNow' | 'heldNow'>): string =>
+    `${of.sellableNow} sellable now, ${of.allocatedNow} allocated to orders, ${of.heldNow} held`;
+  const waits =
+    line.components.length === 0
+      ? `the item has ${sayNow(line)}`
+      : `a set waits for ${line.components.map((part) => `${part.quantity} ${part.sku} (${sayNow(part)})`).join(' and ')}`;
+  return `${has}; ${line.short} short${since}: ${waits}`;
 }
 
 function sayOrder(
@@ -166,6 +185,7 @@ function sayOrder(
     lines.map((line) => [line.lineRef, line.sku, line.ordered, line.says]),
   );
   if (order.history.length === 0) return `${head}\n${table}`;
+  const isKit = lines.some((line) => line.components.length > 0);
   const history = run.out.table(
     [
       { title: 'WHEN' },
@@ -180,7 +200,7 @@ function sayOrder(
       step.lineRef,
       step.kind,
       step.delta,
-      `${step.program} ${step.pool} at ${step.location}`,
+      `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}`,
       `${step.cause} by ${step.actor}, policy ${step.policyVersion}`,
     ]),
   );

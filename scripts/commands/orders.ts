@@ -4,22 +4,27 @@ import type { Command } from 'commander';
 import { orderIdOf } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { OrderAttributes } from '#core/rules.ts';
+import { inWhole } from '#core/units.ts';
 import type { Database } from '#db/client.ts';
 import { explainOrder, readOrderState } from '#db/explain.ts';
 import { listingsOfSkus } from '#db/import-orders.ts';
 import { getModes } from '#db/modes.ts';
+import { readUnits } from '#db/units.ts';
 import { suggest } from '#workers/did-you-mean.ts';
 import { collectSkuLines, collectText, type SkuLine } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
+import { inBaseUnits } from '../units.ts';
 
 async function linesOf(db: Database, channel: string, lines: readonly SkuLine[]): Promise<OrderState['lines']> {
+  const skus = lines.map(({ sku }) => sku);
   const listings = await listingsOfSkus(
     db,
-    lines.map(({ sku }) => ({ channel, sku })),
+    skus.map((sku) => ({ channel, sku })),
   );
-  return lines.map(({ sku, quantity }) => {
+  const units = await readUnits(db, skus);
+  return lines.map(({ sku, quantity: asked, unit }) => {
     const listing = listings.find((one) => one.sku === sku);
     if (listing === undefined) {
       throw new Failure(`${channel} has no listing of SKU ${sku}`, {
@@ -27,13 +32,14 @@ async function linesOf(db: Database, channel: string, lines: readonly SkuLine[])
         mend: `allot listings list --channel ${channel}, then allot listings map ${channel} REF ${sku}`,
       });
     }
-    if (quantity % listing.pack !== 0) {
+    const quantity = inBaseUnits(units, { sku, quantity: asked, unit });
+    const ordered = inWhole(quantity, listing.pack);
+    if (ordered === null) {
       throw new Failure(
         `${channel} sells ${sku} in packs of ${listing.pack}, and ${quantity} is no whole number of them`,
         { mend: 'order whole packs' },
       );
     }
-    const ordered = quantity / listing.pack;
     return {
       lineRef: sku,
       listingRef: listing.listingRef,
@@ -161,7 +167,7 @@ export function addOrderCommands(program: Command, kit: Kit): void {
     .command('place')
     .description('an order that reached you beside the platform: by phone, at a fair')
     .requiredOption('--channel <id>', 'the channel whose program it draws from')
-    .requiredOption('--line <SKU=N>', 'an item and its units; once per item', collectSkuLines)
+    .requiredOption('--line <SKU=N>', 'an item and its units, or "SKU=3 case"; once per item', collectSkuLines)
     .option('--ref <text>', 'your own reference; made up when missing')
     .option('--tag <text>', 'a tag that a route may ask for; may be given again', collectText)
     .option('--partner <id>', 'a partner that a route may ask for')
@@ -172,7 +178,7 @@ export function addOrderCommands(program: Command, kit: Kit): void {
   kit.examples(placing, [
     'allot order place --channel shopify:main --line MUG-RED=12 --tag wholesale',
     'allot order place --channel shopify:main --line MUG-RED=2 --line CUP=1',
-    'allot order place --channel edi:target --line MUG-RED=48 --ref PO-7',
+    'allot order place --channel edi:target --line "MUG-RED=4 case" --ref PO-7',
   ]);
   const cancelling = order
     .command('cancel')

@@ -8,6 +8,7 @@ import { takeDelta, takeInstant, wholeFrom } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
+import { baseUnitsOf, sayAmount } from '../units.ts';
 
 type Asked = {
   readonly body: CommandBody;
@@ -52,19 +53,30 @@ function addReceive(program: Command, kit: Kit): void {
     .description('goods came in')
     .argument('<sku>')
     .argument('<units>', 'whole units', wholeFrom(1))
+    .argument('[unit]', 'what they are: case, inner; each when missing')
     .requiredOption('--location <id>', 'where they came in')
     .addOption(disposition('--disposition <state>', 'their state').default('sellable'))
     .action(
-      kit.act(async (run, sku: string, quantity: number, options: Place & { disposition: Disposition }) =>
-        perform(run, {
-          body: { kind: 'receive', sku, quantity, ...pick(options) },
-          done: `Received ${quantity} ${sku} at ${options.location}`,
-          sku,
-        }),
+      kit.act(
+        async (
+          run,
+          sku: string,
+          asked: number,
+          unit: string | undefined,
+          options: Place & { disposition: Disposition },
+        ) => {
+          const quantity = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
+          return perform(run, {
+            body: { kind: 'receive', sku, quantity, ...pick(options) },
+            done: `Received ${sayAmount(quantity, asked, unit)} ${sku} at ${options.location}`,
+            sku,
+          });
+        },
       ),
     );
   kit.examples(receive, [
     'allot receive MUG-RED 24 --location main',
+    'allot receive MUG-RED 3 case --location main',
     'allot receive MUG-RED 3 --location main --disposition damaged',
   ]);
 }
@@ -80,16 +92,26 @@ function addAdjust(program: Command, kit: Kit): void {
     .description('correct what is on hand by some units, with the reason')
     .argument('<sku>')
     .argument('<delta>', 'units to add, or to take away: -3', takeDelta)
+    .argument('[unit]', 'what they are: case, inner; each when missing')
     .requiredOption('--location <id>', 'where')
     .requiredOption('--reason <text>', 'why: found, broken, stolen')
     .addOption(disposition('--disposition <state>', 'their state').default('sellable'))
     .action(
-      kit.act(async (run, sku: string, delta: number, options: Place & { disposition: Disposition; reason: string }) =>
-        perform(run, {
-          body: { kind: 'adjust', sku, delta, reason: options.reason, ...pick(options) },
-          done: `Adjusted ${sku} at ${options.location} by ${delta}`,
-          sku,
-        }),
+      kit.act(
+        async (
+          run,
+          sku: string,
+          asked: number,
+          unit: string | undefined,
+          options: Place & { disposition: Disposition; reason: string },
+        ) => {
+          const delta = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
+          return perform(run, {
+            body: { kind: 'adjust', sku, delta, reason: options.reason, ...pick(options) },
+            done: `Adjusted ${sku} at ${options.location} by ${sayAmount(delta, asked, unit)}`,
+            sku,
+          });
+        },
       ),
     );
   kit.examples(adjust, [

@@ -60,6 +60,7 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
     promises: [],
     held: [],
     drawn: [],
+    moves: [],
     listings,
     shorts: [],
     moreShorts: false,

@@ -8,7 +8,7 @@ import { expect } from 'vitest';
 import { closedUnits } from '#core/answers.ts';
 import type { Command } from '#core/command.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
-import { anyBody, brandArb, commandsOf, opening, splitAt } from '../support/arbitraries.ts';
+import { commandsOf, opening, PLAIN, splitAt, type World } from '../support/arbitraries.ts';
 import { command, NOW } from '../support/factory.ts';
 import { allocatedOf, take } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
@@ -41,13 +41,14 @@ function walk(
   }
 }
 
-const batchesArb = fc
-  .tuple(commandsOf(anyBody), fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }))
-  .map(([commands, cuts]) => splitAt(commands, cuts));
+const batchesOf = (world: World) =>
+  fc
+    .tuple(commandsOf(world.body), fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }))
+    .map(([commands, cuts]) => splitAt(commands, cuts));
 
 /** I1. */
-export const deficitIsTold = (core: Core) =>
-  fc.property(brandArb, batchesArb, (brand, batches) => {
+export const deficitIsTold = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, batchesOf(world), (brand, batches) => {
     const told = new Map<string, number>();
     walk(core, brand, batches, (state, facts) => {
       for (const { sku, location, quantity } of facts.deficits) told.set(`${sku} ${location}`, quantity);
@@ -61,11 +62,11 @@ export const deficitIsTold = (core: Core) =>
   });
 
 /** I2, both ledgers: what the core reckoned with, what the lines hold and what the entries sum to are one number. */
-export const balancesAreSums = (core: Core) =>
-  fc.property(brandArb, batchesArb, (brand, batches) => {
+export const balancesAreSums = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, batchesOf(world), (brand, batches) => {
     walk(core, brand, batches, (state, facts) => {
       for (const target of facts.targets) {
-        const item = state.items.find((each) => each.sku === target.sku);
+        const item = state.items.find((each) => each.sku === (target.inputs.kit?.limitedBy ?? target.sku));
         for (const place of target.inputs.places) {
           expect(place.sellable).toBe(item === undefined ? 0 : sellableAt(item, place.location));
           expect(place.allocated + place.held).toBe(item === undefined ? 0 : promisedAt(item, place.location));
@@ -75,9 +76,9 @@ export const balancesAreSums = (core: Core) =>
         expect(drawn).toBeGreaterThanOrEqual(0);
       }
       for (const item of state.items) {
-        const held = state.orders
-          .flatMap((order) => order.lines.filter((line) => line.sku === item.sku))
-          .flatMap((line) => line.allocations);
+        const held = state.orders.flatMap((order) =>
+          order.lines.flatMap((line) => line.allocations.filter((part) => (part.sku ?? line.sku) === item.sku)),
+        );
         for (const { location, program, pool, allocated } of item.promises) {
           const byLines = held.filter(
             (part) => part.location === location && part.program === program && part.pool === pool,
@@ -92,8 +93,8 @@ export const balancesAreSums = (core: Core) =>
   });
 
 /** The platform's side of the sum: own sales are what the orders say, line by line. */
-export const ownSalesAreSums = (core: Core) =>
-  fc.property(brandArb, batchesArb, (brand, batches) => {
+export const ownSalesAreSums = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, batchesOf(world), (brand, batches) => {
     walk(core, brand, batches, (state) => {
       const lines = state.orders.flatMap((order) => order.lines);
       for (const listing of state.items.flatMap((item) => item.listings)) {
@@ -107,8 +108,8 @@ export const ownSalesAreSums = (core: Core) =>
   });
 
 /** I4, and no line of an accepted state is lost. */
-export const noLineVanishes = (core: Core) =>
-  fc.property(brandArb, batchesArb, (brand, batches) => {
+export const noLineVanishes = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, batchesOf(world), (brand, batches) => {
     const accepted = new Map<string, Set<string>>();
     const bodies = new Map(batches.flat().map((each) => [each.id, each.body]));
     walk(core, brand, batches, (state, facts) => {
@@ -133,8 +134,8 @@ export const noLineVanishes = (core: Core) =>
   });
 
 /** Only goods that leave or were miscounted make a deficit; a promise alone never does. One command at a time, so that the cause is plain. */
-export const promiseNeverExceedsStock = (core: Core) =>
-  fc.property(brandArb, commandsOf(anyBody), (brand, commands) => {
+export const promiseNeverExceedsStock = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, commandsOf(world.body), (brand, commands) => {
     walk(
       core,
       brand,

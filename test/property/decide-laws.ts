@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { type Command, orderOf } from '#core/command.ts';
 import { applyFacts as replayFacts } from '#core/replay.ts';
 import type { Facts, ShortLine, State } from '#core/state.ts';
-import { anyBody, badBody, brandArb, commandsOf, opening, splitAt } from '../support/arbitraries.ts';
+import { badBody, commandsOf, opening, PLAIN, splitAt, type World } from '../support/arbitraries.ts';
 import { command, NOW } from '../support/factory.ts';
 import { applyFacts, deepFreeze, loadFor, take, takeAll } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
@@ -15,8 +15,8 @@ const opened = (core: Core, brand: State): State =>
   take(core.decide, brand, { commands: opening.map((body, index) => command(1000 + index, body)), now: NOW }).state;
 
 /** Same input, byte-equal output; and the input is as it was. */
-export const isDeterministic = (core: Core) =>
-  fc.property(brandArb, commandsOf(anyBody), commandsOf(anyBody), (brand, before, commands) => {
+export const isDeterministic = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, commandsOf(world.body), commandsOf(world.body), (brand, before, commands) => {
     const state = deepFreeze(takeAll(core.decide, opened(core, brand), [{ commands: before, now: LATER }]));
     deepFreeze(commands);
     const text = JSON.stringify(state);
@@ -45,15 +45,16 @@ function essence(state: State): unknown {
         item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
         (row) => row.program,
       ),
+      moves: byKey(item.moves, (row) => `${row.id}`),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
   };
 }
 
-export const batchingChangesNothing = (core: Core) =>
+export const batchingChangesNothing = (core: Core, world: World = PLAIN) =>
   fc.property(
-    brandArb,
-    commandsOf(fc.oneof({ weight: 12, arbitrary: anyBody }, { weight: 1, arbitrary: badBody })),
+    world.brand,
+    commandsOf(fc.oneof({ weight: 12, arbitrary: world.body }, { weight: 1, arbitrary: badBody })),
     fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
     (brand, commands, cuts) => {
       const state = opened(core, brand);
@@ -74,10 +75,10 @@ export const batchingChangesNothing = (core: Core) =>
 const withoutOutcomes = (facts: Facts): unknown => ({ ...facts, outcomes: [] });
 
 /** The batch without its parked commands gives the same facts; what is parked is the refused and what follows it of its order. */
-export const parkedLeavesNoTrace = (core: Core) =>
+export const parkedLeavesNoTrace = (core: Core, world: World = PLAIN) =>
   fc.property(
-    brandArb,
-    commandsOf(fc.oneof({ weight: 4, arbitrary: anyBody }, { weight: 1, arbitrary: badBody })),
+    world.brand,
+    commandsOf(fc.oneof({ weight: 4, arbitrary: world.body }, { weight: 1, arbitrary: badBody })),
     (brand, commands) => {
       const state = opened(core, brand);
       const facts = core.decide(state, commands, LATER);
@@ -114,10 +115,10 @@ const inOneForm = (state: State): State => ({
 });
 
 /** Facts alone rebuild the state, by core/replay and by its plain twin; decided again, the stored commands give the stored state. */
-export const factsReplay = (core: Core) =>
+export const factsReplay = (core: Core, world: World = PLAIN) =>
   fc.property(
-    brandArb,
-    commandsOf(anyBody),
+    world.brand,
+    commandsOf(world.body),
     fc.array(fc.boolean(), { minLength: 5, maxLength: 5 }),
     (brand, commands, cuts) => {
       const batches = splitAt(commands, cuts).map((part) => ({ commands: part, now: LATER }));

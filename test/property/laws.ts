@@ -4,6 +4,8 @@
  * A group is one test file, so that vitest runs groups side by side. A law that stands nowhere here is dead code to knip.
  */
 import type * as fc from 'fast-check';
+import { PLACES, type World } from '../support/arbitraries.ts';
+import { KIT_WORLD } from '../support/kit-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
   balancesAreSums,
@@ -16,6 +18,14 @@ import type { Core } from './core-under-test.ts';
 import { countRuleHolds, everyMovementIsInTheLedger } from './count-laws.ts';
 import { batchingChangesNothing, factsReplay, isDeterministic, parkedLeavesNoTrace } from './decide-laws.ts';
 import {
+  nobodyWaitsInVain,
+  nothingIsPartFilled,
+  oneStockIsOneNumber,
+  setsAreWhole,
+  splitAddsUp,
+  whatIsShownIsThere,
+} from './kit-laws.ts';
+import {
   arrivalOrderIsForgotten,
   joinIsASemilattice,
   repetitionWritesNothing,
@@ -23,6 +33,7 @@ import {
 } from './order-laws.ts';
 import { cutSumsExactly, drawMovesNoOtherShare, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
 import { everyTargetExplainsItself, moreSupplyNeverShowsLess, rulesNeverRaise } from './publish-laws.ts';
+import { bystandersKeepTheirs, endsRestore, lowPoolsAreMended, movesConserve } from './reallocation-laws.ts';
 import {
   latePlatformEndsAtTarget,
   lostAnswerHoldsNothingBack,
@@ -42,6 +53,15 @@ export type Law = {
 };
 
 const law = (id: string, says: string, of: Law['of']): Law => ({ id, says, of });
+
+/** Pools protect units of an item, not of a place (core/README.md, limits): every program reaches every place. */
+const KITS_EVERYWHERE: World = {
+  ...KIT_WORLD,
+  brand: KIT_WORLD.brand.map((brand) => {
+    const programs = brand.policy.programs.map((each) => ({ ...each, locations: [...PLACES] }));
+    return { ...brand, policy: { ...brand.policy, programs } };
+  }),
+};
 
 export const LAWS = {
   books: [
@@ -82,6 +102,37 @@ export const LAWS = {
     law('explain', 'an explanation recomputes its number, which never exceeds what is free', everyTargetExplainsItself),
     law('number', 'a number is never below 0, in whole packs, and grows with the promise', rulesNeverRaise),
     law('supply', 'one more unit received lowers no number anywhere', moreSupplyNeverShowsLess),
+  ],
+  kits: [
+    law('kit-sets', 'kits are promised, released and shipped in whole sets', setsAreWhole),
+    law(
+      'kit-stock',
+      'kits, packs and singles show what is free in whole units, and hold no unit twice',
+      oneStockIsOneNumber,
+    ),
+    law('kit-shown', 'they show what an order of all of it gets', whatIsShownIsThere),
+    law('kit-waiting', 'nobody is left waiting for what is there', nobodyWaitsInVain),
+    law('split', 'a split adds up to what was asked, the preferred place first', splitAddsUp),
+    law('whole', 'all or nothing never leaves a part, nor one place two', nothingIsPartFilled),
+    law('I1-kits', 'I1 with kits', (core) => deficitIsTold(core, KIT_WORLD)),
+    law('I1-promise-kits', 'a promise alone never makes a deficit, with kits', (core) =>
+      promiseNeverExceedsStock(core, KIT_WORLD),
+    ),
+    law('I2-kits', 'I2 with kits', (core) => balancesAreSums(core, KIT_WORLD)),
+    law('I2-own-sales-kits', 'own sales are sums, with kits', (core) => ownSalesAreSums(core, KIT_WORLD)),
+    law('I4-kits', 'I4 in sets', (core) => noLineVanishes(core, KIT_WORLD)),
+    law('I5-kits', 'I5 with kits', (core) => protectionHolds(core, KITS_EVERYWHERE)),
+    law('answer-kits', 'answers with kits', (core) => answersHold(core, KIT_WORLD)),
+    law('explain-kits', 'explanations with kits', (core) => everyTargetExplainsItself(core, KIT_WORLD)),
+    law('deterministic-kits', 'deterministic with kits', (core) => isDeterministic(core, KIT_WORLD)),
+    law('batching-kits', 'one batch or many, with kits', (core) => batchingChangesNothing(core, KIT_WORLD)),
+    law('replay-kits', 'replay with kits', (core) => factsReplay(core, KIT_WORLD)),
+  ],
+  reallocation: [
+    law('move-sum', 'pools and shared are all that is free, and none is below what was drawn', movesConserve),
+    law('I5-moves', 'only the donor loses by a move, only the receiver by its end', bystandersKeepTheirs),
+    law('move-ends', 'moves that end with nothing drawn leave no trace', endsRestore),
+    law('move-mends', 'the moves that a low pool is told with can be made, and mend it', lowPoolsAreMended),
   ],
   wire: [
     law('push-ends', 'after quiet every platform shows the target, and the loop ends', platformEndsAtTarget),

@@ -84,6 +84,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('pools.ts', '      members.map(({ consumed }) => consumed),\n', ''),
   ),
   bug(
+    'move-makes-units',
+    'a reallocation gives to one pool without taking from the other',
+    'I5-moves',
+    change('moves.ts', 'if (move.from === pool) units -= move.units;', 'if (move.from === pool) units -= 0;'),
+  ),
+  bug(
+    'return-forgets',
+    'a reallocation comes back whole, also what was drawn of it meanwhile',
+    'I5-moves',
+    change('reallocation.ts', '{ pool: move.from, units: spent }', '{ pool: move.from, units: 0 }'),
+  ),
+  bug(
     'count-erases',
     'a count overwrites the movements after it',
     'count',
@@ -112,7 +124,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'short-forgotten',
     'what is not there is dropped instead of being short',
     'I4',
-    change('orders.ts', 'const short = open - unitsIn(allocations);', 'const short = 0;'),
+    change('order-lines.ts', 'const short = openUnits(line) - allocatedUnits(line);', 'const short = 0;'),
   ),
   bug(
     'places-twice',
@@ -125,7 +137,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'last-served-first',
     'of those who wait the last is served first',
     'turn',
-    change('decide.ts', '    s.placedAt,\n', '    -s.placedAt,\n'),
+    change('fill-shorts.ts', '    short.placedAt,\n', '    -short.placedAt,\n'),
   ),
   bug(
     'shared-input',

@@ -6,7 +6,7 @@ import { orderOf } from '#core/command.ts';
 import type { Policy, Program } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
-import { anyBody, brandArb, commandsOf, emptyBrand, opening, policyArb } from '../support/arbitraries.ts';
+import { commandsOf, emptyBrand, opening, PLAIN, policyArb, type World } from '../support/arbitraries.ts';
 import { command, NOW, oneLineOrder, receive } from '../support/factory.ts';
 import { allocatedOf, take, takeAll } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
@@ -36,8 +36,8 @@ const leftUnpromised = (facts: Facts): boolean =>
   sumOf(facts.promises.filter((row) => row.kind === 'ship').map((row) => row.delta));
 
 /** I5: a command of one program's order leaves to every other program what it had of its own, less what its own lines drew. */
-export const protectionHolds = (core: Core) =>
-  fc.property(brandArb, commandsOf(anyBody), (brand, commands) => {
+export const protectionHolds = (core: Core, world: World = PLAIN) =>
+  fc.property(world.brand, commandsOf(world.body), (brand, commands) => {
     // One draw order that prefers the other's units to its own would hide what is left; the programs' own is what is measured.
     const programs = brand.policy.programs.map((each) => ({ ...each, drawOrder: 'ownThenShared' as const }));
     let state = take(core.decide, brand, {

@@ -61,7 +61,7 @@ const morePool: fc.Arbitrary<Partial<PoolRule>> = fc.oneof(
   fc.constant({ activeFrom: NOW + 30 * MINUTE_MS }),
 );
 
-const poolArb = (id: string) =>
+export const poolArb = (id: string) =>
   fc
     .record({
       units: fc.integer({ min: 0, max: 8 }),
@@ -202,6 +202,27 @@ const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   }),
 );
 
+const poolId = fc.constantFrom<string>(...PROGRAMS, 'shared');
+const moveId = fc.integer({ min: 1, max: 4 });
+
+export const moveBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('reallocate' as const),
+    id: moveId,
+    sku,
+    from: poolId,
+    to: poolId,
+    units: fc.integer({ min: 1, max: 5 }),
+    until: fc.constant(NOW + 7 * 24 * 60 * MINUTE_MS),
+  }),
+  fc.record({
+    kind: fc.constant('end-reallocation' as const),
+    id: moveId,
+    sku,
+    as: fc.constantFrom('expired' as const, 'returned' as const),
+  }),
+);
+
 /** Commands that nobody can take: each is parked, whatever the books say. */
 export const badBody: fc.Arbitrary<CommandBody> = fc.oneof(
   receiveBody.map((body) => ({ ...body, sku: 'no-such-sku' })),
@@ -229,7 +250,12 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
   { weight: 1, arbitrary: otherBody },
+  { weight: 1, arbitrary: moveBody },
 );
+
+/** What a law is tried on: brands, and the commands that their world knows. */
+export type World = { readonly brand: fc.Arbitrary<State>; readonly body: fc.Arbitrary<CommandBody> };
+export const PLAIN: World = { brand: brandArb, body: anyBody };
 
 /** Commands in the order recorded, a minute apart; some tell of a moment long before. */
 export const commandsOf = (

@@ -97,6 +97,7 @@ export const item = (
   promises: [],
   held: [],
   drawn: [],
+  moves: [],
   listings: [],
   shorts: [],
   moreShorts: false,

@@ -60,6 +60,16 @@ function applyPromises(item: ItemState, facts: Facts): ItemState {
   return { ...item, promises, drawn: [...kept, ...rows].sort((a, b) => (a.program < b.program ? -1 : 1)) };
 }
 
+function applyMoves(item: ItemState, facts: Facts): ItemState {
+  let moves = item.moves;
+  for (const { sku, kind, id, from, to, units, until } of facts.moves) {
+    if (sku !== item.sku) continue;
+    moves = moves.filter((move) => move.id !== id);
+    if (kind === 'applied') moves = [...moves, { id, from, to, units, until }];
+  }
+  return { ...item, moves };
+}
+
 function applyListings(item: ItemState, facts: Facts): ItemState {
   const listings = item.listings.map((listing) => {
     const sales = facts.listings.find((row) => row.listing === listing.id);
@@ -86,14 +96,43 @@ function applyOrders(orders: readonly StoredOrder[], facts: Facts): StoredOrder[
 }
 
 const shortsOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
-  orders.flatMap(({ id, channel, program, placedAt, lines }) =>
-    lines.flatMap((line) => (line.sku === sku && line.short > 0 ? [{ id, channel, program, placedAt, line }] : [])),
+  orders.flatMap(({ id, channel, program, placedAt, lines, state: { fillRule } }) => {
+    const head = { id, channel, program, placedAt, ...(fillRule === undefined ? {} : { fillRule }) };
+    return lines.flatMap((line) => (line.sku === sku && line.short > 0 ? [{ ...head, line }] : []));
+  });
+
+/** Lines with all that they may draw from. */
+const skusOf = (lines: readonly OrderLine[], items: ReadonlyMap<Sku, ItemState>): Sku[] =>
+  lines.flatMap(({ sku, components = [] }) =>
+    sku === null ? [] : [sku, ...[...components, ...(items.get(sku)?.components ?? [])].map((part) => part.sku)],
   );
+
+/** As db/reach.ts: what waits for what is touched, with all that it waits for; then every kit whose number may move, with its parts. */
+function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
+  const items = new Map(state.items.map((item) => [item.sku, item]));
+  const partsOf = (sku: Sku): Sku[] => (items.get(sku)?.components ?? []).map((part) => part.sku);
+  const written = new Set([...touched].flatMap((sku) => [sku, ...partsOf(sku)]));
+  const wholePrograms = new Set(
+    state.policy.programs.filter((p) => /shipComplete|fillOrKill/.test(p.completeness ?? '')).map((p) => p.id),
+  );
+  const found = [...written];
+  for (const order of state.orders) {
+    const waiting = order.lines.filter((line) => line.short > 0);
+    const forThese = waiting.filter((line) => skusOf([line], items).some((sku) => written.has(sku)));
+    if (forThese.length > 0) found.push(...skusOf(wholePrograms.has(order.program) ? waiting : forThese, items));
+  }
+  const reach = new Set(found);
+  for (const kit of state.items) {
+    if (partsOf(kit.sku).some((sku) => found.includes(sku)))
+      for (const sku of [kit.sku, ...partsOf(kit.sku)]) reach.add(sku);
+  }
+  return reach;
+}
 
 export function applyFacts(state: State, facts: Facts): State {
   const orders = applyOrders(state.orders, facts);
   const items = state.items.map((before) => {
-    const item = applyListings(applyPromises(applyStock(before, facts), facts), facts);
+    const item = applyListings(applyMoves(applyPromises(applyStock(before, facts), facts), facts), facts);
     return { ...item, shorts: shortsOf(orders, item.sku) };
   });
   return { ...state, items, orders };
@@ -119,10 +158,12 @@ export function loadFor(state: State, commands: readonly Command[]): State {
     for (const line of body.order.lines) addListing(refs.get(`${body.channel} ${line.listingRef}`));
   }
   const orders = state.orders.filter((order) => orderIds.has(order.id));
-  for (const order of orders) for (const line of order.lines) if (line.sku !== null) skus.add(line.sku);
+  const known = new Map(state.items.map((item) => [item.sku, item]));
+  for (const order of orders) for (const sku of skusOf(order.lines, known)) skus.add(sku);
+  const reach = reachOf(state, skus);
   const hasCount = commands.some(({ body }) => body.kind === 'count');
   const items = state.items
-    .filter((item) => skus.has(item.sku))
+    .filter((item) => reach.has(item.sku))
     .map((item) => (hasCount ? item : { ...item, recentEntries: [] }));
   return { ...state, orders, items };
 }
@@ -142,7 +183,16 @@ export function take(
 export const takeAll = (decide: typeof Decide, state: State, batches: readonly Batch[]): State =>
   batches.reduce((before, batch) => take(decide, before, batch).state, state);
 
-export const allocatedOf = (line: OrderLine): number => line.allocations.reduce((sum, part) => sum + part.quantity, 0);
+/** Base units; of a kit, sets as its scarcest component says. */
+export function allocatedOf(line: OrderLine): number {
+  const unitsOf = (parts: OrderLine['allocations']): number => parts.reduce((sum, part) => sum + part.quantity, 0);
+  if (line.components === undefined) return unitsOf(line.allocations);
+  return Math.min(
+    ...line.components.map(
+      ({ sku, quantity }) => unitsOf(line.allocations.filter((part) => part.sku === sku)) / quantity,
+    ),
+  );
+}
 
 /** Freezes a value and all it holds, so that a change of it throws. */
 export function deepFreeze<T>(value: T): T {

@@ -132,7 +132,6 @@ function contextOf({ store, open, clock, rung, readOnly }: Stage): WorkerContext
     sealingKeys: [sealingKey(randomBytes(32).toString('base64'))],
     owner: 'test',
     readOnly,
-    inFlightMs: 60_000,
     publicUrl: 'http://127.0.0.1:1',
     now: () => clock.now,
     log: silent,

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { problemsOf, SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type Config, readConfig } from '#workers/config.ts';
 import { configJsonSchema } from '#workers/config-schema.ts';
@@ -50,6 +51,14 @@ describe('a good file', () => {
     });
   });
 
+  it('takes how whole a program fills its orders, and offers what there is for a typing mistake', () => {
+    const withRule = (word: string) => SMALL_CONFIG.replace('priority: 2', `completeness: ${word}, priority: 2`);
+    expect(configOf(withRule('shipComplete')).file?.policy.programs[0]?.completeness).toBe('shipComplete');
+    expect(fileProblems(withRule('shipcomplete')).join()).toContain(
+      'completeness: is "shipcomplete". Did you mean "shipComplete"?',
+    );
+  });
+
   it('makes a whole rule of an item: its own values, then the channel’s; null is a value', () => {
     const { file } = configOf(`${SMALL_CONFIG}    share: 50
     buffer: 2
@@ -72,6 +81,19 @@ describe('a good file', () => {
       sweepMs: 5_000,
       channels: [{ id: 'fake:a', pollMs: 180_000, reconcileMs: 3_600_000 }],
     });
+  });
+
+  it('has the guards of the core for reallocations, whether it names them or not', () => {
+    expect(configOf(SMALL_CONFIG).file?.policy.reallocation).toBeUndefined();
+    expect(configOf(`${SMALL_CONFIG}reallocation: {}\n`).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const text = readFileSync(join(ROOT, 'scripts/examples/allot.yaml'), 'utf8');
+    expect(configOf(text).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
+    const own = configOf(`${SMALL_CONFIG}reallocation: { cooldown: 30m, approveAbove: 0 }\n`).file?.policy.reallocation;
+    expect(own).toEqual({ ...GUARD_DEFAULTS, cooldownMs: 1_800_000, approveAbove: 0 });
+    expect(fileProblems(`${SMALL_CONFIG}reallocation: { perMovePercent: 120, maxDay: 3 }\n`)).toEqual([
+      expect.stringContaining('reallocation.perMovePercent'),
+      expect.stringContaining('Did you mean "maxDays"?'),
+    ]);
   });
 
   it('may use anchors', () => {
@@ -136,7 +158,7 @@ htpp: {}
       'allot.yaml:4:11 locations[2].id: the location "3pl-east" has two stock masters, 3pl and erp. Exactly one may say how much there is: keep one.',
       'allot.yaml:7:15 programs[0].priority: is "high". Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:8:17 programs[0].locations[0]: no location is called "mian". Did you mean "main"?',
-      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, owner, reviewBy, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, items.',
+      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, owner, reviewBy, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, ....',
       'allot.yaml:10:5 programs[1].priority: is missing. Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:10:33 programs[1].locations: is an empty list. Write a list of at least one location id, the preferred one first.',
       'allot.yaml:12:16 pools[0].program: no program is called "wholsale". Did you mean "wholesale"?',

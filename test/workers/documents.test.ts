@@ -38,7 +38,6 @@ function open(over: Partial<Capabilities> = {}): void {
     sealingKeys: [sealingKey(randomBytes(32).toString('base64'))],
     owner: 'test',
     readOnly: false,
-    inFlightMs: 60_000,
     publicUrl: null,
     now: () => clock,
     log: silent,

@@ -7,6 +7,7 @@ import { openPipeline, type Pipeline } from '#test/support/pipeline.ts';
 import { decidePending } from '#workers/allocate.ts';
 import { pollChannel, receive } from '#workers/intake.ts';
 import type { Bell } from '#workers/queues.ts';
+import { apply, propose, view } from '#workers/reallocate.ts';
 import { sweepOnce } from '#workers/sweep.ts';
 
 let pipeline: Pipeline | undefined;
@@ -180,4 +181,21 @@ test('input that parked while its listing was being mapped goes on by itself', a
   await p.quiet();
   expect(await db.rows(sql`select 1 from parked where state = 'parked'`)).toHaveLength(0);
   expect((await p.control('fake:b').levels())[0]?.sellable).toBe(3);
+});
+
+test('a reallocation ends by itself, without a person and without a bell', async () => {
+  const p = await open();
+  const { db } = p.store;
+  const now = Date.now();
+  p.clock.now = now;
+  await command(db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' }, now);
+  await decidePending(db, { now: p.context.now });
+  const asked = { sku: 'A', from: 'shared', to: 'dtc', units: 1, until: now + HOUR_MS, reason: 'a launch' };
+  const { row } = await propose(db, asked, { actor: 'kim', now });
+  await apply(db, row.id, { actor: 'kim', now });
+  await quietly(p);
+  p.clock.now = now + HOUR_MS;
+  expect(await bellsOf(p)).toContain('allocate');
+  await decidePending(db, { now: p.context.now });
+  expect((await view(db, row.id, p.clock.now)).row).toMatchObject({ state: 'expired', closedBy: 'sweep', returned: 1 });
 });

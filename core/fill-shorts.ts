@@ -1,0 +1,157 @@
+/**
+ * Gives free units to the lines that wait: program priority, then who came first, then id. Done after every command, not once a
+ * batch, so that a later order of the same batch does not pass those who wait.
+ *
+ * The turn of those who want more than a part: a kit's line takes whole sets when it is its turn; a line that wants one place, and
+ * an order that wants all or nothing, take all when it is their turn and all is there. Else they are passed over, nothing is kept
+ * back for them, and whoever comes next may take it: they never block, and may wait long. Who must not wait gets a pool or a hold.
+ */
+import { type Books, type ItemBook, lineKey, mergeAllocations, orTakeBack } from './books.ts';
+import type { Command } from './command.ts';
+import { completenessOf, drawForLine, isAllOrNothing, placesOfLine } from './completeness.ts';
+import { allocatedUnits, partsOf, promiseAt, sourcesOf, withComposition } from './kits.ts';
+import type { Allocation, Completeness, OrderId, Policy, Program, Sku } from './model.ts';
+import { openUnits } from './order-lines.ts';
+import type { ShortLine } from './state.ts';
+
+const priorityOf = (policy: Policy, program: string): number =>
+  policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;
+
+type Waiting = { readonly item: ItemBook; readonly short: ShortLine };
+
+/** A waiting line with what it is filled by. */
+type Claim = Waiting & { readonly program: Program; readonly rule: Completeness; readonly isPlain: boolean };
+
+/** Lines that wait for one of these items: their own, and those of kits that it is part of. */
+function waitingFor(books: Books, items: readonly ItemBook[]): Waiting[] {
+  const waiting = items.flatMap((item) => [...item.shorts.values()].map((short) => ({ item, short })));
+  if (books.kitsWith.size === 0) return waiting;
+  const touched = new Set<Sku>(items.map((item) => item.sku));
+  const kits = new Set(items.flatMap((item) => books.kitsWith.get(item.sku) ?? []));
+  for (const item of kits) {
+    if (touched.has(item.sku)) continue;
+    for (const short of item.shorts.values()) {
+      const line = withComposition(short.line, item);
+      if (partsOf(line, item).some((part) => touched.has(part.sku))) waiting.push({ item, short });
+    }
+  }
+  return waiting;
+}
+
+function claimOf(books: Books, { item, short }: Waiting): Claim[] {
+  const program = books.programs.get(short.program);
+  if (program === undefined) return [];
+  const line = withComposition(short.line, item);
+  const rule = completenessOf(program, short.fillRule);
+  const isPlain = line.components === undefined && rule === 'split';
+  return [{ item, short: line === short.line ? short : { ...short, line }, program, rule, isPlain }];
+}
+
+function inTurn(policy: Policy, claims: readonly Claim[]): Claim[] {
+  const rank = ({ short }: Claim): readonly (number | string)[] => [
+    priorityOf(policy, short.program),
+    short.placedAt,
+    short.id,
+    short.line.lineRef,
+  ];
+  return claims.toSorted((a, b) => {
+    const [x, y] = [rank(a), rank(b)];
+    for (let i = 0; i < x.length; i++) if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0) ? -1 : 1;
+    return 0;
+  });
+}
+
+/** Whether anything is left for lines that take what there is: asked once per item, program and supply set. */
+function supplyLeft(books: Books): { readonly has: (claim: Claim) => boolean; readonly end: (claim: Claim) => void } {
+  const known = new Map<string, boolean>();
+  const placesOf = ({ program, short }: Claim) => placesOfLine(books, program, short.line.listing);
+  const keyOf = ({ item, program }: Claim, places: readonly string[]): string =>
+    `${item.sku} ${program.id} ${places === program.locations ? '' : places.join(' ')}`;
+  const has = (claim: Claim): boolean => {
+    const places = placesOf(claim);
+    const key = keyOf(claim, places);
+    const isLeft = known.get(key) ?? promiseAt(books, claim.item, claim.program, places) > 0;
+    known.set(key, isLeft);
+    return isLeft;
+  };
+  return { has, end: (claim) => known.set(keyOf(claim, placesOf(claim)), false) };
+}
+
+function hasShorts(items: ReadonlySet<ItemBook>): boolean {
+  for (const item of items) if (item.shorts.size > 0) return true;
+  return false;
+}
+
+/** `touched`: items that the command touched. What is given to a line only lowers what others can get, so one pass is enough. */
+export function fillShorts(books: Books, touched: ReadonlySet<ItemBook>, command: Command): void {
+  if (books.kitsWith.size === 0 && !hasShorts(touched)) return;
+  const items = [...touched];
+  const cause = { ...command, occurredAt: books.now };
+  const left = supplyLeft(books);
+  const claims = waitingFor(books, items)
+    .flatMap((waiting) => claimOf(books, waiting))
+    .filter((claim) => !claim.isPlain || left.has(claim));
+  const orders = ordersThatWait(books);
+  const tried = new Set<OrderId>();
+  for (const claim of inTurn(books.policy, claims)) {
+    const { item, short, rule, isPlain } = claim;
+    if (isAllOrNothing(rule)) {
+      if (!tried.has(short.id)) fillOrder(books, orders().get(short.id) ?? [], cause);
+      tried.add(short.id);
+      continue;
+    }
+    if (isPlain && !left.has(claim)) continue;
+    const { line } = short;
+    const wanted = openUnits(line) - allocatedUnits(line);
+    const drawn = drawForLine(books, cause, { order: short, line, item, wanted, rule });
+    if (drawn.length > 0) keepFilled(books, item, short, drawn);
+    else if (isPlain) left.end(claim);
+  }
+}
+
+/** All waiting lines by order; read when the first order that wants all or nothing has its turn. */
+function ordersThatWait(books: Books): () => ReadonlyMap<OrderId, readonly Waiting[]> {
+  let found: ReadonlyMap<OrderId, readonly Waiting[]> | undefined;
+  return () => {
+    found ??= Map.groupBy(
+      [...books.items.values()].flatMap((item) => [...item.shorts.values()].map((short) => ({ item, short }))),
+      ({ short }) => short.id,
+    );
+    return found;
+  };
+}
+
+/** All lines of an order that waits whole, or none. */
+function fillOrder(books: Books, waiting: readonly Waiting[], cause: Command): void {
+  const claims = waiting.map(({ item, short }) => ({ item, short, line: withComposition(short.line, item) }));
+  const sources = claims.flatMap(({ item, line }) => sourcesOf(books, line, item));
+  const filled = orTakeBack(books, sources, () => {
+    const drawn = claims.map(({ item, short, line }) => {
+      const wanted = openUnits(line) - allocatedUnits(line);
+      const allocations = drawForLine(books, cause, { order: short, line, item, wanted, rule: 'shipComplete' });
+      const isAll = allocatedUnits({ ...line, allocations }) >= wanted;
+      return { item, short: { ...short, line }, allocations, isAll };
+    });
+    return drawn.every((each) => each.isAll) ? drawn : null;
+  });
+  for (const { item, short, allocations } of filled ?? []) keepFilled(books, item, short, allocations);
+}
+
+function keepFilled(books: Books, item: ItemBook, short: ShortLine, drawn: readonly Allocation[]): void {
+  const { line } = short;
+  const key = lineKey(short.id, line.lineRef);
+  const allocations = mergeAllocations([...line.allocations, ...drawn]);
+  const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
+  if (after.short > 0) item.shorts.set(key, { ...short, line: after });
+  else {
+    item.shorts.delete(key);
+    item.hasFilled = true;
+  }
+  const order = books.orders.get(short.id);
+  if (order === undefined) {
+    books.filled.set(key, { orderId: short.id, line: after });
+    return;
+  }
+  books.orders.set(order.id, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
+  books.changedOrders.add(order.id);
+}

@@ -1,0 +1,61 @@
+/**
+ * Pools that are low: less than a percent of their protection is left, with the moves that would mend it.
+ *
+ * Guarantees: pure; a donor is never named for so much that its own pool would be low after; the moves together lift the pool to its
+ * threshold, or are all that can safely be given.
+ */
+import type { Move, Policy, PoolId, ProgramId, Sku } from './model.ts';
+import { receivedUnits } from './moves.ts';
+import type { PoolShare, Pools } from './pools.ts';
+import { guardsOf } from './reallocation-guards.ts';
+
+export type LowPool = {
+  readonly sku: Sku;
+  readonly program: ProgramId;
+  /** Its protection, and how much of it is left. */
+  readonly units: number;
+  readonly remaining: number;
+  /** Units that would lift it to its threshold. */
+  readonly missing: number;
+  /** The largest safe donors first. */
+  readonly moves: readonly { readonly from: PoolId; readonly units: number }[];
+};
+
+/** Units that lift a pool to `percent` of its protection, which grows with them. */
+const missingIn = ({ units, remaining }: PoolShare, percent: number): number =>
+  Math.ceil((percent * units - 100 * remaining) / (100 - percent));
+
+/** Units above `percent` of what a pool protects now. */
+const spareOf = ({ units, remaining }: PoolShare, percent: number): number =>
+  remaining - Math.ceil((percent * units) / 100);
+
+/** The pools of an item that are low now, by program id. */
+export function lowPoolsOf(
+  policy: Pick<Policy, 'reallocation'>,
+  item: { readonly sku: Sku; readonly moves: readonly Move[] },
+  pools: Pools,
+): LowPool[] {
+  const { sku, moves: inForce } = item;
+  const percent = guardsOf(policy).lowPoolPercent;
+  const low = pools.own.filter((share) => share.remaining * 100 < percent * share.units);
+  if (low.length === 0) return [];
+  const givable = (from: PoolId, units: number) => ({ from, units: units - receivedUnits(inForce, from) });
+  const spares = [
+    givable('shared', pools.shared),
+    ...pools.own.map((share) => givable(share.program, spareOf(share, percent))),
+  ];
+  const donors = spares
+    .filter(({ units }) => units > 0)
+    .sort((a, b) => b.units - a.units || (a.from < b.from ? -1 : 1));
+  return low.map((share) => {
+    const missing = missingIn(share, percent);
+    // A pool that has drawn more than it protects would swallow what it is given (core/reallocation.ts).
+    let open = share.consumed > share.units ? 0 : missing;
+    const moves = donors.flatMap(({ from, units }) => {
+      const given = Math.min(open, units);
+      open -= given;
+      return given > 0 && from !== share.program ? [{ from, units: given }] : [];
+    });
+    return { sku, program: share.program, units: share.units, remaining: share.remaining, missing, moves };
+  });
+}

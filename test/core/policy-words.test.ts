@@ -1,0 +1,114 @@
+/** A change of the policy in words: every field is told, by entry, and the order of entries is no change. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { changesOfPolicy, durationWords, summaryOf } from '#core/policy-words.ts';
+
+const POLICY = {
+  programs: [
+    { id: 'dtc', priority: 20, drawOrder: 'ownThenShared', locations: ['main', 'east'] },
+    { id: 'wholesale', priority: 10, drawOrder: 'ownOnly', locations: ['main'] },
+  ],
+  pools: [
+    { program: 'wholesale', sku: '*', units: 10, refill: 'receipt' },
+    { program: 'wholesale', sku: 'MUG', units: 40, refill: 'never' },
+  ],
+  channels: [{ channel: 'shopify:main', program: 'dtc', sku: '*', sharePercent: 100, buffer: 1, cap: null }],
+  inFlightMs: 600_000,
+};
+
+const says = (after: object) => changesOfPolicy(POLICY, { ...POLICY, ...after }).map((change) => change.says);
+
+describe('changesOfPolicy', () => {
+  test('tells each field of an entry from what to what', () => {
+    const [first, second] = POLICY.pools;
+    expect(says({ pools: [first, { ...second, units: 60, refill: 'receipt' }] })).toEqual([
+      'pool of wholesale for MUG: protected units from 40 to 60, refill from never to receipt',
+    ]);
+    expect(says({ channels: [{ ...POLICY.channels[0], sharePercent: 80, cap: 50 }] })).toEqual([
+      'shopify:main for every item: share from 100 % to 80 %, cap from none to 50 units',
+    ]);
+  });
+
+  test('tells what is new and what is gone, whole', () => {
+    expect(says({ pools: [POLICY.pools[0], { program: 'dtc', sku: 'CUP', units: 5, refill: 'never' }] })).toEqual([
+      'gone: pool of wholesale for MUG (protected units 40, refill never)',
+      'new: pool of dtc for CUP (protected units 5, refill never)',
+    ]);
+  });
+
+  test('tells an order that means something, a value of its own, and a part that comes or goes', () => {
+    const [dtc, wholesale] = POLICY.programs;
+    expect(says({ programs: [{ ...dtc, locations: ['east', 'main'] }, wholesale] })).toEqual([
+      'program dtc: locations from main, east to east, main',
+    ]);
+    expect(says({ inFlightMs: 90_000 })).toEqual(['time in flight from 10m to 90s']);
+    expect(says({ approval: { policy: 'required' } })).toEqual(['new: approval (policy required)']);
+  });
+
+  test('tells fields and sections that nobody named, nested ones field by field', () => {
+    const pools = [POLICY.pools[0], { ...POLICY.pools[1], pickTags: { zone: 'A' } }];
+    const before = { ...POLICY, pools, tides: [{ id: 't1', highWater: 3 }] };
+    const after = {
+      ...before,
+      pools: [pools[0], { ...pools[1], pickTags: { zone: 'B', label: 'fair' } }],
+      tides: [{ id: 't1', highWater: 4 }],
+    };
+    expect(changesOfPolicy(before, after).map((change) => change.says)).toEqual([
+      'pool of wholesale for MUG: pick tags: zone from A to B, pick tags: label from none to fair',
+      'tides t1: high water from 3 to 4',
+    ]);
+  });
+
+  test('keeps two entries of one key apart', () => {
+    const season = (activeFrom: number, units: number) => ({ program: 'dtc', sku: 'CUP', units, activeFrom });
+    const [may, june] = [Date.UTC(2026, 4, 1), Date.UTC(2026, 5, 1)];
+    const before = { pools: [season(may, 5), season(june, 9)] };
+    const changes = changesOfPolicy(before, { pools: [season(may, 5), season(june, 8)] });
+    expect(changes.map((change) => change.says)).toEqual(['pool of dtc for CUP: protected units from 9 to 8']);
+  });
+
+  test('of the first policy everything is new', () => {
+    const changes = changesOfPolicy(null, { ...POLICY, version: 1 });
+    expect(changes.every(({ kind }) => kind === 'added')).toBe(true);
+    expect(changes).toHaveLength(6);
+    expect(summaryOf(changes)).toBe(
+      'new: program dtc (priority 20, draw order ownThenShared, locations main, east); and 5 more',
+    );
+    expect(summaryOf([])).toBe('nothing');
+  });
+
+  const poolKey = fc.record({ program: fc.constantFrom('a', 'b', 'c'), sku: fc.constantFrom('*', 'X', 'Y', 'Z') });
+  const pools = fc
+    .uniqueArray(poolKey, { selector: ({ program, sku }) => `${program} ${sku}` })
+    .chain((keys) =>
+      fc.tuple(
+        ...keys.map((key) =>
+          fc
+            .record({ units: fc.nat(99), refill: fc.constantFrom('never', 'receipt') })
+            .map((rest) => ({ ...key, ...rest })),
+        ),
+      ),
+    );
+
+  test('the same entries in any order, with keys in any order, are no change; any other value is told once', () => {
+    fc.assert(
+      fc.property(pools, fc.nat(), (entries, turn) => {
+        const turned = entries.map((entry) => Object.fromEntries(Object.entries(entry).reverse())).reverse();
+        expect(changesOfPolicy({ pools: entries }, { pools: turned })).toEqual([]);
+        const at = entries.length === 0 ? 0 : turn % entries.length;
+        const other = entries.map((entry, index) => (index === at ? { ...entry, units: entry.units + 1 } : entry));
+        expect(changesOfPolicy({ pools: entries }, { pools: other })).toHaveLength(Math.min(1, entries.length));
+      }),
+    );
+  });
+});
+
+test.each([
+  [500, '500ms'],
+  [90_000, '90s'],
+  [600_000, '10m'],
+  [7_200_000, '2h'],
+  [172_800_000, '2d'],
+])('%i ms is %s', (ms, text) => {
+  expect(durationWords(ms)).toBe(text);
+});

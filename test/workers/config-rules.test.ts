@@ -1,0 +1,128 @@
+/** From the configuration file to the rules of the policy, and what a file cannot say. */
+import { describe, expect, it } from 'vitest';
+import { readConfigFile } from '#workers/config-file.ts';
+
+const HEAD = `
+locations: [{ id: main, master: allot }]
+`;
+
+function policyOf(text: string) {
+  const { file, problems } = readConfigFile(HEAD + text, 'allot.yaml');
+  expect(problems).toEqual([]);
+  if (file === null) throw new Error('the file was refused');
+  return file.policy;
+}
+
+const problemsOf = (text: string): readonly string[] => readConfigFile(HEAD + text, 'allot.yaml').problems;
+
+describe('channel rules', () => {
+  const { channels } = policyOf(`
+programs:
+  - id: dtc
+    priority: 1
+    locations: [main]
+    share: 80
+    safetyStock: 5%
+    below: { share: 40 }
+    groups: { fragile: { buffer: 3 } }
+    items: { A: { cap: 9 } }
+channels:
+  - id: fake:a
+    program: dtc
+    share: 90
+    buffer: 10%
+    items: { A: { cap: null, safetyStock: planned } }
+  - { id: fake:b, program: dtc }
+`);
+  const ruleOf = (channel: string, scope: object) =>
+    channels.find(
+      (rule) =>
+        rule.channel === channel &&
+        Object.entries(scope).every(([key, value]) => rule[key as keyof typeof rule] === value),
+    );
+
+  it('come from the program, then the channel, then what either says for the group or item', () => {
+    const none = { hideAtOrBelow: null, cap: null };
+    expect(ruleOf('fake:a', { sku: '*', group: undefined })).toEqual({
+      ...{ channel: 'fake:a', program: 'dtc', sku: '*' },
+      ...{ sharePercent: 90, safetyStock: 0, safetyStockPercent: 5, buffer: 0, bufferPercent: 10, ...none },
+      below: { sharePercent: 40, safetyStock: 0, safetyStockPercent: 5, buffer: 0, bufferPercent: 10, ...none },
+    });
+    expect(ruleOf('fake:a', { group: 'fragile' })).toMatchObject({ sku: '*', sharePercent: 90, buffer: 3 });
+    expect(ruleOf('fake:a', { sku: 'A' })).toMatchObject({ cap: null, isSafetyStockPlanned: true, safetyStock: 0 });
+    expect(ruleOf('fake:a', { sku: 'A' })).not.toHaveProperty('safetyStockPercent');
+    expect(ruleOf('fake:b', { sku: 'A' })).toMatchObject({ cap: 9, sharePercent: 80, safetyStockPercent: 5 });
+  });
+});
+
+const PROGRAM = 'programs: [{ id: dtc, priority: 1, locations: [main] }]\nchannels: []\n';
+
+describe('pools and routes', () => {
+  it('say no more than the file did', () => {
+    const policy = policyOf(`${PROGRAM}
+pools:
+  - { program: dtc, sku: A, units: 4, until: 2026-12-24 }
+  - program: dtc
+    group: hot
+    percent: 30
+    minimum: 5
+    protects: prioritised
+    release: [{ at: 2026-12-01T00:00:00Z, percent: 50 }]
+  - { program: emergency, units: 2 }
+routes: [{ id: trade, program: dtc, tag: trade }]
+`);
+    expect(policy.pools).toEqual([
+      { program: 'dtc', sku: 'A', units: 4, activeUntil: Date.UTC(2026, 11, 24), refill: 'never' },
+      {
+        ...{
+          program: 'dtc',
+          sku: '*',
+          group: 'hot',
+          percent: 30,
+          minimum: 5,
+          protects: 'prioritised',
+          refill: 'never',
+        },
+        release: [{ at: Date.UTC(2026, 11, 1), percent: 50 }],
+      },
+      { program: 'emergency', sku: '*', units: 2, refill: 'never' },
+    ]);
+    expect(policy.routes).toEqual([{ id: 'trade', program: 'dtc', tag: 'trade' }]);
+  });
+
+  it.each([
+    ['two amounts', 'pools: [{ program: dtc, units: 1, percent: 2 }]', 'pools[0].percent: is 2: stands beside units.'],
+    ['no amount', 'pools: [{ program: dtc }]', 'protects nothing. Write one of units, percent and parts'],
+    [
+      'two scopes',
+      'pools: [{ program: dtc, units: 1, sku: A, group: g }]',
+      'pools[0].group: is "g": stands beside sku.',
+    ],
+    ['bounds that cross', 'pools: [{ program: dtc, percent: 1, minimum: 9, maximum: 2 }]', 'is above the maximum of 2'],
+    [
+      'an end before its start',
+      'pools: [{ program: dtc, units: 1, from: 2026-02-01, until: 2026-01-01 }]',
+      'is not after from',
+    ],
+    [
+      'a curve that runs back',
+      'pools: [{ program: dtc, units: 1, release: [{ at: 2026-02-01, percent: 9 }, { at: 2026-01-01, percent: 0 }] }]',
+      'pools[0].release[1].at: is "2026-01-01": is not after the moment before it',
+    ],
+    ['no such day', 'pools: [{ program: dtc, units: 1, from: 2026-13-01 }]', 'Write a day such as "2026-12-01"'],
+    ['a reserved name', 'routes: [{ id: r, program: emergency, tag: x }]', 'no program is called "emergency"'],
+    ['a route for everything', 'routes: [{ id: r, program: dtc }]', 'asks for nothing, so every order would take it'],
+    ['an unknown channel', 'routes: [{ id: r, program: dtc, channel: fake:z }]', 'no channel is called "fake:z"'],
+  ])('refuses %s, and says how to mend it', (_, text, says) => {
+    const problems = problemsOf(`${PROGRAM}${text}\n`);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(says);
+  });
+
+  it('keeps the name of the emergency pool for itself', () => {
+    const text = 'programs: [{ id: emergency, priority: 1, locations: [main] }]\nchannels: []\n';
+    expect(problemsOf(text)).toEqual([
+      'allot.yaml:3:18 programs[0].id: "emergency" is reserved for pools that no order may draw from. Give it another id.',
+    ]);
+  });
+});

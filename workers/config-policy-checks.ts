@@ -1,0 +1,100 @@
+/**
+ * Policies that fit the schema and still cannot hold, found from the file alone, each told at its line.
+ *
+ * Whether pools are above the supply is not among them: that is known only with the database, and true for an hour. A pool for goods
+ * that come in tomorrow is right today, so it is a warning of the preview (policy-preview.ts), and the core cuts in proportion.
+ */
+import type { Policy, PoolRule, Sku } from '#core/model.ts';
+import { poolRulesFor, type RuledItem } from '#core/rules.ts';
+import { policyOf } from './config-rules.ts';
+import type { ConfigBody } from './config-schema.ts';
+import { findNearest } from './did-you-mean.ts';
+import type { YamlPath, YamlProblem, YamlSource } from './yaml-source.ts';
+
+/** Before any season. */
+const ALWAYS = Number.MIN_SAFE_INTEGER;
+
+/** An item that nothing but its own rule, its group's or the rule of every item fits. */
+type Scope = RuledItem & { readonly says: string };
+
+const scopeOf = ({ sku, group }: PoolRule): Scope => {
+  if (sku !== '*') return { sku, groups: [], says: sku };
+  return group === undefined
+    ? { sku: '', groups: [], says: 'every item' }
+    : { sku: '', groups: [group], says: `group ${group}` };
+};
+
+/** The percents of all programs for one item are 100 at most, at any moment, by the same rules as the core finds them. */
+export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): YamlProblem[] {
+  const policy: Policy = { ...policyOf(body, 0), version: 0 };
+  const scopes = new Map(policy.pools.map((rule) => [scopeOf(rule).says, scopeOf(rule)]));
+  const moments = [...new Set([ALWAYS, ...policy.pools.flatMap(({ activeFrom }) => activeFrom ?? [])])];
+  const told = new Set<number>();
+  return [...scopes.values()].flatMap((scope) =>
+    moments.flatMap((at): YamlProblem[] => {
+      const counted = poolRulesFor(policy, scope, at).filter(({ rule }) => rule.percent !== undefined);
+      const sum = counted.reduce((total, { rule }) => total + (rule.percent ?? 0), 0);
+      const last = Math.max(...counted.map(({ rule }) => policy.pools.indexOf(rule)));
+      if (sum <= 100 || told.has(last)) return [];
+      told.add(last);
+      const parts = counted.map(({ program, rule }) => `${program} ${rule.percent} %`).join(', ');
+      const most = Math.max(0, 100 - (sum - (policy.pools[last]?.percent ?? 0)));
+      const path = ['pools', last, 'percent'];
+      const says = `the pools of ${scope.says} come to ${sum} % of its supply (${parts}). Write ${most} or less here, or take from another.`;
+      return [{ offset: source.offsetOf(path, 'value'), path, says }];
+    }),
+  );
+}
+
+// ---- what a file names, to be looked for in the database ---------------------------------------------------------------------
+
+export type NamedItems = { readonly skus: readonly Sku[]; readonly groups: readonly string[] };
+
+type Named = {
+  readonly kind: 'sku' | 'group';
+  readonly name: string;
+  readonly path: YamlPath;
+  readonly at: 'key' | 'value';
+};
+
+const isBlock = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Wherever a rule may stand; a channel's settings are its connector's own. */
+function findNames(value: unknown, path: YamlPath): Named[] {
+  if (Array.isArray(value)) return value.flatMap((one, index) => findNames(one, [...path, index]));
+  if (!isBlock(value)) return [];
+  return Object.entries(value).flatMap(([key, inner]): Named[] => {
+    const here = [...path, key];
+    if (path.length === 2 && path[0] === 'channels' && key === 'settings') return [];
+    if ((key === 'sku' || key === 'group') && typeof inner === 'string') {
+      return inner === '*' ? [] : [{ kind: key, name: inner, path: here, at: 'value' }];
+    }
+    if ((key !== 'items' && key !== 'groups') || !isBlock(inner)) return findNames(inner, here);
+    const kind = key === 'items' ? 'sku' : 'group';
+    return Object.keys(inner).map((name) => ({ kind, name, path: [...here, name], at: 'key' }));
+  });
+}
+
+export function namedItems(source: YamlSource): NamedItems {
+  const names = findNames(source.data, []);
+  const of = (kind: Named['kind']) => [...new Set(names.filter((one) => one.kind === kind).map(({ name }) => name))];
+  return { skus: of('sku'), groups: of('group') };
+}
+
+/** Rules that match nothing, at their lines; `near` are names that the missing ones may have been meant to be. */
+export function findUnmatchedRules(
+  source: YamlSource,
+  missing: NamedItems & { readonly near: NamedItems },
+): YamlProblem[] {
+  return findNames(source.data, []).flatMap(({ kind, name, path, at }): YamlProblem[] => {
+    if (!(kind === 'sku' ? missing.skus : missing.groups).includes(name)) return [];
+    const nearest = findNearest(name, kind === 'sku' ? missing.near.skus : missing.near.groups);
+    const what = kind === 'sku' ? `no item has the SKU "${name}"` : `no item is in the group "${name}"`;
+    const fix =
+      nearest === undefined
+        ? 'Import its items first (allot import items FILE), or take the rule out.'
+        : `Did you mean "${nearest}"?`;
+    return [{ offset: source.offsetOf(path, at), path, says: `matches nothing: ${what}. ${fix}` }];
+  });
+}
