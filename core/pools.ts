@@ -129,7 +129,7 @@ function standingPercent(rule: PoolRule, now: Instant): number {
 
 /** Rounds up, so that a release never frees a unit before its time; floating dust is no unit. */
 const unitsStanding = (units: number, rule: PoolRule, now: Instant): number =>
-  rule.release === undefined ? units : Math.ceil((units * standingPercent(rule, now)) / 100 - 1e-9);
+  rule.release === undefined ? units : Math.max(0, Math.ceil((units * standingPercent(rule, now)) / 100 - 1e-9));
 
 const clamp = (units: number, rule: PoolRule): number =>
   Math.min(rule.maximum ?? Number.MAX_SAFE_INTEGER, Math.max(rule.minimum ?? 0, units));
