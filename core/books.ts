@@ -8,6 +8,8 @@ import type {
   Allocation,
   Component,
   Disposition,
+  Hold,
+  HoldId,
   Instant,
   LocationId,
   Move,
@@ -15,6 +17,7 @@ import type {
   OrderLine,
   Policy,
   Program,
+  ProgramId,
   Sku,
   StockMaster,
 } from './model.ts';
@@ -54,6 +57,11 @@ export type ItemBook = {
   >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
+  readonly holds: Map<HoldId, Hold>;
+  readonly holdByRef: Map<string, HoldId>;
+  readonly nextHoldEndsAt: Instant | null;
+  /** Programs whose waiting lines come before all others when this command's free units are handed out. */
+  readonly servedFirst: Set<ProgramId>;
   readonly drawn: Map<string, Drawn>;
   /** As the batch found it. */
   readonly loaded: ItemState;
@@ -63,6 +71,7 @@ export type ItemBook = {
   /** Key: order id and line. */
   readonly shorts: Map<string, ShortLine>;
   readonly moreShorts: boolean;
+  readonly openLines: readonly ShortLine[] | undefined;
   readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
   /** The command that last changed it. */
   touchedBy: number | null;
@@ -92,6 +101,7 @@ export type Books = {
   readonly changedOrders: Set<OrderId>;
   readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
   readonly counted: Facts['counted'][number][];
+  readonly changedHolds: Map<HoldId, Hold>;
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
   readonly moves: Facts['moves'][number][];
@@ -108,10 +118,14 @@ function byKey<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T>
 }
 
 function openItem(state: ItemState): ItemBook {
-  const heldAt = new Map<LocationId, number>();
-  for (const h of state.held) heldAt.set(h.location, h.quantity);
+  const holdByRef = new Map<string, HoldId>();
+  for (const { ref, id } of state.holds) if (ref !== null) holdByRef.set(ref, id);
   const allocatedAt = new Map<LocationId, number>();
-  for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
+  const heldAt = new Map<LocationId, number>();
+  for (const p of state.promises) {
+    allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
+    heldAt.set(p.location, (heldAt.get(p.location) ?? 0) + p.held);
+  }
   return {
     sku: state.sku,
     components: state.components ?? null,
@@ -121,12 +135,17 @@ function openItem(state: ItemState): ItemBook {
     onHand: byKey(state.balances, (b) => stockKey(b.location, b.disposition)),
     allocatedAt,
     heldAt,
+    holds: new Map(state.holds.map((hold) => [hold.id, hold])),
+    holdByRef,
+    nextHoldEndsAt: state.nextHoldEndsAt,
+    servedFirst: new Set(),
     drawn: byKey<Drawn & { readonly program: string }>(state.drawn, (d) => d.program),
     loaded: state,
     moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
     shorts: byKey(state.shorts, (s) => lineKey(s.id, s.line.lineRef)),
     moreShorts: state.moreShorts,
+    openLines: state.openLines,
     recentEntries: [...state.recentEntries],
     touchedBy: null,
     hasFilled: false,
@@ -175,6 +194,7 @@ export function openBooks(state: State, now: Instant): Books {
     changedOrders: new Set(),
     filled: new Map(),
     counted: [],
+    changedHolds: new Map(),
     stock: [],
     promises: [],
     moves: [],
@@ -186,8 +206,7 @@ export function freeOf(books: Books, item: ItemBook): FreeByLocation {
   const free = new Map<LocationId, number>();
   for (const { location, key } of books.sellingPlaces) {
     const sellable = item.onHand.get(key)?.quantity ?? 0;
-    const held = item.heldAt.size === 0 ? 0 : (item.heldAt.get(location) ?? 0);
-    free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - held);
+    free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - (item.heldAt.get(location) ?? 0));
   }
   return free;
 }
@@ -240,7 +259,7 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
  */
 export function drawnAfter(
   drawn: ReadonlyMap<string, Drawn>,
-  entry: Pick<PromiseEntry, 'program' | 'kind' | 'delta' | 'consumed'>,
+  entry: Pick<NewPromise, 'program' | 'kind' | 'delta' | 'consumed' | 'held'>,
 ): Drawn {
   const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
   const consumed = before.consumed + entry.consumed;
@@ -248,16 +267,22 @@ export function drawnAfter(
     const allTaken = [...drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
     return { ...before, consumed, takenAtFill: before.taken, allTakenAtFill: allTaken };
   }
-  return { ...before, consumed, taken: before.taken + (entry.kind === 'ship' ? 0 : entry.delta) };
+  return { ...before, consumed, taken: before.taken + (entry.held ?? 0) + (entry.kind === 'ship' ? 0 : entry.delta) };
 }
 
-export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEntry, 'sku'>): void {
+type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
+
+export function postPromise(item: ItemBook, books: Books, entry: NewPromise): void {
+  const { held = 0, hold = null } = entry;
   const allocated = (item.allocatedAt.get(entry.location) ?? 0) + entry.delta;
   assert(allocated >= 0, `allocated of ${item.sku} at ${entry.location} would be ${allocated}`);
   item.allocatedAt.set(entry.location, allocated);
+  const heldThere = (item.heldAt.get(entry.location) ?? 0) + held;
+  assert(heldThere >= 0, `held of ${item.sku} at ${entry.location} would be ${heldThere}`);
+  item.heldAt.set(entry.location, heldThere);
   item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
   touch(books, item, entry.commandId);
-  books.promises.push({ ...entry, sku: item.sku });
+  books.promises.push({ ...entry, held, hold, sku: item.sku });
 }
 
 /**

@@ -8,7 +8,9 @@ import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFo
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
 import { Defect } from './errors.ts';
+import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { fillShorts } from './fill-shorts.ts';
+import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import type { ChannelRule, CommandId, Instant, LocationId, OrderId, ShowRule } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
@@ -24,8 +26,9 @@ import {
 } from './pools.ts';
 import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
 import { applyEndReallocation, applyReallocate } from './reallocation.ts';
+import { applyReconfirm } from './reconfirm.ts';
 import { CommandRefused } from './refusal.ts';
-import { channelRuleFor, scopeOf } from './rules.ts';
+import { channelRuleFor, rulesOf, scopeOf } from './rules.ts';
 import type { Facts, Outcome, State, TargetFact } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 
@@ -67,10 +70,18 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'hold':
+      return applyHold(books, command, body);
+    case 'release-hold':
+      return applyReleaseHold(books, command, body);
+    case 'extend-hold':
+      return applyExtendHold(books, command, body);
     case 'reallocate':
       return applyReallocate(books, command, body);
     case 'end-reallocation':
       return applyEndReallocation(books, command, body);
+    case 'reconfirm':
+      return applyReconfirm(books, command, body);
     default:
       throw new Defect(`no such command: ${JSON.stringify(body satisfies never)}`);
   }
@@ -111,11 +122,30 @@ function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
   return limitLeft === null ? own : { ...own, limitLeft };
 }
 
+const NO_FAIR_PARTS: ReadonlyMap<number, FairPart> = new Map();
+
+/** Parts of the shared pool for the listings whose channels ask for a fair one; not of kits, nor where a line has one place alone. */
+function fairPartsFor(
+  books: Books,
+  item: ItemBook,
+  { pools, free }: { pools: Pools; free: FreeByLocation },
+): ReadonlyMap<number, FairPart> {
+  if (!rulesOf(books.policy).hasFairShares || item.components !== null) return NO_FAIR_PARTS;
+  const claims = item.listings.flatMap((listing) => {
+    const rule = channelRuleFor(books.policy, listing.channel, item);
+    const program = rule === undefined ? undefined : books.programs.get(rule.program);
+    if (rule === undefined || program === undefined || program.completeness === 'onePlace') return [];
+    if (showRuleOf(rule, item, pools.free).rule.fairShare !== true) return [];
+    return [{ listing: listing.id, program, locations: supplyOf(program, listing.locations) }];
+  });
+  return fairParts(claims, pools, free);
+}
+
 function inputsFor(
   books: Books,
   item: ItemBook,
   listing: ListingBook,
-  at: Pick<ItemNow, 'pools' | 'free'> & { readonly placeAt: PlaceAt },
+  at: Pick<ItemNow, 'pools' | 'free'> & { readonly placeAt: PlaceAt; readonly fair: ReadonlyMap<number, FairPart> },
 ): PublishInputs | null {
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
@@ -129,9 +159,11 @@ function inputsFor(
   const best =
     kit === undefined && program.completeness === 'onePlace' ? bestPlace(books, item, program, supply) : undefined;
   const may = best === undefined ? supply : [best];
-  const all = promisableTo(supply === program.locations ? program : { ...program, locations: supply }, pools, free);
+  const fair = at.fair.get(listing.id);
+  const promised = fair === undefined ? promisableTo : promiseBesideFair;
+  const all = promised(supply === program.locations ? program : { ...program, locations: supply }, pools, free);
   const promise = best === undefined ? all : atMost(promisableTo({ ...program, locations: may }, pools, free), all);
-  const units = kit === undefined ? promise.own + promise.shared : setsOf(kit);
+  const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
   const share = Math.floor((units * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, books.now);
@@ -168,6 +200,7 @@ function inputsFor(
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
+  if (fair !== undefined) inputs.fairShare = fair;
   const moves = item.moves.length === 0 ? [] : movesOf(item, program.id);
   if (moves.length > 0) inputs.moves = moves;
   return inputs;
@@ -197,10 +230,11 @@ type ItemNow = { readonly item: ItemBook; readonly free: FreeByLocation; readonl
 
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
 function targetsOf(books: Books, { item, pools, free }: ItemNow): TargetFact[] {
+  const fair = fairPartsFor(books, item, { pools, free });
   const placeAt = placesOf(item);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, { pools, free, placeAt });
+    const inputs = inputsFor(books, item, listing, { pools, free, placeAt, fair });
     if (inputs === null) continue;
     const before = listing.target;
     const after = {
@@ -226,6 +260,9 @@ function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
   const moments = item.listings.flatMap((l) => (l.seenUntil !== null && l.seenUntil > now ? [l.seenUntil] : []));
+  // One that has passed is the sweep's: it asks for the end of the hold, which decides the item again.
+  const ends = [...item.holds.values()].flatMap((hold) => (hold.state === 'held' ? [hold.expiresAt] : []));
+  moments.push(...[...ends, item.nextHoldEndsAt ?? now].filter((at) => at > now));
   const poolChange = nextPoolChange(books.policy, item, pools, now);
   if (poolChange !== null) moments.push(poolChange);
   return moments.length === 0 ? null : Math.min(...moments);
@@ -268,6 +305,7 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     promises: books.promises,
     orders: changed.flatMap((id) => books.orders.get(id) ?? []),
     filledLines: [...books.filled.values()],
+    holds: [...books.changedHolds.values()],
     counted: books.counted,
     deficits: standing.flatMap((each) => deficitsOf(books, each)),
     listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
@@ -331,6 +369,7 @@ function attempt(
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
       fillShorts(books, books.touched, command);
+      for (const item of books.touched) if (item.servedFirst.size > 0) item.servedFirst.clear();
     } catch (error) {
       return { failed: command, error };
     }

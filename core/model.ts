@@ -15,6 +15,8 @@ export type PoolId = ProgramId | 'shared';
 export type OrderId = string;
 export type ListingId = number;
 export type CommandId = number;
+/** The id of the command that placed it. */
+export type HoldId = CommandId;
 
 /** Who says how much there is at a location. Exactly one each. */
 export type StockMaster = 'allot' | 'shopify' | '3pl' | 'erp';
@@ -58,6 +60,8 @@ export type Program = {
   readonly owner?: string;
   readonly reviewBy?: string;
   readonly pickTags?: PickTags;
+  /** Of what is split fairly it gets by weight; absent: 1. */
+  readonly weight?: number;
   /** Absent: `split`. */
   readonly completeness?: Completeness;
 };
@@ -97,12 +101,16 @@ export type PoolRule = {
   readonly release?: readonly ReleasePoint[];
   /** `receipt`: the protection starts anew with each receipt of the item. */
   readonly refill: 'never' | 'receipt';
+  /** How its units were reckoned, in words, where the file did not name them. */
+  readonly because?: string;
 };
 
 /** From a promise to a number. */
 export type ShowRule = {
   /** Percent of the promise, 0 to 100, rounded down. */
   readonly sharePercent: number;
+  /** Of the shared pool it shows its fair part alone, beside the other channels that ask for theirs (fair-parts.ts). */
+  readonly fairShare?: boolean;
   /** Never promised to this channel, units. */
   readonly safetyStock: number;
   /** The same as percent of the share, rounded up; counted on top of the units. */
@@ -190,6 +198,32 @@ export type Allocation = {
   readonly quantity: number;
   /** The component of a kit that the units are of; absent: the line's own item. */
   readonly sku?: Sku;
+};
+
+export const HOLD_KINDS = ['cart', 'draft', 'launch', 'presale', 'subscription', 'forecast'] as const;
+export type HoldKind = (typeof HOLD_KINDS)[number];
+export const HOLD_STATES = ['held', 'expired', 'released', 'converted'] as const;
+export type HoldState = (typeof HOLD_STATES)[number];
+
+/** Units kept for a program until a moment: soft, always with an end. */
+export type Hold = {
+  readonly id: HoldId;
+  readonly sku: Sku;
+  readonly program: ProgramId;
+  readonly kind: HoldKind;
+  /** Who answers for it, and why it is; never an e-mail address. */
+  readonly owner: string;
+  readonly reason: string;
+  /** The asker's own name for it, unique within the item: asking again with it changes this hold, never makes a second. */
+  readonly ref: string | null;
+  /** The one place that was asked for; null: wherever its program may draw. */
+  readonly location: LocationId | null;
+  /** As asked for. */
+  readonly quantity: number;
+  /** What it still keeps; empty once it ended. */
+  readonly parts: readonly Allocation[];
+  readonly expiresAt: Instant;
+  readonly state: HoldState;
 };
 
 /** What we promised of a line when its order had to be answered, base units: together what it wanted then. */

@@ -68,6 +68,9 @@ const WORDS: Readonly<Record<string, Word>> = {
   maximum: { says: 'protected at most', unit: 'units' },
   limit: { says: 'draws at most', unit: 'units' },
   sharePercent: { says: 'share', unit: '%' },
+  fairShare: { says: 'fair share of the shared pool' },
+  because: { says: 'reckoned by' },
+  weight: { says: 'weight of its fair share' },
   safetyStock: { says: 'safety stock', unit: 'units' },
   safetyStockPercent: { says: 'safety stock on top', unit: '%' },
   isSafetyStockPlanned: { says: 'planned safety stock' },
@@ -82,6 +85,10 @@ const WORDS: Readonly<Record<string, Word>> = {
   reviewBy: { says: 'review by' },
   pickTags: { says: 'pick tags' },
   inFlightMs: { says: 'time in flight', unit: 'ms' },
+  cooldownMs: { says: 'cooldown', unit: 'ms' },
+  approveAbove: { says: 'approval above', unit: 'units' },
+  perMovePercent: { says: 'of a pool per move', unit: '%' },
+  perDayPercent: { says: 'of a pool per day', unit: '%' },
 };
 
 const UNITS_MS: readonly (readonly [string, number])[] = [

@@ -238,6 +238,7 @@ function wordsOf({ rule, supply, units }: SaidShare): string {
     ...(rule.minimum === undefined ? [] : [`at least ${rule.minimum}`]),
     ...(rule.maximum === undefined ? [] : [`at most ${rule.maximum}`]),
     ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
+    ...(rule.because === undefined ? [] : [rule.because]),
     ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
   ];
   return [rule === UNRULED ? 'no rule of its own' : `rule for ${scopeOf(rule)}`, ...amounts].join(', ');

@@ -4,6 +4,8 @@
  * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
  * stored with each target, the sentences are rendered when somebody asks.
  */
+
+import type { FairPart } from './fair-parts.ts';
 import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
@@ -62,6 +64,8 @@ export type PublishInputs = {
   /** What the draw order lets this program take of its own and of the shared pool. */
   readonly fromOwn: number;
   readonly fromShared: number;
+  /** Its part of the shared pool, where its channel asks for a fair one: counts instead of `fromShared`, of which it is a part. */
+  readonly fairShare?: FairPart;
   readonly sharePercent: number;
   readonly safetyStock: number;
   readonly buffer: number;
@@ -96,6 +100,7 @@ export type StepId =
   | 'held'
   | 'protected'
   | 'drawOrder'
+  | 'fairShare'
   | 'kit'
   | 'share'
   | 'safetyStock'
@@ -110,9 +115,13 @@ export type Explanation = { readonly quantity: number; readonly unit: string; re
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
+/** Units that the rules of the channel start from. */
+const promiseOf = (inputs: PublishInputs): number =>
+  inputs.kit === undefined ? inputs.fromOwn + (inputs.fairShare?.units ?? inputs.fromShared) : setsOf(inputs.kit);
+
 /** The quantity alone, in listing units (packs): what the hot path computes. */
 export function publish(inputs: PublishInputs): number {
-  const promise = inputs.kit === undefined ? inputs.fromOwn + inputs.fromShared : setsOf(inputs.kit);
+  const promise = promiseOf(inputs);
   const shared = Math.floor((promise * inputs.sharePercent) / 100);
   const kept = shared - inputs.safetyStock - inputs.buffer - inputs.inFlight;
   const hidden = inputs.hideAtOrBelow !== null && kept <= inputs.hideAtOrBelow ? Math.min(kept, 0) : kept;
@@ -196,6 +205,16 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   ];
 }
 
+/** Only where it is asked for. */
+function fairDrafts(inputs: PublishInputs): Draft[] {
+  if (inputs.fairShare === undefined) return [];
+  const { units, shared, listings, weight, ofWeight } = inputs.fairShare;
+  const says =
+    `${units} of ${inputs.fromShared} shared: its fair part of ${shared} units, ` +
+    `split among ${listings} listings that ask for one, by weight ${weight} of ${ofWeight}`;
+  return [{ id: 'fairShare', result: promiseOf(inputs), says }];
+}
+
 function kitDrafts(kit: KitInputs): Draft[] {
   const each = kit.components.map(
     ({ sku, quantity, promise }) => `${sku} ${promise} for ${quantity} each is ${Math.floor(promise / quantity)}`,
@@ -255,8 +274,8 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
 /** The same number with a line per step: from any line's result the next follows by its own words. */
 export function explain(inputs: PublishInputs): Explanation {
   const { kit } = inputs;
-  const promise = kit === undefined ? inputs.fromOwn + inputs.fromShared : setsOf(kit);
-  const all = [...promiseDrafts(inputs), ...(kit === undefined ? [] : kitDrafts(kit)), ...ruleDrafts(inputs, promise)];
+  const drafts = [...promiseDrafts(inputs), ...fairDrafts(inputs), ...(kit === undefined ? [] : kitDrafts(kit))];
+  const all = [...drafts, ...ruleDrafts(inputs, promiseOf(inputs))];
   let before = 0;
   const steps = all.map((draft): Step => {
     const step = { id: draft.id, change: draft.result - before, result: draft.result, says: draft.says };

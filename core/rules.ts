@@ -32,6 +32,8 @@ export type RuleIndex = {
   readonly channels: ReadonlyMap<ChannelId, ByNearness<ChannelRule>>;
   /** The nearest first. */
   readonly routes: readonly Route[];
+  /** Some channel asks for its fair part of the shared pool. */
+  readonly hasFairShares: boolean;
 };
 
 const INDEXES = new WeakMap<Policy, RuleIndex>();
@@ -56,8 +58,14 @@ function indexOf(policy: Policy): RuleIndex {
   const channels = [...Map.groupBy(policy.channels, (rule) => rule.channel)].map(
     ([channel, rules]) => [channel, byNearness(rules, compareGroups)] as const,
   );
-  const routes = [...(policy.routes ?? [])].sort(compareRoutes);
-  return { programs, pools, plainPools: plainPoolsOf(pools), channels: new Map(channels), routes };
+  return {
+    programs,
+    pools,
+    plainPools: plainPoolsOf(pools),
+    channels: new Map(channels),
+    routes: [...(policy.routes ?? [])].sort(compareRoutes),
+    hasFairShares: policy.channels.some(({ fairShare, below }) => fairShare === true || below?.fairShare === true),
+  };
 }
 
 function plainPoolsOf(pools: RuleIndex['pools']): readonly RuledPool[] | null {

@@ -29,6 +29,8 @@ export type Run = {
   ) => Promise<Result>;
   /** Hints for what comes next, on standard error. */
   readonly next: (text: string) => void;
+  /** `--yes` was given. */
+  readonly isYes: boolean;
   /** True when the person agrees, said `--yes`, or nobody can be asked. */
   readonly confirm: (question: string) => Promise<boolean>;
 };
@@ -86,6 +88,7 @@ function openRun(io: Io, options: GlobalOptions): Run {
     environment: () => environmentOf(io, options.home),
     withDatabase: (work, choice) => withDatabase(io, { home: options.home, ...choice }, work),
     next: (text) => io.note(`${out.paint('dim', text)}\n`),
+    isYes: options.yes === true,
     confirm: async (question) => options.yes === true || io.ask === null || (await io.ask(question)),
   };
 }

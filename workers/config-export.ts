@@ -28,9 +28,16 @@ const DURATIONS: readonly string[] = ['cooldownMs'];
 const instantText = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
 
 /** A block of numbers: a percent, or what planning says, stands where the units would. */
-function withoutParts({ safetyStockPercent, isSafetyStockPlanned, bufferPercent, ...fields }: Fields): Fields {
+function withoutParts({
+  safetyStockPercent,
+  isSafetyStockPlanned,
+  bufferPercent,
+  fairShare,
+  ...fields
+}: Fields): Fields {
   return {
     ...fields,
+    ...(fairShare === true ? { sharePercent: 'fair' } : {}),
     ...(typeof safetyStockPercent === 'number' ? { safetyStock: `${safetyStockPercent}%` } : {}),
     ...(isSafetyStockPlanned === true ? { safetyStock: 'planned' } : {}),
     ...(typeof bufferPercent === 'number' ? { buffer: `${bufferPercent}%` } : {}),

@@ -104,10 +104,11 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
   const [locations, programs, pools, channels, routes] = ['locations', 'programs', 'pools', 'channels', 'routes'].map(
     (section) => entriesOf(source.data, section),
   ) as [Entry[], Entry[], Entry[], Entry[], Entry[]];
+  const classes = pools.flatMap(classesOf);
   const locationIds = textsOf(locations, 'id');
   const programIds = textsOf(programs, 'id');
   const problem = (path: YamlPath, says: string) => ({ offset: source.offsetOf(path, 'value'), path, says });
-  const unknownPrograms = [...pools, ...channels, ...routes].flatMap(({ path, fields: { program } }) =>
+  const unknownPrograms = [...pools, ...classes, ...channels, ...routes].flatMap(({ path, fields: { program } }) =>
     typeof program !== 'string' ||
     programIds.includes(program) ||
     (program === EMERGENCY && pools.some((pool) => pool.path === path))
@@ -132,7 +133,7 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
     ...findDoubles(channels, ({ id }) => id).map(({ again }) =>
       problem([...again.path, 'id'], sayTwice('channel', again)),
     ),
-    ...findDoubles(pools, poolKeyOf).map(({ again }) =>
+    ...findDoubles([...pools, ...classes], poolKeyOf).map(({ again }) =>
       problem(again.path, 'this program has a pool of these items for this time already. Keep one of them.'),
     ),
     ...findDoubles(routes, ({ id }) => id).map(({ again }) => problem([...again.path, 'id'], sayTwice('route', again))),
@@ -163,6 +164,15 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
     ...doubles,
     ...findSharedSecrets(source, channels),
   ];
+}
+
+/** Each class of an EMSR-b protection becomes a pool of its program, for the same items and time. */
+function classesOf({ path, fields }: Entry): Entry[] {
+  const { emsrb, ...scope } = fields;
+  return entriesOf({ emsrb }, 'emsrb').map((each) => ({
+    path: [...path, ...each.path],
+    fields: { ...scope, program: each.fields.program },
+  }));
 }
 
 const poolKeyOf = ({ program, sku, group, from, until }: Entry['fields']): unknown =>

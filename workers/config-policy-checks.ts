@@ -6,7 +6,7 @@
  */
 import type { Policy, PoolRule, Sku } from '#core/model.ts';
 import { poolRulesFor, type RuledItem } from '#core/rules.ts';
-import { policyOf } from './config-rules.ts';
+import { policyOf, poolsOf } from './config-rules.ts';
 import type { ConfigBody } from './config-schema.ts';
 import { findNearest } from './did-you-mean.ts';
 import type { YamlPath, YamlProblem, YamlSource } from './yaml-source.ts';
@@ -29,6 +29,8 @@ export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): Yaml
   const policy: Policy = { ...policyOf(body, 0), version: 0 };
   const scopes = new Map(policy.pools.map((rule) => [scopeOf(rule).says, scopeOf(rule)]));
   const moments = [...new Set([ALWAYS, ...policy.pools.flatMap(({ activeFrom }) => activeFrom ?? [])])];
+  // One entry of the file may be several pools.
+  const entryOf = body.pools.flatMap((entry, index) => poolsOf(entry).map(() => index));
   const told = new Set<number>();
   return [...scopes.values()].flatMap((scope) =>
     moments.flatMap((at): YamlProblem[] => {
@@ -39,7 +41,7 @@ export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): Yaml
       told.add(last);
       const parts = counted.map(({ program, rule }) => `${program} ${rule.percent} %`).join(', ');
       const most = Math.max(0, 100 - (sum - (policy.pools[last]?.percent ?? 0)));
-      const path = ['pools', last, 'percent'];
+      const path = ['pools', entryOf[last] ?? last, 'percent'];
       const says = `the pools of ${scope.says} come to ${sum} % of its supply (${parts}). Write ${most} or less here, or take from another.`;
       return [{ offset: source.offsetOf(path, 'value'), path, says }];
     }),

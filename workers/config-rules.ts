@@ -8,6 +8,7 @@
  * What is not given is left out, so that one policy has one form.
  */
 import type { ChannelRule, PoolRule, Program, ShowRule } from '#core/model.ts';
+import { compileEmsrb } from '#core/protection.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { ChannelEntry, ConfigBody, PoolEntry, ProgramEntry } from './config-schema.ts';
@@ -24,7 +25,7 @@ const given = <T extends object>(entry: T): Given<T> =>
 
 export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   programs: body.programs.map(programOf),
-  pools: body.pools.map(poolOf),
+  pools: body.pools.flatMap(poolsOf),
   channels: body.channels.flatMap((channel) =>
     rulesOf(
       channel,
@@ -62,10 +63,24 @@ function programOf(entry: ProgramEntry): Program {
   return entry.pickTags === undefined ? own : { ...own, pickTags: given(entry.pickTags) };
 }
 
-function poolOf({ sku, from, until, release, protects, ...entry }: PoolEntry): PoolRule {
+/** One pool, or one for each class of an EMSR-b protection: computed here, once for each reading of the file. */
+export function poolsOf({ emsrb, program, ...entry }: PoolEntry): PoolRule[] {
+  if (emsrb === undefined) return [poolOf(entry, program ?? '')];
+  return compileEmsrb(emsrb).map(({ program: name, units, chanceBeyond }) => {
+    const { margin = 0, mean = 0, deviation = 0 } = emsrb.find((each) => each.program === name) ?? {};
+    const percent = Math.round(chanceBeyond * 100);
+    const because = `EMSR-b: margin ${margin}, demand ${mean} ± ${deviation}; ${percent} % chance that this and better classes want more`;
+    return { ...poolOf(entry, name), units, because };
+  });
+}
+
+function poolOf(
+  { sku, from, until, release, protects, ...entry }: Omit<PoolEntry, 'emsrb' | 'program'>,
+  program: string,
+): PoolRule {
   return {
     ...given(entry),
-    program: entry.program,
+    program,
     refill: entry.refill,
     sku: sku ?? '*',
     ...(protects === 'core' ? {} : { protects }),
@@ -84,7 +99,8 @@ function showRuleOf(entry: Values): ShowRule {
   const safetyPercent =
     typeof safetyStock === 'string' && safetyStock !== 'planned' ? percentOf(safetyStock) : undefined;
   return {
-    sharePercent: share,
+    sharePercent: share === 'fair' ? 100 : share,
+    ...(share === 'fair' ? { fairShare: true } : {}),
     safetyStock: typeof safetyStock === 'number' ? safetyStock : 0,
     ...(safetyPercent === undefined ? {} : { safetyStockPercent: safetyPercent }),
     ...(safetyStock === 'planned' ? { isSafetyStockPlanned: true } : {}),

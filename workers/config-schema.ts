@@ -45,7 +45,11 @@ const group = z.string().min(1).max(100).describe('a group of items, as `allot i
 
 /** From a promise to a number: what a program says for its channels, a channel for its items, and either for some of them. */
 const values = {
-  share: percent.describe('a whole percent from 0 to 100: how much of what it could be promised the channel shows'),
+  share: z
+    .union([percent, z.literal('fair')])
+    .describe(
+      'how much of what it could be promised the channel shows: a whole percent from 0 to 100; or fair: its part of the shared pool',
+    ),
   safetyStock: z
     .union([units, percentText, z.literal('planned')])
     .describe('what is never promised to this channel: a whole number of units, a percent such as "10%", or planned'),
@@ -99,6 +103,12 @@ const program = z.strictObject({
     .regex(/^\d{4}-\d{2}-\d{2}$/)
     .optional()
     .describe('a day such as "2027-01-31", by which its rules are to be looked at again'),
+  weight: z
+    .number()
+    .min(0.000_001)
+    .max(1_000_000)
+    .optional()
+    .describe('its weight where units are shared fairly: a number above 0; 1 when missing'),
   pickTags: z
     .strictObject({ zone: z.string(), stagingArea: z.string(), colour: z.string(), label: z.string() })
     .partial()
@@ -110,11 +120,26 @@ const program = z.strictObject({
   ...scopes,
 });
 
+const amount = z.number().min(0).max(UNITS_MAX);
+const emsrbClass = z.strictObject({
+  program: id('program'),
+  margin: z.number().gt(0).max(UNITS_MAX).describe('what a unit leaves on this program, a number above 0'),
+  mean: amount.describe('how many units it will want until the next receipt: a number, 0 or more'),
+  deviation: amount.describe('the standard deviation of that: a number, 0 or more'),
+});
+
 const releasePoint = z.strictObject({ at: moment, percent });
 
 const pool = z
   .strictObject({
-    program: id('program').describe('the id of a program, or "emergency": a pool that only a reallocation may touch'),
+    program: id('program')
+      .optional()
+      .describe('the id of a program, or "emergency": a pool that only a reallocation may touch'),
+    emsrb: z
+      .array(emsrbClass)
+      .min(2)
+      .optional()
+      .describe('a list of at least two programs with margin, mean and deviation: protected by EMSR-b, one pool each'),
     sku: sku.optional().describe('a SKU; without it, and without a group, every item without a pool of its own'),
     group: group.optional(),
     units: units.optional().describe('how many units only this program may take: a whole number, 0 or more'),
@@ -125,6 +150,7 @@ const pool = z
       .max(1_000_000)
       .optional()
       .describe('a whole number of parts: what fixed and percent pools leave is split among pools with parts'),
+    because: z.string().min(1).max(300).optional().describe('why it has so many units, in words for its explanation'),
     minimum: units.optional().describe('a whole number of units that are protected at least'),
     maximum: units.optional().describe('a whole number of units that are protected at most'),
     limit: units
@@ -152,7 +178,15 @@ const pool = z
 
 /** What single fields cannot say: which go together, and in which order. */
 function refusePoolMix(
-  entry: { sku?: unknown; group?: unknown; units?: unknown; percent?: unknown; parts?: unknown } & {
+  entry: {
+    program?: unknown;
+    emsrb?: readonly { readonly program: string }[] | undefined;
+    sku?: unknown;
+    group?: unknown;
+    units?: unknown;
+    percent?: unknown;
+    parts?: unknown;
+  } & {
     minimum?: number | undefined;
     maximum?: number | undefined;
     limit?: unknown;
@@ -169,7 +203,10 @@ function refusePoolMix(
   if (second !== undefined)
     refuse([second], `stands beside ${amounts[0]}. Keep one of units, percent and parts`, entry[second]);
   const hasBounds = [entry.minimum, entry.maximum, entry.limit].some((value) => value !== undefined);
-  if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
+  if (entry.emsrb !== undefined) refuseBesideEmsrb(entry.emsrb, entry, refuse);
+  else if (entry.program === undefined)
+    context.addIssue({ code: 'custom', path: ['program'], message: 'is missing', input: undefined });
+  else if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
   if (entry.sku !== undefined && entry.group !== undefined)
     refuse(['group'], 'stands beside sku. Keep one of them', entry.group);
   if (entry.minimum !== undefined && entry.maximum !== undefined && entry.minimum > entry.maximum)
@@ -180,6 +217,23 @@ function refusePoolMix(
     const before = points[index - 1];
     if (before !== undefined && Date.parse(before.at) >= Date.parse(at))
       refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time', at);
+  });
+}
+
+/** EMSR-b names its programs, and says how much each has. */
+function refuseBesideEmsrb(
+  classes: readonly { readonly program: string }[],
+  entry: object,
+  refuse: (path: (string | number)[], message: string, input: unknown) => void,
+): void {
+  const said = new Map(Object.entries(entry));
+  for (const name of ['program', 'units', 'percent', 'parts', 'because', 'minimum', 'maximum', 'limit']) {
+    if (said.get(name) !== undefined)
+      refuse([name], 'stands beside emsrb, which says it. Keep one of them', said.get(name));
+  }
+  classes.forEach(({ program: named }, index) => {
+    if (classes.findIndex((each) => each.program === named) < index)
+      refuse(['emsrb', index, 'program'], 'is a class already. Keep one of them', named);
   });
 }
 

@@ -3,6 +3,7 @@ import { decide } from '#core/decide.ts';
 import { joinOrder } from '#core/order-state.ts';
 import { cutInProportion } from '#core/pools.ts';
 import { explain, publish } from '#core/publish.ts';
+import { fairShares, splitScarce } from '#core/scarcity.ts';
 import { planPush } from '#core/wire.ts';
 
 export type Core = {
@@ -12,6 +13,8 @@ export type Core = {
   readonly publish: typeof publish;
   readonly explain: typeof explain;
   readonly planPush: typeof planPush;
+  readonly splitScarce: typeof splitScarce;
+  readonly fairShares: typeof fairShares;
 };
 
-export const CORE: Core = { decide, joinOrder, cutInProportion, publish, explain, planPush };
+export const CORE: Core = { decide, joinOrder, cutInProportion, publish, explain, planPush, splitScarce, fairShares };

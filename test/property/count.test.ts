@@ -1,3 +1,3 @@
-import { holdLaws } from './hold.ts';
+import { runLaws } from './run-laws.ts';
 
-holdLaws('count');
+runLaws('count');

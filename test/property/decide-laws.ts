@@ -17,7 +17,8 @@ const opened = (core: Core, brand: State): State =>
 /** Same input, byte-equal output; and the input is as it was. */
 export const isDeterministic = (core: Core, world: World = PLAIN) =>
   fc.property(world.brand, commandsOf(world.body), commandsOf(world.body), (brand, before, commands) => {
-    const state = deepFreeze(takeAll(core.decide, opened(core, brand), [{ commands: before, now: LATER }]));
+    const told = takeAll(core.decide, opened(core, brand), [{ commands: before, now: LATER }]);
+    const state = deepFreeze(loadFor(told, commands));
     deepFreeze(commands);
     const text = JSON.stringify(state);
     const first = JSON.stringify(core.decide(state, commands, LATER));
@@ -38,13 +39,14 @@ function essence(state: State): unknown {
         (row) => `${row.location} ${row.disposition}`,
       ),
       promises: byKey(
-        item.promises.filter((row) => row.allocated !== 0),
+        item.promises.filter((row) => row.allocated !== 0 || row.held !== 0),
         (row) => `${row.location} ${row.program} ${row.pool}`,
       ),
       drawn: byKey(
         item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
         (row) => row.program,
       ),
+      holds: byKey(item.holds, (hold) => `${hold.id}`),
       moves: byKey(item.moves, (row) => `${row.id}`),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
@@ -80,7 +82,7 @@ export const parkedLeavesNoTrace = (core: Core, world: World = PLAIN) =>
     world.brand,
     commandsOf(fc.oneof({ weight: 4, arbitrary: world.body }, { weight: 1, arbitrary: badBody })),
     (brand, commands) => {
-      const state = opened(core, brand);
+      const state = loadFor(opened(core, brand), commands);
       const facts = core.decide(state, commands, LATER);
       const parked = new Map(facts.outcomes.flatMap((o) => (o.kind === 'parked' ? [[o.commandId, o] as const] : [])));
       const rest = commands.filter((each) => !parked.has(each.id));

@@ -5,7 +5,7 @@
  */
 import type * as fc from 'fast-check';
 import { PLACES, type World } from '../support/arbitraries.ts';
-import { KIT_WORLD } from '../support/kit-brand.ts';
+import { KIT_WORLD_WITH_RUNS as KIT_WORLD } from '../support/kit-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
   balancesAreSums,
@@ -17,6 +17,13 @@ import {
 import type { Core } from './core-under-test.ts';
 import { countRuleHolds, everyMovementIsInTheLedger } from './count-laws.ts';
 import { batchingChangesNothing, factsReplay, isDeterministic, parkedLeavesNoTrace } from './decide-laws.ts';
+import {
+  conversionMovesNothing,
+  endedHoldsLeaveNoTrace,
+  heldIsASum,
+  holdIsAllOrNothing,
+  holdTakesNobodysOwn,
+} from './hold-laws.ts';
 import {
   nobodyWaitsInVain,
   nothingIsPartFilled,
@@ -32,8 +39,29 @@ import {
   totalsConvergeInScarcity,
 } from './order-laws.ts';
 import { cutSumsExactly, drawMovesNoOtherShare, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
-import { everyTargetExplainsItself, moreSupplyNeverShowsLess, rulesNeverRaise } from './publish-laws.ts';
+import {
+  everyTargetExplainsItself,
+  fairPartsAreShownOnce,
+  moreSupplyNeverShowsLess,
+  rulesNeverRaise,
+} from './publish-laws.ts';
 import { bystandersKeepTheirs, endsRestore, lowPoolsAreMended, movesConserve } from './reallocation-laws.ts';
+import {
+  neverMoreThanThereIs,
+  protectionOutranksRuns,
+  runKnowsNoOrder,
+  strategiesKeepTheirWord,
+  turnsAreKept,
+} from './reconfirm-laws.ts';
+import {
+  fairSharesGoUnitByUnit,
+  fairSharesSumAndGrow,
+  splitIsMaxMin,
+  splitIsMonotone,
+  splitKeepsTiersAndMinimums,
+  splitKnowsNoOrder,
+  splitSumsExactly,
+} from './scarcity-laws.ts';
 import {
   latePlatformEndsAtTarget,
   lostAnswerHoldsNothingBack,
@@ -102,6 +130,34 @@ export const LAWS = {
     law('explain', 'an explanation recomputes its number, which never exceeds what is free', everyTargetExplainsItself),
     law('number', 'a number is never below 0, in whole packs, and grows with the promise', rulesNeverRaise),
     law('supply', 'one more unit received lowers no number anywhere', moreSupplyNeverShowsLess),
+    law('fair-shown', 'of a shared pool that is split fairly no unit is shown twice', fairPartsAreShownOnce),
+  ],
+  scarcity: [
+    law('scarce-sum', 'a scarce stock is split to the last unit, and nobody gets more than it wants', splitSumsExactly),
+    law('scarce-order', 'it is split the same way for any order of the demands', splitKnowsNoOrder),
+    law('scarce-tiers', 'lower tiers are served first, and minimums are kept', splitKeepsTiersAndMinimums),
+    law('scarce-max-min', 'nobody is left poorer than the level, by weight', splitIsMaxMin),
+    law('scarce-monotone', 'one unit more gives nobody less, where weights are equal', splitIsMonotone),
+    law(
+      'fair-share',
+      'fair shares sum to the stock or the claims, and one more unit lowers nobody',
+      fairSharesSumAndGrow,
+    ),
+    law('fair-unit', 'fair shares are what handing out unit by unit gives', fairSharesGoUnitByUnit),
+  ],
+  reconfirm: [
+    law('run-there', 'a run promises at no place more than there is', neverMoreThanThereIs),
+    law('run-word', 'a run keeps the word of each strategy', strategiesKeepTheirWord),
+    law('run-turn', 'a run serves the strategies in turn', turnsAreKept),
+    law('run-protects', 'a run takes no protection from who gave nothing up', protectionOutranksRuns),
+    law('run-order', 'a run is the same in any order, and takes nothing from who keeps what it has', runKnowsNoOrder),
+  ],
+  holds: [
+    law('hold-sum', 'what is held is the sum of its entries, and no hold takes what is not there', heldIsASum),
+    law('I5-holds', 'a hold and its end leave the own units of every other program alone', holdTakesNobodysOwn),
+    law('hold-converts', 'a conversion frees nothing on its way, and moves no number', conversionMovesNothing),
+    law('hold-whole', 'all that can be promised can be held; one more is refused with that number', holdIsAllOrNothing),
+    law('hold-ends', 'once all have ended, it is as if no hold had ever been', endedHoldsLeaveNoTrace),
   ],
   kits: [
     law('kit-sets', 'kits are promised, released and shipped in whole sets', setsAreWhole),

@@ -19,6 +19,7 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
   protected: ({ free, protectedForOthers }, last) => Math.max(0, Math.min(last, free - protectedForOthers)),
   drawOrder: ({ drawOrder, own }, last) =>
     Math.min(drawOrder === 'ownOnly' ? own.remaining : last, last, own.limitLeft ?? last),
+  fairShare: ({ fromOwn, fairShare }, last) => Math.min(last, fromOwn + (fairShare?.units ?? last)),
   kit: ({ kit }, last) => {
     if (kit === undefined) return last;
     const least = kit.components.reduce((sets, part) => Math.min(sets, Math.trunc(part.promise / part.quantity)), 1e9);
@@ -34,9 +35,11 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
   floor: (_, last) => Math.max(0, last),
 };
 
+/** Steps that are there only where they say something. */
 const stepsOf = (inputs: PublishInputs): string =>
   Object.keys(BY_HAND)
     .filter((id) => id !== 'kit' || inputs.kit !== undefined)
+    .filter((id) => id !== 'fairShare' || inputs.fairShare !== undefined)
     .join();
 
 /** One comparison of whole lists: it runs some ten thousand times. */
@@ -66,12 +69,13 @@ export const everyTargetExplainsItself = (core: Core, world: World = PLAIN) =>
       for (const target of step.facts.targets) {
         expectExplained(core, target.inputs);
         expect(core.publish(target.inputs)).toBe(target.quantity);
-        const { fromOwn, fromShared, places, own, pack } = target.inputs;
+        const { fromOwn, fromShared, fairShare, places, own, pack } = target.inputs;
+        expect(fairShare?.units ?? 0).toBeLessThanOrEqual(fromShared);
         const free = sumOf(places.map((place) => place.sellable - place.allocated - place.held));
         // Of a kit the figures are those of its scarcest component.
-        const each =
+        const inOne =
           target.inputs.kit?.components.find(({ sku }) => sku === target.inputs.kit?.limitedBy)?.quantity ?? 1;
-        const shown = target.quantity * pack * each;
+        const shown = target.quantity * pack * inOne;
         expect(shown, 'never above what is free').toBeLessThanOrEqual(Math.max(0, free));
         expect(shown).toBeLessThanOrEqual(fromOwn + fromShared);
         expect(fromOwn).toBeLessThanOrEqual(own.remaining);
@@ -143,5 +147,54 @@ export const moreSupplyNeverShowsLess = (core: Core) =>
         );
       const [less, more] = [shown(goods.quantity), shown(goods.quantity + 1)];
       for (const [id, quantity] of less) expect(more.get(id), `listing ${id}`).toBeGreaterThanOrEqual(quantity);
+    },
+  );
+
+/** No unit of the shared pool is shown twice among the listings that ask for a fair part; the others show what they showed. */
+export const fairPartsAreShownOnce = (core: Core) =>
+  fc.property(
+    brandArb,
+    commandsOf(anyBody),
+    fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
+    (brand, commands, asks) => {
+      const asking = (isAsked: (index: number) => boolean) =>
+        brand.policy.channels.map((rule, index) => ({ ...rule, fairShare: isAsked(index) }));
+      const channels = asking((index) => asks[index] === true);
+      const start = take(core.decide, brand, {
+        commands: opening.map((body, index) => command(1000 + index, body)),
+        now: NOW,
+      }).state;
+      const told = takeAll(core.decide, start, [{ commands, now: LATER }]);
+      const unshown = (policy: State['policy']): State => ({
+        ...told,
+        policy,
+        items: told.items.map((item) => ({
+          ...item,
+          listings: item.listings.map((each) => ({ ...each, target: null })),
+        })),
+      });
+      const reviews = SKUS.map((sku, index) => command(90 + index, { kind: 'review', sku }));
+      const shown = (policy: State['policy']) =>
+        take(core.decide, unshown(policy), { commands: reviews, now: LATER }).facts.targets;
+      const plain = shown({ ...brand.policy, channels: asking(() => false) });
+      const targets = shown({ ...brand.policy, channels });
+      for (const sku of SKUS) {
+        const fair = targets.flatMap((each) =>
+          each.sku === sku && each.inputs.fairShare !== undefined ? [each.inputs] : [],
+        );
+        const shared = fair[0]?.fairShare?.shared ?? 0;
+        expect(sumOf(fair.map(({ fairShare }) => fairShare?.units ?? 0)), `parts of ${sku}`).toBeLessThanOrEqual(
+          shared,
+        );
+        expect(fair.every(({ fairShare }) => fairShare?.shared === shared && fairShare.listings === fair.length)).toBe(
+          true,
+        );
+      }
+      for (const each of targets) {
+        const before = plain.find(({ listing }) => listing === each.listing);
+        if (each.inputs.fairShare === undefined)
+          expect(each.quantity, `listing ${each.listing}`).toBe(before?.quantity);
+        else expect(each.quantity, `listing ${each.listing}`).toBeLessThanOrEqual(before?.quantity ?? 0);
+      }
     },
   );

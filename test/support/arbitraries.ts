@@ -5,8 +5,15 @@
  * Numbers are small on purpose: scarcity, ties and rounding are where the bugs are.
  */
 import * as fc from 'fast-check';
-import type { Command, CommandBody } from '#core/command.ts';
-import type { DrawOrder, Policy, PoolRule, Program } from '#core/model.ts';
+import {
+  type Command,
+  type CommandBody,
+  RECONFIRM_ORDERS,
+  type ReconfirmCommand,
+  STRATEGIES,
+  type Strategy,
+} from '#core/command.ts';
+import { type DrawOrder, HOLD_KINDS, type Policy, type PoolRule, type Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
 import {
@@ -38,7 +45,12 @@ const drawOrder = fc.constantFrom<DrawOrder>('ownOnly', 'ownThenShared', 'shared
 const places = fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse());
 const programArb = (id: string): fc.Arbitrary<Program> =>
   fc
-    .record({ priority: fc.integer({ min: 1, max: 2 }), drawOrder, locations: places })
+    .record({
+      priority: fc.integer({ min: 1, max: 2 }),
+      drawOrder,
+      locations: places,
+      weight: fc.constantFrom(1, 1, 2.5),
+    })
     .map((over) => program(id, over));
 
 /** What makes a pool more than a fixed number: a part of the supply, bounds, whom it is closed to, a time. */
@@ -81,8 +93,9 @@ const ruleArb = (index: number) =>
       safetyStock: fc.integer({ min: 0, max: 1 }),
       hideAtOrBelow: fc.constantFrom(null, 0, 2),
       cap: fc.constantFrom(null, 3, 20),
+      fair: fc.constantFrom({}, {}, { fairShare: true, sharePercent: 100 }),
     })
-    .map((over) => channelRule(CHANNELS[index] ?? '', PROGRAMS[index] ?? '', over));
+    .map(({ fair, ...over }) => channelRule(CHANNELS[index] ?? '', PROGRAMS[index] ?? '', { ...over, ...fair }));
 
 export const policyArb: fc.Arbitrary<Policy> = fc
   .record({
@@ -169,7 +182,7 @@ const shipBody: fc.Arbitrary<CommandBody> = fc.record({
 
 export const receiveBody = fc.record({ kind: fc.constant('receive' as const), sku, location, quantity, disposition });
 
-const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
+export const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 3, arbitrary: receiveBody },
   fc.record({
     kind: fc.constant('adjust' as const),
@@ -192,6 +205,30 @@ const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('return' as const), sku, location, quantity }),
 );
 
+const strategy = fc.constantFrom<Strategy>(...STRATEGIES);
+
+export const reconfirmBody: fc.Arbitrary<ReconfirmCommand> = fc.record({
+  kind: fc.constant('reconfirm' as const),
+  sku,
+  by: fc.constantFrom(...RECONFIRM_ORDERS),
+  segments: fc.uniqueArray(
+    fc
+      .tuple(
+        fc.oneof(
+          fc.constantFrom(...PROGRAMS).map((id) => ({ match: 'program' as const, id })),
+          fc.constantFrom(...CHANNELS).map((id) => ({ match: 'channel' as const, id })),
+          fc
+            .integer({ min: 0, max: 5 })
+            .map((index) => ({ match: 'order' as const, id: `${channelOfOrder(index)}/o${index}` })),
+        ),
+        fc.record({ strategy, margin: fc.integer({ min: 0, max: 3 }) }),
+      )
+      .map(([named, rest]) => ({ ...named, ...rest })),
+    { maxLength: 4, selector: ({ match, id }) => `${match} ${id}` },
+  ),
+  others: strategy,
+});
+
 const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('review' as const), sku }),
   fc.record({
@@ -200,6 +237,41 @@ const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
     seenSold: fc.option(total),
     until: fc.constantFrom(NOW + MINUTE_MS, NOW + 90 * MINUTE_MS),
   }),
+);
+
+export const holdBody = fc.record({
+  kind: fc.constant('hold' as const),
+  holdKind: fc.constantFrom(...HOLD_KINDS),
+  sku,
+  program: fc.constantFrom<string>(...PROGRAMS),
+  quantity,
+  location: fc.constantFrom<string | null>(null, null, ...PLACES),
+  owner: fc.constantFrom('ann', 'bob'),
+  reason: fc.constant('test'),
+  expiresAt: fc.integer({ min: 10, max: 90 }).map((minutes) => NOW + minutes * MINUTE_MS),
+  ref: fc.constantFrom(null, null, 'r1', 'r2'),
+});
+
+/** A hold is called by the id of its command, which `commandsOf` counts from 1. */
+const holdId = fc.integer({ min: 1, max: 6 });
+
+const holdChangeBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('release-hold' as const),
+    sku,
+    hold: holdId,
+    reason: fc.constant('test'),
+    isDue: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('extend-hold' as const),
+    sku,
+    hold: holdId,
+    expiresAt: fc.constant(NOW + 80 * MINUTE_MS),
+  }),
+  fc
+    .tuple(orderBody, holdId, fc.constantFrom('keep' as const, 'release' as const))
+    .map(([body, hold, rest]) => ({ ...body, holds: [{ hold, rest }] })),
 );
 
 const poolId = fc.constantFrom<string>(...PROGRAMS, 'shared');
@@ -250,7 +322,10 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
   { weight: 1, arbitrary: otherBody },
+  { weight: 2, arbitrary: holdBody },
+  { weight: 1, arbitrary: holdChangeBody },
   { weight: 1, arbitrary: moveBody },
+  { weight: 1, arbitrary: reconfirmBody },
 );
 
 /** What a law is tried on: brands, and the commands that their world knows. */

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import type { CommandBody } from '#core/command.ts';
 import { COMPLETENESS, type DrawOrder, type Policy } from '#core/model.ts';
 import type { State } from '#core/state.ts';
-import { PLACES, poolArb, receiveBody, SKUS, type World } from './arbitraries.ts';
+import { PLACES, poolArb, receiveBody, reconfirmBody, SKUS, type World } from './arbitraries.ts';
 import { channelRule, item, lineState, listing, NOW, orderState, policy, program, stateOf } from './factory.ts';
 
 const CHANNELS = ['shop:main', 'market:eu'] as const;
@@ -146,3 +146,9 @@ export const kitBody: fc.Arbitrary<CommandBody> = fc.oneof(
 );
 
 export const KIT_WORLD: World = { brand: policyArb.map(kitBrand), body: kitBody };
+
+/** The same, with runs in between: these fill nobody by themselves, so who gave up may wait for what is there. */
+export const KIT_WORLD_WITH_RUNS: World = {
+  ...KIT_WORLD,
+  body: fc.oneof({ weight: 12, arbitrary: kitBody }, { weight: 1, arbitrary: reconfirmBody }),
+};

@@ -39,13 +39,17 @@ programs:
     safetyStock: 10%
     groups: { summer: { share: 80 } }
     items: { MUG: { cap: null } }
-  - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet] }
+  - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet], completeness: shipComplete, weight: 2.5, share: fair }
 pools:
   - { program: wholesale, percent: 30, minimum: 5, maximum: 90, refill: receipt }
   - { program: wholesale, group: summer, parts: 3, from: "2026-05-01", until: "2026-09-01T08:30:00+02:00" }
   - { program: dtc, group: summer, parts: 1, protects: prioritised, limit: 40 }
   - { program: wholesale, sku: MUG, units: 40, release: [{ at: "2026-12-01", percent: 100 }, { at: "2026-12-24", percent: 0 }] }
   - { program: emergency, units: 3 }
+  - sku: CUP
+    emsrb:
+      - { program: dtc, margin: 1050, mean: 17.3, deviation: 5.8 }
+      - { program: wholesale, margin: 567, mean: 45.1, deviation: 15 }
 routes:
   - { id: fair, program: wholesale, channel: "fake:a", tag: fair }
   - { id: acme, program: wholesale, company: "17" }
@@ -58,6 +62,7 @@ channels:
     items: { "00123": { safetyStock: 3, buffer: 0, below: { share: 0 } } }
   - { id: "fake:b", program: wholesale }
 approval: { policy: required }
+reallocation: { approveAbove: 20, perMovePercent: 10, cooldown: 90m }
 intervals: { inFlight: 90s }
 `);
     expect(policy.body.channels).toHaveLength(5);

@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PoolRule } from '#core/model.ts';
+import { sayPoolRule } from '#core/pools.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { problemsOf, SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type Config, readConfig } from '#workers/config.ts';
@@ -96,6 +98,42 @@ describe('a good file', () => {
     ]);
   });
 
+  it('lets channels share the pool fairly, by the weight of their programs', () => {
+    const text = SMALL_CONFIG.replace('priority: 2', 'priority: 2, weight: 2.5');
+    expect(text).toContain('weight');
+    const { file } = configOf(`${text}    share: fair\n    items: { A: { share: 40 } }\n`);
+    expect(file?.policy.programs[0]?.weight).toBe(2.5);
+    expect(file?.policy.channels.map(({ sku, sharePercent, fairShare }) => [sku, sharePercent, fairShare])).toEqual([
+      ['*', 100, true],
+      ['A', 40, undefined],
+    ]);
+  });
+
+  it('may reckon its pools by EMSR-b: one for each class, best margin first, the last without protection', () => {
+    const classes = `
+      - { program: b2b, margin: 567, mean: 45.1, deviation: 15 }
+      - { program: dtc, margin: 1050, mean: 17.3, deviation: 5.8 }`;
+    const text = SMALL_CONFIG.replace('programs:', 'programs:\n  - { id: b2b, priority: 3, locations: [main] }');
+    const { file } = configOf(
+      `${text}pools:\n  - { program: dtc, units: 2 }\n  - sku: A\n    refill: receipt\n    emsrb:${classes}\n`,
+    );
+    // Talluri and van Ryzin, table 2.1: 16.717484 for the first class.
+    expect(file?.policy.pools).toEqual([
+      { program: 'dtc', sku: '*', units: 2, refill: 'never' },
+      {
+        program: 'dtc',
+        sku: 'A',
+        units: 16,
+        refill: 'receipt',
+        because: 'EMSR-b: margin 1050, demand 17.3 ± 5.8; 59 % chance that this and better classes want more',
+      },
+      { program: 'b2b', sku: 'A', units: 0, refill: 'receipt', because: expect.stringContaining('margin 567') },
+    ]);
+    expect(sayPoolRule({ rule: file?.policy.pools[1] as PoolRule, supply: 40, units: 16 })).toBe(
+      'rule for item A, EMSR-b: margin 1050, demand 17.3 ± 5.8; 59 % chance that this and better classes want more',
+    );
+  });
+
   it('may use anchors', () => {
     const { file } = configOf(`${SMALL_CONFIG}    items: { A: &thin { share: 10 }, B: *thin }\n`);
     expect(file?.policy.channels.map(({ sku, sharePercent }) => [sku, sharePercent])).toEqual([
@@ -158,14 +196,14 @@ htpp: {}
       'allot.yaml:4:11 locations[2].id: the location "3pl-east" has two stock masters, 3pl and erp. Exactly one may say how much there is: keep one.',
       'allot.yaml:7:15 programs[0].priority: is "high". Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:8:17 programs[0].locations[0]: no location is called "mian". Did you mean "main"?',
-      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, owner, reviewBy, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, groups, ....',
+      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, owner, reviewBy, weight, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, ....',
       'allot.yaml:10:5 programs[1].priority: is missing. Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:10:33 programs[1].locations: is an empty list. Write a list of at least one location id, the preferred one first.',
       'allot.yaml:12:16 pools[0].program: no program is called "wholsale". Did you mean "wholesale"?',
       'allot.yaml:13:26 pools[1].sku: is 123, not text. Put it in quotes: "00123".',
       'allot.yaml:13:40 pools[1].units: is 1.5. Write how many units only this program may take: a whole number, 0 or more.',
       'allot.yaml:16:14 channels[0].program: no program is called "dtcc". Did you mean "dtc"?',
-      'allot.yaml:17:12 channels[0].share: is 120. Write a whole percent from 0 to 100: how much of what it could be promised the channel shows.',
+      'allot.yaml:17:12 channels[0].share: is 120. Write how much of what it could be promised the channel shows: a whole percent from 0 to 100; or fair: its part of the shared pool.',
       'allot.yaml:18:5 channels[0].bufer: is not a known key. Did you mean "buffer"?',
       'allot.yaml:19:18 channels[0].safetyStock: is -1. Write what is never promised to this channel: a whole number of units, a percent such as "10%", or planned.',
       'allot.yaml:21:19 channels[0].items.ABC.cap: is "9". Write a whole number of units, 0 or more, that the channel shows at most; null for no limit.',
@@ -224,6 +262,33 @@ htpp: {}
       `${SMALL_CONFIG}  - { id: fake:us-a, program: dtc }\n  - { id: fake:us_a, program: dtc }\n`,
       [
         'allot.yaml:9:11 channels[2].id: would read the same secrets (FAKE_US_A_...) as "fake:us-a". Give it an id that differs in letters or digits.',
+      ],
+    ],
+    [
+      'EMSR-b beside what it reckons itself',
+      `${SMALL_CONFIG}pools:\n  - program: dtc\n    units: 3\n    emsrb:\n      - { program: dtc, margin: 2, mean: 4, deviation: 1 }\n      - { program: dtc, margin: 1, mean: 4, deviation: 1 }\n`,
+      [
+        'allot.yaml:9:14 pools[0].program: is "dtc": stands beside emsrb, which says it. Keep one of them.',
+        'allot.yaml:10:12 pools[0].units: is 3: stands beside emsrb, which says it. Keep one of them.',
+        'allot.yaml:12:9 pools[0].emsrb[0]: this program has a pool of these items for this time already. Keep one of them.',
+        'allot.yaml:13:9 pools[0].emsrb[1]: this program has a pool of these items for this time already. Keep one of them.',
+        'allot.yaml:13:20 pools[0].emsrb[1].program: is "dtc": is a class already. Keep one of them.',
+      ],
+    ],
+    [
+      'EMSR-b of a program that nobody knows, with a margin of nothing',
+      `${SMALL_CONFIG}pools:\n  - emsrb:\n      - { program: dtc, margin: 0, mean: 4, deviation: 1 }\n      - { program: dtcc, margin: 1, mean: 4, deviation: -1 }\n`,
+      [
+        'allot.yaml:10:33 pools[0].emsrb[0].margin: is 0. Write what a unit leaves on this program, a number above 0.',
+        'allot.yaml:11:20 pools[0].emsrb[1].program: no program is called "dtcc". Did you mean "dtc"?',
+        'allot.yaml:11:57 pools[0].emsrb[1].deviation: is -1. Write the standard deviation of that: a number, 0 or more.',
+      ],
+    ],
+    [
+      'a pool of nobody',
+      `${SMALL_CONFIG}pools:\n  - { units: 1 }\n`,
+      [
+        'allot.yaml:9:5 pools[0].program: is missing. Write the id of a program, or "emergency": a pool that only a reallocation may touch.',
       ],
     ],
     [

@@ -39,6 +39,14 @@ describe('percents of one item', () => {
     expect(problems([...all, '{ program: a, sku: MUG, units: 900 }'])).toEqual([]);
   });
 
+  test('are told at the entry of the file, also after one that makes several pools', () => {
+    const classes =
+      '{ program: a, margin: 2, mean: 1, deviation: 1 }, { program: b, margin: 1, mean: 1, deviation: 1 }';
+    expect(
+      problems([`{ sku: CUP, emsrb: [${classes}] }`, '{ program: a, percent: 60 }', '{ program: b, percent: 50 }']),
+    ).toEqual([expect.stringContaining('allot.yaml:10:28 pools[2].percent: the pools of every item come to 110 %')]);
+  });
+
   test('count what is in season at one moment', () => {
     const may = '{ program: a, percent: 90, from: "2026-05-01", until: "2026-06-01" }';
     expect(problems([may, '{ program: b, percent: 90, from: "2026-06-01" }'])).toEqual([]);

@@ -1,0 +1,65 @@
+/**
+ * Fair parts of the shared pool between listings that ask for them (`share: fair`): by program weight, each unit once, so that what
+ * they show together is there. Without it every channel shows its part of all that it could be promised, and two may show one unit.
+ *
+ * Guarantees: the parts of an item sum to at most its shared pool, and the parts of listings that reach the same places alone to at
+ * most what is free there. By divisors (`fairShares`): one more unit in the shared pool lowers no part. Units of own pools are not
+ * split; a part smaller than a listing's pack is shown by nobody. Pure.
+ */
+import type { ListingId, LocationId, Program } from './model.ts';
+import { type FreeByLocation, type Pools, promisableTo } from './pools.ts';
+import { fairShares } from './scarcity.ts';
+
+export type FairPart = {
+  /** Units of the shared pool that are this listing's. */
+  readonly units: number;
+  /** What was split, among how many listings, and by which weight of which sum. */
+  readonly shared: number;
+  readonly listings: number;
+  readonly weight: number;
+  readonly ofWeight: number;
+};
+
+export type FairClaim = {
+  readonly listing: ListingId;
+  readonly program: Program;
+  readonly locations: readonly LocationId[];
+};
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+
+/** What a listing may be promised where its part of the shared pool is counted: its own units come first, whatever the draw order. */
+export const promiseBesideFair = (
+  program: Program,
+  pools: Pools,
+  free: FreeByLocation,
+): { own: number; shared: number } =>
+  promisableTo(program.drawOrder === 'ownOnly' ? program : { ...program, drawOrder: 'ownThenShared' }, pools, free);
+
+export function fairParts(claims: readonly FairClaim[], pools: Pools, free: FreeByLocation): Map<ListingId, FairPart> {
+  const rows = claims
+    .toSorted((a, b) => a.listing - b.listing)
+    .map(({ listing, program, locations }) => ({
+      listing,
+      reach: new Set(locations),
+      weight: program.weight ?? 1,
+      quantity: Math.min(pools.shared, promiseBesideFair({ ...program, locations }, pools, free).shared),
+    }));
+  const reaches = [...new Map(rows.map(({ reach }) => [[...reach].sort().join(' '), reach])).values()];
+  for (const reach of reaches.sort((a, b) => a.size - b.size)) {
+    const inside = rows.filter((row) => row.reach.isSubsetOf(reach));
+    const room = Math.max(0, sumOf([...reach].map((location) => free.get(location) ?? 0)));
+    const shares = fairShares(room, inside);
+    inside.forEach((row, index) => {
+      row.quantity = shares[index] ?? 0;
+    });
+  }
+  const units = fairShares(pools.shared, rows);
+  const ofWeight = sumOf(rows.map(({ weight }) => weight));
+  return new Map(
+    rows.map(({ listing, weight }, index) => [
+      listing,
+      { units: units[index] ?? 0, shared: pools.shared, listings: rows.length, weight, ofWeight },
+    ]),
+  );
+}

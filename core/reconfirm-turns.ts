@@ -1,0 +1,194 @@
+/** The turns of a re-confirmation, played on books that nobody keeps: who is served before whom, and from what. See reconfirm.ts. */
+import {
+  allocateUnits,
+  type Books,
+  freeOf,
+  type ItemBook,
+  mergeAllocations,
+  poolsFor,
+  postPromise,
+  takeUnits,
+} from './books.ts';
+import type { Command, ReconfirmCommand, Strategy } from './command.ts';
+import { placesOfLine } from './completeness.ts';
+import type { Allocation } from './model.ts';
+import type { Claim } from './reconfirm-claims.ts';
+import { splitScarce } from './scarcity.ts';
+
+/** What the turns of a strategy serve a line up to. */
+type UpTo = 'wanted' | 'before';
+const TURNS: readonly { readonly strategy: Strategy; readonly upTo: UpTo }[] = [
+  { strategy: 'win', upTo: 'wanted' },
+  { strategy: 'gain', upTo: 'before' },
+  { strategy: 'improve', upTo: 'before' },
+  { strategy: 'gain', upTo: 'wanted' },
+  { strategy: 'improve', upTo: 'wanted' },
+  { strategy: 'redistribute', upTo: 'wanted' },
+  { strategy: 'fill', upTo: 'before' },
+];
+
+/** A claim on its way through the run. */
+export type Standing = Claim & {
+  allocations: readonly Allocation[];
+  /** Units that nobody whose turn comes later may take. */
+  secured: number;
+};
+
+export type Run = {
+  readonly books: Books;
+  readonly item: ItemBook;
+  readonly command: Command;
+  readonly body: ReconfirmCommand;
+  /** First served first. */
+  readonly standings: readonly Standing[];
+};
+
+const unitsOf = (standing: Standing): number => standing.allocations.reduce((sum, part) => sum + part.quantity, 0);
+const ownerOf = ({ head }: Claim) => ({ orderId: head.id, lineRef: head.line.lineRef });
+
+/** Takes units of one part off a line, back to where they came from. */
+function release(run: Run, from: Standing, part: Allocation, units: number): void {
+  takeUnits(run.item, run.books, run.command, { ...ownerOf(from), kind: 'release', units, allocations: [part] });
+  keepLess(from, part, units);
+}
+
+function keepLess(from: Standing, part: Allocation, units: number): void {
+  from.allocations = from.allocations
+    .map((one) => (one === part ? { ...part, quantity: part.quantity - units } : one))
+    .filter(({ quantity }) => quantity > 0);
+}
+
+/** A place that has less than it promised takes the rest from its lines, the last served first. */
+export function clearDeficits(run: Run): void {
+  for (const [location, free] of freeOf(run.books, run.item)) {
+    let missing = -free;
+    for (const standing of run.standings.toReversed()) {
+      for (const part of standing.allocations.filter((one) => one.location === location).toReversed()) {
+        if (missing <= 0) break;
+        const units = Math.min(missing, part.quantity);
+        release(run, standing, part, units);
+        missing -= units;
+      }
+    }
+  }
+}
+
+function drawFree(run: Run, to: Standing, wanted: number): void {
+  const program = run.books.programs.get(to.head.program);
+  if (program === undefined) return;
+  const places = placesOfLine(run.books, program, to.head.line.listing);
+  const ask = { ...ownerOf(to), program: program.id, wanted, places };
+  to.allocations = mergeAllocations([...to.allocations, ...allocateUnits(run.item, run.books, run.command, ask)]);
+}
+
+type Hands = { readonly from: Standing; readonly to: Standing };
+
+/** Hands units of one line to another: never through the pools, where they would protect somebody else first. */
+function handOver(run: Run, { from, to }: Hands, part: Allocation, units: number): void {
+  const isSame = part.program === to.head.program;
+  const isGivenUp = part.pool === 'own' && !isSame;
+  const taken: Allocation = {
+    ...part,
+    program: to.head.program,
+    pool: isGivenUp ? 'shared' : part.pool,
+    quantity: units,
+  };
+  const entry = { commandId: run.command.id, location: part.location, occurredAt: run.command.occurredAt };
+  const { program, pool } = part;
+  postPromise(run.item, run.books, {
+    ...entry,
+    ...ownerOf(from),
+    program,
+    pool,
+    kind: 'release',
+    delta: -units,
+    consumed: 0,
+  });
+  postPromise(run.item, run.books, {
+    ...entry,
+    ...ownerOf(to),
+    program: taken.program,
+    pool: taken.pool,
+    kind: 'allocate',
+    delta: units,
+    consumed: 0,
+  });
+  keepLess(from, part, units);
+  to.allocations = mergeAllocations([...to.allocations, taken]);
+}
+
+/** Takes from those whose turn is still to come, the last of them first. */
+function takeFromOthers(run: Run, to: Standing, wanted: number): void {
+  const program = run.books.programs.get(to.head.program);
+  if (program === undefined) return;
+  const limitLeft = poolsFor(run.books, run.item).own.find((share) => share.program === program.id)?.limitLeft ?? null;
+  const places = placesOfLine(run.books, program, to.head.line.listing);
+  let open = wanted;
+  for (const from of run.standings.toReversed()) {
+    if (open <= 0) return;
+    let spare = from === to ? 0 : unitsOf(from) - from.secured;
+    for (const part of from.allocations.toReversed()) {
+      if (spare <= 0 || open <= 0) break;
+      const isSame = part.program === program.id;
+      const isOpen = isSame ? program.drawOrder !== 'ownOnly' || part.pool === 'own' : program.drawOrder !== 'ownOnly';
+      const isFree = isSame || part.pool === 'shared' || from.strategy === 'lose';
+      if (!isOpen || !isFree || !places.includes(part.location)) continue;
+      // What changes hands inside a program is within its limit already.
+      const units = Math.min(open, spare, part.quantity, isSame ? open : Math.min(open, limitLeft ?? open));
+      if (units <= 0) continue;
+      handOver(run, { from, to }, part, units);
+      spare -= units;
+      open -= units;
+    }
+  }
+}
+
+function serve(run: Run, standing: Standing, upTo: number): void {
+  const lacks = () => upTo - unitsOf(standing);
+  if (lacks() > 0) drawFree(run, standing, lacks());
+  if (lacks() > 0) takeFromOthers(run, standing, lacks());
+  standing.secured = Math.max(standing.secured, Math.min(upTo, unitsOf(standing)));
+}
+
+/** What each of them may have where all share what is in reach: their own units, those of later turns, and free ones. */
+function fairTargets(run: Run, members: readonly Standing[], upTo: (standing: Standing) => number): number[] {
+  const mine = new Set(members);
+  const free = poolsFor(run.books, run.item).free;
+  const stock = run.standings.reduce(
+    (sum, one) => sum + (mine.has(one) ? unitsOf(one) : unitsOf(one) - one.secured),
+    free,
+  );
+  return splitScarce(
+    stock,
+    members.map((one) => {
+      const program = run.books.programs.get(one.head.program);
+      return {
+        id: one.key,
+        priority: program?.priority ?? Number.MAX_SAFE_INTEGER,
+        quantity: upTo(one),
+        minimum: one.secured,
+        weight: program?.weight ?? 1,
+        pack: one.head.line.pack,
+      };
+    }),
+  );
+}
+
+export function runTurns(run: Run): void {
+  for (const turn of TURNS) {
+    const members = run.standings.filter(({ strategy }) => strategy === turn.strategy);
+    const upTo = (standing: Standing): number => Math.min(standing.wanted, standing[turn.upTo]);
+    if (run.body.by === 'fairShare') {
+      const targets = fairTargets(run, members, upTo);
+      members.forEach((standing, index) => {
+        serve(run, standing, targets[index] ?? 0);
+      });
+    }
+    // What places and pools kept from one is there for the next.
+    for (const standing of members) serve(run, standing, upTo(standing));
+  }
+  for (const standing of run.standings) {
+    if (standing.strategy === 'lose')
+      for (const part of standing.allocations) release(run, standing, part, part.quantity);
+  }
+}
