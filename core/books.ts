@@ -8,6 +8,8 @@ import type {
   Allocation,
   Component,
   Disposition,
+  Hold,
+  HoldId,
   Instant,
   LocationId,
   Move,
@@ -15,6 +17,7 @@ import type {
   OrderLine,
   Policy,
   Program,
+  ProgramId,
   Sku,
   StockMaster,
 } from './model.ts';
@@ -49,6 +52,11 @@ export type ItemBook = {
   >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
+  readonly holds: Map<HoldId, Hold>;
+  readonly holdByRef: Map<string, HoldId>;
+  readonly nextHoldEndsAt: Instant | null;
+  /** Programs whose waiting lines come before all others when this command's free units are handed out. */
+  readonly servedFirst: Set<ProgramId>;
   readonly drawn: Map<string, Drawn>;
   /** Programs whose drawn units changed. */
   readonly drawnBy: Set<string>;
@@ -86,6 +94,7 @@ export type Books = {
   readonly changedOrders: Set<OrderId>;
   readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
   readonly counted: Facts['counted'][number][];
+  readonly changedHolds: Map<HoldId, Hold>;
   readonly stock: StockEntry[];
   readonly promises: PromiseEntry[];
   readonly moves: Facts['moves'][number][];
@@ -97,7 +106,11 @@ export const refKey = (channel: string, listingRef: string): string => `${channe
 
 function openItem(state: ItemState): ItemBook {
   const allocatedAt = new Map<LocationId, number>();
-  for (const p of state.promises) allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
+  const heldAt = new Map<LocationId, number>();
+  for (const p of state.promises) {
+    allocatedAt.set(p.location, (allocatedAt.get(p.location) ?? 0) + p.allocated);
+    heldAt.set(p.location, (heldAt.get(p.location) ?? 0) + p.held);
+  }
   return {
     sku: state.sku,
     components: state.components ?? null,
@@ -106,7 +119,11 @@ function openItem(state: ItemState): ItemBook {
     safetyStock: state.safetyStock,
     onHand: new Map(state.balances.map((b) => [stockKey(b.location, b.disposition), { ...b }])),
     allocatedAt,
-    heldAt: new Map(state.held.map((h) => [h.location, h.quantity])),
+    heldAt,
+    holds: new Map(state.holds.map((hold) => [hold.id, hold])),
+    holdByRef: new Map(state.holds.flatMap(({ ref, id }) => (ref === null ? [] : [[ref, id]]))),
+    nextHoldEndsAt: state.nextHoldEndsAt,
+    servedFirst: new Set(),
     drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
     drawnBy: new Set(),
     moves: [...state.moves],
@@ -152,6 +169,7 @@ export function openBooks(state: State, now: Instant): Books {
     changedOrders: new Set(),
     filled: new Map(),
     counted: [],
+    changedHolds: new Map(),
     stock: [],
     promises: [],
     moves: [],
@@ -216,7 +234,7 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
  */
 export function drawnAfter(
   drawn: ReadonlyMap<string, Drawn>,
-  entry: Pick<PromiseEntry, 'program' | 'kind' | 'delta' | 'consumed'>,
+  entry: Pick<NewPromise, 'program' | 'kind' | 'delta' | 'consumed' | 'held'>,
 ): Drawn {
   const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
   const consumed = before.consumed + entry.consumed;
@@ -224,17 +242,23 @@ export function drawnAfter(
     const allTaken = [...drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
     return { ...before, consumed, takenAtFill: before.taken, allTakenAtFill: allTaken };
   }
-  return { ...before, consumed, taken: before.taken + (entry.kind === 'ship' ? 0 : entry.delta) };
+  return { ...before, consumed, taken: before.taken + (entry.held ?? 0) + (entry.kind === 'ship' ? 0 : entry.delta) };
 }
 
-export function postPromise(item: ItemBook, books: Books, entry: Omit<PromiseEntry, 'sku'>): void {
+type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
+
+export function postPromise(item: ItemBook, books: Books, entry: NewPromise): void {
+  const { held = 0, hold = null } = entry;
   const allocated = (item.allocatedAt.get(entry.location) ?? 0) + entry.delta;
   assert(allocated >= 0, `allocated of ${item.sku} at ${entry.location} would be ${allocated}`);
   item.allocatedAt.set(entry.location, allocated);
+  const heldThere = (item.heldAt.get(entry.location) ?? 0) + held;
+  assert(heldThere >= 0, `held of ${item.sku} at ${entry.location} would be ${heldThere}`);
+  item.heldAt.set(entry.location, heldThere);
   item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
   item.drawnBy.add(entry.program);
   touch(books, item, entry.commandId);
-  books.promises.push({ ...entry, sku: item.sku });
+  books.promises.push({ ...entry, held, hold, sku: item.sku });
 }
 
 /**

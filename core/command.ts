@@ -6,11 +6,14 @@ import type {
   ChannelId,
   CommandId,
   Disposition,
+  HoldId,
+  HoldKind,
   Instant,
   ListingId,
   LocationId,
   OrderId,
   PoolId,
+  ProgramId,
   Sku,
   StockMaster,
 } from './model.ts';
@@ -20,7 +23,12 @@ export type OrderStateCommand = {
   readonly kind: 'order-state';
   readonly channel: ChannelId;
   readonly order: OrderState;
+  /** Holds whose units become allocations of this order's lines. */
+  readonly holds?: readonly HoldUse[];
 };
+
+/** `rest`: what becomes of the units that the order does not want. */
+export type HoldUse = { readonly hold: HoldId; readonly rest: 'keep' | 'release' };
 
 /** Who speaks of goods; absent: allot itself, by a person or a rule. Refused where another is the place's stock master. */
 type FromMaster = { readonly source?: StockMaster };
@@ -97,6 +105,36 @@ export type ObservedCommand = {
 /** Decides an item again: a moment came (`nextReviewAt`), or policy or a listing changed. */
 export type ReviewCommand = { readonly kind: 'review'; readonly sku: Sku };
 
+/** Keeps units for a program until `expiresAt`; with a `ref` that is known, changes that hold to what this says. */
+export type HoldCommand = {
+  readonly kind: 'hold';
+  readonly holdKind: HoldKind;
+  readonly sku: Sku;
+  readonly program: ProgramId;
+  readonly quantity: number;
+  readonly location: LocationId | null;
+  readonly owner: string;
+  readonly reason: string;
+  readonly expiresAt: Instant;
+  readonly ref: string | null;
+};
+
+/** `isDue`: its time has come, says the sweep; nothing happens if it was extended meanwhile. */
+export type ReleaseHoldCommand = {
+  readonly kind: 'release-hold';
+  readonly sku: Sku;
+  readonly hold: HoldId;
+  readonly reason: string;
+  readonly isDue: boolean;
+};
+
+export type ExtendHoldCommand = {
+  readonly kind: 'extend-hold';
+  readonly sku: Sku;
+  readonly hold: HoldId;
+  readonly expiresAt: Instant;
+};
+
 /** Moves protected units of an item from one pool to another until a moment: the decision of an approved reallocation. */
 export type ReallocateCommand = {
   readonly kind: 'reallocate';
@@ -153,6 +191,9 @@ export type CommandBody =
   | ReturnCommand
   | ObservedCommand
   | ReviewCommand
+  | HoldCommand
+  | ReleaseHoldCommand
+  | ExtendHoldCommand
   | ReallocateCommand
   | EndReallocationCommand
   | ReconfirmCommand;

@@ -10,6 +10,7 @@ import { bestPlace, supplyOf } from './completeness.ts';
 import { Defect } from './errors.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { fillShorts } from './fill-shorts.ts';
+import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, ShowRule } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
@@ -70,6 +71,12 @@ function apply(books: Books, command: Command): boolean {
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
+    case 'hold':
+      return applyHold(books, command, body);
+    case 'release-hold':
+      return applyReleaseHold(books, command, body);
+    case 'extend-hold':
+      return applyExtendHold(books, command, body);
     case 'reallocate':
       return applyReallocate(books, command, body);
     case 'end-reallocation':
@@ -233,6 +240,9 @@ function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | nul
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
   const moments = item.listings.flatMap((l) => (l.seenUntil !== null && l.seenUntil > now ? [l.seenUntil] : []));
+  // One that has passed is the sweep's: it asks for the end of the hold, which decides the item again.
+  const ends = [...item.holds.values()].flatMap((hold) => (hold.state === 'held' ? [hold.expiresAt] : []));
+  moments.push(...[...ends, item.nextHoldEndsAt ?? now].filter((at) => at > now));
   const poolChange = nextPoolChange(books.policy, item, pools, now);
   if (poolChange !== null) moments.push(poolChange);
   return moments.length === 0 ? null : Math.min(...moments);
@@ -268,6 +278,7 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     promises: books.promises,
     orders: changed.flatMap((id) => books.orders.get(id) ?? []),
     filledLines: [...books.filled.values()],
+    holds: [...books.changedHolds.values()],
     counted: books.counted,
     deficits: touched.flatMap((item) => deficitsOf(books, item)),
     listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
@@ -331,6 +342,7 @@ function attempt(
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
       fillShorts(books, [...books.touched], { ...command, occurredAt: now });
+      for (const item of books.touched) item.servedFirst.clear();
     } catch (error) {
       return { failed: command, error };
     }

@@ -1,5 +1,5 @@
 /**
- * Gives free units to the lines that wait: program priority, then who came first, then id. Done after every command, not once a
+ * Gives free units to the lines that wait: whom an ended hold was kept for, program priority, who came first, id. Done after every command, not once a
  * batch, so that a later order of the same batch does not pass those who wait.
  *
  * The turn of those who want more than a part: a kit's line takes whole sets when it is its turn; a line that wants one place, and
@@ -47,8 +47,10 @@ function claimOf(books: Books, { item, short }: Waiting): Claim[] {
   return [{ item, short: line === short.line ? short : { ...short, line }, program, rule, isPlain }];
 }
 
-function inTurn(policy: Policy, claims: readonly Claim[]): Claim[] {
+/** `first`: programs that a hold has just freed units for. */
+function inTurn(policy: Policy, claims: readonly Claim[], first: ReadonlySet<string>): Claim[] {
   const rank = ({ short }: Claim): readonly (number | string)[] => [
+    first.has(short.program) ? 0 : 1,
     priorityOf(policy, short.program),
     short.placedAt,
     short.id,
@@ -81,12 +83,13 @@ function supplyLeft(books: Books): { readonly has: (claim: Claim) => boolean; re
 export function fillShorts(books: Books, items: readonly ItemBook[], cause: Command): void {
   if (books.kitsWith.size === 0 && items.every((item) => item.shorts.size === 0)) return;
   const left = supplyLeft(books);
+  const first = new Set(items.flatMap((item) => [...item.servedFirst]));
   const claims = waitingFor(books, items)
     .flatMap((waiting) => claimOf(books, waiting))
     .filter((claim) => !claim.isPlain || left.has(claim));
   const orders = ordersThatWait(books);
   const tried = new Set<OrderId>();
-  for (const claim of inTurn(books.policy, claims)) {
+  for (const claim of inTurn(books.policy, claims, first)) {
     const { item, short, rule, isPlain } = claim;
     if (isAllOrNothing(rule)) {
       if (!tried.has(short.id)) fillOrder(books, orders().get(short.id) ?? [], cause);

@@ -27,7 +27,7 @@ export function allocatedUnits(line: OrderLine): number {
 export function withComposition(line: OrderLine, item: ItemBook): OrderLine {
   if (line.allocations.length > 0 || line.shipped > 0) return line;
   if (line.components === undefined && item.components === null) return line;
-  const { components, ...plain } = line;
+  const { components: _before, ...plain } = line;
   if (item.components === null) return plain;
   return { ...plain, components: item.components };
 }
@@ -132,16 +132,15 @@ export function takeFromLine(
 ): Taken {
   const { line, ...rest } = ask;
   if (line.components === undefined) return takeUnits(item, books, command, { ...rest, allocations: line.allocations });
-  return takeSets(books, command, rest, line.components, line.allocations);
+  return takeSets(books, command, { ...rest, components: line.components, allocations: line.allocations });
 }
 
 function takeSets(
   books: Books,
   command: Command,
-  ask: TakeAsk,
-  components: readonly Component[],
-  allocations: readonly Allocation[],
+  ask: TakeAsk & { readonly components: readonly Component[]; readonly allocations: readonly Allocation[] },
 ): Taken {
+  const { components, allocations } = ask;
   const inTurn = ask.kind === 'release' ? [...allocations].reverse() : allocations;
   const takes = new Map<Allocation, number>();
   const leftOf = (part: Allocation): number => part.quantity - (takes.get(part) ?? 0);

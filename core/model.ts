@@ -15,6 +15,8 @@ export type PoolId = ProgramId | 'shared';
 export type OrderId = string;
 export type ListingId = number;
 export type CommandId = number;
+/** The id of the command that placed it. */
+export type HoldId = CommandId;
 
 /** Who says how much there is at a location. Exactly one each. */
 export type StockMaster = 'allot' | 'shopify' | '3pl' | 'erp';
@@ -196,6 +198,32 @@ export type Allocation = {
   readonly quantity: number;
   /** The component of a kit that the units are of; absent: the line's own item. */
   readonly sku?: Sku;
+};
+
+export const HOLD_KINDS = ['cart', 'draft', 'launch', 'presale', 'subscription', 'forecast'] as const;
+export type HoldKind = (typeof HOLD_KINDS)[number];
+export const HOLD_STATES = ['held', 'expired', 'released', 'converted'] as const;
+export type HoldState = (typeof HOLD_STATES)[number];
+
+/** Units kept for a program until a moment: soft, always with an end. */
+export type Hold = {
+  readonly id: HoldId;
+  readonly sku: Sku;
+  readonly program: ProgramId;
+  readonly kind: HoldKind;
+  /** Who answers for it, and why it is; never an e-mail address. */
+  readonly owner: string;
+  readonly reason: string;
+  /** The asker's own name for it, unique within the item: asking again with it changes this hold, never makes a second. */
+  readonly ref: string | null;
+  /** The one place that was asked for; null: wherever its program may draw. */
+  readonly location: LocationId | null;
+  /** As asked for. */
+  readonly quantity: number;
+  /** What it still keeps; empty once it ended. */
+  readonly parts: readonly Allocation[];
+  readonly expiresAt: Instant;
+  readonly state: HoldState;
 };
 
 /** What we promised of a line when its order had to be answered, base units: together what it wanted then. */

@@ -17,6 +17,7 @@ import { type Books, lineKey, refKey, touch } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { FILL_RULE_OF, isAllOrNothing } from './completeness.ts';
 import { assert } from './errors.ts';
+import { checkHoldUses, convertHolds, endHoldUses } from './hold-orders.ts';
 import { allocatedUnits, withComposition } from './kits.ts';
 import type { Order, OrderLine } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
@@ -163,14 +164,18 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   });
   const isOurs = joined.fulfilledBy === 'seller';
   const turn = turnOf(books, command, order, joined.fillRule);
+  const skus = pairs.flatMap(({ before }) => before.sku ?? []);
+  checkHoldUses(turn, body.holds ?? [], skus);
   const wasCounted = stored?.state.origin !== 'operator';
   const applied = pairs.map(({ before, state }) => {
     const totals = withTotals(before, isOurs ? settleLine(joined, state) : notOurs(before, state));
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
     if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : uncounted(before), totals);
-    return applyTotals(turn, before, totals);
+    const wanted = openUnits(totals) - allocatedUnits(totals);
+    return applyTotals(turn, before, convertHolds(turn, body.holds ?? [], { line: totals, wanted }));
   });
   const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
+  endHoldUses(turn, body.holds ?? [], lines);
   const isOwed = owesAnswer(joined, lines);
   keepOrder(books, {
     ...order,

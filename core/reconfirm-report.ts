@@ -112,7 +112,7 @@ function placesOf(state: State, sku: Sku): { there: number; promised: number }[]
     .map(({ id }) => ({
       there:
         sumOf(at(item.balances, id).map(({ disposition, quantity }) => (disposition === 'sellable' ? quantity : 0))) -
-        sumOf(at(item.held, id).map(({ quantity }) => quantity)),
+        sumOf(at(item.promises, id).map(({ held }) => held)),
       promised: sumOf(at(item.promises, id).map(({ allocated }) => allocated)),
     }));
 }

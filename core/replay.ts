@@ -7,7 +7,7 @@
  */
 import { drawnAfter } from './books.ts';
 import { assert } from './errors.ts';
-import type { OrderLine, Sku } from './model.ts';
+import type { Hold, OrderLine, Sku } from './model.ts';
 import type { Facts, ItemState, ListingState, ShortLine, State, StoredOrder } from './state.ts';
 
 type BySku<T> = ReadonlyMap<Sku, readonly T[]>;
@@ -17,6 +17,7 @@ type Sorted = {
   readonly stock: BySku<Facts['stock'][number]>;
   readonly promises: BySku<Facts['promises'][number]>;
   readonly counted: BySku<Facts['counted'][number]>;
+  readonly holds: BySku<Facts['holds'][number]>;
   readonly moves: BySku<Facts['moves'][number]>;
   readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
   readonly listings: ReadonlyMap<number, Facts['listings'][number]>;
@@ -34,6 +35,7 @@ function sortFacts(facts: Facts): Sorted {
     stock: Map.groupBy(facts.stock, (entry) => entry.sku),
     promises: Map.groupBy(facts.promises, (entry) => entry.sku),
     counted: Map.groupBy(facts.counted, (count) => count.sku),
+    holds: Map.groupBy(facts.holds, (hold) => hold.sku),
     moves: Map.groupBy(facts.moves, (move) => move.sku),
     lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
     listings: new Map(facts.listings.map((row) => [row.listing, row])),
@@ -80,10 +82,11 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
   const drawn = new Map(item.drawn.map(({ program, ...row }) => [program, row]));
   for (const entry of entries) {
     const { location, program, pool } = entry;
-    const fresh = { location, program, pool, allocated: 0 };
+    const fresh = { location, program, pool, allocated: 0, held: 0 };
     change(promises, `${location} ${program} ${pool}`, fresh, (row) => ({
       ...row,
       allocated: row.allocated + entry.delta,
+      held: row.held + entry.held,
     }));
     drawn.set(program, drawnAfter(drawn, entry));
   }
@@ -91,6 +94,12 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
     promises: [...promises.values()],
     drawn: [...drawn].sort(byProgram).map(([program, row]) => ({ program, ...row })),
   };
+}
+
+function applyHolds(item: ItemState, sorted: Sorted): readonly Hold[] {
+  const changed = sorted.holds.get(item.sku) ?? [];
+  if (changed.length === 0) return item.holds;
+  return [...new Map([...item.holds, ...changed].map((hold) => [hold.id, hold])).values()];
 }
 
 function applyMoves(item: ItemState, sorted: Sorted): ItemState['moves'] {
@@ -156,6 +165,7 @@ export function applyFacts(state: State, facts: Facts): State {
     ...item,
     ...applyStock(item, sorted),
     ...applyPromises(item, sorted),
+    holds: applyHolds(item, sorted),
     moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
     shorts: applyShorts(openLines === undefined ? item : { ...item, openLines }, sorted, state.orders),

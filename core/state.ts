@@ -6,6 +6,8 @@ import type {
   CommandId,
   Component,
   Disposition,
+  Hold,
+  HoldId,
   Instant,
   Listing,
   ListingId,
@@ -37,6 +39,7 @@ export type PromiseBalance = {
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
   readonly allocated: number;
+  readonly held: number;
 };
 
 export type Target = {
@@ -70,7 +73,10 @@ export type ItemState = {
   readonly safetyStock: number | null;
   readonly balances: readonly StockBalance[];
   readonly promises: readonly PromiseBalance[];
-  readonly held: readonly { readonly location: LocationId; readonly quantity: number }[];
+  /** Those that the batch names, ended ones too. */
+  readonly holds: readonly Hold[];
+  /** When the first of its other holds ends; null when there is none. */
+  readonly nextHoldEndsAt: Instant | null;
   /** What each program has drawn of it. */
   readonly drawn: readonly ({ readonly program: ProgramId } & Drawn)[];
   /** Reallocations in force. */
@@ -132,11 +138,15 @@ export type PromiseEntry = {
   readonly location: LocationId;
   readonly program: ProgramId;
   readonly pool: 'own' | 'shared';
-  readonly kind: 'allocate' | 'release' | 'ship' | 'refill' | 'reallocate';
+  readonly kind: 'allocate' | 'release' | 'ship' | 'refill' | 'hold' | 'unhold' | 'reallocate';
   /** Change of what is allocated. */
   readonly delta: number;
   /** Change of what the program has drawn from its own pool. */
   readonly consumed: number;
+  /** Change of what is held. */
+  readonly held: number;
+  /** Of `hold` and `unhold`, and of an `allocate` whose units were held. */
+  readonly hold: HoldId | null;
   readonly orderId: OrderId | null;
   readonly lineRef: string | null;
   readonly occurredAt: Instant;
@@ -175,6 +185,8 @@ export type Facts = {
   readonly orders: readonly StoredOrder[];
   /** Lines of other orders that gained or lost units. */
   readonly filledLines: readonly { readonly orderId: OrderId; readonly line: OrderLine }[];
+  /** Whole holds as they stand after the batch. */
+  readonly holds: readonly Hold[];
   readonly counted: readonly {
     readonly sku: Sku;
     readonly location: LocationId;

@@ -56,7 +56,7 @@ function checkPlace(books: Books, body: { readonly source?: StockMaster }, locat
   });
 }
 
-function checkQuantity(quantity: number, field: string, least: number): void {
+export function checkQuantity(quantity: number, field: string, least: number): void {
   if (Number.isSafeInteger(quantity) && quantity >= least && Math.abs(quantity) <= 1_000_000_000) return;
   throw new CommandRefused('impossible-quantity', `${field} is ${quantity}`, {
     field,
@@ -179,7 +179,7 @@ export function applyTransfer(books: Books, command: Command, body: TransferComm
       `${item.sku} has ${Math.max(0, free)} free units at ${body.from}, not ${body.quantity}`,
       {
         field: 'quantity',
-        fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders there`,
+        fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders or held there`,
       },
     );
   }

@@ -85,6 +85,13 @@ export async function claimCommands(tx: Queries, max: number): Promise<Command[]
   return rows.map(commandOf);
 }
 
+/** Commands of this transaction, as they were stored: for whoever decides them in it. */
+export async function readCommands(tx: Queries, ids: readonly number[]): Promise<Command[]> {
+  const rows = await tx.rows<CommandRow>(sql`
+    select id, body, actor, occurred_at, recorded_at from command where id = any(${list(ids)}::bigint[]) order by id`);
+  return rows.map(commandOf);
+}
+
 /** A command that this transaction wrote itself and decides at once. */
 export async function readCommand(tx: Queries, id: number): Promise<Command> {
   const [row] = await tx.rows<CommandRow>(

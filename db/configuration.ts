@@ -139,8 +139,7 @@ async function refuseNewMasters(
   const rows = await tx.rows<{ location: string; items: number }>(sql`
     select location, count(distinct sku)::int as items from (
       select location, sku from stock_balance where quantity <> 0
-      union all select location, sku from promise_balance where allocated <> 0
-      union all select location, sku from hold where state = 'held') s
+      union all select location, sku from promise_balance where allocated <> 0 or held <> 0) s
     where location = any(${list(newMasters.map(({ id }) => id))}) group by location order by location collate "C"`);
   const refusals = rows.map(({ location, items }) => {
     const change = newMasters.find(({ id }) => id === location);

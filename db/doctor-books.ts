@@ -11,8 +11,8 @@ const OVERBOOKED: SQL = sql`
       coalesce(on_hand, 0) as on_hand
     from (select sku, location, sum(quantity) filter (where disposition = 'sellable') as sellable, sum(quantity) as on_hand
         from stock_balance group by sku, location) b
-      full join (select sku, location, sum(allocated) as allocated from promise_balance group by sku, location) p using (sku, location)
-      full join (select sku, location, sum(quantity) as held from hold where state = 'held' group by sku, location) h using (sku, location))
+      full join (select sku, location, sum(allocated) as allocated, sum(held) as held from promise_balance group by sku, location) p
+        using (sku, location))
   select format('%s at %s: %s allocated and %s held of %s sellable (%s on hand), and no open shortage says so',
     p.sku, p.location, p.allocated, p.held, p.sellable, p.on_hand) as example
   from place p left join location l on l.id = p.location
@@ -29,18 +29,48 @@ const STOCK_BALANCE: SQL = sql`
   where coalesce(quantity, 0) <> coalesce(entries, 0)`;
 
 const PROMISE_BALANCE: SQL = sql`
-  select format('%s at %s, %s (%s): the balance says %s allocated, its entries sum to %s', sku, location, program, pool,
-    coalesce(allocated, 0), coalesce(entries, 0)) as example
+  select format('%s at %s, %s (%s): the balance says %s allocated and %s held, its entries sum to %s and %s', sku, location, program, pool,
+    coalesce(allocated, 0), coalesce(b.held, 0), coalesce(entries, 0), coalesce(e.held, 0)) as example
   from promise_balance b
-    full join (select sku, location, program, pool, sum(delta) as entries from promise_entry group by 1, 2, 3, 4) e
+    full join (select sku, location, program, pool, sum(delta) as entries, sum(held) as held from promise_entry group by 1, 2, 3, 4) e
       using (sku, location, program, pool)
-  where coalesce(allocated, 0) <> coalesce(entries, 0)`;
+  where coalesce(allocated, 0) <> coalesce(entries, 0) or coalesce(b.held, 0) <> coalesce(e.held, 0)`;
+
+const HOLDS_AND_PROMISES: SQL = sql`
+  select format('%s at %s, %s (%s): %s held, and its holds keep %s', sku, location, program, pool, coalesce(held, 0),
+    coalesce(holds, 0)) as example
+  from (select * from promise_balance where held <> 0) b
+    full join (
+      select h.sku, a.location, a.program, a.pool, sum(a.quantity) as holds
+      from hold h cross join lateral jsonb_to_recordset(h.parts) as a(location text, program text, pool text, quantity int)
+      where h.parts <> '[]' group by 1, 2, 3, 4) l using (sku, location, program, pool)
+  where coalesce(held, 0) <> coalesce(holds, 0)
+  union all
+  select format('hold %s of %s by %s is %s and keeps %s units; its parts sum to %s, its entries to %s', h.id, h.sku, h.owner, h.state, h.units,
+    p.parts, coalesce(e.held, 0))
+  from hold h cross join lateral (
+      select coalesce(sum(quantity), 0) as parts from jsonb_to_recordset(h.parts) as a(quantity int)) p
+    left join (select hold_id, sum(held) as held from promise_entry where hold_id is not null group by 1) e on e.hold_id = h.id
+  where h.units <> p.parts or h.units <> coalesce(e.held, 0)
+  union all
+  select format('entries of %s hold %s units under hold %s, which is not there', sku, sum(held), hold_id)
+  from promise_entry e where hold_id is not null and not exists (select 1 from hold h where h.id = e.hold_id) group by sku, hold_id`;
+
+/** A conversion allocates what it no longer holds, of the same place and pool, in the same command, and leaves what is drawn. */
+const CONVERSIONS: SQL = sql`
+  select format('command %s allocated %s of %s at %s from hold %s, which gave %s there', command_id, allocated, sku, location, hold_id, given) as example
+  from (
+    select command_id, hold_id, sku, location, program, pool,
+      coalesce(sum(delta) filter (where kind = 'allocate'), 0) as allocated, -coalesce(sum(held) filter (where kind = 'unhold'), 0) as given
+    from promise_entry where hold_id is not null group by 1, 2, 3, 4, 5, 6
+    having count(*) filter (where kind = 'allocate') > 0) c
+  where allocated > given`;
 
 const POOL_BALANCE: SQL = sql`
   select format('%s, program %s: %s units drawn from its own pool by the balance, %s by its entries; %s taken by the balance, %s by its entries',
     sku, program, coalesce(b.consumed, 0), coalesce(e.consumed, 0), coalesce(b.taken, 0), coalesce(e.taken, 0)) as example
   from pool_balance b
-    full join (select sku, program, sum(consumed) as consumed, coalesce(sum(delta) filter (where kind in ('allocate', 'release')), 0) as taken
+    full join (select sku, program, sum(consumed) as consumed, sum(held) + coalesce(sum(delta) filter (where kind in ('allocate', 'release')), 0) as taken
       from promise_entry group by 1, 2) e using (sku, program)
   where coalesce(b.consumed, 0) <> coalesce(e.consumed, 0) or coalesce(b.taken, 0) <> coalesce(e.taken, 0)`;
 
@@ -100,9 +130,20 @@ const FOREIGN_DRAWS: SQL = sql`
   from promise_entry e join sales_order o on o.id = e.order_id
   where e.pool = 'own' and e.kind = 'allocate' and e.program <> o.program
   union all
+  select format('hold %s of program %s drew %s of %s from the own pool of %s', h.id, h.program, e.held, e.sku, e.program)
+  from promise_entry e join hold h on h.id = e.hold_id
+  where e.kind = 'hold' and h.state = 'held' and e.id = (
+    select max(id) from promise_entry l where l.hold_id = h.id and l.kind = 'hold') and e.program <> h.program
+  union all
   select format('entry %s of %s counts %s units as drawn from the own pool of %s, and %s were', e.id, e.sku, e.consumed, e.program,
-    case when e.pool = 'own' then e.delta else 0 end)
-  from promise_entry e where e.kind = 'allocate' and e.consumed <> case when e.pool = 'own' then e.delta else 0 end`;
+    case when e.pool = 'own' then e.delta + e.held else 0 end)
+  from promise_entry e where (e.kind = 'hold' or (e.kind = 'allocate' and e.hold_id is null))
+    and e.consumed <> case when e.pool = 'own' then e.delta + e.held else 0 end
+  union all
+  select format('command %s moved %s units of %s from hold %s to an order, and counts %s as drawn by that', command_id, sum(delta), sku, hold_id, sum(consumed))
+  from promise_entry e where hold_id is not null and exists (
+    select 1 from promise_entry a where a.command_id = e.command_id and a.hold_id = e.hold_id and a.kind = 'allocate')
+  group by command_id, sku, hold_id, batch_id having sum(consumed) > 0`;
 
 const NEGATIVE_POOLS: SQL = sql`
   select format('%s, program %s: %s units drawn from its own pool, which is less than none', sku, program, consumed) as example
@@ -126,17 +167,16 @@ const EATEN_PROTECTION: SQL = sql`
       where exists (select 1 from rule) group by sku),
     drawn as (
       select l.sku from last_batch l join batch b on b.id = l.batch_id join policy_now p on p.version = b.policy_version
-      where exists (select 1 from promise_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind = 'allocate' and e.pool = 'shared')
+      where exists (select 1 from promise_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.pool = 'shared'
+          and (e.kind = 'hold' or (e.kind = 'allocate' and e.hold_id is null)))
         and not exists (select 1 from promise_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind = 'refill')
-        and not exists (select 1 from stock_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind not in ('receive', 'return'))
-        and not exists (select 1 from hold h where h.sku = l.sku and h.state = 'held' and h.created_at > b.decided_at)),
+        and not exists (select 1 from stock_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind not in ('receive', 'return'))),
     figures as (
       select d.sku,
         coalesce((select sum(s.quantity) from stock_balance s join location l on l.id = s.location
           where s.sku = d.sku and s.disposition = 'sellable' and l.sells), 0)
-        - coalesce((select sum(s.allocated) from promise_balance s join location l on l.id = s.location where s.sku = d.sku and l.sells), 0)
-        - coalesce((select sum(h.quantity) from hold h join location l on l.id = h.location
-          where h.sku = d.sku and h.state = 'held' and l.sells), 0) as free,
+        - coalesce((select sum(s.allocated + s.held) from promise_balance s join location l on l.id = s.location
+          where s.sku = d.sku and l.sells), 0) as free,
         (select coalesce(sum(greatest(0, coalesce(
             (select units from rule r where r.program = p.id and r.sku = d.sku limit 1),
             (select units from rule r where r.program = p.id and r.sku = '*' limit 1), 0)
@@ -172,7 +212,15 @@ const KITS_WITH_GOODS: SQL = sql`
 
 export const BOOKS = {
   overbooked: [OVERBOOKED],
-  balances: [STOCK_BALANCE, PROMISE_BALANCE, POOL_BALANCE, LINES_AND_PROMISES, KITS_WITH_GOODS],
+  balances: [
+    STOCK_BALANCE,
+    PROMISE_BALANCE,
+    POOL_BALANCE,
+    LINES_AND_PROMISES,
+    HOLDS_AND_PROMISES,
+    CONVERSIONS,
+    KITS_WITH_GOODS,
+  ],
   lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
   pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION, MOVES],
 } as const;

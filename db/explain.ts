@@ -10,6 +10,7 @@ import type { Allocation, ChannelId, ChannelMode, Component, Instant, OrderId, S
 import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
 import type { Queries } from './client.ts';
+import { type HoldShare, holdsAt, sayHolds } from './holds.ts';
 import { list } from './list.ts';
 
 export type ListingExplanation = {
@@ -87,7 +88,8 @@ export async function explainListings(db: Queries, choice: ExplainChoice): Promi
     and (${choice.listingRef ?? null}::text is null or l.listing_ref = ${choice.listingRef ?? null})`;
   const rows = await (choice.at === undefined ? readNow(db, chosen) : readPast(db, chosen, choice.at));
   const causes = await readCauses(db, rows);
-  return rows.map((row) => explanationOf(row, choice.at, causes));
+  const holds = rows.length === 0 ? [] : await holdsAt(db, choice.sku, choice.at);
+  return rows.map((row) => nameHolds(explanationOf(row, choice.at, causes), holds));
 }
 
 export type ReallocationCause = {
@@ -149,6 +151,17 @@ function explanationOf(row: Row, at: Instant | undefined, causes: readonly Reall
       row.blocked_until === null
         ? null
         : { until: row.blocked_until, reason: row.blocked_reason, fix: row.blocked_fix },
+  };
+}
+
+/** The held step says how many holds there are, and who has most. */
+function nameHolds(one: ListingExplanation, holds: readonly HoldShare[]): ListingExplanation {
+  const places = new Set(one.inputs?.places.map(({ location }) => location));
+  const says = sayHolds(holds.filter(({ location }) => places.has(location)));
+  if (says === null) return one;
+  return {
+    ...one,
+    steps: one.steps.map((step) => (step.id === 'held' ? { ...step, says: `${step.says}: ${says}` } : step)),
   };
 }
 
@@ -235,23 +248,21 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
       select o.line_ref as "lineRef", o.sku, o.pack, o.ordered, o.cancelled, o.shipped, o.allocated, o.short, o.allocations,
         o.accepted, o.back_ordered as "backOrdered", o.refused,
         s.opened_at as "shortSince", coalesce(b.sellable, 0)::int as "sellableNow", coalesce(p.allocated, 0)::int as "allocatedNow",
-        coalesce(h.held, 0)::int as "heldNow", coalesce(k.components, '[]') as components
+        coalesce(p.held, 0)::int as "heldNow", coalesce(k.components, '[]') as components
       from order_line o
       left join lateral (select jsonb_agg(jsonb_build_object('sku', c.sku, 'quantity', c.quantity,
           'sellableNow', coalesce((select sum(quantity) from stock_balance join location l on l.id = location
             where sku = c.sku and disposition = 'sellable' and l.sells), 0),
           'allocatedNow', coalesce((select sum(allocated) from promise_balance join location l on l.id = location
             where sku = c.sku and l.sells), 0),
-          'heldNow', coalesce((select sum(quantity) from hold join location l on l.id = location
-            where sku = c.sku and state = 'held' and l.sells), 0)) order by c.sku collate "C") as components
+          'heldNow', coalesce((select sum(held) from promise_balance join location l on l.id = location
+            where sku = c.sku and l.sells), 0)) order by c.sku collate "C") as components
         from jsonb_to_recordset(o.components) as c(sku text, quantity int)) k on o.components is not null
       left join shortage s on s.key = 'line ' || o.order_id || ' ' || o.line_ref and s.closed_at is null
       left join lateral (select sum(quantity) as sellable from stock_balance join location l on l.id = location
         where sku = o.sku and disposition = 'sellable' and l.sells) b on true
-      left join lateral (select sum(allocated) as allocated from promise_balance join location l on l.id = location
+      left join lateral (select sum(allocated) as allocated, sum(held) as held from promise_balance join location l on l.id = location
         where sku = o.sku and l.sells) p on true
-      left join lateral (select sum(quantity) as held from hold join location l on l.id = location
-        where sku = o.sku and state = 'held' and l.sells) h on true
       where o.order_id = ${id} order by o.line_ref collate "C"`),
     db.rows<PromiseStep>(sql`
       select e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, b.decided_at as at, c.kind as cause, c.actor,

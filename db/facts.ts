@@ -5,6 +5,7 @@
  * order with `now`, policy and core version, so that a replay needs nothing else.
  */
 import { sql } from 'drizzle-orm';
+import { unitsOf } from '#core/hold-units.ts';
 import { allocatedUnits } from '#core/kits.ts';
 import type { Instant, OrderId, OrderLine } from '#core/model.ts';
 import type { Facts, StoredOrder } from '#core/state.ts';
@@ -32,6 +33,7 @@ export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts)
   if (batch === undefined) throw new Error('insert into batch answered no row');
   await writeStock(tx, batch.id, facts);
   await writePromises(tx, batch.id, facts);
+  await writeHolds(tx, header.decidedAt, facts);
   await writeOrders(tx, batch.id, header.decidedAt, facts);
   await writeShortages(tx, facts);
   await writeTargets(tx, batch.id, header.decidedAt, facts);
@@ -94,21 +96,30 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
   if (facts.promises.length === 0) return;
   const entries = facts.promises.map((entry) => ({ ...entry, occurredAt: iso(entry.occurredAt) }));
   await tx.rows(sql`
-    insert into promise_entry (batch_id, command_id, sku, location, program, pool, kind, delta, consumed, order_id, line_ref, occurred_at)
-    select ${batchId}, "commandId", sku, location, program, pool, kind, delta, consumed, "orderId", "lineRef", "occurredAt"
+    insert into promise_entry (batch_id, command_id, sku, location, program, pool, kind, delta, consumed, held, hold_id,
+      order_id, line_ref, occurred_at)
+    select ${batchId}, "commandId", sku, location, program, pool, kind, delta, consumed, held, hold, "orderId", "lineRef", "occurredAt"
     from json_to_recordset(${JSON.stringify(entries)}::json) as r("commandId" bigint, sku text, location text, program text,
-      pool text, kind text, delta int, consumed int, "orderId" text, "lineRef" text, "occurredAt" timestamptz)`);
+      pool text, kind text, delta int, consumed int, held int, hold bigint, "orderId" text, "lineRef" text, "occurredAt" timestamptz)`);
   const places = totals(
-    facts.promises.map(({ sku, location, program, pool, delta }) => ({ sku, location, program, pool, delta })),
+    facts.promises.map(({ sku, location, program, pool, delta, held }) => ({
+      sku,
+      location,
+      program,
+      pool,
+      delta,
+      held,
+    })),
     (entry) => `${entry.sku} ${entry.location} ${entry.program} ${entry.pool}`,
-    (sum, entry) => ({ ...sum, delta: sum.delta + entry.delta }),
+    (sum, entry) => ({ ...sum, delta: sum.delta + entry.delta, held: sum.held + entry.held }),
   );
   await tx.rows(sql`
     merge into promise_balance b using (select * from json_to_recordset(${JSON.stringify(places)}::json)
-      as r(sku text, location text, program text, pool text, delta int)) r
+      as r(sku text, location text, program text, pool text, delta int, held int)) r
     on b.sku = r.sku and b.location = r.location and b.program = r.program and b.pool = r.pool
-    when matched then update set allocated = b.allocated + r.delta
-    when not matched then insert values (r.sku, r.location, r.program, r.pool, r.delta)`);
+    when matched then update set allocated = b.allocated + r.delta, held = b.held + r.held
+    when not matched then insert (sku, location, program, pool, allocated, held)
+      values (r.sku, r.location, r.program, r.pool, r.delta, r.held)`);
   // Whole rows: what a fill marks is no sum. The item's lock makes them the newest.
   await tx.rows(sql`
     insert into pool_balance (sku, program, consumed, taken, taken_at_fill, all_taken_at_fill)
@@ -117,6 +128,20 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
       "takenAtFill" int, "allTakenAtFill" int)
     on conflict (sku, program) do update set consumed = excluded.consumed, taken = excluded.taken,
       taken_at_fill = excluded.taken_at_fill, all_taken_at_fill = excluded.all_taken_at_fill`);
+}
+
+async function writeHolds(tx: Queries, decidedAt: Instant, facts: Facts): Promise<void> {
+  if (facts.holds.length === 0) return;
+  const rows = facts.holds.map((hold) => ({ ...hold, expiresAt: iso(hold.expiresAt), units: unitsOf(hold) }));
+  await tx.rows(sql`
+    insert into hold (id, sku, program, kind, owner, reason, ref, location, quantity, units, parts, expires_at, state, created_at, ended_at)
+    select id, sku, program, kind, owner, reason, ref, location, quantity, units, parts, "expiresAt", state, ${iso(decidedAt)}::timestamptz,
+      case when state <> 'held' then ${iso(decidedAt)}::timestamptz end
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r(id bigint, sku text, program text, kind text, owner text, reason text,
+      ref text, location text, quantity int, units int, parts jsonb, "expiresAt" timestamptz, state text)
+    on conflict (id) do update set program = excluded.program, kind = excluded.kind, owner = excluded.owner, reason = excluded.reason,
+      location = excluded.location, quantity = excluded.quantity, units = excluded.units, parts = excluded.parts,
+      expires_at = excluded.expires_at, state = excluded.state, ended_at = excluded.ended_at, is_ending = false`);
 }
 
 const lineRow = (orderId: OrderId, line: OrderLine) => {

@@ -16,7 +16,7 @@ export type Judged = {
   readonly key: string;
   readonly verdict: Verdict;
   readonly changes: readonly Change[];
-  /** Why a row was skipped, and what mends it; null for all others. */
+  /** Why a row was skipped, and what mends it; of an unchanged one why it was left alone, where that is not its content. */
   readonly reason: string | null;
   readonly fix: string | null;
 };
@@ -30,7 +30,12 @@ export type ImportReport = {
   readonly retried: number;
 };
 
-export type ImportOptions = { readonly actor: string; readonly now: Instant };
+export type ImportOptions = {
+  readonly actor: string;
+  readonly now: Instant;
+  /** How far ahead renewals are held, and how long after their day. */
+  readonly spans?: { readonly horizonMs: number; readonly keepMs: number };
+};
 
 export const judge = (line: number, key: string, verdict: Verdict, changes: readonly Change[] = []): Judged => ({
   line,
@@ -39,6 +44,11 @@ export const judge = (line: number, key: string, verdict: Verdict, changes: read
   changes,
   reason: null,
   fix: null,
+});
+
+export const leaveAlone = (line: number, key: string, reason: string): Judged => ({
+  ...judge(line, key, 'unchanged'),
+  reason,
 });
 
 export const skip = (line: number, key: string, reason: string, fix: string): Judged => ({

@@ -46,6 +46,13 @@ export const untoldLowPools = (db: Queries, openMax: number): Promise<LowPool[]>
     (select sku, program, units, remaining, missing, moves from pool where touches is null
       order by missing desc, sku, program limit greatest(0, ${openMax}::int - (select count(*) from open)))`);
 
+const LISTED_MAX = 500;
+
+/** Those that lack most first, at most 500. */
+export const listLowPools = (db: Queries): Promise<LowPool[]> =>
+  db.rows<LowPool>(sql`
+    select sku, program, units, remaining, missing, moves from low_pool order by missing desc, sku, program limit ${LISTED_MAX}`);
+
 /** Closes the alerts of pools that are low no more. */
 export async function closeMendedPools(db: Queries): Promise<void> {
   await db.rows(sql`

@@ -10,7 +10,11 @@ import type { Instant, OrderId, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
+
+import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
+
 import { type LineRow, lineOf, type ShortRow, shortOf } from './line-rows.ts';
+
 import { list } from './list.ts';
 import { loadOpenLines } from './open-lines.ts';
 import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
@@ -35,6 +39,7 @@ type Touched = {
   readonly listings: number[];
   /** Items that are confirmed anew. */
   readonly confirmed: string[];
+  readonly holds: NamedHolds;
 };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
@@ -51,7 +56,8 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
     }
   }
   const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed };
+  const holds = holdsNamedBy(bodies);
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -114,11 +120,15 @@ export async function loadToPreview(tx: Queries, skus: readonly string[], policy
   const isFurther = bounds.isFurther || policy.programs.some(({ completeness }) => completeness !== undefined);
   const asked = { skus, orders: [], programs: policy.programs };
   const reach = isFurther ? await lockReach(tx, asked, async () => undefined) : { skus, wholeOrders: [] };
-  const state = await load(
-    tx,
-    { orders: [], refs: [], listings: [], skus: reach.skus, countedFrom: null, confirmed: [] },
-    policy,
-  );
+  const nothing = {
+    orders: [],
+    refs: [],
+    listings: [],
+    confirmed: [],
+    holds: { ids: [], refs: [] },
+    countedFrom: null,
+  };
+  const state = await load(tx, { ...nothing, skus: reach.skus }, policy);
   return isFurther ? withReach(tx, state, reach) : state;
 }
 
@@ -147,7 +157,7 @@ async function load(
         on l.channel_id = r.channel and l.listing_ref = r.ref
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
-    loadItems(tx, at.skus, policy, at.countedFrom),
+    loadItems(tx, at, policy),
   ]);
   const withOpenLines = await loadOpenLines(tx, at.confirmed);
   return { policy, locations, channels, orders, listingRefs, items: items.map(withOpenLines) };
@@ -285,20 +295,24 @@ function firstOf(waiting: readonly ShortLine[], policy: Policy): Pick<ItemState,
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
-  skus: readonly string[],
+  { skus, countedFrom, holds: named }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds'>,
   policy: Policy,
-  countedFrom: Instant | null,
 ): Promise<ItemState[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const [items, balances, promises, drawn, moves, held, listings, shorts, recent] = await Promise.all([
-    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock'>>(sql`
-      select sku, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${wanted}) order by sku collate "C"`),
+  const holds = await loadHolds(tx, skus, named);
+  const [items, balances, promises, drawn, moves, listings, shorts, recent] = await Promise.all([
+    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'>>(sql`
+      select sku, groups, minimum, safety_stock as "safetyStock",
+        (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
+          and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
+      from item i where sku = any(${wanted}) order by sku collate "C"`),
     tx.rows<{ sku: string } & ItemState['balances'][number]>(sql`
       select sku, location, disposition, quantity, counted_as_of as "countedAsOf" from stock_balance
       where sku = any(${wanted}) order by sku, location, disposition`),
     tx.rows<{ sku: string } & ItemState['promises'][number]>(sql`
-      select sku, location, program, pool, allocated from promise_balance where sku = any(${wanted}) and allocated <> 0
+      select sku, location, program, pool, allocated, held from promise_balance
+      where sku = any(${wanted}) and (allocated <> 0 or held <> 0)
       order by sku, location, program, pool`),
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
       select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
@@ -306,9 +320,6 @@ async function loadItems(
     tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
       select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
-    tx.rows<{ sku: string } & ItemState['held'][number]>(sql`
-      select sku, location, sum(quantity)::int as quantity from hold where state = 'held' and sku = any(${wanted})
-      group by sku, location order by sku, location`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
         t.in_flight, t.seen_sold, t.seen_until
@@ -317,23 +328,24 @@ async function loadItems(
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
   ]);
   const of = <T extends { sku: string }>(rows: readonly T[]) => Map.groupBy(rows, (row) => row.sku);
-  const [balanceOf, promiseOf, drawnOf, movesOf, heldOf, listingsOf, recentOf] = [
+  const [balanceOf, promiseOf, drawnOf, movesOf, holdsOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
     of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
     of(moves),
-    of(held),
+    of(holds),
     of(listings),
     of(recent),
   ];
-  return items.map(({ sku, groups, minimum, safetyStock }) => ({
+  return items.map(({ sku, groups, minimum, safetyStock, nextHoldEndsAt }) => ({
     sku,
     groups,
     minimum,
     safetyStock,
     balances: balanceOf.get(sku) ?? [],
     promises: promiseOf.get(sku) ?? [],
-    held: heldOf.get(sku) ?? [],
+    holds: holdsOf.get(sku) ?? [],
+    nextHoldEndsAt,
     drawn: (drawnOf.get(sku) ?? []).map(({ row }) => row),
     moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),

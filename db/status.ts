@@ -7,6 +7,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, ChannelMode, Component, Instant, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
+import { countHolds, type HoldCount } from './holds.ts';
 import { list } from './list.ts';
 import { readComponents } from './reach.ts';
 
@@ -64,6 +65,7 @@ export type Status = {
     readonly count: number;
   }[];
   readonly shortages: { readonly count: number; readonly units: number; readonly oldestAt: Instant | null };
+  readonly holds: HoldCount;
   readonly workers: readonly { readonly id: string; readonly roles: readonly string[]; readonly seenAt: Instant }[];
 };
 
@@ -71,24 +73,26 @@ const ALERTS_MAX = 20;
 const WORKER_SILENT = sql`interval '1 minute'`;
 
 export async function readStatus(db: Queries, now: Instant): Promise<Status> {
-  const [channels, inbox, commands, bells, parked, alerts, shortages, workers, policyVersion] = await Promise.all([
-    readChannels(db),
-    readQueue(db, sql`select received_at as at from inbox_key where state = 'pending' order by inbox_id`),
-    readQueue(db, sql`select recorded_at as at from command where state = 'pending' order by id`),
-    readQueue(db, sql`select recorded_at as at from outbox order by id`),
-    db.rows<Status['parked'][number]>(sql`
+  const [channels, inbox, commands, bells, parked, alerts, shortages, holds, workers, policyVersion] =
+    await Promise.all([
+      readChannels(db),
+      readQueue(db, sql`select received_at as at from inbox_key where state = 'pending' order by inbox_id`),
+      readQueue(db, sql`select recorded_at as at from command where state = 'pending' order by id`),
+      readQueue(db, sql`select recorded_at as at from outbox order by id`),
+      db.rows<Status['parked'][number]>(sql`
       select channel_id as channel, code, count(*)::int as count, min(parked_at) as "oldestAt"
       from (select * from parked where state = 'parked' order by id limit ${COUNT_MAX}) p group by 1, 2 order by 3 desc, 2, 1`),
-    db.rows<Status['alerts'][number]>(sql`
+      db.rows<Status['alerts'][number]>(sql`
       select severity, code, title, next_step as "nextStep", first_seen_at as "firstSeenAt", count from alert where state <> 'closed'
       order by array_position(array['critical', 'error', 'warning', 'info'], severity), first_seen_at limit ${ALERTS_MAX}`),
-    db.rows<Status['shortages']>(sql`
+      db.rows<Status['shortages']>(sql`
       select count(*)::int as count, coalesce(sum(quantity), 0)::int8 as units, min(opened_at) as "oldestAt"
       from (select quantity, opened_at from shortage where closed_at is null limit ${COUNT_MAX}) s`),
-    db.rows<Status['workers'][number]>(sql`
+      countHolds(db, now),
+      db.rows<Status['workers'][number]>(sql`
       select id, roles, seen_at as "seenAt" from worker where seen_at > now() - ${WORKER_SILENT} order by id`),
-    readPolicyVersion(db),
-  ]);
+      readPolicyVersion(db),
+    ]);
   const none = { count: 0, units: 0, oldestAt: null };
   return {
     at: now,
@@ -100,6 +104,7 @@ export async function readStatus(db: Queries, now: Instant): Promise<Status> {
     parked,
     alerts,
     shortages: shortages[0] ?? none,
+    holds,
     workers,
   };
 }
@@ -186,16 +191,14 @@ export async function readSkuTable(
       ? sql`select sku from item order by sku collate "C" limit ${choice.limit ?? 50}`
       : sql`select sku from item where sku = any(${list(choice.skus)}) order by sku collate "C"`;
   const rows = await db.rows<SkuFigures>(sql`
-    select i.sku, coalesce(b.on_hand, 0)::int as "onHand", coalesce(p.allocated, 0)::int as allocated, coalesce(h.held, 0)::int as held,
-      greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0) - coalesce(h.at_sellers, 0))::int as atp,
+    select i.sku, coalesce(b.on_hand, 0)::int as "onHand", coalesce(p.allocated, 0)::int as allocated, coalesce(p.held, 0)::int as held,
+      greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0))::int as atp,
       coalesce(o.short, 0)::int as short, coalesce(c.channels, '{}') as channels
     from (${chosen}) i
     left join lateral (select sum(quantity) as on_hand, sum(quantity) filter (where disposition = 'sellable' and l.sells) as sellable
       from stock_balance s join location l on l.id = s.location where s.sku = i.sku) b on true
-    left join lateral (select sum(allocated) as allocated, sum(allocated) filter (where l.sells) as at_sellers
+    left join lateral (select sum(allocated) as allocated, sum(held) as held, sum(allocated + held) filter (where l.sells) as at_sellers
       from promise_balance s join location l on l.id = s.location where s.sku = i.sku) p on true
-    left join lateral (select sum(quantity) as held, sum(quantity) filter (where l.sells) as at_sellers
-      from hold s join location l on l.id = s.location where s.sku = i.sku and s.state = 'held') h on true
     left join lateral (select sum(short) as short from order_line where sku = i.sku and short > 0) o on true
     left join lateral (
       select jsonb_object_agg(channel_id, jsonb_build_object('shouldShow', should, 'sent', sent, 'shows', shows)) as channels

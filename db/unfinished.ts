@@ -4,7 +4,8 @@
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, Instant } from '#core/model.ts';
-import type { Queries } from './client.ts';
+import type { Database, Queries } from './client.ts';
+import { addCommands } from './commands.ts';
 import type { BellRow } from './outbox.ts';
 import { IS_NOT_SENT } from './push.ts';
 import { recordset } from './recordset.ts';
@@ -48,12 +49,24 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
       select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
 }
 
-/** Holds past their expiry stop counting, and their items are decided again. */
-export async function expireHolds(db: Queries, now: Instant): Promise<void> {
-  await db.rows(sql`
-    with expired as (
-      update hold set state = 'expired' where state = 'held' and expires_at <= to_timestamp(${now} / 1000.0) returning sku)
-    update item set next_review_at = to_timestamp(${now} / 1000.0) where sku in (select sku from expired)`);
+/** Writes the command that ends each hold whose time has come, once; bounded, the rest follows at the next sweep. Answers how many. */
+export async function endHoldsDue(db: Database, now: Instant, max: number): Promise<number> {
+  return db.transaction(async (tx) => {
+    const due = await tx.rows<{ id: number; sku: string }>(sql`
+      update hold set is_ending = true where id in (
+        select id from hold where state = 'held' and not is_ending and expires_at <= to_timestamp(${now} / 1000.0)
+        order by expires_at limit ${max} for update skip locked)
+      returning id, sku`);
+    const commands = due.map(({ id, sku }) => ({
+      body: { kind: 'release-hold' as const, sku, hold: id, reason: 'its time has come', isDue: true },
+      actor: 'sweep',
+      occurredAt: now,
+      channelId: null,
+      inboxId: null,
+    }));
+    await addCommands(tx, commands);
+    return due.length;
+  });
 }
 
 /** Attempts are kept for disputes with a platform; each holds its bytes. */

@@ -25,6 +25,32 @@ export function parseInstant(text: string): Parsed<Instant> {
   return { value };
 }
 
+/** A day of a calendar is its first moment in UTC; a moment needs its zone. */
+export function parseDay(text: string): Parsed<Instant> {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return parseInstant(text);
+  return parseInstant(`${text}T00:00:00Z`);
+}
+
+const SPAN_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const SPAN_MAX_DAYS = 400;
+
+/** For commander: a time to come, `90m`, `2h`, `35d`, `6w`, in milliseconds. */
+export function takeSpan(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,6})([mhdw])$/.exec(text) ?? [];
+  const span = Number(digits ?? Number.NaN) * (SPAN_MS[unit] ?? 0);
+  if (span > 0 && span <= SPAN_MAX_DAYS * (SPAN_MS.d ?? 0)) return span;
+  throw new InvalidArgumentError(
+    `"${text}" is no time from 1m to ${SPAN_MAX_DAYS}d: write it like 90m, 2h, 35d or 6w.`,
+  );
+}
+
+/** For commander: ids, once each. */
+export function collectIds(text: string, before: readonly number[] = []): readonly number[] {
+  const id = take(parseWhole(text, 1));
+  if (before.includes(id)) throw new InvalidArgumentError(`${id} is given twice.`);
+  return [...before, id];
+}
+
 const UNITS_MAX = 1_000_000_000;
 
 /** Spreadsheets bend numbers in few ways (facts/more-channels 3.4, items 10 and 11): each is told by its name. */

@@ -16,6 +16,7 @@ import { addDoctorCommand } from './commands/doctor.ts';
 import { addDocumentCommands } from './commands/documents.ts';
 import { addEdiCommands } from './commands/edi.ts';
 import { addExplainCommand } from './commands/explain.ts';
+import { addHoldCommands } from './commands/holds.ts';
 import { addImportCommands } from './commands/imports.ts';
 import { addListingCommands } from './commands/listings.ts';
 import { addOrderCommands } from './commands/orders.ts';
@@ -55,6 +56,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addStockCommands(program, kit);
   addOrderCommands(program, kit);
   addReconfirmCommand(program, kit);
+  addHoldCommands(program, kit);
   addImportCommands(program, kit);
   addListingCommands(program, kit);
   addReallocateCommands(program, kit);

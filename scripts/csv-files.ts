@@ -1,8 +1,9 @@
-/** The four files that `allot import` reads: their columns, and what a row of each becomes. */
+/** The five files that `allot import` reads: their columns, and what a row of each becomes. */
 import { DISPOSITIONS } from '#core/model.ts';
 import type { ItemRow } from '#db/import-items.ts';
 import type { ListingRow } from '#db/import-listings.ts';
 import type { OrderRow } from '#db/import-orders.ts';
+import type { RenewalRow } from '#db/import-renewals.ts';
 import type { StockRow } from '#db/import-stock.ts';
 import type { CsvColumns, CsvRow } from './csv.ts';
 
@@ -24,6 +25,11 @@ export const LISTING_COLUMNS: CsvColumns = {
 export const ORDER_COLUMNS: CsvColumns = {
   required: ['channel', 'order_id', 'sku', 'qty', 'placed_at'],
   optional: ['line_id', 'version', 'cancelled', 'shipped', 'returned', 'unit'],
+};
+
+export const RENEWAL_COLUMNS: CsvColumns = {
+  required: ['sku', 'quantity', 'date', 'subscription', 'program'],
+  optional: [],
 };
 
 const partsOf = (text: string): string[] =>
@@ -91,5 +97,18 @@ export const readOrder = (row: CsvRow): OrderRow => {
     placedAt: row.instant('placed_at') ?? 0,
     version: row.whole('version', 0) ?? 1,
     unit: row.text('unit'),
+  };
+};
+
+/** Quantity 0: this renewal will not come, and what is held for it is let go. */
+export const readRenewal = (row: CsvRow): RenewalRow => {
+  row.need('date');
+  return {
+    line: row.line,
+    sku: row.exact('sku'),
+    quantity: row.needWhole('quantity', 0),
+    renewsAt: row.day('date') ?? 0,
+    subscription: row.need('subscription'),
+    program: row.need('program'),
   };
 };

@@ -7,7 +7,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import type { Instant } from '#core/model.ts';
 import { suggest } from '#workers/did-you-mean.ts';
-import { parseInstant, parseWhole } from './arguments.ts';
+import { type Parsed, parseDay, parseInstant, parseWhole } from './arguments.ts';
 import { Failure } from './io.ts';
 
 export type CsvColumns = { readonly required: readonly string[]; readonly optional: readonly string[] };
@@ -26,6 +26,8 @@ export type CsvRow = {
   readonly whole: (column: string, least: number) => number | null;
   readonly needWhole: (column: string, least: number) => number;
   readonly instant: (column: string) => Instant | null;
+  /** A day (its first moment in UTC), or a moment with its zone. */
+  readonly day: (column: string) => Instant | null;
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
   /** `NAME:2;OTHER:1`, each name once, from `least`; empty for `none`. */
   readonly pairs: (column: string, least: number) => { readonly name: string; readonly quantity: number }[] | null;
@@ -190,6 +192,14 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     note(`${column} ${parsed.fault}`, parsed.hint);
     return null;
   };
+  const moment = (column: string, readText: (text: string) => Parsed<Instant>): Instant | null => {
+    const value = textOf(column);
+    if (value === null) return null;
+    const parsed = readText(value);
+    if ('value' in parsed) return parsed.value;
+    note(`${column} ${parsed.fault}`, parsed.hint);
+    return null;
+  };
   return {
     line,
     text: textOf,
@@ -207,14 +217,8 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     },
     whole,
     needWhole: (column, least) => (textOf(column) === null ? Number(need(column)) : (whole(column, least) ?? 0)),
-    instant: (column) => {
-      const value = textOf(column);
-      if (value === null) return null;
-      const parsed = parseInstant(value);
-      if ('value' in parsed) return parsed.value;
-      note(`${column} ${parsed.fault}`, parsed.hint);
-      return null;
-    },
+    instant: (column) => moment(column, parseInstant),
+    day: (column) => moment(column, parseDay),
     pairs: (column, least) => {
       const value = textOf(column);
       if (value === null) return null;

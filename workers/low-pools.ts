@@ -13,10 +13,13 @@ const quoted = (sku: Sku): string => (/^[\w.-]+$/.test(sku) ? sku : `"${sku.repl
 const sayMove = ({ sku, program }: LowPool, { from, units }: LowPool['moves'][number]): string =>
   `allot reallocate propose ${quoted(sku)} ${units} --from ${from} --to ${program} --until 7d --reason "the pool of ${program} is low"`;
 
+/** The moves that would lift a pool to its threshold, as commands; none where other pools have nothing to spare. */
+export const mendsOf = (low: LowPool): string[] => low.moves.map((move) => sayMove(low, move));
+
 export function lowPoolAlert(low: LowPool): NewAlert {
   const { sku, program, units, remaining, missing, moves } = low;
   const given = moves.reduce((sum, move) => sum + move.units, 0);
-  const commands = moves.map((move) => sayMove(low, move));
+  const commands = mendsOf(low);
   const most = given < missing ? `, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : '';
   return {
     fingerprint: lowPoolFingerprint(low),

@@ -9,7 +9,7 @@ import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import { retryMended } from '#db/parked.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
-import { expireHolds, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
+import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
 import { tellLowPools } from './low-pools.ts';
 import { reviewItems } from './policy-review.ts';
@@ -26,7 +26,7 @@ export async function sweepOnce(
   queues: Pick<Queues, 'ring'>,
   intervals: Intervals,
 ): Promise<void> {
-  await expireHolds(context.db, context.now());
+  await endHoldsDue(context.db, context.now(), ENDS_MAX);
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
   await reviewItems(context.db, context.now());

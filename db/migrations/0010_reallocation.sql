@@ -48,4 +48,4 @@ create index alert_pool_low on alert (fingerprint) where code = 'pool-low' and s
 
 alter table promise_entry drop constraint promise_entry_kind_check;
 alter table promise_entry add constraint promise_entry_kind_check
-  check (kind in ('allocate', 'release', 'ship', 'refill', 'reallocate'));
+  check (kind in ('allocate', 'release', 'ship', 'refill', 'hold', 'unhold', 'reallocate'));

@@ -1,4 +1,4 @@
-/** `allot import items|stock|listings|orders FILE [--dry-run]`: what each row would do, then does; a dry run is the same, rolled back. */
+/** `allot import items|stock|listings|orders|renewals FILE [--dry-run]`: what each row would do, then does; a dry run is the same, rolled back. */
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -7,17 +7,21 @@ import type { CommandOutcome } from '#db/commands.ts';
 import { importItems } from '#db/import-items.ts';
 import { importListings } from '#db/import-listings.ts';
 import { importOrders } from '#db/import-orders.ts';
+import { importRenewals } from '#db/import-renewals.ts';
 import { type ImportOptions, type ImportReport, type Judged, makeReport, skip } from '#db/import-report.ts';
 import { importStock } from '#db/import-stock.ts';
 import { suggest } from '#workers/did-you-mean.ts';
+import { takeSpan } from '../arguments.ts';
 import { type CsvColumns, type CsvResult, type CsvRow, readCsv } from '../csv.ts';
 import {
   ITEM_COLUMNS,
   LISTING_COLUMNS,
   ORDER_COLUMNS,
+  RENEWAL_COLUMNS,
   readItem,
   readListing,
   readOrder,
+  readRenewal,
   readStock,
   STOCK_COLUMNS,
 } from '../csv-files.ts';
@@ -38,6 +42,8 @@ type Kind = {
   readonly says: string;
   readonly columns: CsvColumns;
   readonly isDecided: boolean;
+  /** Takes --horizon and --keep. */
+  readonly hasSpans?: boolean;
   readonly load: (file: File) => Loaded;
   readonly next: string;
 };
@@ -49,7 +55,7 @@ const kindOf = <Row>(
     readonly read: (row: CsvRow) => Row;
     readonly write: (tx: Queries, rows: readonly Row[], options: ImportOptions) => Promise<ImportReport>;
   },
-  words: Pick<Kind, 'says' | 'next' | 'isDecided'>,
+  words: Pick<Kind, 'says' | 'next' | 'isDecided' | 'hasSpans'>,
 ): Kind => ({
   name,
   ...words,
@@ -84,6 +90,16 @@ const KINDS: readonly Kind[] = [
     'orders',
     { columns: ORDER_COLUMNS, read: readOrder, write: importOrders },
     { says: 'orders, one row per line with totals by state', next: 'allot status', isDecided: true },
+  ),
+  kindOf(
+    'renewals',
+    { columns: RENEWAL_COLUMNS, read: readRenewal, write: importRenewals },
+    {
+      says: 'renewals of subscriptions: each within the horizon is held for its program until some time after its day',
+      next: 'allot hold list --kind subscription',
+      isDecided: true,
+      hasSpans: true,
+    },
   ),
 ];
 
@@ -121,7 +137,12 @@ async function readFileOf(run: Run, path: string): Promise<File> {
   }
 }
 
-async function importFile(run: Run, kind: Kind, path: string, isDryRun: boolean): Promise<ExitCode> {
+type FileOptions = { readonly dryRun?: boolean; readonly horizon?: number; readonly keep?: number };
+
+async function importFile(run: Run, kind: Kind, path: string, options: FileOptions): Promise<ExitCode> {
+  const isDryRun = options.dryRun === true;
+  const { horizon: horizonMs, keep: keepMs } = options;
+  const spans = horizonMs === undefined || keepMs === undefined ? {} : { spans: { horizonMs, keepMs } };
   const file = await readFileOf(run, path);
   const loaded = kind.load(file);
   for (const name of loaded.unread) {
@@ -131,7 +152,7 @@ async function importFile(run: Run, kind: Kind, path: string, isDryRun: boolean)
   }
   return run.withDatabase(async (db) => {
     if (kind.isDecided) await requirePolicy(db);
-    const written = await write(db, loaded, { actor: run.actor, now: run.io.now(), isDryRun });
+    const written = await write(db, loaded, { actor: run.actor, now: run.io.now(), isDryRun, ...spans });
     const faults = loaded.faults.map(({ line, key, reason, fix }) => skip(line, key, reason, fix));
     const report = makeReport([...written.rows, ...faults], written);
     const outcomes = isDryRun ? [] : await decideImported(run, db, report);
@@ -186,9 +207,18 @@ function sayReport(
     ...(report.retried > 0
       ? [`${plural(report.retried, 'parked input')} ${isDryRun ? 'would be' : ''} retried`.replace('  ', ' ')]
       : []),
+    ...sayLeftAlone(report.rows),
     ...told.slice(0, SHOWN_MAX).flatMap((row) => sayRow(run, row)),
     ...(told.length > SHOWN_MAX ? [`and ${told.length - SHOWN_MAX} more rows: --json shows all`] : []),
   ].join('\n');
+}
+
+/** Rows that say nothing to do now, by reason. */
+function sayLeftAlone(rows: readonly Judged[]): string[] {
+  const byReason = Map.groupBy(rows, ({ verdict, reason }) => (verdict === 'unchanged' ? reason : null));
+  return [...byReason].flatMap(([reason, ones]) =>
+    reason === null ? [] : [`Left alone ${plural(ones.length, 'row')}: ${reason}`],
+  );
 }
 
 const sayValue = (value: string | number | null): string => (value === null || value === '' ? '-' : String(value));
@@ -202,22 +232,27 @@ function sayRow(run: Run, row: Judged): string[] {
 }
 
 export function addImportCommands(program: Command, kit: Kit): void {
-  const group = program.command('import').description('bring items, stock, listings or orders in from a CSV file');
+  const group = program
+    .command('import')
+    .description('bring items, stock, listings, orders or renewals in from a CSV file');
   for (const kind of KINDS) {
     const { required, optional } = kind.columns;
     const command = group
       .command(kind.name)
-      .description(`${kind.says}\ncolumns: ${required.join(', ')}; may have: ${optional.join(', ')}`)
+      .description(
+        `${kind.says}\ncolumns: ${required.join(', ')}${optional.length === 0 ? '' : `; may have: ${optional.join(', ')}`}`,
+      )
       .argument('<file>', 'CSV in UTF-8, one header row; comma, semicolon or tab')
       .option('--dry-run', 'say what each row would do, and write nothing')
-      .action(
-        kit.act(async (run, file: string, options: { dryRun?: boolean }) =>
-          importFile(run, kind, file, options.dryRun === true),
-        ),
-      );
+      .action(kit.act(async (run, file: string, options: FileOptions) => importFile(run, kind, file, options)));
+    if (kind.hasSpans === true) {
+      command
+        .option('--horizon <time>', 'hold renewals of this time to come', takeSpan, takeSpan('35d'))
+        .option('--keep <time>', 'hold each so long after its day', takeSpan, takeSpan('3d'));
+    }
     kit.examples(command, [
       `allot import ${kind.name} ${kind.name}.csv --dry-run`,
-      `allot import ${kind.name} ${kind.name}.csv`,
+      `allot import ${kind.name} ${kind.name}.csv${kind.hasSpans === true ? ' --horizon 35d --keep 3d' : ''}`,
     ]);
   }
 }

@@ -1,17 +1,18 @@
 /** `allot order place|cancel`: an operator's own order on a channel (by phone, at a fair), and taking an order back. */
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
-import { orderIdOf } from '#core/command.ts';
+import { type HoldUse, orderIdOf } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { OrderAttributes } from '#core/rules.ts';
 import { inWhole } from '#core/units.ts';
 import type { Database } from '#db/client.ts';
 import { explainOrder, readOrderState } from '#db/explain.ts';
+import { readHold } from '#db/holds.ts';
 import { listingsOfSkus } from '#db/import-orders.ts';
 import { getModes } from '#db/modes.ts';
 import { readUnits } from '#db/units.ts';
 import { suggest } from '#workers/did-you-mean.ts';
-import { collectSkuLines, collectText, type SkuLine } from '../arguments.ts';
+import { collectIds, collectSkuLines, collectText, type SkuLine } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
@@ -66,10 +67,16 @@ async function requireChannel(db: Database, id: string): Promise<void> {
 async function settle(
   run: Run,
   db: Database,
-  order: { channel: string; state: OrderState; done: string },
+  order: { channel: string; state: OrderState; holds?: readonly HoldUse[]; done: string },
 ): Promise<ExitCode> {
   const id = orderIdOf(order.channel, order.state.orderRef);
-  const body = { kind: 'order-state' as const, channel: order.channel, order: order.state };
+  const { holds = [] } = order;
+  const body = {
+    kind: 'order-state' as const,
+    channel: order.channel,
+    order: order.state,
+    ...(holds.length === 0 ? {} : { holds }),
+  };
   const outcomes = await decideNow(run, db, [commandBy(run, body, { channelId: order.channel })]);
   const tally = tallyOf(outcomes);
   const exitCode = exitCodeOf(tally);
@@ -101,14 +108,44 @@ function attributesOf({ tag, partner, customer, company, type }: Attributes): Or
   return Object.keys(said).length === 0 ? undefined : said;
 }
 
+type HoldOptions = { readonly hold?: readonly number[]; readonly releaseRest?: boolean };
+
+/** The named holds, and all that they keep as lines of an order. */
+async function readHeld(
+  db: Database,
+  options: HoldOptions & { readonly line?: readonly SkuLine[] },
+): Promise<{ readonly uses: readonly HoldUse[]; readonly lines: readonly SkuLine[] }> {
+  const ids = options.hold ?? [];
+  if (ids.length === 0 && options.line === undefined) {
+    throw new Failure('the order has no line', { mend: 'give --line SKU=N, or --hold ID', exitCode: EXIT.usage });
+  }
+  const rest = options.releaseRest === true ? 'release' : 'keep';
+  const units = new Map<string, number>();
+  for (const id of ids) {
+    const hold = await readHold(db, id);
+    if (hold === null) throw new Failure(`there is no hold ${id}`, { mend: 'allot hold list' });
+    if (hold.state !== 'held') {
+      throw new Failure(`hold ${id} of ${hold.sku} is ${hold.state} already`, {
+        mend: `place the order without it: --line ${hold.sku}=${hold.quantity}`,
+      });
+    }
+    units.set(hold.sku, (units.get(hold.sku) ?? 0) + hold.units);
+  }
+  return {
+    uses: ids.map((hold) => ({ hold, rest })),
+    lines: [...units].map(([sku, quantity]) => ({ sku, quantity, unit: null })),
+  };
+}
+
 async function place(
   run: Run,
-  options: { channel: string; line: readonly SkuLine[]; ref?: string } & Attributes,
+  options: { channel: string; line?: readonly SkuLine[]; ref?: string } & HoldOptions & Attributes,
 ): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const { channel } = options;
     await requireChannel(db, channel);
-    const lines = await linesOf(db, channel, options.line);
+    const held = await readHeld(db, options);
+    const lines = await linesOf(db, channel, options.line ?? held.lines);
     const now = run.io.now();
     const orderRef = options.ref ?? `operator-${randomUUID()}`;
     if ((await readOrderState(db, orderIdOf(channel, orderRef))) !== null) {
@@ -128,7 +165,7 @@ async function place(
       obligations: [],
       lines,
     };
-    return settle(run, db, { channel, state, done: 'Placed' });
+    return settle(run, db, { channel, state, holds: held.uses, done: 'Placed' });
   });
 }
 
@@ -167,7 +204,13 @@ export function addOrderCommands(program: Command, kit: Kit): void {
     .command('place')
     .description('an order that reached you beside the platform: by phone, at a fair')
     .requiredOption('--channel <id>', 'the channel whose program it draws from')
-    .requiredOption('--line <SKU=N>', 'an item and its units, or "SKU=3 case"; once per item', collectSkuLines)
+    .option(
+      '--line <SKU=N>',
+      'an item and its units, or "SKU=3 case"; once per item; with --hold all that is held when missing',
+      collectSkuLines,
+    )
+    .option('--hold <id>', 'a hold whose units it takes; may be given again', collectIds)
+    .option('--release-rest', 'let go what it does not want of its holds; else that stays held')
     .option('--ref <text>', 'your own reference; made up when missing')
     .option('--tag <text>', 'a tag that a route may ask for; may be given again', collectText)
     .option('--partner <id>', 'a partner that a route may ask for')
@@ -179,6 +222,7 @@ export function addOrderCommands(program: Command, kit: Kit): void {
     'allot order place --channel shopify:main --line MUG-RED=12 --tag wholesale',
     'allot order place --channel shopify:main --line MUG-RED=2 --line CUP=1',
     'allot order place --channel edi:target --line "MUG-RED=4 case" --ref PO-7',
+    'allot order place --channel shopify:main --hold 12 --line MUG-RED=3 --release-rest',
   ]);
   const cancelling = order
     .command('cancel')

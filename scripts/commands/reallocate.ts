@@ -4,21 +4,22 @@
  */
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { Instant } from '#core/model.ts';
-import { GUARD_DEFAULTS, type GuardedBy } from '#core/reallocation-guards.ts';
-import type { Change, ReallocationPreview } from '#core/reallocation-preview.ts';
+import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import type { Database } from '#db/client.ts';
+import { listLowPools } from '#db/low-pools.ts';
 import {
   listReallocations,
   REALLOCATION_STATES,
   type Reallocation,
   type ReallocationFilter,
 } from '#db/reallocations.ts';
+import { mendsOf } from '#workers/low-pools.ts';
 import { apply, approve, type By, close, giveBack, propose, type ReallocationView, view } from '#workers/reallocate.ts';
 import { type End, takeEnd, wholeFrom } from '../arguments.ts';
 import { requirePolicy } from '../decide-now.ts';
 import { EXIT, type ExitCode } from '../io.ts';
 import { sayDuration, sayPairs } from '../output.ts';
+import { iso, nextOf, sayMove, sayNeeds, sayPreview } from '../reallocation-words.ts';
 import type { Kit, Run } from '../session.ts';
 
 type Acting = { readonly as?: string };
@@ -28,60 +29,6 @@ const byOf = (run: Run, { as }: Acting): By => ({
   actor: as === undefined ? run.actor : `operator:${as}`,
   now: run.io.now(),
 });
-
-const poolName = (pool: string): string => (pool === 'shared' ? 'what all share' : `the pool of ${pool}`);
-const iso = (at: Instant): string => new Date(at).toISOString();
-
-const sayMove = ({ units, sku, from, to, until }: Reallocation): string =>
-  `${units} of ${sku} from ${poolName(from)} to ${poolName(to)} until ${iso(until)}`;
-
-const sayChange = ({ before, after }: Change): string => (before === after ? `${before}` : `${before} -> ${after}`);
-const isChanged = ({ before, after }: Change): boolean => before !== after;
-
-function sayPreview(run: Run, preview: ReallocationPreview): string {
-  const programs = preview.programs
-    .filter(({ units, left, promise }) => [units, left, promise].some(isChanged))
-    .map((one) => [one.program, sayChange(one.units), sayChange(one.left), sayChange(one.promise)]);
-  const listings = preview.listings
-    .filter(({ shown }) => isChanged(shown))
-    .map(({ channel, listingRef, shown }) => [channel, listingRef, sayChange(shown)]);
-  const harm = preview.harm.map((line) => `  ${line}`).join('\n');
-  return [
-    run.out
-      .table(
-        [{ title: 'PROGRAM' }, { title: 'PROTECTED' }, { title: 'LEFT' }, { title: 'COULD BE PROMISED' }],
-        programs,
-      )
-      .trimEnd(),
-    ...(isChanged(preview.shared) ? [`shared: ${sayChange(preview.shared)}`] : []),
-    ...(listings.length === 0
-      ? []
-      : [run.out.table([{ title: 'CHANNEL' }, { title: 'LISTING' }, { title: 'SHOWS' }], listings).trimEnd()]),
-    harm === '' ? 'harm: nobody loses anything' : `harm:\n${harm}`,
-  ].join('\n');
-}
-
-const sayGuard = ({ says, fix }: GuardedBy): string => `  ${says}\n    ${fix}`;
-
-/** What a request waits for; nothing where it may be applied, or is past that. */
-function sayNeeds({ row, judgement }: ReallocationView): string[] {
-  if (judgement === null) return [];
-  const approval = row.state === 'approved' ? [] : judgement.approval;
-  return [
-    ...(judgement.refused.length > 0 ? [`cannot be applied:\n${judgement.refused.map(sayGuard).join('\n')}`] : []),
-    ...(approval.length > 0 ? [`needs a second person:\n${approval.map(sayGuard).join('\n')}`] : []),
-    ...(judgement.waits === null ? [] : [`has to wait:\n${sayGuard(judgement.waits)}`]),
-  ];
-}
-
-function nextOf({ row, judgement }: ReallocationView): string {
-  const { id, state, sku } = row;
-  if (state === 'applied') return `allot explain ${sku}; take it back before its end: allot reallocate return ${id}`;
-  if (state === 'proposed' && (judgement?.approval.length ?? 0) > 0)
-    return `allot reallocate approve ${id} (a second person)`;
-  if (state === 'proposed' || state === 'approved') return `allot reallocate apply ${id}`;
-  return `allot explain ${sku}`;
-}
 
 const documentOf = ({ row, judgement }: ReallocationView) => ({
   ...row,
@@ -169,22 +116,40 @@ async function list(run: Run, filter: ReallocationFilter): Promise<ExitCode> {
       { title: 'BY' },
       { title: 'REASON' },
     ];
-    run.out.show({ schema: 'allot.reallocations/1', reallocations: rows.map(({ preview, ...row }) => row) }, () =>
-      rows.length === 0
-        ? 'No reallocation.'
+    run.out.show(
+      { schema: 'allot.reallocations/1', reallocations: rows.map(({ preview: _preview, ...row }) => row) },
+      () =>
+        rows.length === 0
+          ? 'No reallocation.'
+          : run.out.table(
+              columns,
+              rows.map((row) => [
+                row.id,
+                row.state,
+                row.sku,
+                row.units,
+                row.from,
+                row.to,
+                iso(row.until),
+                row.proposer,
+                row.reason,
+              ]),
+            ),
+    );
+    return EXIT.done;
+  });
+}
+
+async function low(run: Run): Promise<ExitCode> {
+  return run.withDatabase(async (db) => {
+    const pools = (await listLowPools(db)).map((one) => ({ ...one, mend: mendsOf(one) }));
+    const numbers = ['LEFT', 'PROTECTED', 'MISSING'].map((title) => ({ title, isNumber: true }));
+    run.out.show({ schema: 'allot.low-pools/1', pools }, () =>
+      pools.length === 0
+        ? 'No pool is low.'
         : run.out.table(
-            columns,
-            rows.map((row) => [
-              row.id,
-              row.state,
-              row.sku,
-              row.units,
-              row.from,
-              row.to,
-              iso(row.until),
-              row.proposer,
-              row.reason,
-            ]),
+            [{ title: 'SKU' }, { title: 'PROGRAM' }, ...numbers, { title: 'MEND' }],
+            pools.map((one) => [one.sku, one.program, one.remaining, one.units, one.missing, one.mend.join('; ')]),
           ),
     );
     return EXIT.done;
@@ -317,6 +282,11 @@ export function addReallocateCommands(program: Command, kit: Kit): void {
     .option('--sku <sku>', 'only those of an item')
     .action(kit.act(list));
   kit.examples(listing, ['allot reallocate list', 'allot reallocate list --state applied --sku MUG-RED --json']);
+  const lows = group
+    .command('low')
+    .description('pools below their threshold, with the moves that would mend them')
+    .action(kit.act(low));
+  kit.examples(lows, ['allot reallocate low', 'allot reallocate low --json']);
   const showing = group
     .command('show')
     .description('one reallocation: who, why, what it does, and what it waits for')

@@ -77,6 +77,7 @@ function saySections(run: Run, status: Status, isReadOnly: boolean): string[] {
       `inbox       ${sayQueue(run, status.inbox)}`,
       `commands    ${sayQueue(run, status.commands)}`,
       `shortages   ${status.shortages.count === 0 ? '0' : `${sayCount(status.shortages.count)} open, ${status.shortages.units} units, oldest ${out.age(status.shortages.oldestAt)}`}`,
+      `holds       ${status.holds.count === 0 ? '0' : `${sayCount(status.holds.count)}, ${status.holds.units} units, ${status.holds.endingSoon} end within a day`}`,
     ].join('\n'),
   );
   if (status.parked.length > 0) {

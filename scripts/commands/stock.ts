@@ -57,22 +57,15 @@ function addReceive(program: Command, kit: Kit): void {
     .requiredOption('--location <id>', 'where they came in')
     .addOption(disposition('--disposition <state>', 'their state').default('sellable'))
     .action(
-      kit.act(
-        async (
-          run,
-          sku: string,
-          asked: number,
-          unit: string | undefined,
-          options: Place & { disposition: Disposition },
-        ) => {
-          const quantity = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
-          return perform(run, {
-            body: { kind: 'receive', sku, quantity, ...pick(options) },
-            done: `Received ${sayAmount(quantity, asked, unit)} ${sku} at ${options.location}`,
-            sku,
-          });
-        },
-      ),
+      kit.act(async (run, ...given: [string, number, string | undefined, Place & { disposition: Disposition }]) => {
+        const [sku, asked, unit, options] = given;
+        const quantity = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
+        return perform(run, {
+          body: { kind: 'receive', sku, quantity, ...pick(options) },
+          done: `Received ${sayAmount(quantity, asked, unit)} ${sku} at ${options.location}`,
+          sku,
+        });
+      }),
     );
   kit.examples(receive, [
     'allot receive MUG-RED 24 --location main',
@@ -100,11 +93,9 @@ function addAdjust(program: Command, kit: Kit): void {
       kit.act(
         async (
           run,
-          sku: string,
-          asked: number,
-          unit: string | undefined,
-          options: Place & { disposition: Disposition; reason: string },
+          ...given: [string, number, string | undefined, Place & { disposition: Disposition; reason: string }]
         ) => {
+          const [sku, asked, unit, options] = given;
           const delta = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
           return perform(run, {
             body: { kind: 'adjust', sku, delta, reason: options.reason, ...pick(options) },

@@ -104,7 +104,16 @@ describe('a target', () => {
   });
   it('counts held units out, for every channel', () => {
     const brand = stateOf({
-      items: [item('TEA', { main: 10 }, { listings: [listing(1)], held: [{ location: 'main', quantity: 4 }] })],
+      items: [
+        item(
+          'TEA',
+          { main: 10 },
+          {
+            listings: [listing(1)],
+            promises: [{ location: 'main', program: 'dtc', pool: 'shared', allocated: 0, held: 4 }],
+          },
+        ),
+      ],
     });
     expect(run(brand, { kind: 'review', sku: 'TEA' }).facts.targets).toMatchObject([{ quantity: 6 }]);
     expect(run(brand, oneLineOrder('1', { ordered: 10 })).state.orders[0]?.lines).toMatchObject([{ short: 4 }]);

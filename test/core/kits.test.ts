@@ -141,11 +141,11 @@ describe('a line of a kit', () => {
       ['CUP', 'north', 'shared', 3],
       ['CUP', 'south', 'shared', 1],
     ] as const;
-    const allocations = parts.map(([sku, location, pool, quantity]) => ({
+    const allocations = parts.map(([sku, location, from, quantity]) => ({
       sku,
       location,
       program: 'dtc',
-      pool,
+      pool: from,
       quantity,
     }));
     const components = ['CUP', 'TEA'].map((sku) => ({ sku, quantity: 1 }));
@@ -156,7 +156,13 @@ describe('a line of a kit', () => {
     const promises = (sku: string) =>
       allocations
         .filter((part) => part.sku === sku)
-        .map(({ location, pool, quantity }) => ({ location, program: 'dtc', pool, allocated: quantity }));
+        .map(({ location, pool: from, quantity }) => ({
+          location,
+          program: 'dtc',
+          pool: from,
+          allocated: quantity,
+          held: 0,
+        }));
     const held = {
       ...state,
       orders: [stored],

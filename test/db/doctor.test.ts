@@ -7,7 +7,7 @@ import { type InvariantId, type PlatformReading, runDoctor } from '#db/doctor.ts
 import { insertInbox, markTaken } from '#db/inbox.ts';
 import { retryParked } from '#db/parked.ts';
 import { sealingKey } from '#db/seal.ts';
-import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
+import { BRAND_POLICY, command, holdOf, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
 
@@ -34,9 +34,22 @@ beforeEach(async () => {
   await command(db, { kind: 'ship', orderId: 'fake:b/2', lines: null }, NOW);
   await command(db, { kind: 'order-state', channel: 'fake:a', order: orderOf('3', { C: 1 }) }, NOW);
   await decidePending(db, { now });
+  await holdAndConvert();
   await command(db, { kind: 'order-state', channel: 'fake:a', order: orderOf('4', { A: 1 }) }, NOW);
   await decidePending(db, { now });
 });
+
+/** Four of A are held for wholesale, of its own pool: two go into an order, one stays, one is given back. */
+async function holdAndConvert(): Promise<void> {
+  const { db } = store;
+  const asked = { program: 'wholesale', expiresAt: Date.now() + 86_400_000, ref: 'fair' };
+  const [hold = 0] = await command(db, holdOf({ ...asked, quantity: 4 }), NOW);
+  await decidePending(db, { now });
+  const order = orderOf('5', { A: 2 }, { origin: 'operator' });
+  await command(db, { kind: 'order-state', channel: 'fake:b', order, holds: [{ hold, rest: 'keep' }] }, NOW);
+  await command(db, holdOf({ ...asked, quantity: 3 }), NOW);
+  await decidePending(db, { now });
+}
 afterEach(() => store.drop());
 
 async function takeOrder(key: string, order: ReturnType<typeof orderOf>): Promise<void> {
@@ -95,7 +108,7 @@ describe('a healthy history', () => {
     const [place] = await store.db.rows<{ quantity: number }>(
       sql`select quantity from shortage where location = 'main' and closed_at is null`,
     );
-    expect(place?.quantity).toBe(3);
+    expect(place?.quantity).toBe(6);
     expect(await doctor()).toMatchObject({ ok: true });
   });
 });
@@ -113,12 +126,7 @@ const DAMAGE: readonly (readonly [string, InvariantId, string])[] = [
     'I1',
     `update stock_balance set quantity = 1 where sku = 'A'`,
   ],
-  [
-    'a hold takes what is allocated',
-    'I1',
-    `insert into hold (sku, location, quantity, owner, reason, expires_at)
-    values ('A', 'main', 13, 'cart', 'test', now() + interval '1 day')`,
-  ],
+  ['a hold takes what is allocated', 'I1', `update promise_balance set held = 12 where sku = 'A' and pool = 'own'`],
   [
     'a shortage of a place is closed too early',
     'I1',
@@ -131,6 +139,20 @@ const DAMAGE: readonly (readonly [string, InvariantId, string])[] = [
     'a promise balance is written by hand',
     'I2',
     `update promise_balance set allocated = allocated - 1 where sku = 'A' and program = 'dtc'`,
+  ],
+  [
+    'a held balance is written by hand',
+    'I2',
+    `update promise_balance set held = held + 1 where sku = 'A' and pool = 'own'`,
+  ],
+  ['a hold keeps more than its entries', 'I2', `update hold set units = units + 1`],
+  ['a hold keeps other units than it drew', 'I2', `update hold set parts = jsonb_set(parts, '{0,pool}', '"shared"')`],
+  ['a hold is deleted', 'I2', `delete from hold`],
+  ['an entry of a hold is lost', 'I2', `delete from promise_entry where kind = 'unhold'`],
+  [
+    'a conversion allocates what was not held',
+    'I2',
+    `update promise_entry set delta = delta + 1 where kind = 'allocate' and hold_id is not null`,
   ],
   ['a pool balance is written by hand', 'I2', `update pool_balance set consumed = consumed + 1`],
   [
@@ -183,6 +205,12 @@ const DAMAGE: readonly (readonly [string, InvariantId, string])[] = [
     'I5',
     `update promise_entry set consumed = delta where pool = 'shared' and kind = 'allocate'`,
   ],
+  ["a hold draws another program's own pool", 'I5', `update hold set program = 'dtc'`],
+  [
+    'a conversion counts its units as drawn twice',
+    'I5',
+    `update promise_entry set consumed = consumed + 1 where kind = 'allocate' and hold_id is not null`,
+  ],
   ['a pool has less than nothing drawn', 'I5', `update pool_balance set consumed = -1`],
   [
     'a shared draw left less than is protected',
@@ -226,12 +254,7 @@ const DAMAGE: readonly (readonly [string, InvariantId, string])[] = [
     values ('fake:a', 'fast', 'gone', now() - interval '1 hour', 'k', '')`,
   ],
   ['a review is left undone', 'I9', `${WORKER} update item set next_review_at = now() - interval '1 hour'`],
-  [
-    'an expired hold still holds',
-    'I9',
-    `${WORKER} insert into hold (sku, location, quantity, owner, reason, expires_at)
-    values ('A', 'main', 1, 'cart', 'test', now() - interval '1 hour')`,
-  ],
+  ['an expired hold still holds', 'I9', `${WORKER} update hold set expires_at = now() - interval '1 hour'`],
   ['a payload outlives its purge', 'I9', `update inbox_raw set purge_on = current_date - 3`],
   [
     'a payload lies open',

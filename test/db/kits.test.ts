@@ -80,7 +80,7 @@ function takeable(brand: State, bodies: readonly CommandBody[]): CommandBody[] {
   });
 }
 
-const byKey = <T>(rows: readonly T[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
+const byKey = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
 
 const inMemory = (state: State) => ({
   lines: byKey(
@@ -173,6 +173,49 @@ describe.each([
       state.orders.some((order) => order.lines.some((line) => line.components !== undefined && line.short > 0)),
     ).toBe(true);
   });
+});
+
+test('deciders at once, on orders of kits and their components, promise nothing twice', async () => {
+  const store = await createTestDatabase();
+  try {
+    const { db } = store;
+    const brand = kitBrand(rules('split', 'shipComplete'));
+    await seed(db, brand);
+    await add(db, takeable(brand, [...opening, ...fc.sample(kitBody, { seed: 21, numRuns: 120 })]));
+    const decide = () => decidePending(db, { now: () => NOW, batchMax: 3 });
+    await Promise.all([decide(), decide(), decide(), decide()]);
+    await decide();
+    const [left] = await db.rows<{ pending: number; defects: number }>(sql`
+      select (select count(*) from command where state = 'pending')::int as pending,
+        (select count(*) from parked where code = 'defect')::int as defects`);
+    expect(left).toEqual({ pending: 0, defects: 0 });
+    expect((await runDoctor(db)).checks.flatMap((check) => check.examples)).toEqual([]);
+  } finally {
+    await store.drop();
+  }
+});
+
+test('hundreds who want all or nothing do not hide whoever takes what there is', async () => {
+  const store = await createTestDatabase();
+  try {
+    const { db } = store;
+    await seed(db, kitBrand(rules('split', 'shipComplete')));
+    const whole = Array.from({ length: 305 }, (_, index) =>
+      oneLineOrder(`w${index}`, { listingRef: 'ref-2', ordered: 100 }, { channel: 'market:eu', placedAt: NOW - 1 }),
+    );
+    const last = oneLineOrder('last', { listingRef: 'ref-1', ordered: 4 }, { placedAt: NOW });
+    // Lower numbers are served first: those who want all are before the last in every list.
+    await db.rows(sql`update policy set body = jsonb_set(body, '{programs,1,priority}', '0')`);
+    for (const bodies of [whole, [last], [receive(3, { location: 'north' })]]) {
+      await add(db, bodies);
+      await decidePending(db, { now: () => NOW });
+    }
+    expect(await db.rows(sql`select order_id, allocated from order_line where allocated > 0`)).toEqual([
+      { order_id: 'shop:main/last', allocated: 3 },
+    ]);
+  } finally {
+    await store.drop();
+  }
 });
 
 describe('what a decision locks and loads', () => {

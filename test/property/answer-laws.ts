@@ -14,8 +14,8 @@ const LATER = NOW + 60 * 60_000;
 const RULES = ['cancelBalance', 'backOrder', 'shipComplete'] as const;
 
 /** Orders of every channel ask for an answer, by all rules, some of their lines in cases. */
-const askingBody = (body: fc.Arbitrary<CommandBody>): fc.Arbitrary<CommandBody> =>
-  fc.tuple(body, fc.constantFrom(...RULES, undefined), fc.constantFrom(1, 1, 2, 3)).map(([body, rule, unit]) => {
+const askingBody = (any: fc.Arbitrary<CommandBody>): fc.Arbitrary<CommandBody> =>
+  fc.tuple(any, fc.constantFrom(...RULES, undefined), fc.constantFrom(1, 1, 2, 3)).map(([body, rule, unit]) => {
     if (body.kind !== 'order-state') return body;
     const lines = body.order.lines.map((line) => (unit === 1 ? line : { ...line, unit }));
     const obligations = [{ kind: 'accept' as const, dueAt: LATER }];

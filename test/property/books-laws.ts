@@ -21,8 +21,7 @@ export const sellableAt = (item: ItemState, place: string): number =>
   item.balances.find((row) => row.location === place && row.disposition === 'sellable')?.quantity ?? 0;
 
 export const promisedAt = (item: ItemState, place: string): number =>
-  sumOf(item.promises.filter((row) => row.location === place).map((row) => row.allocated)) +
-  sumOf(item.held.filter((row) => row.location === place).map((row) => row.quantity));
+  sumOf(item.promises.filter((row) => row.location === place).map((row) => row.allocated + row.held));
 
 const openingCommands: readonly Command[] = opening.map((body, index) => command(1000 + index, body));
 
@@ -141,7 +140,8 @@ export const promiseNeverExceedsStock = (core: Core, world: World = PLAIN) =>
       commands.map((each) => [each]),
       (state, facts) => {
         for (const entry of facts.promises) {
-          if (entry.kind !== 'allocate') continue;
+          // What was held already is promised no more by its conversion.
+          if (entry.kind !== 'hold' && (entry.kind !== 'allocate' || entry.hold !== null)) continue;
           const item = state.items.find((each) => each.sku === entry.sku);
           if (item === undefined) continue;
           const here = <T extends { readonly sku: string; readonly location: string }>(rows: readonly T[]): T[] =>

@@ -38,13 +38,14 @@ function essence(state: State): unknown {
         (row) => `${row.location} ${row.disposition}`,
       ),
       promises: byKey(
-        item.promises.filter((row) => row.allocated !== 0),
+        item.promises.filter((row) => row.allocated !== 0 || row.held !== 0),
         (row) => `${row.location} ${row.program} ${row.pool}`,
       ),
       drawn: byKey(
         item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
         (row) => row.program,
       ),
+      holds: byKey(item.holds, (hold) => `${hold.id}`),
       moves: byKey(item.moves, (row) => `${row.id}`),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),

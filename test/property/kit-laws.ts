@@ -64,7 +64,7 @@ export const setsAreWhole = (core: Core) =>
                     .map((part) => part.quantity),
                 ) / quantity,
             );
-            expect(new Set(sets).size, `sets of ${order.id} line ${line.lineRef}: ${sets}`).toBe(1);
+            expect(new Set(sets).size, `sets of ${order.id} line ${line.lineRef}: ${sets.join()}`).toBe(1);
             expect(Number.isInteger(sets[0])).toBe(true);
           }
         }

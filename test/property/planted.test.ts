@@ -16,6 +16,7 @@ import { deficitIsTold, promiseNeverExceedsStock } from './books-laws.ts';
 import { CORE, type Core } from './core-under-test.ts';
 import { countRuleHolds } from './count-laws.ts';
 import { isDeterministic } from './decide-laws.ts';
+import { conversionMovesNothing, endedHoldsLeaveNoTrace, heldIsASum } from './hold-laws.ts';
 import { arrivalOrderIsForgotten } from './order-laws.ts';
 import { cutSumsExactly, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
 import { rulesNeverRaise } from './publish-laws.ts';
@@ -30,6 +31,7 @@ type Planted =
   | 'cut again'
   | 'same number twice'
   | 'late movement counts'
+  | 'pool stays drawn'
   | 'last arrival wins'
   | 'move makes units';
 
@@ -71,7 +73,13 @@ vi.mock('#core/books.ts', async (importActual) => {
   };
   const postMovement: typeof actual.postMovement = (item, books, entry) =>
     (soil.planted === 'late movement counts' ? actual.postStock : actual.postMovement)(item, books, entry);
-  return { ...actual, allocateUnits, postMovement };
+  const postPromise: typeof actual.postPromise = (item, books, entry) =>
+    actual.postPromise(
+      item,
+      books,
+      soil.planted === 'pool stays drawn' && entry.kind === 'unhold' ? { ...entry, consumed: 0 } : entry,
+    );
+  return { ...actual, allocateUnits, postMovement, postPromise };
 });
 
 vi.mock('#core/order-state.ts', async (importActual) => {
@@ -103,6 +111,18 @@ const floorsAndLoses: Core = {
     const sum = wants.reduce((a, b) => a + b, 0);
     return sum <= total ? [...wants] : wants.map((want) => Math.floor((total * want) / sum));
   },
+};
+
+const drawsAnew: Core = {
+  ...CORE,
+  decide: (state, commands, now) =>
+    CORE.decide(
+      state,
+      commands.map((each) =>
+        each.body.kind === 'order-state' ? { ...each, body: { ...each.body, holds: [] } } : each,
+      ),
+      now,
+    ),
 };
 
 const ignoresUnseenSales: Core = {
@@ -197,6 +217,13 @@ const BUGS: readonly Bug[] = [
   { says: 'a run whose winners reach for what is protected', law: protectionOutranksRuns, planted: 'shared takes all' },
   { says: 'a pool consumed by another program', law: protectionHolds, planted: 'shared takes all' },
   { says: 'a drawn pool cut again from what is left to the others', law: protectionHolds, planted: 'cut again' },
+  {
+    says: 'a hold that does not see what others hold',
+    law: heldIsASum,
+    core: withItems((item) => ({ ...item, promises: item.promises.map((row) => ({ ...row, held: 0 })) })),
+  },
+  { says: 'an order that draws anew beside its hold', law: conversionMovesNothing, core: drawsAnew },
+  { says: 'an ended hold whose pool stays drawn', law: endedHoldsLeaveNoTrace, planted: 'pool stays drawn' },
   {
     says: 'a count that overwrites later movements',
     law: countRuleHolds,

@@ -16,7 +16,7 @@ const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
 
 /** What each program could still draw of its own, by the stored sums. */
-function ownLeft(state: State, item: ItemState, program: Program): number {
+export function ownLeft(state: State, item: ItemState, program: Program): number {
   const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
   const drawn = new Map(item.drawn.map((row) => [row.program, row]));
   return promisableTo(program, poolsOf(state.policy, { ...item, drawn }, free, LATER), free).own;
@@ -25,17 +25,27 @@ function ownLeft(state: State, item: ItemState, program: Program): number {
 const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>
   row.program === program && row.pool === 'own';
 
+/** Whose command it is: its order's program, or its hold's. */
+function programBehind({ body }: Command, after: State): string | undefined {
+  if (body.kind === 'hold') return body.program;
+  if (body.kind === 'release-hold') {
+    return after.items.flatMap((item) => item.holds).find((hold) => hold.id === body.hold)?.program;
+  }
+  const order = orderOf(body);
+  return after.orders.find((stored) => stored.id === order)?.program;
+}
+
 /** A prioritised pool protects against nobody before its program. */
-const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolean =>
+export const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolean =>
   owner.priority > actor.priority &&
   policy.pools.some((rule) => rule.program === owner.id && rule.protects === 'prioritised');
 
 /** Goods that left beyond what was promised: nothing can protect against them. */
-const leftUnpromised = (facts: Facts): boolean =>
+export const leftUnpromised = (facts: Facts): boolean =>
   sumOf(facts.stock.filter((row) => row.kind === 'ship').map((row) => row.delta)) <
   sumOf(facts.promises.filter((row) => row.kind === 'ship').map((row) => row.delta));
 
-/** I5: a command of one program's order leaves to every other program what it had of its own, less what its own lines drew. */
+/** I5: a command of one program's order or hold leaves to every other program what it had of its own, less what its own lines drew. */
 export const protectionHolds = (core: Core, world: World = PLAIN) =>
   fc.property(world.brand, commandsOf(world.body), (brand, commands) => {
     // One draw order that prefers the other's units to its own would hide what is left; the programs' own is what is measured.
@@ -46,8 +56,7 @@ export const protectionHolds = (core: Core, world: World = PLAIN) =>
     }).state;
     for (const each of commands) {
       const step = take(core.decide, state, { commands: [each], now: LATER });
-      const order = orderOf(each.body);
-      const by = step.state.orders.find((stored) => stored.id === order)?.program;
+      const by = programBehind(each, step.state);
       const actor = programs.find(({ id }) => id === by);
       for (const program of actor === undefined || leftUnpromised(step.facts)
         ? []

@@ -73,9 +73,9 @@ export const everyTargetExplainsItself = (core: Core, world: World = PLAIN) =>
         expect(fairShare?.units ?? 0).toBeLessThanOrEqual(fromShared);
         const free = sumOf(places.map((place) => place.sellable - place.allocated - place.held));
         // Of a kit the figures are those of its scarcest component.
-        const each =
+        const inOne =
           target.inputs.kit?.components.find(({ sku }) => sku === target.inputs.kit?.limitedBy)?.quantity ?? 1;
-        const shown = target.quantity * pack * each;
+        const shown = target.quantity * pack * inOne;
         expect(shown, 'never above what is free').toBeLessThanOrEqual(Math.max(0, free));
         expect(shown).toBeLessThanOrEqual(fromOwn + fromShared);
         expect(fromOwn).toBeLessThanOrEqual(own.remaining);

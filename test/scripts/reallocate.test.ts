@@ -152,4 +152,25 @@ describe('the steps', () => {
     );
     expect((await allot('reallocate list --sku CUP')).out).toBe('No reallocation.\n');
   });
+
+  test('low names the pools below their threshold, and the moves that mend them', async () => {
+    expect((await allot('reallocate low')).out).toBe('No pool is low.\n');
+    await allot('order place --channel fake:b --line MUG=40');
+    const mend =
+      'allot reallocate propose MUG 4 --from shared --to wholesale --until 7d --reason "the pool of wholesale is low"';
+    expect((await json('reallocate low')).pools).toEqual([
+      {
+        sku: 'MUG',
+        program: 'wholesale',
+        units: 50,
+        remaining: 10,
+        missing: 4,
+        moves: [{ from: 'shared', units: 4 }],
+        mend: [mend],
+      },
+    ]);
+    expect((await allot('reallocate low')).out).toContain(mend);
+    expect((await allot(`${mend.slice('allot '.length)} --apply`)).exitCode).toBe(0);
+    expect((await allot('reallocate low')).out).toBe('No pool is low.\n');
+  });
 });

@@ -13,7 +13,7 @@ import {
   STRATEGIES,
   type Strategy,
 } from '#core/command.ts';
-import type { DrawOrder, Policy, PoolRule, Program } from '#core/model.ts';
+import { type DrawOrder, HOLD_KINDS, type Policy, type PoolRule, type Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
 import {
@@ -182,7 +182,7 @@ const shipBody: fc.Arbitrary<CommandBody> = fc.record({
 
 export const receiveBody = fc.record({ kind: fc.constant('receive' as const), sku, location, quantity, disposition });
 
-const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
+export const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 3, arbitrary: receiveBody },
   fc.record({
     kind: fc.constant('adjust' as const),
@@ -239,6 +239,41 @@ const otherBody: fc.Arbitrary<CommandBody> = fc.oneof(
   }),
 );
 
+export const holdBody = fc.record({
+  kind: fc.constant('hold' as const),
+  holdKind: fc.constantFrom(...HOLD_KINDS),
+  sku,
+  program: fc.constantFrom<string>(...PROGRAMS),
+  quantity,
+  location: fc.constantFrom<string | null>(null, null, ...PLACES),
+  owner: fc.constantFrom('ann', 'bob'),
+  reason: fc.constant('test'),
+  expiresAt: fc.integer({ min: 10, max: 90 }).map((minutes) => NOW + minutes * MINUTE_MS),
+  ref: fc.constantFrom(null, null, 'r1', 'r2'),
+});
+
+/** A hold is called by the id of its command, which `commandsOf` counts from 1. */
+const holdId = fc.integer({ min: 1, max: 6 });
+
+const holdChangeBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('release-hold' as const),
+    sku,
+    hold: holdId,
+    reason: fc.constant('test'),
+    isDue: fc.boolean(),
+  }),
+  fc.record({
+    kind: fc.constant('extend-hold' as const),
+    sku,
+    hold: holdId,
+    expiresAt: fc.constant(NOW + 80 * MINUTE_MS),
+  }),
+  fc
+    .tuple(orderBody, holdId, fc.constantFrom('keep' as const, 'release' as const))
+    .map(([body, hold, rest]) => ({ ...body, holds: [{ hold, rest }] })),
+);
+
 const poolId = fc.constantFrom<string>(...PROGRAMS, 'shared');
 const moveId = fc.integer({ min: 1, max: 4 });
 
@@ -287,6 +322,8 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
   { weight: 1, arbitrary: otherBody },
+  { weight: 2, arbitrary: holdBody },
+  { weight: 1, arbitrary: holdChangeBody },
   { weight: 1, arbitrary: moveBody },
   { weight: 1, arbitrary: reconfirmBody },
 );

@@ -1,6 +1,6 @@
 /** A small brand in a test database: one location, three programs, channels, items with a listing on each channel. */
 import { sql } from 'drizzle-orm';
-import type { CommandBody } from '#core/command.ts';
+import type { CommandBody, HoldCommand } from '#core/command.ts';
 import type { Policy } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { Database } from '#db/client.ts';
@@ -68,6 +68,21 @@ export const command = (db: Database, body: CommandBody, occurredAt = NOW): Prom
       { body, actor: 'test', occurredAt, channelId: body.kind === 'order-state' ? body.channel : null, inboxId: null },
     ]),
   );
+
+/** Two units of A for `dtc` until a day from `NOW`, unless told otherwise. */
+export const holdOf = (over: Partial<HoldCommand> = {}): HoldCommand => ({
+  kind: 'hold',
+  holdKind: 'launch',
+  sku: 'A',
+  program: 'dtc',
+  quantity: 2,
+  location: null,
+  owner: 'ann',
+  reason: 'launch',
+  expiresAt: NOW + 86_400_000,
+  ref: null,
+  ...over,
+});
 
 /** One order of one line per entry of `units`. */
 export function orderOf(

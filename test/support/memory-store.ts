@@ -6,7 +6,7 @@
  */
 import { type Command, orderOf, skuOf } from '#core/command.ts';
 import type { decide as Decide } from '#core/decide.ts';
-import type { Instant, OrderId, OrderLine, Sku } from '#core/model.ts';
+import type { Hold, Instant, OrderId, OrderLine, Sku } from '#core/model.ts';
 import type { Facts, ItemState, ShortLine, State, StoredOrder } from '#core/state.ts';
 
 function addTo<T>(rows: readonly T[], isRow: (row: T) => boolean, change: (row: T) => T, fresh: T): T[] {
@@ -50,8 +50,8 @@ function applyPromises(item: ItemState, facts: Facts): ItemState {
     promises = addTo(
       promises,
       (row) => row.location === location && row.program === program && row.pool === pool,
-      (row) => ({ ...row, allocated: row.allocated + entry.delta }),
-      { location, program, pool, allocated: 0 },
+      (row) => ({ ...row, allocated: row.allocated + entry.delta, held: row.held + entry.held }),
+      { location, program, pool, allocated: 0, held: 0 },
     );
   }
   // Whole rows, as db/facts.ts writes them; replay adds them up from the entries.
@@ -112,6 +112,19 @@ const openLinesOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
     const head = { id, channel, program, placedAt, ...(fillRule === undefined ? {} : { fillRule }) };
     return lines.flatMap((line) => (line.sku === sku && allocatedOf(line) + line.short > 0 ? [{ ...head, line }] : []));
   });
+function applyHolds(item: ItemState, facts: Facts): ItemState {
+  let { holds } = item;
+  for (const hold of facts.holds) {
+    if (hold.sku !== item.sku) continue;
+    holds = addTo(
+      holds,
+      (row) => row.id === hold.id,
+      () => hold,
+      hold,
+    );
+  }
+  return { ...item, holds };
+}
 
 /** As db/reach.ts: what waits for what is touched, with all that it waits for; then every kit whose number may move, with its parts. */
 function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
@@ -138,10 +151,23 @@ function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
 export function applyFacts(state: State, facts: Facts): State {
   const orders = applyOrders(state.orders, facts);
   const items = state.items.map((before) => {
-    const item = applyListings(applyMoves(applyPromises(applyStock(before, facts), facts), facts), facts);
+    const promised = applyMoves(applyPromises(applyStock(before, facts), facts), facts);
+    const item = applyHolds(applyListings(promised, facts), facts);
     return { ...item, shorts: shortsOf(orders, item.sku) };
   });
   return { ...state, items, orders };
+}
+
+/** The holds that the commands name, by id or by ref; of the others only when the first ends. */
+function holdsFor({ holds }: ItemState, commands: readonly Command[]): Pick<ItemState, 'holds' | 'nextHoldEndsAt'> {
+  const isNamed = ({ id, sku, ref }: Hold): boolean =>
+    commands.some(({ body }) => {
+      if (body.kind === 'order-state') return body.holds?.some(({ hold }) => hold === id) === true;
+      if (body.kind === 'hold') return body.sku === sku && ref !== null && body.ref === ref;
+      return (body.kind === 'release-hold' || body.kind === 'extend-hold') && body.hold === id;
+    });
+  const ends = holds.filter((hold) => hold.state === 'held' && !isNamed(hold)).map((hold) => hold.expiresAt);
+  return { holds: holds.filter(isNamed), nextHoldEndsAt: ends.length === 0 ? null : Math.min(...ends) };
 }
 
 /** What db/state.ts would load for these commands: their orders, the items behind them, and nothing else. */
@@ -171,7 +197,7 @@ export function loadFor(state: State, commands: readonly Command[]): State {
   const hasCount = commands.some(({ body }) => body.kind === 'count');
   const items = state.items
     .filter((item) => reach.has(item.sku))
-    .map((item) => (hasCount ? item : { ...item, recentEntries: [] }))
+    .map((item) => ({ ...item, ...holdsFor(item, commands), ...(hasCount ? {} : { recentEntries: [] }) }))
     .map((item) => (confirmed.has(item.sku) ? { ...item, openLines: openLinesOf(state.orders, item.sku) } : item));
   return { ...state, orders, items };
 }

@@ -91,6 +91,7 @@ export function booksOf(onHand: Readonly<Record<string, number>>, rows: readonly
       program: by,
       pool: from,
       allocated,
+      held: 0,
     })),
     drawn,
     shorts,

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, expect, test } from 'vitest';
 import { channelHealth, noteThrottled, throttledUntil } from '#db/health.ts';
 import type { Intervals } from '#db/unfinished.ts';
-import { command } from '#test/support/brand.ts';
+import { command, holdOf } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline } from '#test/support/pipeline.ts';
 import { decidePending } from '#workers/allocate.ts';
 import { pollChannel, receive } from '#workers/intake.ts';
@@ -155,15 +155,41 @@ test('a poll that was told to slow down asks nothing before its time, whoever ri
 test('a hold past its end stops counting, and the units are shown again', async () => {
   const p = await open();
   await command(p.store.db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
-  await p.store.db.rows(sql`
-    insert into hold (sku, location, quantity, owner, reason, expires_at)
-    values ('A', 'main', 2, 'ann', 'launch', to_timestamp(${p.clock.now + 1000} / 1000.0))`);
+  const expiresAt = p.clock.now + HOUR_MS;
+  await command(p.store.db, holdOf({ expiresAt }));
   await quietly(p);
   expect((await p.control('fake:a').levels())[0]?.sellable).toBe(3);
-  p.clock.now += HOUR_MS;
+  expect(await p.store.db.rows(sql`select next_review_at as at from item`)).toEqual([{ at: expiresAt }]);
+  p.clock.now = expiresAt - 1;
+  expect(await bellsOf(p)).toEqual([]);
+  p.clock.now = expiresAt;
+  expect(await bellsOf(p)).toEqual(['allocate']);
+  // Not decided yet: asked to end once, not at every sweep.
   await bellsOf(p);
+  const due = sql`select actor, body from command where kind = 'release-hold'`;
+  expect(await p.store.db.rows(due)).toMatchObject([{ actor: 'sweep', body: { isDue: true } }]);
   await quietly(p);
   expect((await p.control('fake:a').levels())[0]?.sellable).toBe(5);
+  expect(await p.store.db.rows(sql`select state, units from hold`)).toEqual([{ state: 'expired', units: 0 }]);
+  expect(await bellsOf(p)).toEqual([]);
+});
+
+test('a hold that was extended while its end was on the way stays, and ends at its new time', async () => {
+  const p = await open();
+  const { db } = p.store;
+  await command(db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+  const expiresAt = p.clock.now + HOUR_MS;
+  const [hold = 0] = await command(db, holdOf({ expiresAt }));
+  await quietly(p);
+  await command(db, { kind: 'extend-hold', sku: 'A', hold, expiresAt: expiresAt + HOUR_MS });
+  p.clock.now = expiresAt;
+  await bellsOf(p);
+  await quietly(p);
+  expect(await db.rows(sql`select state, is_ending from hold`)).toEqual([{ state: 'held', is_ending: false }]);
+  p.clock.now = expiresAt + HOUR_MS;
+  await bellsOf(p);
+  await quietly(p);
+  expect(await db.rows(sql`select state from hold`)).toEqual([{ state: 'expired' }]);
 });
 
 test('input that parked while its listing was being mapped goes on by itself', async () => {

@@ -1,0 +1,99 @@
+/**
+ * Orders that name holds: the units of a hold become allocations of the order's lines, in the same decision.
+ *
+ * Guarantees: exactly the units that were held; the rest stays held or is let go, as asked; a hold that the order cannot or need not
+ * use is refused with the order, never passed over.
+ */
+import { type Books, type ItemBook, mergeAllocations } from './books.ts';
+import type { Command, HoldUse } from './command.ts';
+import { endHold, handOver, unitsOf } from './hold-units.ts';
+import { goneHold, isOver } from './holds.ts';
+import type { Allocation, HoldId, Order, OrderLine, Sku } from './model.ts';
+import { CommandRefused } from './refusal.ts';
+
+/** An order's command at work, as core/orders.ts has it. */
+type Turn = { readonly books: Books; readonly command: Command; readonly order: Order };
+
+function itemOfHold(books: Books, hold: HoldId): ItemBook | undefined {
+  for (const item of books.items.values()) if (item.holds.has(hold)) return item;
+  return undefined;
+}
+
+/** Every hold that an order names is there, of one of its items, and of its program. */
+export function checkHoldUses({ books, command, order }: Turn, uses: readonly HoldUse[], skus: readonly Sku[]): void {
+  uses.forEach((use, index) => {
+    const field = `holds[${index}].hold`;
+    const hold = itemOfHold(books, use.hold)?.holds.get(use.hold);
+    if (hold === undefined || !skus.includes(hold.sku)) {
+      throw new CommandRefused('unknown-hold', `hold ${use.hold} is of no item that order ${order.id} names`, {
+        field,
+        fix: 'see those there are: allot hold list',
+      });
+    }
+    if (uses.findIndex(({ hold: id }) => id === use.hold) < index) {
+      throw new CommandRefused('hold-twice', `hold ${use.hold} is named twice`, { field, fix: 'name it once' });
+    }
+    if (isOver(hold, command)) {
+      throw goneHold(hold, field, 'place the order without it: it then draws what is free');
+    }
+    if (hold.program !== order.program) {
+      throw new CommandRefused(
+        'hold-of-another-program',
+        `hold ${hold.id} is of program ${hold.program}, and order ${order.id} of ${order.program}`,
+        { field, fix: `place the order on a channel of ${hold.program}` },
+      );
+    }
+  });
+}
+
+/** The line with up to `wanted` units of the named holds among its allocations: the same units, never free in between. */
+export function convertHolds(
+  { books, command, order }: Turn,
+  uses: readonly HoldUse[],
+  { line, wanted }: { readonly line: OrderLine; readonly wanted: number },
+): OrderLine {
+  const item = line.sku === null ? undefined : books.items.get(line.sku);
+  if (item === undefined || wanted <= 0) return line;
+  let open = wanted;
+  const gained: Allocation[] = [];
+  for (const use of uses) {
+    const hold = item.holds.get(use.hold);
+    if (hold === undefined || open === 0) continue;
+    const taken = handOver({ books, item, command }, hold, { orderId: order.id, lineRef: line.lineRef, units: open });
+    gained.push(...taken);
+    open -= unitsOf({ parts: taken });
+  }
+  return gained.length === 0 ? line : { ...line, allocations: mergeAllocations([...line.allocations, ...gained]) };
+}
+
+/** Lets the rest of the named holds go, where that was asked; a hold that the order has no use for is refused. */
+export function endHoldUses(
+  { books, command, order }: Turn,
+  uses: readonly HoldUse[],
+  lines: readonly OrderLine[],
+): void {
+  uses.forEach((use, index) => {
+    const item = itemOfHold(books, use.hold);
+    const hold = item?.holds.get(use.hold);
+    if (item === undefined || hold === undefined) return;
+    if (!books.promises.some((entry) => entry.commandId === command.id && entry.hold === hold.id)) {
+      throw new CommandRefused(
+        'hold-not-wanted',
+        `order ${order.id} wants none of the ${unitsOf(hold)} ${hold.sku} of hold ${hold.id}`,
+        { field: `holds[${index}].hold`, fix: 'order units of that item, or leave the hold out' },
+      );
+    }
+    // Of an order that wants all or nothing: what it was handed has gone back to everybody.
+    if (lines.every(({ allocations, shipped }) => allocations.length === 0 && shipped === 0)) {
+      throw new CommandRefused(
+        'order-not-whole',
+        `order ${order.id} wants all or nothing, and not all of it is there`,
+        {
+          field: `holds[${index}].hold`,
+          fix: `order less, or hold the rest first: hold ${hold.id} stays as it is`,
+        },
+      );
+    }
+    if (use.rest === 'release' && hold.state === 'held') endHold({ books, item, command }, hold, 'converted');
+  });
+}
