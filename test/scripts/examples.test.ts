@@ -1,0 +1,172 @@
+/** The example policies: each is read, tried on a story of its kind of brand, and its numbers are explained by its own rules. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Command, CommandBody } from '#core/command.ts';
+import { decide } from '#core/decide.ts';
+import type { Instant, Policy } from '#core/model.ts';
+import type { OrderState } from '#core/order-state.ts';
+import { explain } from '#core/publish.ts';
+import type { ItemState, State } from '#core/state.ts';
+import { item, listing, orderState, stateOf } from '#test/support/factory.ts';
+import { take } from '#test/support/memory-store.ts';
+import { readConfigFile } from '#workers/config-file.ts';
+
+const FOLDER = join(import.meta.dirname, '../../scripts/examples/brands');
+const AT = Date.UTC(2026, 11, 1, 12);
+const HOUR_MS = 3_600_000;
+
+function policyOf(name: string): Policy {
+  const { file, problems } = readConfigFile(readFileSync(join(FOLDER, name), 'utf8'), name);
+  expect(problems).toEqual([]);
+  if (file === null) throw new Error(name);
+  return { ...file.policy, version: 7 };
+}
+
+/** A story told to one brand: every command alone, at its moment. */
+function openStory(name: string, sku: string, over: Partial<ItemState> = {}) {
+  const policy = policyOf(name);
+  const channels = [...new Set(policy.channels.map(({ channel }) => channel))];
+  const listings = channels.map((channel, index) => listing(index + 1, { sku, channel }));
+  let state: State = stateOf({ policy, items: [item(sku, {}, { listings, ...over })] });
+  let id = 0;
+  return {
+    tell(body: CommandBody, at: Instant = AT) {
+      id += 1;
+      const command: Command = { id, body, occurredAt: at, recordedAt: at, actor: 'test' };
+      const step = take(decide, state, { commands: [command], now: at });
+      expect(step.facts.outcomes).toMatchObject([{ kind: 'applied' }]);
+      state = step.state;
+      for (const { inputs, quantity } of step.facts.targets) expect(explain(inputs).quantity).toBe(quantity);
+      return step.facts;
+    },
+    shown: () => Object.fromEntries(state.items[0]?.listings.map((one) => [one.channel, one.target?.quantity]) ?? []),
+    order: (orderId: string) => state.orders.find((one) => one.id === orderId),
+    receive(quantity: number, location: string, at?: Instant) {
+      return this.tell({ kind: 'receive', sku, location, quantity, disposition: 'sellable' }, at);
+    },
+    buy(channel: string, ref: string, ordered: number, more: Partial<OrderState> & { at?: Instant } = {}) {
+      const { at, ...over } = more;
+      const line = {
+        lineRef: '1',
+        listingRef: `ref-${channels.indexOf(channel) + 1}`,
+        skuHint: null,
+        ordered,
+        cancelled: 0,
+        shipped: 0,
+        returned: 0,
+      };
+      return this.tell({ kind: 'order-state', channel, order: { ...orderState(ref, [line]), ...over } }, at);
+    },
+  };
+}
+
+const allocated = (order: ReturnType<ReturnType<typeof openStory>['order']>) =>
+  order?.lines.map(({ allocations, short }) => [allocations.reduce((sum, { quantity }) => sum + quantity, 0), short]);
+
+describe('example policies', () => {
+  test('are all told here', () => {
+    expect(readdirSync(FOLDER).sort()).toEqual([
+      'cpg-retailers.yaml',
+      'drops-and-presales.yaml',
+      'dtc-wholesale.yaml',
+      'subscription-boxes.yaml',
+    ]);
+  });
+
+  test('DTC and wholesale: a flash sale of 900 never shorts a purchase order of 1,800 out of 2,400', () => {
+    const story = openStory('dtc-wholesale.yaml', 'TEA-250');
+    const [, , target] = story.receive(2400, 'main').targets;
+    expect(target?.inputs.protectedBy ?? []).toEqual([{ program: 'emergency', units: 5 }]);
+    const { 'shopify:main': shop = 0, 'amazon:us': amazon = 0 } = story.shown();
+    // 595 are shared: fair parts, less what each keeps back, and no unit shown twice.
+    expect(shop + amazon).toBeLessThanOrEqual(595);
+    expect([shop, amazon]).toEqual([389, 195]);
+    story.buy('shopify:main', 'flash', 900);
+    expect(allocated(story.order('shopify:main/flash'))).toEqual([[595, 305]]);
+    story.buy('edi:department-store', 'PO', 1800);
+    expect(allocated(story.order('edi:department-store/PO'))).toEqual([[1800, 0]]);
+    expect(story.shown()).toEqual({ 'shopify:main': 0, 'amazon:us': 0, 'edi:department-store': 0 });
+  });
+
+  test('DTC and wholesale: an order with the tag of the trade is wholesale', () => {
+    const story = openStory('dtc-wholesale.yaml', 'MUG');
+    story.receive(100, 'main');
+    story.buy('shopify:main', 'trade', 20, { attributes: { tags: ['trade'] } });
+    expect(story.order('shopify:main/trade')).toMatchObject({ program: 'wholesale', route: 'trade-customers' });
+  });
+
+  test('subscription boxes: renewals that are held are sold to nobody else', () => {
+    const story = openStory('subscription-boxes.yaml', 'BOX', { safetyStock: 4 });
+    story.receive(100, 'studio');
+    // A tenth is the subscription's, and 4 are the planned safety stock.
+    expect(story.shown()).toEqual({ 'shopify:boxes': 86 });
+    story.tell({
+      kind: 'hold',
+      holdKind: 'subscription',
+      sku: 'BOX',
+      program: 'subscription',
+      quantity: 60,
+      location: null,
+      owner: 'retention',
+      reason: 'renewals of December',
+      expiresAt: AT + 72 * HOUR_MS,
+      ref: 'renewals-12',
+    });
+    expect(story.shown()).toEqual({ 'shopify:boxes': 36 });
+    story.buy('shopify:boxes', 'rebill', 5, { attributes: { tags: ['Subscription Recurring Order'] } });
+    expect(story.order('shopify:boxes/rebill')).toMatchObject({ program: 'subscription', route: 'recurring' });
+  });
+
+  test('drops: friends keep theirs until the evening, a marketplace never takes more than its limit', () => {
+    const story = openStory('drops-and-presales.yaml', 'HOOD', { groups: ['drop'] });
+    story.receive(1000, 'main');
+    // 800 are the drop's and 120 the friends'; the drop shows 500 at most, the marketplace 40 less a tenth.
+    expect(story.shown()).toMatchObject({ 'shopify:main': 500, 'amazon:us': 36 });
+    const evening = Date.UTC(2026, 11, 4, 18);
+    const friendsLeft = (hours: number) => {
+      const facts = story.tell({ kind: 'review', sku: 'HOOD' }, evening + hours * HOUR_MS);
+      const inputs = facts.targets.find(({ inputs: { program } }) => program === 'drop')?.inputs;
+      return inputs?.protectedBy?.find(({ program }) => program === 'friends')?.units ?? 0;
+    };
+    story.buy('shopify:main', 'first', 700, { at: evening });
+    expect([friendsLeft(0), story.shown()['shopify:main']]).toEqual([0, 180]);
+    expect(friendsLeft(12)).toBe(60);
+    expect(friendsLeft(24)).toBe(0);
+    expect(story.shown()['shopify:main']).toBe(300);
+  });
+
+  test('pre-sales: sold against what is on order, to the limit, with the date it comes', () => {
+    const story = openStory('drops-and-presales.yaml', 'VEST');
+    const dueAt = AT + 30 * 24 * HOUR_MS;
+    const supply = {
+      kind: 'expect-supply',
+      sku: 'VEST',
+      ref: 'PO-9',
+      location: 'main',
+      supplyKind: 'purchaseOrder',
+    } as const;
+    const { targets } = story.tell({ ...supply, quantity: 1200, dueAt, state: 'open' });
+    expect(story.shown()).toMatchObject({ 'shopify:presale': 900, 'shopify:main': 0, 'amazon:us': 0 });
+    expect(targets.find(({ inputs }) => inputs.program === 'presale')?.inputs.backorder).toMatchObject({
+      restockAt: dueAt,
+    });
+    story.buy('shopify:presale', 'early', 300, { attributes: { tags: ['pre-order'] } });
+    expect(story.shown()).toMatchObject({ 'shopify:presale': 600 });
+  });
+
+  test('consumer goods: parts of the supply, an order filled at once or not at all, and protection by margin', () => {
+    const story = openStory('cpg-retailers.yaml', 'BAR');
+    story.receive(400, 'plant');
+    expect(story.shown()).toMatchObject({ 'edi:grocer': 400, 'edi:club': 100, 'amazon:us': 0 });
+    story.buy('edi:grocer', 'too-much', 500, { obligations: [{ kind: 'accept', dueAt: AT + HOUR_MS }] });
+    expect(story.order('edi:grocer/too-much')?.lines).toMatchObject([{ answer: { accepted: 0, refused: 500 } }]);
+    expect(story.shown()).toMatchObject({ 'edi:grocer': 400 });
+    const oats = openStory('cpg-retailers.yaml', 'OAT-500');
+    const facts = oats.receive(1000, '3pl-west');
+    // Littlewood, at half the margin: the mean. 5 % of what is left stays unpromised, and a buffer of 2.
+    expect(oats.shown()).toMatchObject({ 'amazon:us': 188 });
+    const says = facts.targets.flatMap(({ inputs }) => explain(inputs).steps.map((step) => step.says)).join('\n');
+    expect(says).toContain('EMSR-b: margin 4.2');
+  });
+});
