@@ -4,16 +4,21 @@
  * Guarantees: pure and deterministic (same input, byte-equal output); input is never changed; a command that is refused, or
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
+import { datedMoments } from './atp.ts';
+import { backorderFor } from './backorder.ts';
 import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFor, stockKey, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
+import { settleLate } from './dated.ts';
 import { Defect } from './errors.ts';
+import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { fillShorts } from './fill-shorts.ts';
 import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import type { ChannelRule, CommandId, Instant, OrderId, ShowRule } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
+import { outlookOf } from './outlook.ts';
 import { lowPoolsOf } from './pool-levels.ts';
 import {
   type FreeByLocation,
@@ -68,6 +73,10 @@ function apply(books: Books, command: Command): boolean {
       return applyReturn(books, command, body);
     case 'observed':
       return applyObserved(books, command, body);
+    case 'expect-supply':
+      return applyExpectSupply(books, command, body);
+    case 'expect-demand':
+      return applyExpectDemand(books, command, body);
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
@@ -172,6 +181,17 @@ function inputsFor(
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
   const share = Math.floor((units * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, at.now);
+  const short = item.shortOf.get(program.id) ?? 0;
+  // A kit is sold from stock alone: its components may be sold beyond it by themselves.
+  const backorder =
+    kit === undefined
+      ? backorderFor(
+          { ...program, locations: supply },
+          { short, promise: units, sharePercent: rule.sharePercent },
+          () => outlookOf(books, item),
+          at.now,
+        )
+      : null;
   return {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
@@ -198,6 +218,7 @@ function inputsFor(
     ...keptBack(rule, share, item.safetyStock),
     inFlight: inFlight * listing.pack,
     inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
+    ...(backorder === null ? {} : { backorder }),
     hideAtOrBelow: rule.hideAtOrBelow,
     cap: rule.cap,
     pack: listing.pack,
@@ -222,13 +243,15 @@ function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
       ownSold: listing.ownSold,
       ownOpen: listing.ownOpen,
       inFlight: inputs.inFlight / listing.pack,
+      restockAt: inputs.backorder?.restockAt ?? null,
     };
     const isSame =
       before !== null &&
       before.quantity === after.quantity &&
       before.ownSold === after.ownSold &&
       before.ownOpen === after.ownOpen &&
-      before.inFlight === after.inFlight;
+      before.inFlight === after.inFlight &&
+      before.restockAt === after.restockAt;
     if (!isSame)
       targets.push({ listing: listing.id, sku: item.sku, version: (before?.version ?? 0) + 1, ...after, inputs });
   }
@@ -245,6 +268,7 @@ function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | nul
   moments.push(...[...ends, item.nextHoldEndsAt ?? now].filter((at) => at > now));
   const poolChange = nextPoolChange(books.policy, item, pools, now);
   if (poolChange !== null) moments.push(poolChange);
+  moments.push(...datedMoments(item, now));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
@@ -256,6 +280,11 @@ function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
   }));
 }
 
+const changedRows = <Row>(sku: string, rows: ReadonlyMap<string, Row>, changed: ReadonlySet<string>) =>
+  [...changed].sort().flatMap((ref) => {
+    const row = rows.get(ref);
+    return row === undefined ? [] : [{ sku, row }];
+  });
 /** A kit's number is made of its components': it is decided again with them. */
 const withTheirKits = (books: Books, items: readonly ItemBook[]): ItemBook[] =>
   books.kitsWith.size === 0
@@ -270,6 +299,7 @@ const drawnFacts = (item: ItemBook): Facts['drawn'] =>
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
   const touched = withTheirKits(books, moved).sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  for (const item of touched) settleLate(item, books.now);
   const listings = touched.flatMap((item) => item.listings);
   const pooled = touched.map((item) => ({ item, pools: poolsFor(books, item) }));
   const changed = [...books.changedOrders].sort();
@@ -292,6 +322,8 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     targets: pooled.flatMap(({ item, pools }) => targetsOf(books, item, pools)),
     moves: books.moves,
     lowPools: pooled.flatMap(({ item, pools }) => lowPoolsOf(books.policy, item, pools)),
+    supply: touched.flatMap((item) => changedRows(item.sku, item.supply, item.changedSupply)),
+    demand: touched.flatMap((item) => changedRows(item.sku, item.demand, item.changedDemand)),
     reviews: pooled.map(({ item, pools }) => ({ sku: item.sku, nextReviewAt: nextReviewOf(books, item, pools) })),
     outcomes,
   };

@@ -5,7 +5,16 @@
  * so that no part stays behind.
  */
 import { closedUnits } from './answers.ts';
-import { type Books, type ItemBook, lineKey, mergeAllocations, orTakeBack, postMovement, touch } from './books.ts';
+import {
+  type Books,
+  type ItemBook,
+  lineKey,
+  mergeAllocations,
+  noteShort,
+  orTakeBack,
+  postMovement,
+  touch,
+} from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
 import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
@@ -78,6 +87,7 @@ function keepWaiting({ books, command, order, fillRule }: Turn, item: ItemBook, 
   const short = openUnits(line) - allocatedUnits(line);
   const key = lineKey(order.id, line.lineRef);
   const after = { ...line, short };
+  noteShort(item, order.program, short - line.short);
   if (short > 0) item.shorts.set(key, { ...order, ...(fillRule === undefined ? {} : { fillRule }), line: after });
   else item.shorts.delete(key);
   touch(books, item, command.id);

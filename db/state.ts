@@ -10,16 +10,15 @@ import type { Instant, OrderId, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
-
+import { type DatedRefs, type DatedState, datedRefsOf, hasTolerance, loadDated } from './dated.ts';
 import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
-
 import { type LineRow, lineOf, type ShortRow, shortOf } from './line-rows.ts';
-
 import { list } from './list.ts';
 import { loadOpenLines } from './open-lines.ts';
+import { loadPolicy } from './policy-current.ts';
 import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
 
-export const RESOURCE = { order: 1, item: 2 } as const;
+export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
 
 /** Locks rows of `resource`, making the missing ones; ids in byte order, so that no two batches wait for each other in a ring. */
 export async function lockResources(tx: Queries, kind: number, ids: readonly string[]): Promise<void> {
@@ -40,6 +39,7 @@ type Touched = {
   /** Items that are confirmed anew. */
   readonly confirmed: string[];
   readonly holds: NamedHolds;
+  readonly dated: DatedRefs;
 };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
@@ -56,8 +56,8 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
     }
   }
   const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
-  const holds = holdsNamedBy(bodies);
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds };
+  const [holds, dated] = [holdsNamedBy(bodies), datedRefsOf(bodies)];
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds, dated };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -126,9 +126,10 @@ export async function loadToPreview(tx: Queries, skus: readonly string[], policy
     listings: [],
     confirmed: [],
     holds: { ids: [], refs: [] },
+    dated: [],
     countedFrom: null,
   };
-  const state = await load(tx, { ...nothing, skus: reach.skus }, policy);
+  const state = await load(tx, { ...nothing, skus: reach.skus, isLook: true }, policy);
   return isFurther ? withReach(tx, state, reach) : state;
 }
 
@@ -142,10 +143,10 @@ const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise
 
 async function load(
   tx: Queries,
-  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null; readonly isLook?: boolean },
   policy: Policy,
 ): Promise<State> {
-  const [locations, channels, orders, listingRefs, items] = await Promise.all([
+  const [locations, channels, orders, listingRefs, items, dated] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
     ),
@@ -158,20 +159,11 @@ async function load(
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at, policy),
+    loadDated(tx, at.skus, at.dated, at.isLook === true || hasTolerance(policy)),
   ]);
   const withOpenLines = await loadOpenLines(tx, at.confirmed);
-  return { policy, locations, channels, orders, listingRefs, items: items.map(withOpenLines) };
-}
-
-/** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
-export async function loadPolicy(tx: Queries): Promise<Policy> {
-  const [row] = await tx.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
-    select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
-  if (row === undefined)
-    throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
-    );
-  return { ...row.body, version: row.version };
+  const dating = items.map((item) => ({ ...item, ...dated(item.sku) }));
+  return { policy, locations, channels, orders, listingRefs, items: dating.map(withOpenLines) };
 }
 
 type OrderRow = {
@@ -219,6 +211,7 @@ type ListingRow = {
   own_sold: number | null;
   own_open: number | null;
   in_flight: number;
+  restock_at: number | null;
   seen_sold: number | null;
   seen_until: number | null;
 };
@@ -243,6 +236,7 @@ const listingOf = (row: ListingRow): ListingState => ({
           ownSold: row.own_sold ?? 0,
           ownOpen: row.own_open ?? 0,
           inFlight: row.in_flight,
+          restockAt: row.restock_at,
         },
 });
 
@@ -297,7 +291,7 @@ async function loadItems(
   tx: Queries,
   { skus, countedFrom, holds: named }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds'>,
   policy: Policy,
-): Promise<ItemState[]> {
+): Promise<Omit<ItemState, keyof DatedState>[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
   const holds = await loadHolds(tx, skus, named);
@@ -322,7 +316,7 @@ async function loadItems(
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
-        t.in_flight, t.seen_sold, t.seen_until
+        t.in_flight, t.restock_at, t.seen_sold, t.seen_until
       from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
     loadShorts(tx, skus, policy),
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),

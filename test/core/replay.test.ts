@@ -16,6 +16,7 @@ const inOneForm = (state: State): State => ({
   items: state.items.map((item) => ({
     ...item,
     shorts: item.shorts.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
+    shortOf: item.shortOf.toSorted((a, b) => (a.program < b.program ? -1 : 1)),
   })),
 });
 

@@ -47,6 +47,8 @@ function essence(state: State): unknown {
       ),
       holds: byKey(item.holds, (hold) => `${hold.id}`),
       moves: byKey(item.moves, (row) => `${row.id}`),
+      supply: byKey(item.supply, (row) => row.ref),
+      demand: byKey(item.demand, (row) => row.ref),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
   };

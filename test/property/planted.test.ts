@@ -12,6 +12,7 @@ import type * as MovesModule from '#core/moves.ts';
 import type * as OrderStateModule from '#core/order-state.ts';
 import type * as PoolsModule from '#core/pools.ts';
 import type { State } from '#core/state.ts';
+import { atpIsSuffixMinimum, lateSupplyCountsForNothing } from './atp-laws.ts';
 import { deficitIsTold, promiseNeverExceedsStock } from './books-laws.ts';
 import { CORE, type Core } from './core-under-test.ts';
 import { countRuleHolds } from './count-laws.ts';
@@ -146,6 +147,24 @@ const readsTooSoon: Core = {
   planPush: (target, sync, protection, at) => CORE.planPush(target, sync, protection, { ...at, settledAt: null }),
 };
 
+/** ATP as the balance of the day: what a later day lacks is sold today. */
+const looksNoFurther: Core = {
+  ...CORE,
+  atpByDay: (projection, days) =>
+    CORE.atpByDay(projection, days).map((_, day) => {
+      const end = Math.floor((projection.steps[0]?.at ?? 0) / 86_400_000 + day + 1) * 86_400_000;
+      return projection.steps.findLast((step) => step.at < end)?.balance ?? 0;
+    }),
+};
+
+const trustsLateSupply: Core = {
+  ...CORE,
+  project: (outlook, program, now) => {
+    const supply = outlook.supply.map((row) => ({ ...row, dueAt: Math.max(row.dueAt, now + 1) }));
+    return CORE.project({ ...outlook, supply }, program, now);
+  },
+};
+
 const writesOnItsInput: Core = {
   ...CORE,
   decide: (state, commands, now) => {
@@ -248,6 +267,8 @@ const BUGS: readonly Bug[] = [
   },
   { says: 'a move that gives without taking', law: bystandersKeepTheirs, planted: 'move makes units' },
   { says: 'a return that forgets what was drawn meanwhile', law: bystandersKeepTheirs, core: forgetsWhatWasDrawn },
+  { says: 'an ATP that looks no further than its day', law: atpIsSuffixMinimum, core: looksNoFurther },
+  { says: 'supply that still counts after its moment passed', law: lateSupplyCountsForNothing, core: trustsLateSupply },
   { says: 'a decision that writes on its input', law: isDeterministic, core: writesOnItsInput },
 ];
 
