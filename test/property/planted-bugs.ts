@@ -107,7 +107,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'an order that converts a hold draws its units anew',
     'hold-converts',
     change('orders.ts', 'convertHolds(turn, body.holds ?? [], {', 'convertHolds(turn, [], {'),
-    change('orders.ts', 'endHoldUses(turn, body.holds ?? [])', 'endHoldUses(turn, [])'),
+    change('orders.ts', 'endHoldUses(turn, body.holds ?? [], lines);', ''),
   ),
   bug(
     'hold-stays-drawn',
