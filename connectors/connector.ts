@@ -140,6 +140,8 @@ export type PushItem = {
   readonly version: number;
   readonly wireQuantity: number;
   readonly compareWith: number | null;
+  /** By when the goods are there that the number relies on beyond stock. For those platforms that can show it. */
+  readonly restockAt?: Instant;
 };
 
 /**

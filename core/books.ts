@@ -7,6 +7,8 @@ import { assert } from './errors.ts';
 import type {
   Allocation,
   Component,
+  DatedDemand,
+  DatedSupply,
   Disposition,
   Hold,
   HoldId,
@@ -73,6 +75,14 @@ export type ItemBook = {
   readonly moreShorts: boolean;
   readonly openLines: readonly ShortLine[] | undefined;
   readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
+  /** Key: ref. */
+  readonly supply: Map<string, DatedSupply>;
+  readonly demand: Map<string, DatedDemand>;
+  /** Refs of dated rows that the batch changed. */
+  readonly changedSupply: Set<string>;
+  readonly changedDemand: Set<string>;
+  /** Units short per program, over all lines that wait, loaded or not. */
+  readonly shortOf: Map<string, number>;
   /** The command that last changed it. */
   touchedBy: number | null;
   /** True once a line that waited got all it wanted. */
@@ -147,6 +157,11 @@ function openItem(state: ItemState): ItemBook {
     moreShorts: state.moreShorts,
     openLines: state.openLines,
     recentEntries: [...state.recentEntries],
+    supply: new Map(state.supply.map((row) => [row.ref, row])),
+    demand: new Map(state.demand.map((row) => [row.ref, row])),
+    changedSupply: new Set(),
+    changedDemand: new Set(),
+    shortOf: new Map(state.shortOf.map((row) => [row.program, row.quantity])),
     touchedBy: null,
     hasFilled: false,
   };
@@ -374,6 +389,11 @@ export function takeUnits(
     postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });
   }
   return { taken, left: isRelease ? left.reverse() : left };
+}
+
+/** A line of a program is so many units more short than before, or less. */
+export function noteShort(item: ItemBook, program: string, change: number): void {
+  if (change !== 0) item.shortOf.set(program, (item.shortOf.get(program) ?? 0) + change);
 }
 
 /** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */

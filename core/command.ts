@@ -16,6 +16,7 @@ import type {
   ProgramId,
   Sku,
   StockMaster,
+  SupplyKind,
 } from './model.ts';
 import type { OrderState } from './order-state.ts';
 
@@ -39,6 +40,8 @@ export type ReceiveCommand = FromMaster & {
   readonly location: LocationId;
   readonly quantity: number;
   readonly disposition: Disposition;
+  /** The dated supply that came: so much less of it is expected still. */
+  readonly supply?: string;
 };
 
 /** A signed correction of what is on hand, with the reason a person gave. */
@@ -100,6 +103,29 @@ export type ObservedCommand = {
   readonly listing: ListingId;
   readonly seenSold: number | null;
   readonly until: Instant | null;
+};
+
+/** What is known now of goods that will come: the newest word on (sku, ref) stands. What was received of it stays received. */
+export type ExpectSupplyCommand = {
+  readonly kind: 'expect-supply';
+  readonly sku: Sku;
+  readonly ref: string;
+  readonly location: LocationId;
+  readonly supplyKind: SupplyKind;
+  readonly quantity: number;
+  readonly dueAt: Instant;
+  readonly state: 'open' | 'cancelled';
+};
+
+/** What is known now of units that will be wanted: the newest word on (sku, ref) stands. */
+export type ExpectDemandCommand = {
+  readonly kind: 'expect-demand';
+  readonly sku: Sku;
+  readonly ref: string;
+  readonly program: ProgramId;
+  readonly quantity: number;
+  readonly dueAt: Instant;
+  readonly state: 'open' | 'cancelled';
 };
 
 /** Decides an item again: a moment came (`nextReviewAt`), or policy or a listing changed. */
@@ -196,7 +222,9 @@ export type CommandBody =
   | ExtendHoldCommand
   | ReallocateCommand
   | EndReallocationCommand
-  | ReconfirmCommand;
+  | ReconfirmCommand
+  | ExpectSupplyCommand
+  | ExpectDemandCommand;
 
 export type Command = {
   readonly id: CommandId;

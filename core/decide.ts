@@ -4,16 +4,21 @@
  * Guarantees: pure and deterministic (same input, byte-equal output); input is never changed; a command that is refused, or
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
+import { datedMoments } from './atp.ts';
+import { type BackorderInputs, backorderFor } from './backorder.ts';
 import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFor, stockKey, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
+import { settleLate } from './dated.ts';
 import { Defect } from './errors.ts';
+import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { fillShorts } from './fill-shorts.ts';
 import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
 import { bookOf, kitInputs } from './kits.ts';
-import type { ChannelRule, CommandId, Instant, LocationId, OrderId, ShowRule } from './model.ts';
+import type { ChannelRule, CommandId, Instant, LocationId, OrderId, Program, ShowRule } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
+import { outlookOf } from './outlook.ts';
 import { lowPoolsOf } from './pool-levels.ts';
 import {
   type FreeByLocation,
@@ -67,6 +72,10 @@ function apply(books: Books, command: Command): boolean {
       return applyReturn(books, command, body);
     case 'observed':
       return applyObserved(books, command, body);
+    case 'expect-supply':
+      return applyExpectSupply(books, command, body);
+    case 'expect-demand':
+      return applyExpectDemand(books, command, body);
     case 'review':
       touch(books, itemFor(books, body.sku), command.id);
       return true;
@@ -168,6 +177,8 @@ function inputsFor(
   const share = Math.floor((units * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, books.now);
   const kept = keptBack(rule, share, item.safetyStock);
+  const backorder =
+    kit === undefined ? backorderOf(books, item, { ...program, locations: supply }, { units, rule }) : null;
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
@@ -201,10 +212,25 @@ function inputsFor(
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
   if (fair !== undefined) inputs.fairShare = fair;
+  if (backorder !== null) inputs.backorder = backorder;
   const moves = item.moves.length === 0 ? [] : movesOf(item, program.id);
   if (moves.length > 0) inputs.moves = moves;
   return inputs;
 }
+
+/** A kit is sold from stock alone: its components may be sold beyond it by themselves. */
+const backorderOf = (
+  books: Books,
+  item: ItemBook,
+  program: Program,
+  { units, rule }: { readonly units: number; readonly rule: ShowRule },
+): BackorderInputs | null =>
+  backorderFor(
+    program,
+    { short: item.shortOf.get(program.id) ?? 0, promise: units, sharePercent: rule.sharePercent },
+    () => outlookOf(books, item),
+    books.now,
+  );
 
 type PlaceAt = (location: LocationId) => PublishInputs['places'][number];
 
@@ -242,13 +268,15 @@ function targetsOf(books: Books, { item, pools, free }: ItemNow): TargetFact[] {
       ownSold: listing.ownSold,
       ownOpen: listing.ownOpen,
       inFlight: inputs.inFlight / listing.pack,
+      restockAt: inputs.backorder?.restockAt ?? null,
     };
     const isSame =
       before !== null &&
       before.quantity === after.quantity &&
       before.ownSold === after.ownSold &&
       before.ownOpen === after.ownOpen &&
-      before.inFlight === after.inFlight;
+      before.inFlight === after.inFlight &&
+      before.restockAt === after.restockAt;
     if (!isSame)
       targets.push({ listing: listing.id, sku: item.sku, version: (before?.version ?? 0) + 1, ...after, inputs });
   }
@@ -265,6 +293,7 @@ function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
   moments.push(...[...ends, item.nextHoldEndsAt ?? now].filter((at) => at > now));
   const poolChange = nextPoolChange(books.policy, item, pools, now);
   if (poolChange !== null) moments.push(poolChange);
+  moments.push(...datedMoments(item, now));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
@@ -274,6 +303,11 @@ const deficitsOf = (books: Books, { item, free }: ItemNow): Facts['deficits'] =>
     return { sku: item.sku, location, quantity: Math.max(0, -units) };
   });
 
+const changedRows = <Row>(sku: string, rows: ReadonlyMap<string, Row>, changed: ReadonlySet<string>) =>
+  [...changed].sort().flatMap((ref) => {
+    const row = rows.get(ref);
+    return row === undefined ? [] : [{ sku, row }];
+  });
 /** A kit's number is made of its components': it is decided again with them. */
 const withTheirKits = (books: Books, items: readonly ItemBook[]): ItemBook[] =>
   books.kitsWith.size === 0
@@ -294,6 +328,7 @@ function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
   const touched = withTheirKits(books, moved).sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  for (const item of touched) settleLate(item, books.now);
   const listings = touched.flatMap((item) => item.listings);
   const standing = touched.map((item): ItemNow => {
     const free = freeOf(books, item);
@@ -319,6 +354,8 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     targets: standing.flatMap((each) => targetsOf(books, each)),
     moves: books.moves,
     lowPools: standing.flatMap(({ item, pools }) => lowPoolsOf(books.policy, item, pools)),
+    supply: touched.flatMap((item) => changedRows(item.sku, item.supply, item.changedSupply)),
+    demand: touched.flatMap((item) => changedRows(item.sku, item.demand, item.changedDemand)),
     reviews: standing.map((each) => ({ sku: each.item.sku, nextReviewAt: nextReviewOf(books, each) })),
     outcomes,
   };

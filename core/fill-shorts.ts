@@ -6,7 +6,7 @@
  * an order that wants all or nothing, take all when it is their turn and all is there. Else they are passed over, nothing is kept
  * back for them, and whoever comes next may take it: they never block, and may wait long. Who must not wait gets a pool or a hold.
  */
-import { type Books, type ItemBook, lineKey, mergeAllocations, orTakeBack } from './books.ts';
+import { type Books, type ItemBook, lineKey, mergeAllocations, noteShort, orTakeBack } from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, isAllOrNothing, placesOfLine } from './completeness.ts';
 import { allocatedUnits, partsOf, promiseAt, sourcesOf, withComposition } from './kits.ts';
@@ -145,6 +145,7 @@ function keepFilled(books: Books, item: ItemBook, short: ShortLine, drawn: reado
   const key = lineKey(short.id, line.lineRef);
   const allocations = mergeAllocations([...line.allocations, ...drawn]);
   const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
+  noteShort(item, short.program, after.short - line.short);
   if (after.short > 0) item.shorts.set(key, { ...short, line: after });
   else {
     item.shorts.delete(key);

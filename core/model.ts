@@ -56,6 +56,10 @@ export type Program = {
   readonly drawOrder: DrawOrder;
   /** Where its demand may be filled from, in order of preference. */
   readonly locations: readonly LocationId[];
+  /** Goods count for it only if they are there so many days before they are wanted (wholesale staging); absent: 0. */
+  readonly leadTimeDays?: number;
+  /** What may be sold beyond stock; absent: nothing. */
+  readonly backorder?: Backorder;
   /** Who answers for its rules, and the day (`2027-01-31`) by which they are to be looked at again. */
   readonly owner?: string;
   readonly reviewBy?: string;
@@ -68,6 +72,35 @@ export type Program = {
 
 /** What one set of a kit takes of an item, base units. */
 export type Component = { readonly sku: Sku; readonly quantity: number };
+
+/** Backorder tolerance: nothing; so many units; or what dated supply will bring: all of it, or so many units of it. */
+export type Backorder = 'none' | { readonly units: number } | { readonly supply: number | 'all' };
+
+export const SUPPLY_KINDS = ['purchaseOrder', 'transfer', 'production'] as const;
+export type SupplyKind = (typeof SUPPLY_KINDS)[number];
+
+/** Goods of one item that are expected at a place; `ref` names them within the item. */
+export type DatedSupply = {
+  readonly ref: string;
+  readonly location: LocationId;
+  readonly kind: SupplyKind;
+  /** Expected in all; of these `received` have come. */
+  readonly quantity: number;
+  readonly received: number;
+  readonly dueAt: Instant;
+  readonly state: 'open' | 'cancelled';
+  /** Known to be late: its moment passed, and not all has come. */
+  readonly isLate: boolean;
+};
+
+/** Units of one item that a program will want by a moment and that no order asks for yet: a blanket order, a forecast. */
+export type DatedDemand = {
+  readonly ref: string;
+  readonly program: ProgramId;
+  readonly quantity: number;
+  readonly dueAt: Instant;
+  readonly state: 'open' | 'cancelled';
+};
 
 /** A reserved program: no channel and no route leads to it, so its pool is touched by a reallocation alone. */
 export const EMERGENCY: ProgramId = 'emergency';

@@ -5,7 +5,16 @@
  * so that no part stays behind.
  */
 import { closedUnits } from './answers.ts';
-import { type Books, type ItemBook, lineKey, mergeAllocations, orTakeBack, postMovement, touch } from './books.ts';
+import {
+  type Books,
+  type ItemBook,
+  lineKey,
+  mergeAllocations,
+  noteShort,
+  orTakeBack,
+  postMovement,
+  touch,
+} from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
 import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
@@ -77,6 +86,7 @@ function fillLine({ books, command, order, rule }: Turn, item: ItemBook, line: O
 function keepWaiting({ books, command, order, fillRule }: Turn, item: ItemBook, line: OrderLine): OrderLine {
   const short = openUnits(line) - allocatedUnits(line);
   const after = { ...line, short };
+  noteShort(item, order.program, short - line.short);
   if (short > 0)
     item.shorts.set(lineKey(order.id, line.lineRef), {
       ...order,

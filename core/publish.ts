@@ -4,7 +4,7 @@
  * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
  * stored with each target, the sentences are rendered when somebody asks.
  */
-
+import type { BackorderInputs } from './backorder.ts';
 import type { FairPart } from './fair-parts.ts';
 import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
 
@@ -75,6 +75,8 @@ export type PublishInputs = {
   /** Base units. */
   readonly inFlight: number;
   readonly inFlightUntil: Instant | null;
+  /** Absent where the program sells nothing beyond stock. */
+  readonly backorder?: BackorderInputs;
   readonly hideAtOrBelow: number | null;
   readonly cap: number | null;
   readonly pack: number;
@@ -106,6 +108,7 @@ export type StepId =
   | 'safetyStock'
   | 'buffer'
   | 'inFlight'
+  | 'backorder'
   | 'hideAtOrBelow'
   | 'cap'
   | 'pack'
@@ -124,7 +127,8 @@ export function publish(inputs: PublishInputs): number {
   const promise = promiseOf(inputs);
   const shared = Math.floor((promise * inputs.sharePercent) / 100);
   const kept = shared - inputs.safetyStock - inputs.buffer - inputs.inFlight;
-  const hidden = inputs.hideAtOrBelow !== null && kept <= inputs.hideAtOrBelow ? Math.min(kept, 0) : kept;
+  const sold = kept + (inputs.backorder?.units ?? 0);
+  const hidden = inputs.hideAtOrBelow !== null && sold <= inputs.hideAtOrBelow ? Math.min(sold, 0) : sold;
   const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
   return Math.max(0, Math.floor(capped / inputs.pack));
 }
@@ -205,6 +209,19 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   ];
 }
 
+const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
+
+function sayBackorder(backorder: BackorderInputs | undefined): string {
+  if (backorder === undefined) return 'nothing is sold beyond stock';
+  const { rule, limit, short, beyond, units, restockAt, from } = backorder;
+  const share = units === beyond ? '' : `, ${units} by the share of the channel`;
+  if (rule === 'units') return `${limit} may be sold beyond stock, ${short} are short already${share}`;
+  const most = limit === null ? '' : `, at most ${limit} of it less ${short} that are short already`;
+  if (restockAt === null) return `no dated supply that may be sold${most}`;
+  const parts = from.map(({ ref, quantity, dueAt }) => `${quantity} of ${ref} due ${dayOf(dueAt)}`).join(', ');
+  return `${beyond} may be sold against dated supply (${parts})${most}${share}; restock ${dayOf(restockAt)}`;
+}
+
 /** Only where it is asked for. */
 function fairDrafts(inputs: PublishInputs): Draft[] {
   if (inputs.fairShare === undefined) return [];
@@ -239,8 +256,9 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
   const safety = share - inputs.safetyStock;
   const buffer = safety - inputs.buffer;
   const inFlight = buffer - inputs.inFlight;
-  const isHidden = inputs.hideAtOrBelow !== null && inFlight <= inputs.hideAtOrBelow;
-  const hidden = isHidden ? Math.min(inFlight, 0) : inFlight;
+  const backorder = inFlight + (inputs.backorder?.units ?? 0);
+  const isHidden = inputs.hideAtOrBelow !== null && backorder <= inputs.hideAtOrBelow;
+  const hidden = isHidden ? Math.min(backorder, 0) : backorder;
   const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
   const packs = Math.floor(capped / inputs.pack);
   return [
@@ -260,6 +278,7 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
       result: inFlight,
       says: `${inputs.inFlight} sold there by its own number, their orders still on the way`,
     },
+    { id: 'backorder', result: backorder, says: sayBackorder(inputs.backorder) },
     {
       id: 'hideAtOrBelow',
       result: hidden,

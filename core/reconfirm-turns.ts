@@ -30,6 +30,8 @@ const TURNS: readonly { readonly strategy: Strategy; readonly upTo: UpTo }[] = [
 /** A claim on its way through the run. */
 export type Standing = Claim & {
   allocations: readonly Allocation[];
+  /** The sum of its allocations. */
+  units: number;
   /** Units that nobody whose turn comes later may take. */
   secured: number;
 };
@@ -39,11 +41,11 @@ export type Run = {
   readonly item: ItemBook;
   readonly command: Command;
   readonly body: ReconfirmCommand;
-  /** First served first. */
+  /** First served first; and the other way round. */
   readonly standings: readonly Standing[];
+  readonly lastFirst: readonly Standing[];
 };
 
-const unitsOf = (standing: Standing): number => standing.allocations.reduce((sum, part) => sum + part.quantity, 0);
 const ownerOf = ({ head }: Claim) => ({ orderId: head.id, lineRef: head.line.lineRef });
 
 /** Takes units of one part off a line, back to where they came from. */
@@ -56,13 +58,20 @@ function keepLess(from: Standing, part: Allocation, units: number): void {
   from.allocations = from.allocations
     .map((one) => (one === part ? { ...part, quantity: part.quantity - units } : one))
     .filter(({ quantity }) => quantity > 0);
+  from.units -= units;
+}
+
+function keepMore(to: Standing, parts: readonly Allocation[]): void {
+  if (parts.length === 0) return;
+  to.allocations = mergeAllocations([...to.allocations, ...parts]);
+  to.units += parts.reduce((sum, part) => sum + part.quantity, 0);
 }
 
 /** A place that has less than it promised takes the rest from its lines, the last served first. */
 export function clearDeficits(run: Run): void {
   for (const [location, free] of freeOf(run.books, run.item)) {
     let missing = -free;
-    for (const standing of run.standings.toReversed()) {
+    for (const standing of run.lastFirst) {
       for (const part of standing.allocations.filter((one) => one.location === location).toReversed()) {
         if (missing <= 0) break;
         const units = Math.min(missing, part.quantity);
@@ -78,7 +87,7 @@ function drawFree(run: Run, to: Standing, wanted: number): void {
   if (program === undefined) return;
   const places = placesOfLine(run.books, program, to.head.line.listing);
   const ask = { ...ownerOf(to), program: program.id, wanted, places };
-  to.allocations = mergeAllocations([...to.allocations, ...allocateUnits(run.item, run.books, run.command, ask)]);
+  keepMore(to, allocateUnits(run.item, run.books, run.command, ask));
 }
 
 type Hands = { readonly from: Standing; readonly to: Standing };
@@ -114,29 +123,32 @@ function handOver(run: Run, { from, to }: Hands, part: Allocation, units: number
     consumed: 0,
   });
   keepLess(from, part, units);
-  to.allocations = mergeAllocations([...to.allocations, taken]);
+  keepMore(to, [taken]);
 }
 
 /** Takes from those whose turn is still to come, the last of them first. */
 function takeFromOthers(run: Run, to: Standing, wanted: number): void {
   const program = run.books.programs.get(to.head.program);
   if (program === undefined) return;
-  const limitLeft = poolsFor(run.books, run.item).own.find((share) => share.program === program.id)?.limitLeft ?? null;
+  // What changes hands inside a program is within its limit already.
+  const share = poolsFor(run.books, run.item).own.find((one) => one.program === program.id);
+  let limitLeft = share?.limitLeft ?? Number.MAX_SAFE_INTEGER;
   const places = placesOfLine(run.books, program, to.head.line.listing);
   let open = wanted;
-  for (const from of run.standings.toReversed()) {
+  for (const from of run.lastFirst) {
     if (open <= 0) return;
-    let spare = from === to ? 0 : unitsOf(from) - from.secured;
+    let spare = from === to ? 0 : from.units - from.secured;
+    if (spare <= 0) continue;
     for (const part of from.allocations.toReversed()) {
       if (spare <= 0 || open <= 0) break;
       const isSame = part.program === program.id;
       const isOpen = isSame ? program.drawOrder !== 'ownOnly' || part.pool === 'own' : program.drawOrder !== 'ownOnly';
       const isFree = isSame || part.pool === 'shared' || from.strategy === 'lose';
       if (!isOpen || !isFree || !places.includes(part.location)) continue;
-      // What changes hands inside a program is within its limit already.
-      const units = Math.min(open, spare, part.quantity, isSame ? open : Math.min(open, limitLeft ?? open));
+      const units = Math.min(open, spare, part.quantity, isSame ? open : limitLeft);
       if (units <= 0) continue;
       handOver(run, { from, to }, part, units);
+      if (!isSame) limitLeft -= units;
       spare -= units;
       open -= units;
     }
@@ -144,20 +156,17 @@ function takeFromOthers(run: Run, to: Standing, wanted: number): void {
 }
 
 function serve(run: Run, standing: Standing, upTo: number): void {
-  const lacks = () => upTo - unitsOf(standing);
+  const lacks = () => upTo - standing.units;
   if (lacks() > 0) drawFree(run, standing, lacks());
   if (lacks() > 0) takeFromOthers(run, standing, lacks());
-  standing.secured = Math.max(standing.secured, Math.min(upTo, unitsOf(standing)));
+  standing.secured = Math.max(standing.secured, Math.min(upTo, standing.units));
 }
 
 /** What each of them may have where all share what is in reach: their own units, those of later turns, and free ones. */
 function fairTargets(run: Run, members: readonly Standing[], upTo: (standing: Standing) => number): number[] {
   const mine = new Set(members);
   const free = poolsFor(run.books, run.item).free;
-  const stock = run.standings.reduce(
-    (sum, one) => sum + (mine.has(one) ? unitsOf(one) : unitsOf(one) - one.secured),
-    free,
-  );
+  const stock = run.standings.reduce((sum, one) => sum + (mine.has(one) ? one.units : one.units - one.secured), free);
   return splitScarce(
     stock,
     members.map((one) => {

@@ -28,7 +28,7 @@
  * that is needed. I4: what a line loses it is short of, and waits for like any other; nothing is filled by itself within the run, so
  * that a line that gave up has nothing after it. What was answered to a partner stays answered: no acknowledgement is taken back.
  */
-import { type Books, type ItemBook, lineKey, postPromise } from './books.ts';
+import { type Books, type ItemBook, lineKey, noteShort, postPromise } from './books.ts';
 import type { Command, ReconfirmCommand } from './command.ts';
 import { allocatedUnits } from './kits.ts';
 import type { Allocation, OrderLine } from './model.ts';
@@ -55,6 +55,7 @@ function netEntries(entries: readonly PromiseEntry[]): PromiseEntry[] {
 function keepLine(books: Books, item: ItemBook, { head, key }: Standing, allocations: readonly Allocation[]): void {
   const settled = { ...head.line, allocations };
   const line: OrderLine = { ...settled, short: openUnits(settled) - allocatedUnits(settled) };
+  noteShort(item, head.program, line.short - head.line.short);
   if (line.short > 0) item.shorts.set(key, { ...head, line });
   else {
     if (item.shorts.delete(key)) item.hasFilled = true;
@@ -83,10 +84,11 @@ export function applyReconfirm(books: Books, command: Command, body: ReconfirmCo
   const standings = claimsOf(books, body).map((claim) => ({
     ...claim,
     allocations: claim.head.line.allocations,
+    units: claim.before,
     secured: 0,
   }));
   const planned: Books = { ...books, promises: [], touched: new Set() };
-  const run: Run = { books: planned, item: copyOf(item), command, body, standings };
+  const run: Run = { books: planned, item: copyOf(item), command, body, standings, lastFirst: standings.toReversed() };
   clearDeficits(run);
   runTurns(run);
   const entries = netEntries(planned.promises);

@@ -19,6 +19,8 @@ type Sorted = {
   readonly counted: BySku<Facts['counted'][number]>;
   readonly holds: BySku<Facts['holds'][number]>;
   readonly moves: BySku<Facts['moves'][number]>;
+  readonly supply: BySku<Facts['supply'][number]>;
+  readonly demand: BySku<Facts['demand'][number]>;
   readonly lines: BySku<Omit<ShortLine, 'placedAt' | 'channel' | 'program'> & { readonly order: StoredOrder | null }>;
   readonly listings: ReadonlyMap<number, Facts['listings'][number]>;
   readonly targets: ReadonlyMap<number, Facts['targets'][number]>;
@@ -37,6 +39,8 @@ function sortFacts(facts: Facts): Sorted {
     counted: Map.groupBy(facts.counted, (count) => count.sku),
     holds: Map.groupBy(facts.holds, (hold) => hold.sku),
     moves: Map.groupBy(facts.moves, (move) => move.sku),
+    supply: Map.groupBy(facts.supply, (row) => row.sku),
+    demand: Map.groupBy(facts.demand, (row) => row.sku),
     lines: Map.groupBy(lines, ({ line }) => skuOf(line)),
     listings: new Map(facts.listings.map((row) => [row.listing, row])),
     targets: new Map(facts.targets.map((row) => [row.listing, row])),
@@ -119,8 +123,8 @@ function applyListing(listing: ListingState, sorted: Sorted): ListingState {
   const { ownSold, ownOpen, seenSold, seenUntil } = sales;
   const target = sorted.targets.get(listing.id);
   if (target === undefined) return { ...listing, ownSold, ownOpen, seenSold, seenUntil };
-  const { version, quantity, inFlight } = target;
-  const after = { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight };
+  const { version, quantity, inFlight, restockAt } = target;
+  const after = { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight, restockAt };
   return { ...listing, ownSold, ownOpen, seenSold, seenUntil, target: after };
 }
 
@@ -146,6 +150,35 @@ function applyShorts(item: ItemState, sorted: Sorted, orders: readonly StoredOrd
   return [...shorts.values()];
 }
 
+/** What lines that the facts changed were short before: from their order where the state holds it, else from those that wait. */
+function applyShortOf(item: ItemState, sorted: Sorted, orders: ReadonlyMap<string, StoredOrder>): ItemState['shortOf'] {
+  const changed = sorted.lines.get(item.sku) ?? [];
+  if (changed.length === 0) return item.shortOf;
+  const known = [...(item.openLines ?? []), ...item.shorts];
+  const waiting = new Map(known.map((short) => [shortKey(short.id, short.line.lineRef), short]));
+  const shortOf = new Map(item.shortOf.map((row) => [row.program, row]));
+  for (const { id, line, order } of changed) {
+    const before = waiting.get(shortKey(id, line.lineRef));
+    const kept = orders.get(id);
+    const stored = kept?.lines.find((each) => each.lineRef === line.lineRef);
+    const program = order?.program ?? before?.program ?? kept?.program;
+    const difference = line.short - (stored?.short ?? before?.line.short ?? 0);
+    if (program === undefined || difference === 0) continue;
+    change(shortOf, program, { program, quantity: 0 }, (row) => ({ ...row, quantity: row.quantity + difference }));
+  }
+  return [...shortOf.values()].filter((row) => row.quantity !== 0);
+}
+
+function replaceRows<Row extends { readonly ref: string }>(
+  rows: readonly Row[],
+  changed: readonly { readonly row: Row }[] | undefined,
+): readonly Row[] {
+  if (changed === undefined) return rows;
+  const byRef = new Map(rows.map((row) => [row.ref, row]));
+  for (const { row } of changed) byRef.set(row.ref, row);
+  return [...byRef.values()];
+}
+
 function applyOrders(orders: readonly StoredOrder[], facts: Facts): readonly StoredOrder[] {
   if (facts.orders.length + facts.filledLines.length === 0) return orders;
   const byId = new Map(orders.map((order) => [order.id, order]));
@@ -161,6 +194,8 @@ function applyOrders(orders: readonly StoredOrder[], facts: Facts): readonly Sto
 /** `facts` must have been decided from `state`. `recentEntries` grows by every stock entry; who never counts may drop them. */
 export function applyFacts(state: State, facts: Facts): State {
   const sorted = sortFacts(facts);
+  const isOrdered = facts.orders.length + facts.filledLines.length > 0;
+  const orders = new Map(isOrdered ? state.orders.map((order) => [order.id, order]) : []);
   const items = state.items.map(({ openLines, ...item }) => ({
     ...item,
     ...applyStock(item, sorted),
@@ -169,6 +204,9 @@ export function applyFacts(state: State, facts: Facts): State {
     moves: applyMoves(item, sorted),
     listings: item.listings.map((listing) => applyListing(listing, sorted)),
     shorts: applyShorts(openLines === undefined ? item : { ...item, openLines }, sorted, state.orders),
+    supply: replaceRows(item.supply, sorted.supply.get(item.sku)),
+    demand: replaceRows(item.demand, sorted.demand.get(item.sku)),
+    shortOf: applyShortOf(openLines === undefined ? item : { ...item, openLines }, sorted, orders),
   }));
   return { ...state, items, orders: applyOrders(state.orders, facts) };
 }

@@ -5,6 +5,8 @@ import type {
   ChannelId,
   CommandId,
   Component,
+  DatedDemand,
+  DatedSupply,
   Disposition,
   Hold,
   HoldId,
@@ -48,6 +50,8 @@ export type Target = {
   readonly ownSold: number;
   readonly ownOpen: number;
   readonly inFlight: number;
+  /** By when the goods are there that the number relies on beyond stock; null where it relies on none. */
+  readonly restockAt: Instant | null;
 };
 
 export type ListingState = Listing & {
@@ -95,6 +99,11 @@ export type ItemState = {
     readonly delta: number;
     readonly occurredAt: Instant;
   }[];
+  /** What is expected still, and whatever else the batch names. */
+  readonly supply: readonly DatedSupply[];
+  readonly demand: readonly DatedDemand[];
+  /** Units short per program over all lines that wait; may be empty where no program has a backorder tolerance. */
+  readonly shortOf: readonly { readonly program: ProgramId; readonly quantity: number }[];
 };
 
 /** `fillRule`: the order's own, which wins over its program's completeness. */
@@ -208,6 +217,9 @@ export type Facts = {
   readonly moves: readonly MoveFact[];
   /** Every pool of the touched items that is low now. */
   readonly lowPools: readonly LowPool[];
+  /** Dated rows as they stand after the batch, where it changed them. */
+  readonly supply: readonly { readonly sku: Sku; readonly row: DatedSupply }[];
+  readonly demand: readonly { readonly sku: Sku; readonly row: DatedDemand }[];
   readonly reviews: readonly { readonly sku: Sku; readonly nextReviewAt: Instant | null }[];
   readonly outcomes: readonly Outcome[];
 };

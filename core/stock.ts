@@ -14,6 +14,7 @@ import type {
   ReturnCommand,
   TransferCommand,
 } from './command.ts';
+import { countDown } from './dated.ts';
 import type { Disposition, LocationId, Sku, StockMaster } from './model.ts';
 import { NOTHING_DRAWN } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
@@ -28,8 +29,17 @@ export function itemFor(books: Books, sku: Sku): ItemBook {
   });
 }
 
+export function masterAt(books: Books, location: LocationId, field: string): StockMaster {
+  const master = books.masterOf.get(location);
+  if (master !== undefined) return master;
+  throw new CommandRefused('unknown-location', `location ${location} is not known`, {
+    field,
+    fix: `the known ones are ${[...books.masterOf.keys()].join(', ') || 'none: add one to the configuration file'}`,
+  });
+}
+
 /** An item that is stocked itself: a kit has no goods of its own. */
-function goodsFor(books: Books, sku: Sku): ItemBook {
+export function goodsFor(books: Books, sku: Sku): ItemBook {
   const item = itemFor(books, sku);
   if (item.components === null) return item;
   const parts = item.components.map((part) => `${part.quantity} ${part.sku}`).join(', ');
@@ -41,13 +51,7 @@ function goodsFor(books: Books, sku: Sku): ItemBook {
 
 /** The place is known, and whoever speaks is its stock master: two masters would each undo the other's word. */
 function checkPlace(books: Books, body: { readonly source?: StockMaster }, location: LocationId, field: string): void {
-  const master = books.masterOf.get(location);
-  if (master === undefined) {
-    throw new CommandRefused('unknown-location', `location ${location} is not known`, {
-      field,
-      fix: `the known ones are ${[...books.masterOf.keys()].join(', ') || 'none: add one to the configuration file'}`,
-    });
-  }
+  const master = masterAt(books, location, field);
   const source = body.source ?? 'allot';
   if (source === master) return;
   throw new CommandRefused('not-stock-master', `the stock of ${location} is kept by ${master}, not by ${source}`, {
@@ -103,6 +107,7 @@ export function applyReceive(books: Books, command: Command, body: ReceiveComman
   checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
   const { location, disposition, quantity } = body;
+  if (body.supply !== undefined) countDown(item, body.supply, quantity);
   postMovement(item, books, {
     commandId: command.id,
     location,

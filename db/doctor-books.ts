@@ -96,6 +96,29 @@ const LINES_AND_PROMISES: SQL = sql`
     select sum(a.quantity) as parts from jsonb_to_recordset(allocations) as a(sku text, quantity int) where a.sku = c.sku) p on true
   where components is not null and allocated * c.quantity <> coalesce(parts, 0)`;
 
+/** The newest applied word on an item's ref, in the order in which batches decided them, is what its row says. */
+const SAID = (kind: 'expect-supply' | 'expect-demand'): SQL => sql`
+  select distinct on (sku, body->>'ref') sku, body->>'ref' as ref, (body->>'quantity')::int as quantity, body->>'state' as state,
+    coalesce(body->>'location', body->>'program') as whose, (body->>'dueAt')::int8 as due
+  from command where kind = ${kind} and state in ('applied', 'unchanged') order by sku, body->>'ref', batch_id desc, id desc`;
+
+const DATED_ROWS: SQL = sql`
+  with said as (select 'supply' as what, s.* from (${SAID('expect-supply')}) s union all select 'demand', d.* from (${SAID('expect-demand')}) d),
+    stands as (
+      select 'supply' as what, sku, ref, quantity, state, location as whose, due_at from dated_supply
+      union all select 'demand', sku, ref, quantity, state, program, due_at from dated_demand)
+  select format('%s %s of %s: %s units for %s (%s) by its row, which is not what was last said: %s for %s (%s)', what, ref, sku,
+    coalesce(s.quantity, 0), s.whose, s.state, coalesce(d.quantity, 0), d.whose, d.state) as example
+  from stands s full join said d using (what, sku, ref)
+  where (s.quantity, s.state, s.whose, s.due_at) is distinct from (d.quantity, d.state, d.whose, to_timestamp(d.due / 1000.0))`;
+
+const DATED_RECEIPTS: SQL = sql`
+  with receipts as (
+    select sku, body->>'supply' as ref, sum((body->>'quantity')::int) as units from command
+    where kind = 'receive' and body ? 'supply' and state = 'applied' group by 1, 2)
+  select format('supply %s of %s: %s received by its row, %s by its receipts', ref, sku, coalesce(received, 0), coalesce(units, 0)) as example
+  from dated_supply full join receipts using (sku, ref) where coalesce(received, 0) <> coalesce(units, 0)`;
+
 const VANISHED_UNITS: SQL = sql`
   select format('order %s line %s: %s ordered, %s cancelled or refused, %s shipped leave %s open, and %s are allocated, %s short', order_id, line_ref,
     ordered, greatest(cancelled, refused), shipped, greatest(0, ordered - greatest(cancelled, refused) - shipped), allocated, short) as example
@@ -220,6 +243,8 @@ export const BOOKS = {
     HOLDS_AND_PROMISES,
     CONVERSIONS,
     KITS_WITH_GOODS,
+    DATED_ROWS,
+    DATED_RECEIPTS,
   ],
   lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
   pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION, MOVES],

@@ -6,7 +6,7 @@
  * figures, and an unknown one is null.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import type { Allocation, ChannelId, ChannelMode, Component, Instant, OrderId, Sku } from '#core/model.ts';
+import type { Allocation, ChannelId, ChannelMode, Component, Instant, OrderId, PickTags, Sku } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
 import type { Queries } from './client.ts';
@@ -231,6 +231,10 @@ export type OrderExplanation = {
   readonly id: OrderId;
   readonly channel: ChannelId;
   readonly program: string;
+  /** The route that sent it there; null: its channel's program. */
+  readonly route: string | null;
+  /** How the warehouse marks what it picks for the program, by the policy in force; null where it says nothing. */
+  readonly pickTags: PickTags | null;
   readonly displayRef: string;
   readonly placedAt: Instant;
   readonly lines: readonly LineExplanation[];
@@ -241,7 +245,10 @@ const HISTORY_MAX = 500;
 
 export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExplanation | null> {
   const [order] = await db.rows<Omit<OrderExplanation, 'lines' | 'history'>>(sql`
-    select id, channel_id as channel, program, state->>'displayRef' as "displayRef", placed_at as "placedAt" from sales_order where id = ${id}`);
+    select o.id, o.channel_id as channel, o.program, o.route, o.state->>'displayRef' as "displayRef", o.placed_at as "placedAt",
+      (select x->'pickTags' from policy_current c join policy p on p.version = c.version
+        cross join lateral jsonb_array_elements(p.body->'programs') as x where x->>'id' = o.program) as "pickTags"
+    from sales_order o where o.id = ${id}`);
   if (order === undefined) return null;
   const [lines, history] = await Promise.all([
     db.rows<LineExplanation>(sql`

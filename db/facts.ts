@@ -11,6 +11,7 @@ import type { Instant, OrderId, OrderLine } from '#core/model.ts';
 import type { Facts, StoredOrder } from '#core/state.ts';
 import { CORE_VERSION } from '#core/version.ts';
 import type { Queries } from './client.ts';
+import { writeDated } from './dated-facts.ts';
 import { writeLowPools } from './low-pools.ts';
 import { ringBells } from './outbox.ts';
 import { parkCommands } from './parked.ts';
@@ -36,6 +37,7 @@ export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts)
   await writeHolds(tx, header.decidedAt, facts);
   await writeOrders(tx, batch.id, header.decidedAt, facts);
   await writeShortages(tx, facts);
+  await writeDated(tx, batch.id, facts);
   await writeTargets(tx, batch.id, header.decidedAt, facts);
   await writeMoves(tx, header.decidedAt, facts.moves);
   await writeLowPools(tx, facts);
@@ -274,19 +276,22 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
     ...listing,
     seenUntil: isoOrNull(listing.seenUntil),
     ...targets.get(listing.listing),
+    restockAt: isoOrNull(targets.get(listing.listing)?.restockAt ?? null),
   }));
   const channels = await tx.rows<{ channel_id: string }>(sql`
     with r as materialized (
       select * from json_to_recordset(${JSON.stringify(rows)}::json) as r(listing bigint, version int, quantity int, "ownSold" int,
-        "ownOpen" int, "inFlight" int, "seenSold" int, "seenUntil" timestamptz, inputs jsonb)),
+        "ownOpen" int, "inFlight" int, "seenSold" int, "seenUntil" timestamptz, inputs jsonb,
+        "restockAt" timestamptz)),
     entered as (
       insert into target_entry (listing_id, version, quantity, own_sold, own_open, in_flight, batch_id, decided_at, inputs)
       select listing, version, quantity, "ownSold", "ownOpen", "inFlight", ${batchId}, ${iso(decidedAt)}::timestamptz, inputs
       from r where version is not null),
     kept as (
-      insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, seen_sold, seen_until, batch_id, decided_at)
+      insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, seen_sold, seen_until, batch_id, decided_at,
+        restock_at, dated_version)
       select listing, coalesce(version, 0), coalesce(quantity, 0), "ownSold", "ownOpen", coalesce("inFlight", 0), "seenSold", "seenUntil",
-        ${batchId}, ${iso(decidedAt)}::timestamptz
+        ${batchId}, ${iso(decidedAt)}::timestamptz, "restockAt", case when "restockAt" is null then 0 else version end
       from r order by listing
       on conflict (listing_id) do update set own_sold = excluded.own_sold, own_open = excluded.own_open,
         seen_sold = excluded.seen_sold, seen_until = excluded.seen_until,
@@ -294,6 +299,9 @@ async function writeTargets(tx: Queries, batchId: number, decidedAt: Instant, fa
           else target.behind_since end,
         version = greatest(target.version, excluded.version),
         quantity = case when excluded.version > target.version then excluded.quantity else target.quantity end,
+        dated_version = case when excluded.version > target.version and excluded.restock_at is distinct from target.restock_at
+          then excluded.version else target.dated_version end,
+        restock_at = case when excluded.version > target.version then excluded.restock_at else target.restock_at end,
         in_flight = case when excluded.version > target.version then excluded.in_flight else target.in_flight end,
         batch_id = case when excluded.version > target.version then excluded.batch_id else target.batch_id end,
         decided_at = case when excluded.version > target.version then excluded.decided_at else target.decided_at end)

@@ -28,6 +28,9 @@ export type PushCandidate = {
   readonly writtenAt: Instant | null;
   /** A read was asked for: by a stale compare, an unknown outcome, or reconcile. */
   readonly needsRead: boolean;
+  /** By when the goods are there that the number relies on beyond stock; and whether that is news since the last acknowledgement. */
+  readonly restockAt: Instant | null;
+  readonly isRestockNew: boolean;
   /** A number went out by document and has no receipt yet: what `sync` says is from before it. */
   readonly isOnItsWay: boolean;
 };
@@ -55,6 +58,8 @@ type CandidateRow = {
   written_at: number | null;
   needs_read: boolean;
   is_on_its_way: boolean;
+  restock_at: number | null;
+  is_restock_new: boolean;
 };
 
 const candidateOf = (row: CandidateRow): PushCandidate => ({
@@ -79,13 +84,15 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
   writtenAt: row.written_at,
   needsRead: row.needs_read,
   isOnItsWay: row.is_on_its_way,
+  restockAt: row.restock_at,
+  isRestockNew: row.is_restock_new,
 });
 
 /** Of listing l, its target t and its sync s: all of CandidateRow but `needs_read`. */
 const CANDIDATE = sql`l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
   t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
   s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
-  coalesce(s.sent_version > t.acked_version, false) as is_on_its_way`;
+  coalesce(s.sent_version > t.acked_version, false) as is_on_its_way, t.restock_at, t.dated_version > t.acked_version as is_restock_new`;
 
 /** By document the newest number may be on its way already: it goes again when its receipt does not come. */
 export const IS_NOT_SENT = sql`(coalesce(s.sent_version, 0) <= t.acked_version or s.resend_at <= clock_timestamp()

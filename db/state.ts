@@ -4,18 +4,21 @@
  * Guarantees: locks are taken in (kind, id) order, orders before items; every row a decision uses is read after the lock that
  * guards it; the policy version is held by a share lock until the batch commits.
  */
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Allocation, Component, Instant, OrderId, OrderLine, Policy, StockMaster } from '#core/model.ts';
-import type { FillRule, OrderState } from '#core/order-state.ts';
-import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
+import type { Instant, Policy, StockMaster } from '#core/model.ts';
+import type { OrderState } from '#core/order-state.ts';
+import type { ItemState, ListingState, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
+import { type DatedRefs, type DatedState, datedRefsOf, hasTolerance, loadDated } from './dated.ts';
 import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
 import { list } from './list.ts';
 import { loadOpenLines } from './open-lines.ts';
-import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
+import { firstOf, type LineRow, lineOf, loadShorts, loadWholeOrders } from './order-lines.ts';
+import { loadPolicy } from './policy-current.ts';
+import { lockReach, type Reach, readBounds, readComponents } from './reach.ts';
 
-export const RESOURCE = { order: 1, item: 2 } as const;
+export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
 
 /** Locks rows of `resource`, making the missing ones; ids in byte order, so that no two batches wait for each other in a ring. */
 export async function lockResources(tx: Queries, kind: number, ids: readonly string[]): Promise<void> {
@@ -36,6 +39,7 @@ type Touched = {
   /** Items that are confirmed anew. */
   readonly confirmed: string[];
   readonly holds: NamedHolds;
+  readonly dated: DatedRefs;
 };
 
 function touchedBy(bodies: readonly CommandBody[]): Touched {
@@ -52,8 +56,8 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
     }
   }
   const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
-  const holds = holdsNamedBy(bodies);
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds };
+  const [holds, dated] = [holdsNamedBy(bodies), datedRefsOf(bodies)];
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds, dated };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -122,9 +126,10 @@ export async function loadToPreview(tx: Queries, skus: readonly string[], policy
     listings: [],
     confirmed: [],
     holds: { ids: [], refs: [] },
+    dated: [],
     countedFrom: null,
   };
-  const state = await load(tx, { ...nothing, skus: reach.skus }, policy);
+  const state = await load(tx, { ...nothing, skus: reach.skus, isLook: true }, policy);
   return isFurther ? withReach(tx, state, reach) : state;
 }
 
@@ -138,10 +143,10 @@ const loadInForce = async (tx: Queries, at: Parameters<typeof load>[1]): Promise
 
 async function load(
   tx: Queries,
-  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null },
+  at: Touched & { readonly skus: readonly string[]; readonly countedFrom: Instant | null; readonly isLook?: boolean },
   policy: Policy,
 ): Promise<State> {
-  const [locations, channels, orders, listingRefs, items] = await Promise.all([
+  const [locations, channels, orders, listingRefs, items, dated] = await Promise.all([
     tx.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id`,
     ),
@@ -154,57 +159,12 @@ async function load(
       where l.sku = any(${list(at.skus)})
       order by l.channel_id, l.listing_ref, l.id`),
     loadItems(tx, at, policy),
+    loadDated(tx, at.skus, at.dated, at.isLook === true || hasTolerance(policy)),
   ]);
-  const withOpenLines = await loadOpenLines(tx, at.confirmed, shortOf);
-  return { policy, locations, channels, orders, listingRefs, items: items.map(withOpenLines) };
+  const withOpenLines = await loadOpenLines(tx, at.confirmed);
+  const dating = items.map((item) => ({ ...item, ...dated(item.sku) }));
+  return { policy, locations, channels, orders, listingRefs, items: dating.map(withOpenLines) };
 }
-
-/** The current policy, held by a share lock: a new one waits for the batches that run under this one. */
-export async function loadPolicy(tx: Queries): Promise<Policy> {
-  const [row] = await tx.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
-    select p.version, p.body from policy_current c join policy p on p.version = c.version for share of c`);
-  if (row === undefined)
-    throw new Error(
-      'no policy is applied yet: start the daemon once with a configuration file, or run: allot policy apply FILE --reason TEXT',
-    );
-  return { ...row.body, version: row.version };
-}
-
-export type LineRow = {
-  order_id: string;
-  line_ref: string;
-  listing_id: number | null;
-  sku: string | null;
-  pack: number;
-  ordered: number;
-  cancelled: number;
-  returned: number;
-  reported_shipped: number;
-  shipped: number;
-  short: number;
-  allocations: Allocation[];
-  components: Component[] | null;
-  accepted: number | null;
-  back_ordered: number;
-  refused: number;
-};
-
-export const lineOf = (row: LineRow): OrderLine => ({
-  lineRef: row.line_ref,
-  listing: row.listing_id,
-  sku: row.sku,
-  pack: row.pack,
-  ordered: row.ordered,
-  cancelled: row.cancelled,
-  returned: row.returned,
-  reportedShipped: row.reported_shipped,
-  shipped: row.shipped,
-  allocations: row.allocations,
-  short: row.short,
-  answer:
-    row.accepted === null ? null : { accepted: row.accepted, backOrdered: row.back_ordered, refused: row.refused },
-  ...(row.components === null ? {} : { components: row.components }),
-});
 
 type OrderRow = {
   id: string;
@@ -251,6 +211,7 @@ type ListingRow = {
   own_sold: number | null;
   own_open: number | null;
   in_flight: number;
+  restock_at: number | null;
   seen_sold: number | null;
   seen_until: number | null;
 };
@@ -275,72 +236,16 @@ const listingOf = (row: ListingRow): ListingState => ({
           ownSold: row.own_sold ?? 0,
           ownOpen: row.own_open ?? 0,
           inFlight: row.in_flight,
+          restockAt: row.restock_at,
         },
 });
-
-type ShortRow = LineRow & { channel_id: string; program: string; placed_at: number; fill_rule: FillRule | null };
-
-const shortOf = (row: ShortRow): ShortLine => ({
-  id: row.order_id,
-  channel: row.channel_id,
-  program: row.program,
-  placedAt: row.placed_at,
-  ...(row.fill_rule === null ? {} : { fillRule: row.fill_rule }),
-  line: lineOf(row),
-});
-
-/**
- * Lines that wait, first served first, at most so many and one more of an item. Those that take what there is are counted apart from
- * those that may be passed over (kits, one place, all or nothing): else many of these would hide whoever could be served.
- */
-async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy): Promise<Map<string, ShortLine[]>> {
-  const programs = JSON.stringify(
-    policy.programs.map(({ id, priority, completeness = 'split' }) => ({
-      id,
-      priority,
-      passes: completeness !== 'split',
-    })),
-  );
-  const hasPassing = policy.programs.some(({ completeness = 'split' }) => completeness !== 'split');
-  const waiting = (which: SQL): SQL => sql`(
-      select l.*, o.channel_id, o.program, o.placed_at, case when p.passes then o.state->>'fillRule' end as fill_rule
-      from order_line l join sales_order o on o.id = l.order_id
-      left join json_to_recordset(${programs}::json) as p(id text, priority int, passes boolean) on p.id = o.program
-      where l.sku = i.sku and l.short > 0 ${which}
-      order by p.priority nulls last, o.placed_at, l.order_id, l.line_ref
-      limit ${SHORTS_PER_ITEM_MAX + 1})`;
-  const all = hasPassing
-    ? sql`${waiting(sql`and p.passes is not true`)} union all ${waiting(sql`and p.passes`)}`
-    : waiting(sql``);
-  const rows = await tx.rows<ShortRow>(sql`
-    select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
-  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
-}
-
-async function loadWholeOrders(tx: Queries, ids: readonly OrderId[]): Promise<Map<string, ShortLine[]>> {
-  if (ids.length === 0) return new Map();
-  const rows = await tx.rows<ShortRow>(sql`
-    select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule
-    from order_line l join sales_order o on o.id = l.order_id
-    where l.order_id = any(${list(ids)}) and l.short > 0 and l.sku is not null order by l.order_id, l.line_ref collate "C"`);
-  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
-}
-
-/** What of the waiting lines is decided on, and whether there are more. */
-function firstOf(waiting: readonly ShortLine[], policy: Policy): Pick<ItemState, 'shorts' | 'moreShorts'> {
-  if (waiting.length <= SHORTS_PER_ITEM_MAX) return { shorts: waiting, moreShorts: false };
-  const passing = new Set(policy.programs.flatMap((p) => ((p.completeness ?? 'split') === 'split' ? [] : [p.id])));
-  const [taking, passed] = [false, true].map((is) => waiting.filter((short) => passing.has(short.program) === is));
-  const kept = [taking, passed].flatMap((lines) => lines?.slice(0, SHORTS_PER_ITEM_MAX) ?? []);
-  return { shorts: kept, moreShorts: kept.length < waiting.length };
-}
 
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
   { skus, countedFrom, holds: named }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds'>,
   policy: Policy,
-): Promise<ItemState[]> {
+): Promise<Omit<ItemState, keyof DatedState>[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
   const holds = await loadHolds(tx, skus, named);
@@ -365,7 +270,7 @@ async function loadItems(
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
-        t.in_flight, t.seen_sold, t.seen_until
+        t.in_flight, t.restock_at, t.seen_sold, t.seen_until
       from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
     loadShorts(tx, skus, policy),
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),

@@ -111,6 +111,16 @@ export function takeEnd(text: string): End {
   return { inMs: Number(digits) * (unit === 'd' ? 24 : 1) * HOUR_MS };
 }
 
+const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+
+/** A day by its end in UTC, so that all of it counts; or a moment with its zone. */
+export function parseDue(text: string): Parsed<Instant> {
+  return parseInstant(DAY.test(text) ? `${text}T23:59:59.999Z` : text);
+}
+
+/** For commander: see `parseDue`. */
+export const takeDue = (text: string): Instant => take(parseDue(text));
+
 /** Three cases of an item, or five of its base units (`unit` null). */
 export type SkuLine = { readonly sku: string; readonly quantity: number; readonly unit: string | null };
 

@@ -1,10 +1,11 @@
-/** The five files that `allot import` reads: their columns, and what a row of each becomes. */
-import { DISPOSITIONS } from '#core/model.ts';
+/** The files that `allot import` reads: their columns, and what a row of each becomes. */
+import { DISPOSITIONS, SUPPLY_KINDS } from '#core/model.ts';
 import type { ItemRow } from '#db/import-items.ts';
 import type { ListingRow } from '#db/import-listings.ts';
 import type { OrderRow } from '#db/import-orders.ts';
 import type { RenewalRow } from '#db/import-renewals.ts';
 import type { StockRow } from '#db/import-stock.ts';
+import type { SupplyRow } from '#db/import-supply.ts';
 import type { CsvColumns, CsvRow } from './csv.ts';
 
 /** Kinds of identifier, one column each; several values of a cell are parted by `|`. */
@@ -17,6 +18,10 @@ export const ITEM_COLUMNS: CsvColumns = {
 export const STOCK_COLUMNS: CsvColumns = {
   required: ['sku', 'location', 'qty'],
   optional: ['disposition', 'as_of', 'unit'],
+};
+export const SUPPLY_COLUMNS: CsvColumns = {
+  required: ['ref', 'sku', 'location', 'qty', 'due'],
+  optional: ['kind', 'state'],
 };
 export const LISTING_COLUMNS: CsvColumns = {
   required: ['channel', 'listing_ref'],
@@ -64,6 +69,17 @@ export const readStock = (row: CsvRow): StockRow => ({
   disposition: row.oneOf('disposition', DISPOSITIONS) ?? 'sellable',
   asOf: row.instant('as_of'),
   unit: row.text('unit'),
+});
+
+export const readSupply = (row: CsvRow): SupplyRow => ({
+  line: row.line,
+  ref: row.exact('ref'),
+  sku: row.exact('sku'),
+  location: row.need('location'),
+  quantity: row.needWhole('qty', 1),
+  dueAt: row.needDue('due'),
+  kind: row.oneOf('kind', SUPPLY_KINDS),
+  state: row.oneOf('state', ['open', 'cancelled']) ?? 'open',
 });
 
 export const readListing = (row: CsvRow): ListingRow => {

@@ -7,7 +7,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import type { Instant } from '#core/model.ts';
 import { suggest } from '#workers/did-you-mean.ts';
-import { type Parsed, parseDay, parseInstant, parseWhole } from './arguments.ts';
+import { type Parsed, parseDay, parseDue, parseInstant, parseWhole } from './arguments.ts';
 import { Failure } from './io.ts';
 
 export type CsvColumns = { readonly required: readonly string[]; readonly optional: readonly string[] };
@@ -28,6 +28,8 @@ export type CsvRow = {
   readonly instant: (column: string) => Instant | null;
   /** A day (its first moment in UTC), or a moment with its zone. */
   readonly day: (column: string) => Instant | null;
+  /** A moment, or a day by its end in UTC; a stand-in where the cell is empty, which is noted. */
+  readonly needDue: (column: string) => Instant;
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
   /** `NAME:2;OTHER:1`, each name once, from `least`; empty for `none`. */
   readonly pairs: (column: string, least: number) => { readonly name: string; readonly quantity: number }[] | null;
@@ -219,6 +221,10 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     needWhole: (column, least) => (textOf(column) === null ? Number(need(column)) : (whole(column, least) ?? 0)),
     instant: (column) => moment(column, parseInstant),
     day: (column) => moment(column, parseDay),
+    needDue: (column) => {
+      need(column);
+      return moment(column, parseDue) ?? 0;
+    },
     pairs: (column, least) => {
       const value = textOf(column);
       if (value === null) return null;

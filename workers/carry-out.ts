@@ -189,11 +189,12 @@ function prepareItems(
   stayed: readonly AttemptItem[],
   mark: { readonly idempotencyKey: string; readonly stamp: Stamp | undefined },
 ): string {
-  const keys = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate.key]));
+  const candidates = new Map(writes.map(({ candidate }) => [candidate.listingId, candidate]));
   const items = stayed.map(({ listingId, version, wireQuantity, compareWith }) => {
-    const listing = keys.get(listingId);
-    assert(listing !== undefined, `attempt holds listing ${listingId}, which was not planned`);
-    return { listing, version, wireQuantity, compareWith };
+    const candidate = candidates.get(listingId);
+    assert(candidate !== undefined, `attempt holds listing ${listingId}, which was not planned`);
+    const { key: listing, restockAt } = candidate;
+    return { listing, version, wireQuantity, compareWith, ...(restockAt === null ? {} : { restockAt }) };
   });
   return channel.connection.prepare(items, mark.idempotencyKey, mark.stamp).wire;
 }

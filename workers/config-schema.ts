@@ -97,6 +97,22 @@ const program = z.strictObject({
     .enum(COMPLETENESS)
     .optional()
     .describe(`how whole its orders are filled, split when missing: one of ${COMPLETENESS.join(', ')}`),
+  leadTimeDays: z
+    .int()
+    .min(0)
+    .max(365)
+    .optional()
+    .describe('a whole number of days, 0 to 365, that goods must be there before the date they are wanted (staging)'),
+  backorder: z
+    .union([
+      z.literal('none'),
+      z.strictObject({ units }),
+      z.strictObject({ supply: z.union([z.literal('all'), units]).describe('all, or a whole number of units') }),
+    ])
+    .optional()
+    .describe(
+      'what may be sold beyond stock: none, { units: 20 }, { supply: all } against dated supply, or { supply: 900 } to that limit',
+    ),
   owner: z.string().min(1).max(200).optional().describe('who answers for the rules of this program'),
   reviewBy: z
     .string()

@@ -9,8 +9,9 @@ import { decide } from '#core/decide.ts';
 import type { Instant, Sku } from '#core/model.ts';
 import type { State } from '#core/state.ts';
 import type { Database } from '#db/client.ts';
+import { loadPolicy } from '#db/policy-current.ts';
 import { countReviewsLeft, type ReviewsLeft, readUnsorted, reviewDue, writeTurns } from '#db/reviews.ts';
-import { loadPolicy, loadToPreview } from '#db/state.ts';
+import { loadToPreview } from '#db/state.ts';
 import { decidePending } from './allocate.ts';
 import { pause } from './pause.ts';
 

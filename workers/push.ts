@@ -74,9 +74,11 @@ function planUnread(
   candidate: PushCandidate,
   { now, looksAt }: { readonly now: Instant; readonly looksAt: Instant | null },
 ): Planned {
-  const { target, sync, writtenAt, needsRead, isOnItsWay } = candidate;
+  const { target, sync, writtenAt, needsRead, isOnItsWay, isRestockNew } = candidate;
   const { quantityBasis, observable, settleMs } = channel.capabilities;
-  if (observable !== 'read') return { candidate, plan: planBlind(quantityBasis, target, isOnItsWay ? UNKNOWN : sync) };
+  // Who is told dates is told a new one, also where the number stays.
+  const known = isOnItsWay || isRestockNew ? UNKNOWN : sync;
+  if (observable !== 'read') return { candidate, plan: planBlind(quantityBasis, target, known) };
   const settledAt = writtenAt === null ? null : writtenAt + settleMs;
   const plan = planPush(target, sync, protectionOf(channel), { read: null, now, settledAt, isReadAsked: needsRead });
   const isHeldUp = plan.kind === 'read' && looksAt !== null && looksAt > now;

@@ -46,6 +46,11 @@ const inventorySchema = z.strictObject({
   reportType: qualifier.default('SI'),
   /** How LIN names an item, in this order; besides the order's own qualifier, taken from the listing's data. */
   identify: z.array(qualifier).min(1).max(10),
+  /** DTM01 behind QTY, where the number relies on goods to come: 018 available, 169 availability, 371 estimated arrival. Absent: not told. */
+  restockDate: z
+    .string()
+    .regex(/^\d{3}$/, 'must be 3 digits, such as 018')
+    .optional(),
   /** QTY03, one of `orders.units`; numbers are rounded down to whole ones of it. For a pack, the listing's data says `pack`. */
   unit: z.string().length(2).default('EA'),
   /** Time between two 846s at least. Partners want one every 5 to 15 minutes. */

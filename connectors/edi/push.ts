@@ -50,9 +50,10 @@ function factorOf({ listing }: PushItem, { inventory, orders }: Partner): number
 }
 
 function adviceOf(item: PushItem, partner: Partner): AdviceItem {
-  const { listing, wireQuantity } = item;
+  const { listing, wireQuantity, restockAt } = item;
   const quantity = Math.floor(wireQuantity / factorOf(item, partner));
-  const advice = { listingRef: listing.listingRef, ids: listing.data, quantity };
+  const dated = restockAt === undefined ? {} : { restockAt };
+  const advice = { listingRef: listing.listingRef, ids: listing.data, quantity, ...dated };
   checkItem(advice, partner);
   return advice;
 }

@@ -101,6 +101,9 @@ const itemOf = (item: number): ItemState => ({
   shorts: [],
   moreShorts: false,
   recentEntries: [],
+  supply: [],
+  demand: [],
+  shortOf: [],
 });
 
 export function openBrand(): State {

@@ -1,5 +1,6 @@
 /** `allot explain`: why a listing shows its number, now or at a past moment; why an order line has what it has. */
 import type { Command } from 'commander';
+import type { Backordered } from '#core/backorder.ts';
 import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import {
@@ -9,16 +10,21 @@ import {
   type ListingExplanation,
   type OrderExplanation,
 } from '#db/explain.ts';
+import { explainOrderAt } from '#db/explain-past.ts';
+import { readBackorders } from '#db/outlook.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
+import { showPools, showShortages } from './explain-pools.ts';
 
 type Options = {
   readonly channel?: string;
   readonly listing?: string;
   readonly at?: Instant | 'now';
   readonly order?: string;
+  readonly pools?: boolean;
+  readonly shortages?: boolean;
 };
 
 async function explain(run: Run, sku: string | undefined, options: Options): Promise<ExitCode> {
@@ -29,18 +35,26 @@ async function explain(run: Run, sku: string | undefined, options: Options): Pro
     });
   }
   return run.withDatabase(async (db) => {
-    if (options.order !== undefined) return explainOneOrder(run, db, options.order);
+    const at = options.at === undefined || options.at === 'now' ? undefined : options.at;
+    if (options.order !== undefined) return explainOneOrder(run, db, options.order, at);
+    if (options.pools === true || options.shortages === true) await requireItem(db, sku ?? '');
+    if (options.pools === true) return showPools(run, db, sku ?? '', at ?? run.io.now());
+    if (options.shortages === true) return showShortages(run, db, sku ?? '');
     return explainItem(run, db, sku ?? '', options);
   });
 }
 
-async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
+async function requireItem(db: Database, sku: string): Promise<SkuFigures> {
   const [item] = await readSkuTable(db, { skus: [sku] });
-  if (item === undefined)
-    throw new Failure(`SKU ${sku} is not an item`, {
-      why: 'SKUs are case-sensitive',
-      mend: 'allot status --skus shows those there are',
-    });
+  if (item !== undefined) return item;
+  throw new Failure(`SKU ${sku} is not an item`, {
+    why: 'SKUs are case-sensitive',
+    mend: 'allot status --skus shows those there are',
+  });
+}
+
+async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
+  const item = await requireItem(db, sku);
   const explanations = await explainListings(db, {
     sku,
     ...(channel === undefined ? {} : { channel }),
@@ -132,7 +146,8 @@ function sayListing(run: Run, one: ListingExplanation): string {
 const sayCause = ({ id, reason, proposer, approver, until }: ListingExplanation['reallocations'][number]): string =>
   `reallocation ${id}, until ${new Date(until).toISOString()}: ${reason} (${proposer}${approver === null ? '' : `, approved by ${approver}`})`;
 
-async function explainOneOrder(run: Run, db: Database, id: string): Promise<ExitCode> {
+async function explainOneOrder(run: Run, db: Database, id: string, at: Instant | undefined): Promise<ExitCode> {
+  if (at !== undefined) return explainPastOrder(run, db, id, at);
   const order = await explainOrder(db, id);
   if (order === null) {
     throw new Failure(`order ${id} is not known`, {
@@ -140,20 +155,61 @@ async function explainOneOrder(run: Run, db: Database, id: string): Promise<Exit
       mend: 'write it as channel/order, and look with allot parked list',
     });
   }
-  const lines = order.lines.map((line) => ({ ...line, says: sayLine(run, line) }));
+  const backorders = await readBackorders(db, id, run.io.now());
+  const lines = order.lines.map((line) => {
+    const waiting = { ...line, backorder: backorders.get(line.lineRef) ?? null };
+    return { ...waiting, says: sayLine(run, waiting) };
+  });
   run.out.show({ schema: 'allot.explain.order/1', ...order, lines }, () => sayOrder(run, order, lines));
   return EXIT.done;
 }
 
+async function explainPastOrder(run: Run, db: Database, id: string, at: Instant): Promise<ExitCode> {
+  const order = await explainOrderAt(db, id, at);
+  if (order === null)
+    throw new Failure(`order ${id} is not known`, {
+      mend: 'write it as channel/order, and look with allot parked list',
+    });
+  run.out.show({ schema: 'allot.explain.order-at/1', ...order }, () => {
+    const head = `${run.out.paint('bold', order.id)} (${order.displayRef}) at ${new Date(at).toISOString()}, program ${order.program}`;
+    if (order.lines.length === 0) return `${head}\nIt had not been decided by then.`;
+    const rows = order.lines.map((line) => {
+      const parts = line.allocations
+        .map(({ quantity, pool, location }) => `${quantity} ${pool} at ${location}`)
+        .join(', ');
+      return [
+        line.lineRef,
+        line.sku,
+        line.ordered,
+        line.cancelled,
+        line.shipped,
+        parts === '' ? 'nothing allocated' : parts,
+      ];
+    });
+    const columns = [
+      { title: 'LINE' },
+      { title: 'SKU' },
+      { title: 'ORDERED', isNumber: true },
+      { title: 'CANCELLED', isNumber: true },
+      { title: 'SHIPPED', isNumber: true },
+      { title: 'ALLOCATED' },
+    ];
+    return `${head}\n${run.out.table(columns, rows).trimEnd()}`;
+  });
+  return EXIT.done;
+}
+/** A line, and as far as it waits: what of it is a back-order, and what is expected for it. */
+type WaitingLine = LineExplanation & { readonly backorder: Backordered | null };
+
 /** What the partner was told, before what is so now. */
-function sayLine(run: Run, line: LineExplanation): string {
+function sayLine(run: Run, line: WaitingLine): string {
   const { accepted, backOrdered, refused } = line;
   if (accepted === null) return sayPromise(run, line);
   const told = [`accepted ${accepted}`, ...(backOrdered > 0 ? [`back-ordered ${backOrdered}`] : [])];
   return `answered: ${[...told, ...(refused > 0 ? [`refused ${refused}`] : [])].join(', ')}; ${sayPromise(run, line)}`;
 }
 
-function sayPromise(run: Run, line: LineExplanation): string {
+function sayPromise(run: Run, line: WaitingLine): string {
   const wanted = line.ordered - Math.max(line.cancelled, line.refused) - line.shipped;
   if (line.sku === null) return 'names no item: nothing is promised for it';
   if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'nothing open';
@@ -171,7 +227,20 @@ function sayPromise(run: Run, line: LineExplanation): string {
     line.components.length === 0
       ? `the item has ${sayNow(line)}`
       : `a set waits for ${line.components.map((part) => `${part.quantity} ${part.sku} (${sayNow(part)})`).join(' and ')}`;
-  return `${has}; ${line.short} short${since}: ${waits}`;
+  const { units: backOrdered, expected } = line.backorder ?? { units: 0, expected: [] };
+  const coming = sayExpected(expected, line.short);
+  const within = `${has}; ${backOrdered} back-ordered, ${coming === '' ? 'no supply expected yet' : coming}`;
+  if (backOrdered === line.short) return within;
+  const short = `${line.short - backOrdered} short${since}${backOrdered > 0 || coming === '' ? '' : `, ${coming}`}`;
+  return `${backOrdered > 0 ? within : has}; ${short}: ${waits}`;
+}
+
+function sayExpected(expected: Backordered['expected'], short: number): string {
+  const [first] = expected;
+  if (first === undefined) return '';
+  const day = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
+  if (first.quantity === short) return `expected ${day(first.dueAt)} from ${first.ref}`;
+  return `expected ${expected.map((part) => `${part.quantity} on ${day(part.dueAt)} from ${part.ref}`).join(', ')}`;
 }
 
 function sayOrder(
@@ -179,7 +248,7 @@ function sayOrder(
   order: OrderExplanation,
   lines: readonly (LineExplanation & { readonly says: string })[],
 ): string {
-  const head = `${run.out.paint('bold', order.id)} (${order.displayRef}), program ${order.program}, placed ${run.out.age(order.placedAt)}`;
+  const head = `${run.out.paint('bold', order.id)} (${order.displayRef}), program ${order.program}${order.route === null ? '' : ` by route ${order.route}`}, placed ${run.out.age(order.placedAt)}`;
   const table = run.out.table(
     [{ title: 'LINE' }, { title: 'SKU' }, { title: 'ORDERED', isNumber: true }, { title: 'WHY' }],
     lines.map((line) => [line.lineRef, line.sku, line.ordered, line.says]),
@@ -210,16 +279,22 @@ function sayOrder(
 export function addExplainCommand(program: Command, kit: Kit): void {
   const command = program
     .command('explain')
-    .description('why a listing shows its number, step by step; or why an order has what it has')
+    .description(
+      'why a listing shows its number, step by step; why an order has what it has; who may draw of an item; what is short',
+    )
     .argument('[sku]')
     .option('--channel <id>', 'on this channel; without it, on every one')
     .option('--listing <ref>', 'where a channel has several listings of the item')
     .option('--at <time>', 'as it was decided by that moment, with its zone', takeInstant)
     .option('--order <id>', 'an order instead, as channel/order')
+    .option('--pools', 'who may draw how much of the item, and by which rule')
+    .option('--shortages', 'what is short of the item, whose turn it is, and why')
     .action(kit.act(explain));
   kit.examples(command, [
     'allot explain MUG-RED --channel shopify:main',
     'allot explain MUG-RED --channel shopify:main --at 2026-11-23T08:30:00Z --json',
     'allot explain --order shopify:main/1001',
+    'allot explain MUG-RED --pools --at 2026-11-23T08:30:00Z',
+    'allot explain MUG-RED --shortages',
   ]);
 }

@@ -1,4 +1,4 @@
-/** `allot import items|stock|listings|orders|renewals FILE [--dry-run]`: what each row would do, then does; a dry run is the same, rolled back. */
+/** `allot import items|stock|supply|listings|orders|renewals FILE [--dry-run]`: what each row would do, then does; a dry run is the same, rolled back. */
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -10,6 +10,7 @@ import { importOrders } from '#db/import-orders.ts';
 import { importRenewals } from '#db/import-renewals.ts';
 import { type ImportOptions, type ImportReport, type Judged, makeReport, skip } from '#db/import-report.ts';
 import { importStock } from '#db/import-stock.ts';
+import { importSupply } from '#db/import-supply.ts';
 import { suggest } from '#workers/did-you-mean.ts';
 import { takeSpan } from '../arguments.ts';
 import { type CsvColumns, type CsvResult, type CsvRow, readCsv } from '../csv.ts';
@@ -23,7 +24,9 @@ import {
   readOrder,
   readRenewal,
   readStock,
+  readSupply,
   STOCK_COLUMNS,
+  SUPPLY_COLUMNS,
 } from '../csv-files.ts';
 import { decideAll, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
@@ -78,6 +81,15 @@ const KINDS: readonly Kind[] = [
     {
       says: 'counts per item and place; a place that is not named is left alone',
       next: 'allot status',
+      isDecided: true,
+    },
+  ),
+  kindOf(
+    'supply',
+    { columns: SUPPLY_COLUMNS, read: readSupply, write: importSupply },
+    {
+      says: 'goods that are expected, one row per item of a purchase order; what is not named is left alone',
+      next: 'allot supply list',
       isDecided: true,
     },
   ),
@@ -234,7 +246,7 @@ function sayRow(run: Run, row: Judged): string[] {
 export function addImportCommands(program: Command, kit: Kit): void {
   const group = program
     .command('import')
-    .description('bring items, stock, listings, orders or renewals in from a CSV file');
+    .description('bring items, stock, supply, listings, orders or renewals in from a CSV file');
   for (const kind of KINDS) {
     const { required, optional } = kind.columns;
     const command = group

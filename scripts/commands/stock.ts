@@ -47,6 +47,11 @@ const disposition = (flags: string, description: string): Option =>
 
 type Place = { readonly location: string };
 
+type Received = [sku: string, asked: number, unit: string | undefined, options: Place & ReceiveOptions];
+type ReceiveOptions = { readonly disposition: Disposition; readonly supply?: string };
+
+const named = (supply: string | undefined) => (supply === undefined ? {} : { supply });
+
 function addReceive(program: Command, kit: Kit): void {
   const receive = program
     .command('receive')
@@ -56,12 +61,12 @@ function addReceive(program: Command, kit: Kit): void {
     .argument('[unit]', 'what they are: case, inner; each when missing')
     .requiredOption('--location <id>', 'where they came in')
     .addOption(disposition('--disposition <state>', 'their state').default('sellable'))
+    .option('--supply <ref>', 'the purchase order or transfer that came: so many fewer are expected of it')
     .action(
-      kit.act(async (run, ...given: [string, number, string | undefined, Place & { disposition: Disposition }]) => {
-        const [sku, asked, unit, options] = given;
+      kit.act(async (run, ...[sku, asked, unit, options]: Received) => {
         const quantity = await baseUnitsOf(run, { sku, quantity: asked, unit: unit ?? null });
         return perform(run, {
-          body: { kind: 'receive', sku, quantity, ...pick(options) },
+          body: { kind: 'receive', sku, quantity, ...pick(options), ...named(options.supply) },
           done: `Received ${sayAmount(quantity, asked, unit)} ${sku} at ${options.location}`,
           sku,
         });
@@ -69,6 +74,7 @@ function addReceive(program: Command, kit: Kit): void {
     );
   kit.examples(receive, [
     'allot receive MUG-RED 24 --location main',
+    'allot receive MUG-RED 600 --location main --supply PO-1801',
     'allot receive MUG-RED 3 case --location main',
     'allot receive MUG-RED 3 --location main --disposition damaged',
   ]);

@@ -66,6 +66,9 @@ function openItem(sku: Sku, first: number, channels: OracleBrand['channels']): I
     shorts: [],
     moreShorts: false,
     recentEntries: [],
+    supply: [],
+    demand: [],
+    shortOf: [],
   };
 }
 

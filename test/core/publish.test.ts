@@ -58,6 +58,7 @@ describe('explain', () => {
       ['safetyStock', 12],
       ['buffer', 10],
       ['inFlight', 7],
+      ['backorder', 7],
       ['hideAtOrBelow', 7],
       ['cap', 6],
       ['pack', 3],

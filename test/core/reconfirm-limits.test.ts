@@ -74,11 +74,12 @@ describe('protection', () => {
       { main: 6 },
       [
         { order: 'b', wants: 5, has: 0, program: 'b2b' },
-        { order: 'r', wants: 6, has: 6 },
+        { order: 'r', wants: 4, has: 4, placedAt: NOW },
+        { order: 's', wants: 2, has: 2, placedAt: NOW + 1 },
       ],
       rules,
     );
-    expect(confirm(books, runOf({ b: 'win' })).lines).toEqual({ b: 3, r: 3 });
+    expect(confirm(books, runOf({ b: 'win' })).lines).toEqual({ b: 3, r: 3, s: 0 });
   });
 });
 
@@ -115,7 +116,7 @@ describe('places', () => {
     const held = booksOf({ north: 6, south: 0 }, [{ order: 'a', wants: 6, has: [shared('dtc', 6, 'north')] }], rules);
     const books = {
       ...held,
-      items: held.items.map((each) => ({ ...each, held: [{ location: 'north', quantity: 4 }] })),
+      items: held.items.map((each) => ({ ...each, promises: each.promises.map((row) => ({ ...row, held: 4 })) })),
     };
     expect(confirm(books, runOf({ a: 'win' })).lines).toEqual({ a: 2 });
   });

@@ -10,7 +10,7 @@ import {
   getModes,
   setMode,
 } from '#db/configuration.ts';
-import { loadPolicy } from '#db/state.ts';
+import { loadPolicy } from '#db/policy-current.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 
 let test: TestDatabase;

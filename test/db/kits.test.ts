@@ -182,9 +182,9 @@ test('deciders at once, on orders of kits and their components, promise nothing 
     const brand = kitBrand(rules('split', 'shipComplete'));
     await seed(db, brand);
     await add(db, takeable(brand, [...opening, ...fc.sample(kitBody, { seed: 21, numRuns: 120 })]));
-    const decide = () => decidePending(db, { now: () => NOW, batchMax: 3 });
-    await Promise.all([decide(), decide(), decide(), decide()]);
-    await decide();
+    const decideAll = () => decidePending(db, { now: () => NOW, batchMax: 3 });
+    await Promise.all([decideAll(), decideAll(), decideAll(), decideAll()]);
+    await decideAll();
     const [left] = await db.rows<{ pending: number; defects: number }>(sql`
       select (select count(*) from command where state = 'pending')::int as pending,
         (select count(*) from parked where code = 'defect')::int as defects`);

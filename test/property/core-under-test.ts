@@ -1,7 +1,9 @@
 /** The functions that the laws are about, as values: planted.test.ts hands the same laws a broken one. */
+import { atpAt, atpByDay, project } from '#core/atp.ts';
 import { decide } from '#core/decide.ts';
 import { joinOrder } from '#core/order-state.ts';
 import { cutInProportion } from '#core/pools.ts';
+import { promiseBy } from '#core/promise.ts';
 import { explain, publish } from '#core/publish.ts';
 import { fairShares, splitScarce } from '#core/scarcity.ts';
 import { planPush } from '#core/wire.ts';
@@ -15,6 +17,23 @@ export type Core = {
   readonly planPush: typeof planPush;
   readonly splitScarce: typeof splitScarce;
   readonly fairShares: typeof fairShares;
+  readonly project: typeof project;
+  readonly atpAt: typeof atpAt;
+  readonly atpByDay: typeof atpByDay;
+  readonly promiseBy: typeof promiseBy;
 };
 
-export const CORE: Core = { decide, joinOrder, cutInProportion, publish, explain, planPush, splitScarce, fairShares };
+export const CORE: Core = {
+  decide,
+  joinOrder,
+  cutInProportion,
+  publish,
+  explain,
+  planPush,
+  project,
+  atpAt,
+  atpByDay,
+  promiseBy,
+  splitScarce,
+  fairShares,
+};

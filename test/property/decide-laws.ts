@@ -48,6 +48,8 @@ function essence(state: State): unknown {
       ),
       holds: byKey(item.holds, (hold) => `${hold.id}`),
       moves: byKey(item.moves, (row) => `${row.id}`),
+      supply: byKey(item.supply, (row) => row.ref),
+      demand: byKey(item.demand, (row) => row.ref),
       listings: item.listings.map(({ target, ...listing }) => ({ ...listing, target: target?.quantity ?? null })),
     })),
   };
@@ -113,6 +115,7 @@ const inOneForm = (state: State): State => ({
   items: state.items.map((item) => ({
     ...item,
     shorts: item.shorts.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
+    shortOf: item.shortOf.toSorted((a, b) => (a.program < b.program ? -1 : 1)),
   })),
 });
 

@@ -8,6 +8,13 @@ import { PLACES, type World } from '../support/arbitraries.ts';
 import { KIT_WORLD_WITH_RUNS as KIT_WORLD } from '../support/kit-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
+  atpIsFreeWithoutDates,
+  atpIsSuffixMinimum,
+  lateSupplyCountsForNothing,
+  lessSupplyNeverRaisesAtp,
+  promiseAddsUp,
+} from './atp-laws.ts';
+import {
   balancesAreSums,
   deficitIsTold,
   noLineVanishes,
@@ -144,6 +151,13 @@ export const LAWS = {
       fairSharesSumAndGrow,
     ),
     law('fair-unit', 'fair shares are what handing out unit by unit gives', fairSharesGoUnitByUnit),
+  ],
+  atp: [
+    law('atp-free', 'without dated rows ATP is what may be promised now', atpIsFreeWithoutDates),
+    law('atp', 'ATP is the lowest balance from the day on, and never falls with the date', atpIsSuffixMinimum),
+    law('atp-supply', 'taking supply away raises no ATP', lessSupplyNeverRaisesAtp),
+    law('atp-late', 'late supply counts for nothing, and is told', lateSupplyCountsForNothing),
+    law('atp-promise', 'a promise by a date is at most ATP, part by part', promiseAddsUp),
   ],
   reconfirm: [
     law('run-there', 'a run promises at no place more than there is', neverMoreThanThereIs),

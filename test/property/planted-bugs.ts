@@ -107,7 +107,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'an order that converts a hold draws its units anew',
     'hold-converts',
     change('orders.ts', 'convertHolds(turn, body.holds ?? [], {', 'convertHolds(turn, [], {'),
-    change('orders.ts', 'endHoldUses(turn, body.holds ?? [], lines);', ''),
+    change('orders.ts', 'endHoldUses(turn, body.holds ?? [], lines)', 'endHoldUses(turn, [], lines)'),
   ),
   bug(
     'hold-stays-drawn',
@@ -224,6 +224,18 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'a read that is too soon after a write is taken for sales',
     'push-own',
     change('wire.ts', 'const isSettling = !protection.compares && until > at.now;', 'const isSettling = false;'),
+  ),
+  bug(
+    'no-further',
+    'ATP looks no further than its day: what a later day lacks is sold today',
+    'atp',
+    change('atp.ts', 'lowest[i] = Math.min(lowest[i] ?? 0, lowest[i + 1] ?? 0);', 'lowest[i] = lowest[i] ?? 0;'),
+  ),
+  bug(
+    'late-supply',
+    'supply still counts after its moment has passed',
+    'atp-late',
+    change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
   ),
 ];
 

@@ -13,7 +13,7 @@ import {
   STRATEGIES,
   type Strategy,
 } from '#core/command.ts';
-import { type DrawOrder, HOLD_KINDS, type Policy, type PoolRule, type Program } from '#core/model.ts';
+import { type Backorder, type DrawOrder, HOLD_KINDS, type Policy, type PoolRule, type Program } from '#core/model.ts';
 import type { OrderLineState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
 import {
@@ -43,12 +43,14 @@ const LISTINGS = SKUS.flatMap((sku, s) =>
 
 const drawOrder = fc.constantFrom<DrawOrder>('ownOnly', 'ownThenShared', 'sharedThenOwn');
 const places = fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse());
+const backorder = fc.constantFrom<Backorder>('none', 'none', { units: 3 }, { supply: 'all' }, { supply: 4 });
 const programArb = (id: string): fc.Arbitrary<Program> =>
   fc
     .record({
       priority: fc.integer({ min: 1, max: 2 }),
       drawOrder,
       locations: places,
+      backorder,
       weight: fc.constantFrom(1, 1, 2.5),
     })
     .map((over) => program(id, over));
@@ -205,6 +207,24 @@ export const goodsBody: fc.Arbitrary<CommandBody> = fc.oneof(
   fc.record({ kind: fc.constant('return' as const), sku, location, quantity }),
 );
 
+/** Due an hour and more from the first command, or overdue already; the same refs again and again. */
+const dated = {
+  ref: fc.constantFrom('R1', 'R2'),
+  sku,
+  quantity,
+  dueAt: fc.constantFrom(-30, 30, 90, 3000).map((minutes) => NOW + minutes * MINUTE_MS),
+  state: fc.constantFrom('open' as const, 'open' as const, 'cancelled' as const),
+};
+const datedBody: fc.Arbitrary<CommandBody> = fc.oneof(
+  fc.record({
+    kind: fc.constant('expect-supply' as const),
+    location,
+    supplyKind: fc.constantFrom('purchaseOrder' as const, 'transfer' as const),
+    ...dated,
+  }),
+  fc.record({ kind: fc.constant('expect-demand' as const), program: fc.constantFrom(...PROGRAMS), ...dated }),
+  fc.tuple(receiveBody, dated.ref).map(([body, supply]) => ({ ...body, supply })),
+);
 const strategy = fc.constantFrom<Strategy>(...STRATEGIES);
 
 export const reconfirmBody: fc.Arbitrary<ReconfirmCommand> = fc.record({
@@ -321,6 +341,7 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
   { weight: 6, arbitrary: orderBody },
   { weight: 4, arbitrary: goodsBody },
   { weight: 1, arbitrary: shipBody },
+  { weight: 2, arbitrary: datedBody },
   { weight: 1, arbitrary: otherBody },
   { weight: 2, arbitrary: holdBody },
   { weight: 1, arbitrary: holdChangeBody },

@@ -2,10 +2,20 @@
  * Small builders of everything `decide` reads: a policy, a state, orders as states, commands. Each takes only what a test is about;
  * the rest is the plainest value that is valid. Nothing here decides anything.
  */
-import type { Command, CommandBody, OrderStateCommand } from '#core/command.ts';
+import { DAY_MS, type Outlook } from '#core/atp.ts';
+import type {
+  Command,
+  CommandBody,
+  ExpectDemandCommand,
+  ExpectSupplyCommand,
+  OrderStateCommand,
+  ReceiveCommand,
+} from '#core/command.ts';
 import type {
   ChannelId,
   ChannelRule,
+  DatedDemand,
+  DatedSupply,
   Instant,
   Listing,
   LocationId,
@@ -103,6 +113,9 @@ export const item = (
   shorts: [],
   moreShorts: false,
   recentEntries: [],
+  supply: [],
+  demand: [],
+  shortOf: [],
   ...over,
 });
 
@@ -176,12 +189,77 @@ export const command = (id: number, body: CommandBody, over: Partial<Command> = 
 export const commands = (...bodies: readonly CommandBody[]): Command[] =>
   bodies.map((body, index) => command(index + 1, body));
 
-export const receive = (quantity: number, over: { sku?: Sku; location?: LocationId } = {}): CommandBody => ({
+export const receive = (quantity: number, over: Partial<ReceiveCommand> = {}): ReceiveCommand => ({
   kind: 'receive',
   sku: 'TEA',
   location: 'main',
   disposition: 'sellable',
   quantity,
+  ...over,
+});
+
+export const expectSupply = (
+  ref: string,
+  quantity: number,
+  dueAt: Instant,
+  over: Partial<ExpectSupplyCommand> = {},
+): ExpectSupplyCommand => ({
+  kind: 'expect-supply',
+  sku: 'TEA',
+  ref,
+  location: 'main',
+  supplyKind: 'purchaseOrder',
+  quantity,
+  dueAt,
+  state: 'open',
+  ...over,
+});
+
+export const expectDemand = (
+  ref: string,
+  quantity: number,
+  dueAt: Instant,
+  over: Partial<ExpectDemandCommand> = {},
+): ExpectDemandCommand => ({
+  kind: 'expect-demand',
+  sku: 'TEA',
+  ref,
+  program: 'dtc',
+  quantity,
+  dueAt,
+  state: 'open',
+  ...over,
+});
+
+export const supplyRow = (ref: string, quantity: number, over: Partial<DatedSupply> = {}): DatedSupply => ({
+  ref,
+  location: 'main',
+  kind: 'purchaseOrder',
+  quantity,
+  received: 0,
+  dueAt: NOW + DAY_MS,
+  state: 'open',
+  isLate: false,
+  ...over,
+});
+
+export const demandRow = (ref: string, quantity: number, over: Partial<DatedDemand> = {}): DatedDemand => ({
+  ref,
+  program: 'dtc',
+  quantity,
+  dueAt: NOW + DAY_MS,
+  state: 'open',
+  ...over,
+});
+
+/** One item with nothing at `main`, unless told otherwise. */
+export const outlook = (over: Partial<Outlook> = {}): Outlook => ({
+  policy: policy(),
+  item: { sku: 'TEA', groups: [], drawn: new Map() },
+  free: new Map([['main', 0]]),
+  waiting: [],
+  supply: [],
+  demand: [],
   ...over,
 });
 

@@ -78,8 +78,9 @@ function applyListings(item: ItemState, facts: Facts): ItemState {
     const { ownSold, ownOpen, seenSold, seenUntil } = sales;
     const moved = { ...listing, ownSold, ownOpen, seenSold, seenUntil };
     if (target === undefined) return moved;
-    const { version, quantity, inFlight } = target;
-    return { ...moved, target: { version, quantity, ownSold: target.ownSold, ownOpen: target.ownOpen, inFlight } };
+    const { version, quantity, inFlight, restockAt } = target;
+    const { ownSold: sold, ownOpen: open } = target;
+    return { ...moved, target: { version, quantity, ownSold: sold, ownOpen: open, inFlight, restockAt } };
   });
   return { ...item, listings };
 }
@@ -106,6 +107,38 @@ const skusOf = (lines: readonly OrderLine[], items: ReadonlyMap<Sku, ItemState>)
   lines.flatMap(({ sku, components = [] }) =>
     sku === null ? [] : [sku, ...[...components, ...(items.get(sku)?.components ?? [])].map((part) => part.sku)],
   );
+
+const shortOf = (shorts: readonly ShortLine[]): ItemState['shortOf'] => {
+  let rows: ItemState['shortOf'] = [];
+  for (const { program, line } of shorts) {
+    rows = addTo(
+      rows,
+      (row) => row.program === program,
+      (row) => ({ ...row, quantity: row.quantity + line.short }),
+      { program, quantity: 0 },
+    );
+  }
+  return rows;
+};
+
+function applyDated<Row extends { readonly ref: string }>(
+  rows: readonly Row[],
+  changed: readonly { readonly sku: Sku; readonly row: Row }[],
+  sku: Sku,
+): Row[] {
+  return changed
+    .filter((each) => each.sku === sku)
+    .reduce(
+      (all, { row }) =>
+        addTo(
+          all,
+          ({ ref }) => ref === row.ref,
+          () => row,
+          row,
+        ),
+      [...rows],
+    );
+}
 
 const openLinesOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
   orders.flatMap(({ id, channel, program, placedAt, lines, state: { fillRule } }) => {
@@ -153,7 +186,14 @@ export function applyFacts(state: State, facts: Facts): State {
   const items = state.items.map((before) => {
     const promised = applyMoves(applyPromises(applyStock(before, facts), facts), facts);
     const item = applyHolds(applyListings(promised, facts), facts);
-    return { ...item, shorts: shortsOf(orders, item.sku) };
+    const shorts = shortsOf(orders, item.sku);
+    return {
+      ...item,
+      shorts,
+      supply: applyDated(item.supply, facts.supply, item.sku),
+      demand: applyDated(item.demand, facts.demand, item.sku),
+      shortOf: shortOf(shorts),
+    };
   });
   return { ...state, items, orders };
 }

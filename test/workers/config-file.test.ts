@@ -196,7 +196,7 @@ htpp: {}
       'allot.yaml:4:11 locations[2].id: the location "3pl-east" has two stock masters, 3pl and erp. Exactly one may say how much there is: keep one.',
       'allot.yaml:7:15 programs[0].priority: is "high". Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:8:17 programs[0].locations[0]: no location is called "mian". Did you mean "main"?',
-      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, owner, reviewBy, weight, pickTags, share, safetyStock, buffer, hideAtOrBelow, cap, below, ....',
+      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, leadTimeDays, backorder, owner, reviewBy, weight, pickTags, share, safetyStock, buffer, hideAtOrBelow, ....',
       'allot.yaml:10:5 programs[1].priority: is missing. Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:10:33 programs[1].locations: is an empty list. Write a list of at least one location id, the preferred one first.',
       'allot.yaml:12:16 pools[0].program: no program is called "wholsale". Did you mean "wholesale"?',

@@ -44,8 +44,15 @@ channels:
   it('come from the program, then the channel, then what either says for the group or item', () => {
     const none = { hideAtOrBelow: null, cap: null };
     expect(ruleOf('fake:a', { sku: '*', group: undefined })).toEqual({
-      ...{ channel: 'fake:a', program: 'dtc', sku: '*' },
-      ...{ sharePercent: 90, safetyStock: 0, safetyStockPercent: 5, buffer: 0, bufferPercent: 10, ...none },
+      channel: 'fake:a',
+      program: 'dtc',
+      sku: '*',
+      sharePercent: 90,
+      safetyStock: 0,
+      safetyStockPercent: 5,
+      buffer: 0,
+      bufferPercent: 10,
+      ...none,
       below: { sharePercent: 40, safetyStock: 0, safetyStockPercent: 5, buffer: 0, bufferPercent: 10, ...none },
     });
     expect(ruleOf('fake:a', { group: 'fragile' })).toMatchObject({ sku: '*', sharePercent: 90, buffer: 3 });
@@ -74,15 +81,13 @@ routes: [{ id: trade, program: dtc, tag: trade }]
     expect(policy.pools).toEqual([
       { program: 'dtc', sku: 'A', units: 4, activeUntil: Date.UTC(2026, 11, 24), refill: 'never' },
       {
-        ...{
-          program: 'dtc',
-          sku: '*',
-          group: 'hot',
-          percent: 30,
-          minimum: 5,
-          protects: 'prioritised',
-          refill: 'never',
-        },
+        program: 'dtc',
+        sku: '*',
+        group: 'hot',
+        percent: 30,
+        minimum: 5,
+        protects: 'prioritised',
+        refill: 'never',
         release: [{ at: Date.UTC(2026, 11, 1), percent: 50 }],
       },
       { program: 'emergency', sku: '*', units: 2, refill: 'never' },

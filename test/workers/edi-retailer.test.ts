@@ -149,3 +149,29 @@ test('a dropship partner, with repeats, losses and broken files: every order onc
   expect(row).toEqual({ orders: 8 });
   expect(await documentsOf(p)).toMatchObject({ refused: 0, problems: [] });
 });
+
+test('a number that relies on goods to come carries their date, and goes out anew when the date moves', async () => {
+  const partner = dialect('dropship-mall');
+  const p = await open({ ...partner, inventory: partner.inventory && { ...partner.inventory, restockDate: '018' } });
+  const { db } = p.store;
+  await db.rows(sql`
+    update policy set body = jsonb_set(body, '{programs}', (
+      select jsonb_agg(program || '{"backorder": {"supply": "all"}}') from jsonb_array_elements(body->'programs') as t(program)))`);
+  const [first, moved] = [Date.now() + 30 * 86_400_000, Date.now() + 35 * 86_400_000];
+  const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10).replaceAll('-', '');
+  const expected = (dueAt: number) => {
+    const row = { sku: 'A', ref: 'PO-1', location: 'main', supplyKind: 'purchaseOrder', quantity: 7, dueAt } as const;
+    return command(db, { kind: 'expect-supply', ...row, state: 'open' });
+  };
+  const dates = async () => {
+    const rows = await db.rows<{ wire: string }>(sql`select wire from push_attempt where state = 'done' order by id`);
+    return rows.flatMap(({ wire }) => [...wire.matchAll(/DTM.018.(\d{8})/g)].map((found) => found[1]));
+  };
+  await expected(first);
+  await workUntil(p, 'stock and supply are shown', async () => (await levelsOf(p)) === 'A 27, B 5' && isSettled(p));
+  expect(await dates()).toEqual([dayOf(first)]);
+  await expected(moved);
+  await workUntil(p, 'the new date is told', async () => (await dates()).length > 1 && isSettled(p));
+  expect(await dates()).toEqual([dayOf(first), dayOf(moved)]);
+  expect(await levelsOf(p)).toBe('A 27, B 5');
+});

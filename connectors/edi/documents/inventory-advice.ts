@@ -16,6 +16,8 @@ export type AdviceItem = {
   readonly ids: Readonly<Record<string, string>>;
   /** In the dialect's unit, never below 0. */
   readonly quantity: number;
+  /** By when the goods are there that it relies on beyond stock: told to a partner whose dialect has a code for it. */
+  readonly restockAt?: Instant;
 };
 
 /** `reference` names this report to people: BIA03. */
@@ -24,7 +26,7 @@ export type AdviceHead = { readonly at: Instant; readonly reference: string };
 function writeItem(item: AdviceItem, index: number, partner: Partner): SegmentText[] {
   const { inventory, orders } = partner;
   assert(inventory !== null, `${partner.name} takes no 846`);
-  const { listingRef, ids, quantity } = item;
+  const { listingRef, ids, quantity, restockAt } = item;
   const isCount = Number.isSafeInteger(quantity) && quantity >= 0;
   assert(isCount, `the quantity of listing ${listingRef} must be a whole number from 0, not ${quantity}`);
   const pairs = inventory.identify.flatMap((qualifier) => {
@@ -38,10 +40,14 @@ function writeItem(item: AdviceItem, index: number, partner: Partner): SegmentTe
       fix: `map the listing with one of them in its data, or add ${orders.listing} to \`inventory.identify\` of the dialect`,
     });
   const reference: SegmentText[] = inventory.itemReference === undefined ? [] : [['REF', ...inventory.itemReference]];
+  const { restockDate } = inventory;
+  const restock: SegmentText[] =
+    restockAt === undefined || restockDate === undefined ? [] : [['DTM', restockDate, dateAndTime(restockAt).date]];
   return [
     ['LIN', String(index + 1), ...pairs],
     ...reference,
     ['QTY', inventory.quantityQualifier, String(quantity), inventory.unit],
+    ...restock,
   ];
 }
 

@@ -336,6 +336,20 @@ describe('our 846', () => {
     ]);
   });
 
+  test('tells the restock date behind the quantity to a partner whose dialect has a code for it', () => {
+    const restockAt = Date.parse('2026-12-15T23:59:59.999Z');
+    const dated: Partner = { ...store, inventory: store.inventory && { ...store.inventory, restockDate: '018' } };
+    const segments = writeInventoryAdvice([{ ...mug, restockAt }, tea], dated, head);
+    expect(segments.slice(3, 7)).toEqual([
+      ['LIN', '1', 'UP', '012345678905', 'VN', 'MUG-BLU-12', 'IN', '778812'],
+      ['QTY', '33', '118', 'EA'],
+      ['DTM', '018', '20261215'],
+      ['LIN', '2', 'IN', '778813'],
+    ]);
+    expect(checkFile(wrap(dated, '846', 'IB', segments)).isOk).toBe(true);
+    expect(writeInventoryAdvice([{ ...mug, restockAt }], store, head).flat()).not.toContain('DTM');
+  });
+
   test('has no fault in either dialect', () => {
     for (const partner of [store, mall]) {
       const ours = wrap(partner, '846', 'IB', writeInventoryAdvice([mug, tea], partner, head));

@@ -1,0 +1,237 @@
+/**
+ * Who may draw how much of an item, now or at a past moment, and why its lines and places are short.
+ *
+ * Guarantees: made from the ledgers alone, summed up to the moment, under the policy that was in force then; so the present is told by
+ * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
+ */
+import { sql } from 'drizzle-orm';
+import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
+import { type Drawn, nextPoolChange, poolsOf, promisableTo, protectedFrom, sayPoolRule } from '#core/pools.ts';
+import type { Queries } from './client.ts';
+
+export type ProgramPool = {
+  readonly program: ProgramId;
+  readonly drawOrder: string;
+  readonly priority: number;
+  /** The rule in words; null where the program protects and limits nothing. */
+  readonly rule: string | null;
+  readonly protects: 'core' | 'prioritised' | null;
+  readonly units: number;
+  readonly consumed: number;
+  readonly remaining: number;
+  /** Of any pool, over all time. */
+  readonly taken: number;
+  readonly limitLeft: number | null;
+  /** What it could be given at the moment. */
+  readonly promise: { readonly own: number; readonly shared: number };
+  /** Of others, and closed to it. */
+  readonly closedTo: readonly { readonly program: ProgramId; readonly units: number }[];
+};
+
+export type PoolsExplanation = {
+  readonly sku: Sku;
+  readonly at: Instant;
+  readonly policyVersion: number;
+  readonly places: readonly {
+    readonly location: LocationId;
+    readonly sellable: number;
+    readonly allocated: number;
+    readonly held: number;
+  }[];
+  readonly free: number;
+  readonly shared: number;
+  readonly pools: readonly ProgramPool[];
+  readonly moves: readonly Move[];
+  /** When time alone changes them next. */
+  readonly nextChangeAt: Instant | null;
+};
+
+type Place = PoolsExplanation['places'][number];
+
+const upTo = (at: Instant) => sql`to_timestamp(${at} / 1000.0)`;
+
+const readPlaces = (db: Queries, sku: Sku, at: Instant): Promise<Place[]> =>
+  db.rows<Place>(sql`
+    select l.id as location, coalesce(s.sellable, 0)::int as sellable, coalesce(p.allocated, 0)::int as allocated, coalesce(p.held, 0)::int as held
+    from location l
+      left join (select location, sum(delta) as sellable from stock_entry e join batch b on b.id = e.batch_id
+        where e.sku = ${sku} and e.disposition = 'sellable' and b.decided_at <= ${upTo(at)} group by location) s on s.location = l.id
+      left join (select location, sum(delta) as allocated, sum(held) as held from promise_entry e join batch b on b.id = e.batch_id
+        where e.sku = ${sku} and b.decided_at <= ${upTo(at)} group by location) p on p.location = l.id
+    where l.sells order by l.id collate "C"`);
+
+/** A refill keeps what was taken by then, of its program and of all: entries are numbered in the order of their item. */
+const readDrawn = (db: Queries, sku: Sku, at: Instant): Promise<(Drawn & { readonly program: ProgramId })[]> =>
+  db.rows<Drawn & { readonly program: ProgramId }>(sql`
+    with entry as materialized (
+        select e.id, e.program, e.kind, e.consumed, e.held + case when e.kind in ('allocate', 'release') then e.delta else 0 end as taken
+        from promise_entry e join batch b on b.id = e.batch_id where e.sku = ${sku} and b.decided_at <= ${upTo(at)}),
+      fill as (select program, max(id) as id from entry where kind = 'refill' group by program)
+    select e.program, sum(e.consumed)::int as consumed, sum(e.taken)::int as taken,
+      coalesce(sum(e.taken) filter (where e.id < f.id), 0)::int as "takenAtFill",
+      coalesce((select sum(a.taken) from entry a where a.id < f.id), 0)::int as "allTakenAtFill"
+    from entry e left join fill f on f.program = e.program group by e.program, f.id order by e.program`);
+
+const readMoves = (db: Queries, sku: Sku, at: Instant): Promise<Move[]> =>
+  db.rows<Move>(sql`
+    select id, from_pool as "from", to_pool as "to", units, until from reallocation
+    where sku = ${sku} and applied_at <= ${upTo(at)} and (closed_at is null or closed_at > ${upTo(at)}) order by id`);
+
+const readPolicy = async (db: Queries, at: Instant): Promise<Policy | null> => {
+  const [row] = await db.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
+    select version, body from policy where created_at <= ${upTo(at)} order by version desc limit 1`);
+  return row === undefined ? null : { ...row.body, version: row.version };
+};
+
+/** Null where the item is not known, or no policy was in force yet. */
+export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<PoolsExplanation | null> {
+  const [policy, items, places, drawnRows, moves] = await Promise.all([
+    readPolicy(db, at),
+    db.rows<{ groups: string[] }>(sql`select groups from item where sku = ${sku}`),
+    readPlaces(db, sku, at),
+    readDrawn(db, sku, at),
+    readMoves(db, sku, at),
+  ]);
+  const [known] = items;
+  if (policy === null || known === undefined) return null;
+  const drawn = new Map(drawnRows.map(({ program, ...row }) => [program, row]));
+  const item = { sku, groups: known.groups, drawn, moves };
+  const free = new Map(
+    places.map(({ location, sellable, allocated, held }) => [location, sellable - allocated - held]),
+  );
+  const pools = poolsOf(policy, item, free, at);
+  const named = [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
+  const own = new Map(pools.own.map((share) => [share.program, share]));
+  const told = named.map((program): ProgramPool => {
+    const share = own.get(program.id);
+    return {
+      program: program.id,
+      drawOrder: program.drawOrder,
+      priority: program.priority,
+      rule: share === undefined ? null : sayPoolRule(share),
+      protects: share === undefined ? null : (share.rule.protects ?? 'core'),
+      units: share?.units ?? 0,
+      consumed: share?.consumed ?? 0,
+      remaining: share?.remaining ?? 0,
+      taken: drawn.get(program.id)?.taken ?? 0,
+      limitLeft: share?.limitLeft ?? null,
+      promise: promisableTo(program, pools, free),
+      closedTo: protectedFrom(program, pools),
+    };
+  });
+  // Pools of nobody's (the emergency pool) belong to no program.
+  const others = pools.own
+    .filter(({ program }) => !policy.programs.some(({ id }) => id === program))
+    .map((share): ProgramPool => {
+      const { program, priority, units, consumed, remaining, limitLeft } = share;
+      const nothing = { drawOrder: 'none', taken: 0, promise: { own: 0, shared: 0 }, closedTo: [] };
+      return {
+        ...nothing,
+        program,
+        priority,
+        rule: sayPoolRule(share),
+        protects: 'core',
+        units,
+        consumed,
+        remaining,
+        limitLeft,
+      };
+    });
+  return {
+    sku,
+    at,
+    policyVersion: policy.version,
+    places,
+    free: pools.free,
+    shared: pools.shared,
+    pools: [...told, ...others],
+    moves,
+    nextChangeAt: nextPoolChange(policy, item, pools, at),
+  };
+}
+
+export type ShortageExplanation = {
+  /** Of an order's line; or `place` alone: more is promised there than there is. */
+  readonly orderId: string | null;
+  readonly lineRef: string | null;
+  readonly program: ProgramId | null;
+  readonly place: LocationId | null;
+  readonly quantity: number;
+  readonly since: Instant;
+  /** Whose turn it is: 1 is served first. Null for a place. */
+  readonly turn: number | null;
+  /** What the program could be given now, and what of the free units is closed to it. */
+  readonly promise: number | null;
+  readonly closed: number | null;
+  /** The last movements that took goods away from the place; of a place alone. */
+  readonly causes: readonly {
+    readonly kind: string;
+    readonly delta: number;
+    readonly at: Instant;
+    readonly actor: string;
+    readonly reason: string | null;
+  }[];
+};
+
+const SHORTAGES_MAX = 200;
+const CAUSES_MAX = 3;
+
+type ShortRow = {
+  order_id: string | null;
+  line_ref: string | null;
+  program: string | null;
+  location: string | null;
+  quantity: number;
+  opened_at: number;
+};
+
+/** The open shortages of an item, in the order in which they will be served; places first. */
+export async function explainShortages(db: Queries, sku: Sku, now: Instant): Promise<ShortageExplanation[]> {
+  const pools = await explainPools(db, sku, now);
+  const rows = await db.rows<ShortRow>(sql`
+    with program as (select x.id, x.priority from policy_current c join policy p on p.version = c.version
+      cross join lateral jsonb_to_recordset(p.body->'programs') as x(id text, priority int))
+    select s.order_id, s.line_ref, o.program, s.location, s.quantity, s.opened_at
+    from shortage s left join sales_order o on o.id = s.order_id left join program p on p.id = o.program
+    where s.sku = ${sku} and s.closed_at is null
+    order by s.order_id is not null, p.priority nulls last, o.placed_at, s.order_id, s.line_ref, s.location limit ${SHORTAGES_MAX}`);
+  const causes = await readCauses(
+    db,
+    sku,
+    rows.flatMap(({ order_id, location }) => (order_id === null && location !== null ? [location] : [])),
+  );
+  let turn = 0;
+  return rows.map((row) => {
+    const pool = pools?.pools.find(({ program }) => program === row.program);
+    const isLine = row.order_id !== null;
+    if (isLine) turn += 1;
+    return {
+      orderId: row.order_id,
+      lineRef: row.line_ref,
+      program: row.program,
+      place: isLine ? null : row.location,
+      quantity: row.quantity,
+      since: row.opened_at,
+      turn: isLine ? turn : null,
+      promise: pool === undefined ? null : pool.promise.own + pool.promise.shared,
+      closed: pool === undefined ? null : pool.closedTo.reduce((sum, { units }) => sum + units, 0),
+      causes: isLine || row.location === null ? [] : (causes.get(row.location) ?? []),
+    };
+  });
+}
+
+type Cause = ShortageExplanation['causes'][number];
+
+async function readCauses(db: Queries, sku: Sku, places: readonly LocationId[]): Promise<Map<LocationId, Cause[]>> {
+  const found = await Promise.all(
+    places.map(async (location) => {
+      const rows = await db.rows<Cause>(sql`
+        select e.kind, e.delta, b.decided_at as at, c.actor, c.body->>'reason' as reason
+        from stock_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
+        where e.sku = ${sku} and e.location = ${location} and e.disposition = 'sellable' and e.delta < 0
+        order by e.id desc limit ${CAUSES_MAX}`);
+      return [location, rows] as const;
+    }),
+  );
+  return new Map(found);
+}

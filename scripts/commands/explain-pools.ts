@@ -1,0 +1,108 @@
+/** `allot explain SKU --pools|--shortages`: who may draw how much of an item, and what is short and why. */
+import type { Instant } from '#core/model.ts';
+import type { Database } from '#db/client.ts';
+import {
+  explainPools,
+  explainShortages,
+  type PoolsExplanation,
+  type ProgramPool,
+  type ShortageExplanation,
+} from '#db/explain-pools.ts';
+import { EXIT, type ExitCode, Failure } from '../io.ts';
+import type { Run } from '../session.ts';
+
+export async function showPools(run: Run, db: Database, sku: string, at: Instant): Promise<ExitCode> {
+  const pools = await explainPools(db, sku, at);
+  if (pools === null) {
+    throw new Failure(`no policy was in force at ${new Date(at).toISOString()}`, {
+      mend: 'allot policy history tells since when there is one',
+    });
+  }
+  run.out.show({ schema: 'allot.explain.pools/1', ...pools }, () => sayPools(run, pools));
+  return EXIT.done;
+}
+
+const isNone = ({ rule, units }: ProgramPool): boolean => rule === null && units === 0;
+
+function sayPools(run: Run, pools: PoolsExplanation): string {
+  const { out } = run;
+  const places = pools.places
+    .map(
+      ({ location, sellable, allocated, held }) =>
+        `${location} ${sellable} sellable, ${allocated} allocated, ${held} held`,
+    )
+    .join('; ');
+  const table = out.table(
+    [
+      { title: 'PROGRAM' },
+      { title: 'PROTECTED', isNumber: true },
+      { title: 'DRAWN', isNumber: true },
+      { title: 'LEFT', isNumber: true },
+      { title: 'MAY TAKE NOW', isNumber: true },
+      { title: 'WHY' },
+    ],
+    pools.pools.map((pool) => [
+      pool.program,
+      pool.units,
+      pool.consumed,
+      pool.remaining,
+      pool.promise.own + pool.promise.shared,
+      sayPool(pool),
+    ]),
+  );
+  const moves = pools.moves.map(
+    ({ id, from, to, units, until }) =>
+      `reallocation ${id}: ${units} units from ${from} to ${to} until ${new Date(until).toISOString()}`,
+  );
+  const next =
+    pools.nextChangeAt === null ? [] : [`next change by time alone: ${new Date(pools.nextChangeAt).toISOString()}`];
+  return [
+    `${out.paint('bold', pools.sku)}: ${pools.free} free (${places}), ${pools.shared} of them shared; policy ${pools.policyVersion}`,
+    table.trimEnd(),
+    ...moves,
+    ...next,
+  ].join('\n');
+}
+
+function sayPool(pool: ProgramPool): string {
+  const closed = pool.closedTo.map(({ program, units }) => `${program} ${units}`).join(', ');
+  return [
+    pool.rule ?? (isNone(pool) ? 'no pool' : 'units received by a reallocation'),
+    `${pool.promise.own} own and ${pool.promise.shared} shared, by ${pool.drawOrder}`,
+    ...(pool.limitLeft === null ? [] : [`its limit leaves ${pool.limitLeft}`]),
+    ...(closed === '' ? [] : [`closed to it: ${closed}`]),
+  ].join('; ');
+}
+
+export async function showShortages(run: Run, db: Database, sku: string): Promise<ExitCode> {
+  const shortages = await explainShortages(db, sku, run.io.now());
+  run.out.show({ schema: 'allot.explain.shortages/1', sku, shortages }, () => sayShortages(run, sku, shortages));
+  return EXIT.done;
+}
+
+function sayShortages(run: Run, sku: string, shortages: readonly ShortageExplanation[]): string {
+  if (shortages.length === 0) return `${sku}: nothing is short.`;
+  return run.out
+    .table(
+      [{ title: 'TURN' }, { title: 'WHAT' }, { title: 'SHORT', isNumber: true }, { title: 'SINCE' }, { title: 'WHY' }],
+      shortages.map((one) => [
+        one.turn ?? '-',
+        one.orderId === null ? `place ${one.place}` : `${one.orderId} line ${one.lineRef}`,
+        one.quantity,
+        run.out.age(one.since),
+        sayWhy(one),
+      ]),
+    )
+    .trimEnd();
+}
+
+function sayWhy({ orderId, program, promise, closed, causes }: ShortageExplanation): string {
+  if (orderId === null) {
+    const last = causes.map(
+      ({ kind, delta, actor, reason }) => `${kind} ${delta} by ${actor}${reason === null ? '' : ` (${reason})`}`,
+    );
+    return `more is promised there than there is; last taken away: ${last.join(', ') || 'nothing'}. To move it: allot reconfirm --deficits --simulate`;
+  }
+  if (promise === null) return `program ${program} is not in the policy: it draws nothing`;
+  return `program ${program} may take ${promise} units now, ${closed} free ones are closed to it; it is served by itself as supply comes`;
+}

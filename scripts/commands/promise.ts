@@ -1,0 +1,129 @@
+/** `allot promise`: what a salesperson may say to a customer. Reads, reserves nothing. */
+import type { Command } from 'commander';
+import type { Instant, Policy, Program, Route } from '#core/model.ts';
+import { type Promised, type PromisePart, promiseBy } from '#core/promise.ts';
+import { routeFor } from '#core/rules.ts';
+import { readPromisable } from '#db/outlook.ts';
+import { takeDue, wholeFrom } from '../arguments.ts';
+import { requirePolicy } from '../decide-now.ts';
+import { EXIT, type ExitCode, Failure } from '../io.ts';
+import type { Kit, Run } from '../session.ts';
+
+type Options = { readonly program: string; readonly customer?: string; readonly by: Instant };
+
+const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
+
+async function promise(run: Run, sku: string, asked: number, options: Options): Promise<ExitCode> {
+  const now = run.io.now();
+  const { by } = options;
+  if (by < now) {
+    throw new Failure(`${new Date(by).toISOString()} has passed`, {
+      mend: 'give a day from today on with --by',
+      exitCode: EXIT.usage,
+    });
+  }
+  return run.withDatabase(async (db) => {
+    await requirePolicy(db);
+    const found = await readPromisable(db, sku, now);
+    if (found === null) {
+      throw new Failure(`SKU ${sku} is not an item`, {
+        why: 'SKUs are case-sensitive',
+        mend: 'allot status --skus shows those there are',
+      });
+    }
+    const { program, route } = programFor(found.policy, options);
+    const told = promiseBy(found.parts, program, { asked, by }, now);
+    run.out.show(
+      {
+        schema: 'allot.promise/1',
+        sku,
+        asked,
+        program: program.id,
+        route: route?.id ?? null,
+        byAt: by,
+        leadTimeDays: program.leadTimeDays ?? 0,
+        policyVersion: found.policy.version,
+        ...told,
+      },
+      () => [...sayRoute(options, route), say({ sku, asked, by, program }, told)].join('\n'),
+    );
+    return EXIT.done;
+  });
+}
+
+/** The program that is named, unless a route sends the orders of this customer to another. */
+function programFor(
+  policy: Policy,
+  { program: id, customer }: Options,
+): { program: Program; route: Route | undefined } {
+  const named = policy.programs.find((each) => each.id === id);
+  if (named === undefined) {
+    throw new Failure(`no program is called ${id}`, {
+      mend: `name one of ${policy.programs.map((each) => each.id).join(', ')} with --program`,
+      exitCode: EXIT.usage,
+    });
+  }
+  const route = customer === undefined ? undefined : routeFor(policy, '', { customer });
+  const routed = policy.programs.find((each) => each.id === route?.program);
+  return routed === undefined ? { program: named, route: undefined } : { program: routed, route };
+}
+
+const sayRoute = ({ program, customer }: Options, route: Route | undefined): string[] =>
+  route === undefined || route.program === program
+    ? []
+    : [`Orders of customer ${customer} go to program ${route.program}, by route ${route.id}.`];
+
+const POOLS = { own: 'its own pool', shared: 'what all share' } as const;
+
+const sayPart = (part: PromisePart, isNamed: boolean): string => {
+  const units = isNamed ? `${part.quantity} ${part.sku}` : String(part.quantity);
+  return 'ref' in part
+    ? `${units} of ${part.ref} due ${dayOf(part.dueAt)} at ${part.location}`
+    : `${units} from ${POOLS[part.kind]}`;
+};
+
+/** A kit's parts are named, an item's are its own. */
+const sayParts = (parts: readonly PromisePart[], sku: string): string =>
+  parts.map((part) => sayPart(part, part.sku !== sku)).join(', ');
+
+function say(
+  question: { readonly sku: string; readonly asked: number; readonly by: Instant; readonly program: Program },
+  told: Promised,
+): string {
+  const { sku, asked, by, program } = question;
+  const { answer, byDate, whole, late } = told;
+  const words = { yes: 'Yes', partly: 'Partly', no: 'No' } as const;
+  const some = byDate.quantity === 0 ? 'none' : `${byDate.quantity} of ${asked}`;
+  const first = `${words[answer]}: ${some} ${sku} for ${program.id} by ${dayOf(by)}`;
+  const when =
+    whole === null
+      ? 'All of it: nothing in sight brings that.'
+      : `All of it: ${dayOf(whole.at)}, ${sayParts(whole.from, sku)}.`;
+  const staging = (program.leadTimeDays ?? 0) > 0 ? [`${program.leadTimeDays} days of lead time are counted.`] : [];
+  return [
+    `${first}${byDate.quantity === 0 ? '' : `: ${sayParts(byDate.from, sku)}`}.`,
+    ...(answer === 'yes' ? [] : [when]),
+    ...staging,
+    ...late.map(
+      (row) =>
+        `Not counted: ${row.quantity - row.received} of ${row.ref} were due ${dayOf(row.dueAt)} and have not come.`,
+    ),
+    'Nothing is reserved.',
+  ].join('\n');
+}
+
+export function addPromiseCommand(program: Command, kit: Kit): void {
+  const command = program
+    .command('promise')
+    .description('how many a program may promise a customer by a date, when the whole, and from what; reserves nothing')
+    .argument('<sku>')
+    .argument('<units>', 'how many the customer asks for', wholeFrom(1))
+    .requiredOption('--program <id>', 'for this program')
+    .option('--customer <id>', 'whose orders a route may send to another program: routes by this customer alone')
+    .requiredOption('--by <date>', 'day (all of it, UTC), or moment with its zone', takeDue)
+    .action(kit.act(promise));
+  kit.examples(command, [
+    'allot promise MUG-RED 2000 --program wholesale --by 2026-12-10',
+    'allot promise MUG-RED 2000 --program wholesale --customer 7781 --by 2026-12-10 --json',
+  ]);
+}

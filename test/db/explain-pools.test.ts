@@ -1,0 +1,135 @@
+/** Pools, shortages and orders, told from the ledgers for any moment. */
+import { sql } from 'drizzle-orm';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { explainListings, explainOrder } from '#db/explain.ts';
+import { explainOrderAt } from '#db/explain-past.ts';
+import { explainPools, explainShortages } from '#db/explain-pools.ts';
+import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
+import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
+import { decidePending } from '#workers/allocate.ts';
+
+// The policy of the tests is stored when they run: moments lie after it.
+const T0 = Date.now() + 60_000;
+const at = (minutes: number) => T0 + minutes * 60_000;
+
+const POLICY = {
+  ...BRAND_POLICY,
+  pools: [{ program: 'wholesale', sku: '*', percent: 50, refill: 'receipt' as const }],
+  routes: [{ id: 'trade', program: 'wholesale', tag: 'trade' }],
+};
+
+let store: TestDatabase;
+const decided = async (
+  minutes: number,
+  ...[body]: Parameters<typeof command> extends [unknown, infer B, ...unknown[]] ? [B] : never
+) => {
+  await command(store.db, body, at(minutes));
+  await decidePending(store.db, { now: () => at(minutes) });
+};
+
+beforeEach(async () => {
+  store = await createTestDatabase();
+  await seedBrand(store.db, { skus: ['A'], policy: POLICY });
+  await decided(0, { kind: 'receive', sku: 'A', location: 'main', quantity: 10, disposition: 'sellable' });
+  await decided(1, { kind: 'order-state', channel: 'fake:a', order: orderOf('1', { A: 4 }) });
+  await decided(2, { kind: 'order-state', channel: 'fake:b', order: orderOf('2', { A: 3 }) });
+  await decided(3, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+});
+afterEach(() => store.drop());
+
+const poolsAt = async (minutes: number) => {
+  const pools = await explainPools(store.db, 'A', at(minutes));
+  if (pools === null) throw new Error('no policy');
+  return Object.fromEntries(
+    pools.pools.map(({ program, units, consumed, remaining, promise }) => [
+      program,
+      [units, consumed, remaining, promise.own + promise.shared],
+    ]),
+  );
+};
+
+describe('explainPools', () => {
+  test('tells each moment as it was, a percent being one of what there was when the pool was filled', async () => {
+    expect(await poolsAt(0)).toEqual({ wholesale: [5, 0, 5, 10], dtc: [0, 0, 0, 5] });
+    expect(await poolsAt(1)).toEqual({ wholesale: [5, 0, 5, 6], dtc: [0, 0, 0, 1] });
+    expect(await poolsAt(2)).toEqual({ wholesale: [5, 3, 2, 3], dtc: [0, 0, 0, 1] });
+    // Filled anew: half of the 8 that are free now.
+    expect(await poolsAt(3)).toEqual({ wholesale: [4, 0, 4, 8], dtc: [0, 0, 0, 4] });
+    expect(await explainPools(store.db, 'A', 0)).toBeNull();
+    expect(await explainPools(store.db, 'none', at(9))).toBeNull();
+  });
+
+  test('agrees with what the numbers of the moment were made of', async () => {
+    for (const minutes of [0, 1, 2, 3]) {
+      const pools = await explainPools(store.db, 'A', at(minutes));
+      // A number that stays the same keeps the inputs that it was first made of.
+      const listings = await explainListings(store.db, { sku: 'A', at: at(minutes) });
+      const fresh = listings.filter(({ decidedAt }) => decidedAt === at(minutes));
+      expect(fresh.length).toBeGreaterThan(0);
+      for (const { inputs } of fresh) {
+        const pool = pools?.pools.find(({ program }) => program === inputs?.program);
+        expect([pools?.free, pool?.promise]).toEqual([
+          inputs?.free,
+          { own: inputs?.fromOwn, shared: inputs?.fromShared },
+        ]);
+      }
+    }
+  });
+});
+
+describe('explainShortages', () => {
+  test('names the turn and what is in the way, and at a place what took the goods away', async () => {
+    await decided(4, { kind: 'order-state', channel: 'fake:a', order: orderOf('3', { A: 6 }) });
+    expect(await explainShortages(store.db, 'A', at(5))).toMatchObject([
+      { orderId: 'fake:a/3', quantity: 2, turn: 1, program: 'dtc', promise: 0, closed: 4, causes: [] },
+    ]);
+    const found = {
+      kind: 'inspect',
+      sku: 'A',
+      location: 'main',
+      from: 'sellable',
+      to: 'damaged',
+      quantity: 14,
+    } as const;
+    await decided(5, found);
+    const [place, line] = await explainShortages(store.db, 'A', at(6));
+    expect(place).toMatchObject({
+      place: 'main',
+      turn: null,
+      quantity: 10,
+      causes: [{ kind: 'inspect', delta: -14, actor: 'test' }],
+    });
+    expect(line).toMatchObject({ orderId: 'fake:a/3', turn: 1 });
+  });
+});
+
+describe('explainOrderAt', () => {
+  test('shows nothing that was decided later', async () => {
+    const more = orderOf('1', { A: 7 }, { version: 2, attributes: { tags: ['trade'] } });
+    await decided(4, { kind: 'order-state', channel: 'fake:a', order: more });
+    const read = (minutes: number) => explainOrderAt(store.db, 'fake:a/1', at(minutes));
+    expect(await read(0)).toMatchObject({ lines: [], history: [] });
+    expect(await read(1)).toMatchObject({
+      program: 'dtc',
+      route: null,
+      lines: [{ ordered: 4, allocations: [{ pool: 'shared', quantity: 4 }] }],
+    });
+    expect((await read(4))?.lines).toMatchObject([{ ordered: 7, allocations: [{ pool: 'shared', quantity: 7 }] }]);
+    expect(await explainOrderAt(store.db, 'fake:a/none', at(4))).toBeNull();
+  });
+
+  test('tells the route, and how the warehouse marks what it picks', async () => {
+    await store.db.rows(sql`update policy set body = jsonb_set(body, '{programs,1,pickTags}', '{"zone": "B"}')`);
+    await decided(5, {
+      kind: 'order-state',
+      channel: 'fake:a',
+      order: orderOf('9', { A: 1 }, { attributes: { tags: ['trade'] } }),
+    });
+    expect(await explainOrder(store.db, 'fake:a/9')).toMatchObject({
+      program: 'wholesale',
+      route: 'trade',
+      pickTags: { zone: 'B' },
+    });
+    expect(await explainOrder(store.db, 'fake:a/1')).toMatchObject({ program: 'dtc', route: null, pickTags: null });
+  });
+});

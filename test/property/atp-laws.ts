@@ -1,0 +1,140 @@
+/** Laws of ATP: what it may never do, whatever is expected, wanted and waited for. */
+import * as fc from 'fast-check';
+import { expect } from 'vitest';
+import { DAY_MS, type Outlook, type Projection } from '#core/atp.ts';
+import type { DatedSupply, Program } from '#core/model.ts';
+import { NOTHING_DRAWN } from '#core/pools.ts';
+import { PLACES, policyArb } from '../support/arbitraries.ts';
+import { demandRow, NOW, outlook, supplyRow } from '../support/factory.ts';
+import type { Core } from './core-under-test.ts';
+
+const DAYS = 12;
+const quantity = fc.integer({ min: 1, max: 9 });
+const dueAt = fc.integer({ min: -2, max: DAYS }).map((day) => NOW + day * DAY_MS + DAY_MS / 2);
+const place = fc.constantFrom<string>(...PLACES);
+const programId = fc.constantFrom('dtc', 'wholesale', 'promo');
+
+const supplyArb = fc.record({ quantity, dueAt, location: place, received: fc.constantFrom(0, 0, 2) });
+const demandArb = fc.record({ quantity, dueAt, program: programId });
+const waitingArb = fc.record({ program: programId, quantity });
+
+/** An item with stock, dated rows and lines that wait; and one of the programs, whose eyes it is seen by. */
+const seenArb: fc.Arbitrary<{ readonly seen: Outlook; readonly who: Program }> = fc
+  .record({
+    policy: policyArb,
+    free: fc.tuple(fc.integer({ min: -3, max: 12 }), fc.integer({ min: 0, max: 12 })),
+    consumed: fc.tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 4 }), fc.integer({ min: 0, max: 4 })),
+    supply: fc.array(supplyArb, { maxLength: 4 }),
+    demand: fc.array(demandArb, { maxLength: 4 }),
+    waiting: fc.array(waitingArb, { maxLength: 2 }),
+    index: fc.integer({ min: 0, max: 2 }),
+    leadTimeDays: fc.constantFrom(0, 0, 2),
+  })
+  .map(({ policy, free, consumed, supply, demand, waiting, index, leadTimeDays }) => {
+    const seen = outlook({
+      policy,
+      free: new Map(PLACES.map((each, i) => [each, free[i] ?? 0])),
+      item: {
+        sku: 'TEA',
+        groups: [],
+        drawn: new Map(
+          policy.programs.map(({ id }, i) => [
+            id,
+            { ...NOTHING_DRAWN, consumed: consumed[i] ?? 0, taken: consumed[i] ?? 0 },
+          ]),
+        ),
+      },
+      supply: supply.map(({ quantity: units, ...over }, i) => supplyRow(`S${i}`, units, over)),
+      demand: demand.map(({ quantity: units, ...over }, i) => demandRow(`D${i}`, units, over)),
+      waiting: waiting.map((each, i) => ({ key: `W${i}`, ...each })),
+    });
+    const program = policy.programs[index];
+    if (program === undefined) throw new Error('three programs were made');
+    return { seen, who: { ...program, leadTimeDays } };
+  });
+
+const everyDay = (core: Core, projection: Projection): number[] => core.atpByDay(projection, DAYS + 4);
+
+/** Without dated rows and without anybody who waits, ATP of every day is what may be promised now. */
+export const atpIsFreeWithoutDates = (core: Core) =>
+  fc.property(seenArb, ({ seen, who }) => {
+    const projection = core.project({ ...seen, supply: [], demand: [], waiting: [] }, who, NOW);
+    const now = projection.own + projection.shared;
+    expect(everyDay(core, projection)).toEqual(Array.from({ length: DAYS + 4 }, () => now));
+  });
+
+/** By the definition, slowly: the least of all balances that are in force at the end of the day or later. */
+export const atpIsSuffixMinimum = (core: Core) =>
+  fc.property(seenArb, ({ seen, who }) => {
+    const projection = core.project(seen, who, NOW);
+    const byDay = everyDay(core, projection);
+    byDay.forEach((atp, day) => {
+      const end = NOW + (day + 1) * DAY_MS - 1;
+      const started = projection.steps.filter((step) => step.at <= end).length;
+      const still = projection.steps.slice(Math.max(0, started - 1)).map((step) => step.balance);
+      expect(atp, `day ${day}`).toBe(Math.min(...still));
+      if (day > 0) expect(atp, 'it never falls with the date').toBeGreaterThanOrEqual(byDay[day - 1] ?? 0);
+    });
+    const [first] = projection.steps;
+    expect(first?.balance).toBeLessThanOrEqual(projection.own + projection.shared);
+  });
+
+const withoutOne = (rows: readonly DatedSupply[], at: number, units: number): DatedSupply[] =>
+  rows.flatMap((row, index) => {
+    if (index !== at) return [row];
+    return row.quantity > units ? [{ ...row, quantity: row.quantity - units }] : [];
+  });
+
+/** A pool that is a part of the supply grows with it, for others too: there more supply may show a program less. */
+const withFixedPools = (seen: Outlook): Outlook => ({
+  ...seen,
+  policy: { ...seen.policy, pools: seen.policy.pools.filter((rule) => rule.units !== undefined) },
+});
+
+/** Supply that shrinks, or does not come, raises no ATP of any program on any day. */
+export const lessSupplyNeverRaisesAtp = (core: Core) =>
+  fc.property(
+    seenArb.filter(({ seen }) => seen.supply.length > 0),
+    fc.nat(),
+    quantity,
+    ({ seen: any, who }, index, units) => {
+      const seen = withFixedPools(any);
+      const more = everyDay(core, core.project(seen, who, NOW));
+      const supply = withoutOne(seen.supply, index % seen.supply.length, units);
+      const less = everyDay(core, core.project({ ...seen, supply }, who, NOW));
+      for (const [day, atp] of less.entries()) expect(atp, `day ${day}`).toBeLessThanOrEqual(more[day] ?? 0);
+    },
+  );
+
+/** Late supply might as well not be there. */
+export const lateSupplyCountsForNothing = (core: Core) =>
+  fc.property(seenArb, ({ seen, who }) => {
+    const projection = core.project(seen, who, NOW);
+    const onTime = seen.supply.filter((row) => row.dueAt > NOW);
+    expect(everyDay(core, projection)).toEqual(everyDay(core, core.project({ ...seen, supply: onTime }, who, NOW)));
+    const late = seen.supply.filter((row) => row.dueAt <= NOW && row.quantity > row.received);
+    expect(projection.late).toEqual(late);
+  });
+
+/** A promise is never more than ATP at its date, its parts sum to it, and the whole comes when it is said to come. */
+export const promiseAddsUp = (core: Core) =>
+  fc.property(seenArb, fc.integer({ min: 1, max: 20 }), fc.integer({ min: 0, max: DAYS }), (given, asked, day) => {
+    const { seen, who } = given;
+    const by = NOW + day * DAY_MS;
+    const told = core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by }, NOW);
+    const projection = core.project(seen, who, NOW);
+    const [atp = 0] = core.atpAt(projection, [by]);
+    expect(told.byDate.quantity).toBeLessThanOrEqual(Math.max(0, atp));
+    const sum = (parts: readonly { readonly quantity: number }[]) => parts.reduce((all, { quantity: n }) => all + n, 0);
+    expect(sum(told.byDate.from)).toBe(told.byDate.quantity);
+    for (const part of told.byDate.from) if ('dueAt' in part) expect(part.dueAt).toBeLessThanOrEqual(by);
+    if (told.whole === null) {
+      expect(core.atpAt(projection, [NOW + 999 * DAY_MS])[0]).toBeLessThan(asked);
+      return;
+    }
+    expect(sum(told.whole.from)).toBe(asked);
+    const { at } = told.whole;
+    expect(core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by: at }, NOW).answer).toBe('yes');
+    if (at > NOW)
+      expect(core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by: at - 1 }, NOW).answer).not.toBe('yes');
+  });
