@@ -161,10 +161,15 @@ const commandOf = (id: number, channel: string, order: OrderState): Command => (
 /** A later state of an order that is stored: two in three are shipped, the third loses its first line. */
 function laterState(random: (below: number) => number, id: number, stored: StoredOrder): Command {
   const isShipped = random(3) < 2;
-  const lines = stored.state.lines.map(({ version: _, ...line }, index) => {
-    if (isShipped) return { ...line, shipped: line.ordered - line.cancelled };
-    return index === 0 ? { ...line, cancelled: line.ordered - line.shipped } : line;
-  });
+  const lines = stored.state.lines.map(({ lineRef, listingRef, skuHint, ordered, returned, ...line }, index) => ({
+    lineRef,
+    listingRef,
+    skuHint,
+    ordered,
+    cancelled: isShipped || index > 0 ? line.cancelled : ordered - line.shipped,
+    shipped: isShipped ? ordered - line.cancelled : line.shipped,
+    returned,
+  }));
   const at = NOW + id;
   return commandOf(id, stored.channel, { ...stored.state, version: at, modifiedAt: at, lines });
 }

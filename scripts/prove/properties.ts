@@ -36,7 +36,7 @@ export function seedOfPiece(seed: number, piece: number): number {
   return (mixed ^ (mixed >>> 16)) | 0;
 }
 
-type Tally = PropertyResult & { readonly asked: number };
+type Tally = { readonly asked: number; readonly result: PropertyResult };
 
 export async function proveProperties(options: Options): Promise<readonly PropertyResult[]> {
   const first = new Prover(options.bug);
@@ -44,7 +44,9 @@ export async function proveProperties(options: Options): Promise<readonly Proper
     const ids = options.choose(await first.ready());
     const pieces = Math.ceil(options.runs / RUNS_PER_PIECE);
     const waiting = ids.flatMap((id) => Array.from({ length: pieces }, (_, piece) => ({ id, piece })));
-    const tallies = new Map(ids.map((id): [string, Tally] => [id, { id, runs: 0, asked: 0, counterexamples: 0 }]));
+    const tallies = new Map(
+      ids.map((id): [string, Tally] => [id, { asked: 0, result: { id, runs: 0, counterexamples: 0 } }]),
+    );
     await Promise.all(
       Array.from({ length: Math.min(options.lanes, waiting.length) }, async (_, lane) => {
         const prover = lane === 0 ? first : new Prover(options.bug);
@@ -63,7 +65,7 @@ export async function proveProperties(options: Options): Promise<readonly Proper
 }
 
 const resultsOf = (tallies: ReadonlyMap<string, Tally>): readonly PropertyResult[] =>
-  [...tallies.values()].map(({ asked: _, ...result }) => result);
+  [...tallies.values()].map(({ result }) => result);
 
 type Work = {
   readonly waiting: { readonly id: string; readonly piece: number }[];
@@ -75,21 +77,20 @@ async function runLane(prover: Prover, { waiting, tallies, options }: Work): Pro
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     const { id, piece } = next;
     const known = tallies.get(id);
-    if (known === undefined || known.counterexamples > 0) continue;
+    if (known === undefined || known.result.counterexamples > 0) continue;
     const runs = Math.min(RUNS_PER_PIECE, options.runs - piece * RUNS_PER_PIECE);
     const proof = await prover.prove({ id, runs, seed: seedOfPiece(options.seed, piece) });
-    const before = tallies.get(id) ?? known;
+    const { asked, result: before } = tallies.get(id) ?? known;
     const found = proof.counterexample;
     const counterexample = before.counterexample ?? found ?? undefined;
-    const after: Tally = {
+    const result: PropertyResult = {
       id,
       runs: before.runs + proof.runs,
-      asked: before.asked + runs,
       counterexamples: before.counterexamples + (found === null ? 0 : 1),
       ...(counterexample === undefined ? {} : { counterexample }),
     };
-    tallies.set(id, after);
-    const isDone = after.asked === options.runs || (found !== null && before.counterexamples === 0);
-    options.onProgress(resultsOf(tallies), isDone ? after : null);
+    tallies.set(id, { asked: asked + runs, result });
+    const isDone = asked + runs === options.runs || (found !== null && before.counterexamples === 0);
+    options.onProgress(resultsOf(tallies), isDone ? result : null);
   }
 }

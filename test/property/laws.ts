@@ -84,7 +84,7 @@ import {
 export type Law = {
   readonly id: string;
   readonly says: string;
-  readonly of: (core: Core) => fc.IRawProperty<unknown, boolean>;
+  readonly of: (core: Core) => fc.IRawProperty<unknown>;
 };
 
 const law = (id: string, says: string, of: Law['of']): Law => ({ id, says, of });

@@ -75,7 +75,7 @@ describe('npm run prove', () => {
       ['--runs', '0'],
     ]) {
       const { exitCode, report, said } = await prove(...args);
-      expect({ exitCode, report }, args.join(' ')).toEqual({ exitCode: args[0] === '--runs' ? 1 : 2, report: null });
+      expect({ args, exitCode, report }).toEqual({ args, exitCode: args[0] === '--runs' ? 1 : 2, report: null });
       expect(said).toMatch(/there is no (I9|none); there are: |no planted bug is called none|whole number/);
     }
   });

@@ -40,6 +40,8 @@ async function prove({ id, runs, seed }: Ask) {
   }
 }
 
-process.on('message', async (ask: Ask) => tell({ kind: 'proof', ...(await prove(ask)) }));
+process.on('message', (ask: Ask) => {
+  void prove(ask).then((proof) => tell({ kind: 'proof', ...proof }));
+});
 const planted = PLANTED_BUGS.map(({ id, says, law }) => ({ id, says, law }));
 tell({ kind: 'ready', laws: ALL_LAWS.map(({ id, says }) => ({ id, says })), planted });

@@ -11,8 +11,8 @@ const TIMEOUT_MS = Math.max(30_000, RUNS * 10);
 export function runLaws(group: keyof typeof LAWS): void {
   describe(`laws: ${group}`, () => {
     for (const { id, says, of } of LAWS[group]) {
-      it(`${id}: ${says}`, { timeout: TIMEOUT_MS }, () => {
-        fc.assert(of(CORE), { numRuns: RUNS });
+      it(`${id}: ${says}`, { timeout: TIMEOUT_MS }, async () => {
+        await fc.assert(of(CORE), { numRuns: RUNS });
       });
     }
   });
