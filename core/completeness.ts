@@ -10,9 +10,10 @@
  * The fill rule that an order brings itself wins over the last two; where a line comes from stays the program's to say.
  * An order that grows beyond what can be had whole gives back what it held: it holds all that it wants, or nothing.
  */
-import { allocateUnits, type Books, type ItemBook } from './books.ts';
+import type { Books, ItemBook } from './books.ts';
 import type { Command } from './command.ts';
 import { allocateSets, partsOf, promiseAt, setsAt } from './kits.ts';
+import { allocateUnits } from './line-units.ts';
 import type { Allocation, Completeness, ListingId, LocationId, Order, OrderLine, Program } from './model.ts';
 import type { FillRule } from './order-state.ts';
 

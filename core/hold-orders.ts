@@ -4,10 +4,11 @@
  * Guarantees: exactly the units that were held; the rest stays held or is let go, as asked; a hold that the order cannot or need not
  * use is refused with the order, never passed over.
  */
-import { type Books, type ItemBook, mergeAllocations } from './books.ts';
+import type { Books, ItemBook } from './books.ts';
 import type { Command, HoldUse } from './command.ts';
 import { endHold, handOver, unitsOf } from './hold-units.ts';
 import { goneHold, isOver } from './holds.ts';
+import { mergeAllocations } from './line-units.ts';
 import type { Allocation, HoldId, Order, OrderLine, Sku } from './model.ts';
 import { CommandRefused } from './refusal.ts';
 

@@ -10,9 +10,10 @@
  * Guarantees: all of it or nothing, never more than its program can be promised (I5); what it drew of its own pool counts as drawn
  * until it ends; a hold that is known by its ref is changed, never made twice; every change is an entry of the promise ledger (I2).
  */
-import { type Books, type ItemBook, mergeAllocations } from './books.ts';
+import type { Books, ItemBook } from './books.ts';
 import type { Command, ExtendHoldCommand, HoldCommand, ReleaseHoldCommand } from './command.ts';
 import { drawUnits, endHold, giveBack, type HoldWork, keepHold, unitsOf } from './hold-units.ts';
+import { mergeAllocations } from './line-units.ts';
 import type { Allocation, Hold, HoldId, Instant, Program, Sku } from './model.ts';
 import { CommandRefused } from './refusal.ts';
 import { checkQuantity, itemFor } from './stock.ts';

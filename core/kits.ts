@@ -7,9 +7,10 @@
  * When a kit's composition changes while lines are open: a line that holds units or shipped some keeps the composition that it holds
  * them by, for all that is still open of it; one that has nothing yet takes the new one the next time it is looked at.
  */
-import { allocateUnits, type Books, freeOf, type ItemBook, type LineOwner, poolsFor, takeUnits } from './books.ts';
+import { type Books, freeOf, type ItemBook, poolsFor } from './books.ts';
 import type { Command } from './command.ts';
 import { assert } from './errors.ts';
+import { allocateUnits, type LineOwner, takeUnits } from './line-units.ts';
 import type { Allocation, Component, LocationId, OrderLine, Program, Sku } from './model.ts';
 import { promisableTo } from './pools.ts';
 import type { KitInputs } from './publish.ts';

@@ -5,19 +5,11 @@
  * so that no part stays behind.
  */
 import { closedUnits } from './answers.ts';
-import {
-  type Books,
-  type ItemBook,
-  lineKey,
-  mergeAllocations,
-  noteShort,
-  orTakeBack,
-  postMovement,
-  touch,
-} from './books.ts';
+import { type Books, type ItemBook, lineKey, orTakeBack, postMovement, touch } from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
 import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
+import { mergeAllocations, noteShort } from './line-units.ts';
 import type { Completeness, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
 

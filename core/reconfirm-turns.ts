@@ -1,16 +1,8 @@
 /** The turns of a re-confirmation, played on books that nobody keeps: who is served before whom, and from what. See reconfirm.ts. */
-import {
-  allocateUnits,
-  type Books,
-  freeOf,
-  type ItemBook,
-  mergeAllocations,
-  poolsFor,
-  postPromise,
-  takeUnits,
-} from './books.ts';
+import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './books.ts';
 import type { Command, ReconfirmCommand, Strategy } from './command.ts';
 import { placesOfLine } from './completeness.ts';
+import { allocateUnits, mergeAllocations, takeUnits } from './line-units.ts';
 import type { Allocation } from './model.ts';
 import type { Claim } from './reconfirm-claims.ts';
 import { splitScarce } from './scarcity.ts';

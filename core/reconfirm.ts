@@ -28,9 +28,10 @@
  * that is needed. I4: what a line loses it is short of, and waits for like any other; nothing is filled by itself within the run, so
  * that a line that gave up has nothing after it. What was answered to a partner stays answered: no acknowledgement is taken back.
  */
-import { type Books, type ItemBook, lineKey, noteShort, postPromise } from './books.ts';
+import { type Books, type ItemBook, lineKey, postPromise } from './books.ts';
 import type { Command, ReconfirmCommand } from './command.ts';
 import { allocatedUnits } from './kits.ts';
+import { noteShort } from './line-units.ts';
 import type { Allocation, OrderLine } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import { checkReconfirm, claimsOf } from './reconfirm-claims.ts';

@@ -48,7 +48,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'two lines of one item are checked against the same number (medusajs/medusa#16502)',
     'I1-promise',
     change(
-      'books.ts',
+      'line-units.ts',
       '  const free = freeOf(books, item);\n  const drawn',
       '  if (item.readBy !== command.id) Object.assign(item, { readBy: command.id, asRead: freeOf(books, item) });\n' +
         '  const free = item.asRead;\n  const drawn',

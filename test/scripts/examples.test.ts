@@ -46,7 +46,7 @@ function openStory(name: string, sku: string, over: Partial<ItemState> = {}) {
       return this.tell({ kind: 'receive', sku, location, quantity, disposition: 'sellable' }, at);
     },
     buy(channel: string, ref: string, ordered: number, more: Partial<OrderState> & { at?: Instant } = {}) {
-      const { at, ...over } = more;
+      const { at, ...told } = more;
       const line = {
         lineRef: '1',
         listingRef: `ref-${channels.indexOf(channel) + 1}`,
@@ -56,7 +56,7 @@ function openStory(name: string, sku: string, over: Partial<ItemState> = {}) {
         shipped: 0,
         returned: 0,
       };
-      return this.tell({ kind: 'order-state', channel, order: { ...orderState(ref, [line]), ...over } }, at);
+      return this.tell({ kind: 'order-state', channel, order: { ...orderState(ref, [line]), ...told } }, at);
     },
   };
 }

@@ -1,0 +1,90 @@
+/**
+ * Units of a line on their way: promised to it by its program's draw order, given back or shipped, and told as waiting.
+ *
+ * Guarantees: every promise goes through `postPromise`, so books and ledger cannot part (I2).
+ */
+import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './books.ts';
+import type { Command } from './command.ts';
+import type { Allocation, LocationId, OrderId } from './model.ts';
+import { draw } from './pools.ts';
+
+export type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
+
+const entryOf = (command: Command, owner: LineOwner, allocation: Allocation) => ({
+  commandId: command.id,
+  location: allocation.location,
+  program: allocation.program,
+  pool: allocation.pool,
+  orderId: owner.orderId,
+  lineRef: owner.lineRef,
+  occurredAt: command.occurredAt,
+});
+
+/** Promises up to `wanted` units to a line, at `places` of its program (absent: at all); answers what was drawn. */
+export function allocateUnits(
+  item: ItemBook,
+  books: Books,
+  command: Command,
+  ask: LineOwner & { readonly program: string; readonly wanted: number; readonly places?: readonly LocationId[] },
+): Allocation[] {
+  const rules = books.programs.get(ask.program);
+  const program = rules === undefined || ask.places === undefined ? rules : { ...rules, locations: ask.places };
+  // An order outlives its program: without one it draws nothing, and its lines stay short where everybody sees them.
+  if (program === undefined || ask.wanted <= 0) return [];
+  const free = freeOf(books, item);
+  const drawn = draw(program, ask.wanted, poolsFor(books, item, free), free);
+  for (const part of drawn) {
+    const consumed = part.pool === 'own' ? part.quantity : 0;
+    postPromise(item, books, { ...entryOf(command, ask, part), kind: 'allocate', delta: part.quantity, consumed });
+  }
+  return drawn;
+}
+
+/**
+ * Takes `units` off a line's allocations. `release` takes the last drawn and gives it back to its pool; `ship` takes the first drawn
+ * and leaves the pool drawn: so what a line holds depends on its totals alone, not on the order in which they came.
+ */
+export function takeUnits(
+  item: ItemBook,
+  books: Books,
+  command: Command,
+  ask: LineOwner & {
+    readonly kind: 'release' | 'ship';
+    readonly units: number;
+    readonly allocations: readonly Allocation[];
+  },
+): { readonly taken: Allocation[]; readonly left: Allocation[] } {
+  const left: Allocation[] = [];
+  const taken: Allocation[] = [];
+  let open = ask.units;
+  const isRelease = ask.kind === 'release';
+  for (const part of isRelease ? [...ask.allocations].reverse() : ask.allocations) {
+    const quantity = Math.min(open, part.quantity);
+    open -= quantity;
+    if (quantity < part.quantity) left.push({ ...part, quantity: part.quantity - quantity });
+    if (quantity === 0) continue;
+    taken.push({ ...part, quantity });
+    const drawn = Math.max(0, item.drawn.get(part.program)?.consumed ?? 0);
+    // Never below 0: units drawn before the pool was filled anew are not protected twice.
+    const consumed = isRelease && part.pool === 'own' ? -Math.min(quantity, drawn) : 0;
+    postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });
+  }
+  return { taken, left: isRelease ? left.reverse() : left };
+}
+
+/** A line of a program is so many units more short than before, or less. */
+export function noteShort(item: ItemBook, program: string, change: number): void {
+  if (change !== 0) item.shortOf.set(program, (item.shortOf.get(program) ?? 0) + change);
+}
+
+/** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */
+export function mergeAllocations(parts: readonly Allocation[]): readonly Allocation[] {
+  if (parts.length < 2) return parts;
+  const merged = new Map<string, Allocation>();
+  for (const part of parts) {
+    const key = `${part.location} ${part.program} ${part.pool} ${part.sku ?? ''}`;
+    const before = merged.get(key);
+    merged.set(key, before === undefined ? part : { ...part, quantity: before.quantity + part.quantity });
+  }
+  return [...merged.values()];
+}
