@@ -50,7 +50,12 @@ export type ItemBook = {
   /** Key: location and disposition. */
   readonly onHand: Map<
     string,
-    { location: LocationId; disposition: Disposition; quantity: number; countedAsOf: Instant | null }
+    {
+      readonly location: LocationId;
+      readonly disposition: Disposition;
+      readonly quantity: number;
+      readonly countedAsOf: Instant | null;
+    }
   >;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
@@ -60,8 +65,8 @@ export type ItemBook = {
   /** Programs whose waiting lines come before all others when this command's free units are handed out. */
   readonly servedFirst: Set<ProgramId>;
   readonly drawn: Map<string, Drawn>;
-  /** Programs whose drawn units changed. */
-  readonly drawnBy: Set<string>;
+  /** As the batch found it. */
+  readonly loaded: ItemState;
   /** Reallocations in force. */
   readonly moves: Move[];
   readonly listings: readonly ListingBook[];
@@ -89,7 +94,8 @@ export type Books = {
   /** The moment that the batch is decided at. */
   readonly now: Instant;
   readonly programs: ReadonlyMap<string, Program>;
-  readonly sellsAt: ReadonlySet<LocationId>;
+  /** Where orders may be filled from, each with the key of what is sellable there. */
+  readonly sellingPlaces: readonly { readonly location: LocationId; readonly key: string }[];
   /** Who says how much there is at each known place. */
   readonly masterOf: ReadonlyMap<LocationId, StockMaster>;
   readonly programOf: ReadonlyMap<string, string>;
@@ -99,7 +105,8 @@ export type Books = {
   /** Items that the command at hand changed. */
   readonly touched: Set<ItemBook>;
   readonly listings: Map<number, { listing: ListingBook; item: ItemBook }>;
-  readonly listingByRef: ReadonlyMap<string, number>;
+  /** By channel, then by the listing's reference there. */
+  readonly listingByRef: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly orders: Map<OrderId, StoredOrder>;
   readonly changedOrders: Set<OrderId>;
   readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
@@ -112,9 +119,17 @@ export type Books = {
 
 export const stockKey = (location: LocationId, disposition: Disposition): string => `${location} ${disposition}`;
 export const lineKey = (orderId: OrderId, lineRef: string): string => `${orderId} ${lineRef}`;
-export const refKey = (channel: string, listingRef: string): string => `${channel} ${listingRef}`;
+
+/** Rows by key, without a pair for each: the books of a batch are opened a thousand times a second. */
+function byKey<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T> {
+  const map = new Map<string, T>();
+  for (const row of rows) map.set(keyOf(row), row);
+  return map;
+}
 
 function openItem(state: ItemState): ItemBook {
+  const holdByRef = new Map<string, HoldId>();
+  for (const { ref, id } of state.holds) if (ref !== null) holdByRef.set(ref, id);
   const allocatedAt = new Map<LocationId, number>();
   const heldAt = new Map<LocationId, number>();
   for (const p of state.promises) {
@@ -127,21 +142,21 @@ function openItem(state: ItemState): ItemBook {
     groups: state.groups,
     minimum: state.minimum,
     safetyStock: state.safetyStock,
-    onHand: new Map(state.balances.map((b) => [stockKey(b.location, b.disposition), { ...b }])),
+    onHand: byKey(state.balances, (b) => stockKey(b.location, b.disposition)),
     allocatedAt,
     heldAt,
     holds: new Map(state.holds.map((hold) => [hold.id, hold])),
-    holdByRef: new Map(state.holds.flatMap(({ ref, id }) => (ref === null ? [] : [[ref, id]]))),
+    holdByRef,
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: new Set(),
-    drawn: new Map(state.drawn.map(({ program, ...drawn }) => [program, drawn])),
-    drawnBy: new Set(),
+    drawn: byKey<Drawn & { readonly program: string }>(state.drawn, (d) => d.program),
+    loaded: state,
     moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
-    shorts: new Map(state.shorts.map((s) => [lineKey(s.id, s.line.lineRef), s])),
+    shorts: byKey(state.shorts, (s) => lineKey(s.id, s.line.lineRef)),
     moreShorts: state.moreShorts,
     openLines: state.openLines,
-    recentEntries: state.recentEntries.map((entry) => ({ ...entry })),
+    recentEntries: [...state.recentEntries],
     supply: new Map(state.supply.map((row) => [row.ref, row])),
     demand: new Map(state.demand.map((row) => [row.ref, row])),
     changedSupply: new Set(),
@@ -155,6 +170,7 @@ function openItem(state: ItemState): ItemBook {
 function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
   const kits = new Map<Sku, ItemBook[]>();
   for (const item of items) {
+    if (item.components === null && item.shorts.size === 0) continue;
     const waiting = [...item.shorts.values()].flatMap(({ line }) => line.components ?? []);
     if (item.components === null && waiting.length === 0) continue;
     for (const sku of new Set([...(item.components ?? []), ...waiting].map((part) => part.sku))) {
@@ -165,22 +181,31 @@ function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
 }
 
 export function openBooks(state: State, now: Instant): Books {
-  const items = new Map(state.items.map((item) => [item.sku, openItem(item)]));
+  const items = new Map<Sku, ItemBook>();
+  for (const item of state.items) items.set(item.sku, openItem(item));
   const listings = new Map<number, { listing: ListingBook; item: ItemBook }>();
   for (const item of items.values()) for (const listing of item.listings) listings.set(listing.id, { listing, item });
+  const listingByRef = new Map<string, Map<string, number>>();
+  for (const { channel, listingRef, listing } of state.listingRefs) {
+    const refs = listingByRef.get(channel);
+    if (refs === undefined) listingByRef.set(channel, new Map([[listingRef, listing]]));
+    else refs.set(listingRef, listing);
+  }
   return {
     policy: state.policy,
     now,
     programs: rulesOf(state.policy).programs,
-    sellsAt: new Set(state.locations.filter((location) => location.sells).map((location) => location.id)),
+    sellingPlaces: state.locations.flatMap(({ id, sells }) =>
+      sells ? [{ location: id, key: stockKey(id, 'sellable') }] : [],
+    ),
     masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
     items,
     kitsWith: kitsByPart(items.values()),
     touched: new Set(),
     listings,
-    listingByRef: new Map(state.listingRefs.map((r) => [refKey(r.channel, r.listingRef), r.listing])),
-    orders: new Map(state.orders.map((order) => [order.id, order])),
+    listingByRef,
+    orders: byKey(state.orders, (order) => order.id),
     changedOrders: new Set(),
     filled: new Map(),
     counted: [],
@@ -194,8 +219,8 @@ export function openBooks(state: State, now: Instant): Books {
 /** Free units of an item per place that sells: sellable less allocated less held. */
 export function freeOf(books: Books, item: ItemBook): FreeByLocation {
   const free = new Map<LocationId, number>();
-  for (const location of books.sellsAt) {
-    const sellable = item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0;
+  for (const { location, key } of books.sellingPlaces) {
+    const sellable = item.onHand.get(key)?.quantity ?? 0;
     free.set(location, sellable - (item.allocatedAt.get(location) ?? 0) - (item.heldAt.get(location) ?? 0));
   }
   return free;
@@ -219,9 +244,9 @@ export function postStock(item: ItemBook, books: Books, entry: Omit<StockEntry, 
     quantity: 0,
     countedAsOf: null,
   };
-  balance.quantity += entry.delta;
-  assert(Number.isSafeInteger(balance.quantity), `on hand of ${item.sku} at ${entry.location} is not a whole number`);
-  item.onHand.set(key, balance);
+  const quantity = balance.quantity + entry.delta;
+  assert(Number.isSafeInteger(quantity), `on hand of ${item.sku} at ${entry.location} is not a whole number`);
+  item.onHand.set(key, { ...balance, quantity });
   item.recentEntries.push({
     location: entry.location,
     disposition: entry.disposition,
@@ -271,7 +296,6 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   assert(heldThere >= 0, `held of ${item.sku} at ${entry.location} would be ${heldThere}`);
   item.heldAt.set(entry.location, heldThere);
   item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
-  item.drawnBy.add(entry.program);
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, held, hold, sku: item.sku });
 }
@@ -286,20 +310,17 @@ export function orTakeBack<T>(books: Books, items: Iterable<ItemBook>, change: (
     item,
     allocatedAt: [...item.allocatedAt],
     drawn: [...item.drawn],
-    drawnBy: [...item.drawnBy],
     touchedBy: item.touchedBy,
     isTouched: books.touched.has(item),
   }));
   const made = change();
   if (made !== null) return made;
   books.promises.length = entries;
-  for (const { item, allocatedAt, drawn, drawnBy, touchedBy, isTouched } of before) {
+  for (const { item, allocatedAt, drawn, touchedBy, isTouched } of before) {
     item.allocatedAt.clear();
     for (const [place, units] of allocatedAt) item.allocatedAt.set(place, units);
     item.drawn.clear();
     for (const [program, units] of drawn) item.drawn.set(program, units);
-    item.drawnBy.clear();
-    for (const program of drawnBy) item.drawnBy.add(program);
     item.touchedBy = touchedBy;
     if (!isTouched) books.touched.delete(item);
   }
@@ -376,7 +397,8 @@ export function noteShort(item: ItemBook, program: string, change: number): void
 }
 
 /** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */
-export function mergeAllocations(parts: readonly Allocation[]): Allocation[] {
+export function mergeAllocations(parts: readonly Allocation[]): readonly Allocation[] {
+  if (parts.length < 2) return parts;
   const merged = new Map<string, Allocation>();
   for (const part of parts) {
     const key = `${part.location} ${part.program} ${part.pool} ${part.sku ?? ''}`;

@@ -5,7 +5,7 @@
  * that throws, is parked alone with the later commands of its order, and the rest is decided as if it had not been there.
  */
 import { datedMoments } from './atp.ts';
-import { backorderFor } from './backorder.ts';
+import { type BackorderInputs, backorderFor } from './backorder.ts';
 import { type Books, freeOf, type ItemBook, type ListingBook, openBooks, poolsFor, stockKey, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
@@ -16,13 +16,12 @@ import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { fillShorts } from './fill-shorts.ts';
 import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
 import { bookOf, kitInputs } from './kits.ts';
-import type { ChannelRule, CommandId, Instant, OrderId, ShowRule } from './model.ts';
+import type { ChannelRule, CommandId, Instant, LocationId, OrderId, Program, ShowRule } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
 import { outlookOf } from './outlook.ts';
 import { lowPoolsOf } from './pool-levels.ts';
 import {
   type FreeByLocation,
-  NOTHING_DRAWN,
   nextPoolChange,
   type PoolShare,
   type Pools,
@@ -103,10 +102,8 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
 };
 
 /** Reallocations that a program's number is made with. */
-function movesOf(item: ItemBook, program: string): Pick<PublishInputs, 'moves'> {
-  const moves = item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
-  return moves.length === 0 ? {} : { moves };
-}
+const movesOf = (item: ItemBook, program: string): ItemBook['moves'] =>
+  item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
 
 type Promised = ReturnType<typeof promisableTo>;
 
@@ -127,16 +124,14 @@ function showRuleOf(
   return { rule: isBelow ? (rule.below ?? rule) : rule, isBelow };
 }
 
-const ownOf = (share: PoolShare | undefined): PublishInputs['own'] =>
-  share === undefined
-    ? { units: 0, consumed: 0, remaining: 0 }
-    : {
-        units: share.units,
-        consumed: share.consumed,
-        remaining: share.remaining,
-        rule: sayPoolRule(share),
-        ...(share.limitLeft === null ? {} : { limitLeft: share.limitLeft }),
-      };
+function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
+  if (share === undefined) return { units: 0, consumed: 0, remaining: 0 };
+  const { units, consumed, remaining, limitLeft } = share;
+  const own = { units, consumed, remaining, rule: sayPoolRule(share) };
+  return limitLeft === null ? own : { ...own, limitLeft };
+}
+
+const NO_FAIR_PARTS: ReadonlyMap<number, FairPart> = new Map();
 
 /** Parts of the shared pool for the listings whose channels ask for a fair one; not of kits, nor where a line has one place alone. */
 function fairPartsFor(
@@ -144,7 +139,7 @@ function fairPartsFor(
   item: ItemBook,
   { pools, free }: { pools: Pools; free: FreeByLocation },
 ): ReadonlyMap<number, FairPart> {
-  if (!rulesOf(books.policy).hasFairShares || item.components !== null) return new Map();
+  if (!rulesOf(books.policy).hasFairShares || item.components !== null) return NO_FAIR_PARTS;
   const claims = item.listings.flatMap((listing) => {
     const rule = channelRuleFor(books.policy, listing.channel, item);
     const program = rule === undefined ? undefined : books.programs.get(rule.program);
@@ -159,7 +154,7 @@ function inputsFor(
   books: Books,
   item: ItemBook,
   listing: ListingBook,
-  at: { pools: Pools; free: FreeByLocation; now: Instant; fair: ReadonlyMap<number, FairPart> },
+  at: Pick<ItemNow, 'pools' | 'free'> & { readonly placeAt: PlaceAt; readonly fair: ReadonlyMap<number, FairPart> },
 ): PublishInputs | null {
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
@@ -168,74 +163,104 @@ function inputsFor(
   const kit = item.components === null ? undefined : kitInputs(books, item.components, program, supply);
   // A kit's figures are those of the component that limits it.
   const source = kit === undefined ? item : bookOf(books, kit.limitedBy);
-  const { pools, free } = kit === undefined ? at : { pools: poolsFor(books, source), free: freeOf(books, source) };
+  const { pools, free, placeAt } =
+    kit === undefined ? at : { pools: poolsFor(books, source), free: freeOf(books, source), placeAt: placesOf(source) };
   const best =
     kit === undefined && program.completeness === 'onePlace' ? bestPlace(books, item, program, supply) : undefined;
   const may = best === undefined ? supply : [best];
   const fair = at.fair.get(listing.id);
   const promised = fair === undefined ? promisableTo : promiseBesideFair;
-  const all = promised({ ...program, locations: supply }, pools, free);
+  const all = promised(supply === program.locations ? program : { ...program, locations: supply }, pools, free);
   const promise = best === undefined ? all : atMost(promisableTo({ ...program, locations: may }, pools, free), all);
   const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
-  const others = protectedFrom(program, pools).filter(({ remaining }) => remaining > 0);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
   const share = Math.floor((units * rule.sharePercent) / 100);
-  const inFlight = inFlightOf(listing, at.now);
-  const short = item.shortOf.get(program.id) ?? 0;
-  // A kit is sold from stock alone: its components may be sold beyond it by themselves.
+  const inFlight = inFlightOf(listing, books.now);
+  const kept = keptBack(rule, share, item.safetyStock);
   const backorder =
-    kit === undefined
-      ? backorderFor(
-          { ...program, locations: supply },
-          { short, promise: units, sharePercent: rule.sharePercent },
-          () => outlookOf(books, item),
-          at.now,
-        )
-      : null;
-  return {
+    kit === undefined ? backorderOf(books, item, { ...program, locations: supply }, { units, rule }) : null;
+  const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
     program: program.id,
     drawOrder: program.drawOrder,
-    places: may.map((location) => ({
-      location,
-      sellable: source.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
-      allocated: source.allocatedAt.get(location) ?? 0,
-      held: source.heldAt.get(location) ?? 0,
-    })),
+    places: may.map(placeAt),
     free: pools.free,
     own: ownOf(pools.own.find((one) => one.program === program.id)),
-    protectedForOthers: others.reduce((sum, one) => sum + one.remaining, 0),
-    ...(others.length === 0
-      ? {}
-      : { protectedBy: others.map(({ program: id, remaining }) => ({ program: id, units: remaining })) }),
+    protectedForOthers: 0,
     fromOwn: promise.own,
     fromShared: promise.shared,
-    ...(fair === undefined ? {} : { fairShare: fair }),
     rule: scopeOf(channelRule),
-    ...(isBelow && item.minimum !== null ? { belowMinimum: item.minimum } : {}),
     sharePercent: rule.sharePercent,
-    ...keptBack(rule, share, item.safetyStock),
+    safetyStock: kept.safetyStock,
+    buffer: kept.buffer,
     inFlight: inFlight * listing.pack,
     inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
-    ...(backorder === null ? {} : { backorder }),
     hideAtOrBelow: rule.hideAtOrBelow,
     cap: rule.cap,
     pack: listing.pack,
-    ...(kit === undefined ? {} : { kit }),
-    ...(best === undefined ? {} : { onePlace: best }),
-    ...movesOf(item, program.id),
+  };
+  // What few numbers have is added to those: to spread it into all costs each of them.
+  const protectedBy = protectedFrom(program, pools);
+  if (protectedBy.length > 0) {
+    inputs.protectedBy = protectedBy;
+    for (const one of protectedBy) inputs.protectedForOthers += one.units;
+  }
+  if (isBelow && item.minimum !== null) inputs.belowMinimum = item.minimum;
+  if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
+  if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
+  if (kit !== undefined) inputs.kit = kit;
+  if (best !== undefined) inputs.onePlace = best;
+  if (fair !== undefined) inputs.fairShare = fair;
+  if (backorder !== null) inputs.backorder = backorder;
+  const moves = item.moves.length === 0 ? [] : movesOf(item, program.id);
+  if (moves.length > 0) inputs.moves = moves;
+  return inputs;
+}
+
+/** A kit is sold from stock alone: its components may be sold beyond it by themselves. */
+const backorderOf = (
+  books: Books,
+  item: ItemBook,
+  program: Program,
+  { units, rule }: { readonly units: number; readonly rule: ShowRule },
+): BackorderInputs | null =>
+  backorderFor(
+    program,
+    { short: item.shortOf.get(program.id) ?? 0, promise: units, sharePercent: rule.sharePercent },
+    () => outlookOf(books, item),
+    books.now,
+  );
+
+type PlaceAt = (location: LocationId) => PublishInputs['places'][number];
+
+/** What there is at a place; the numbers of all listings of an item are made of the same rows. */
+function placesOf(item: ItemBook): PlaceAt {
+  const known = new Map<LocationId, ReturnType<PlaceAt>>();
+  return (location) => {
+    const before = known.get(location);
+    if (before !== undefined) return before;
+    const place = {
+      location,
+      sellable: item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
+      allocated: item.allocatedAt.get(location) ?? 0,
+      held: item.heldAt.get(location) ?? 0,
+    };
+    known.set(location, place);
+    return place;
   };
 }
 
+/** An item as it stands after the batch. */
+type ItemNow = { readonly item: ItemBook; readonly free: FreeByLocation; readonly pools: Pools };
+
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
-function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
-  const { now } = books;
-  const free = freeOf(books, item);
+function targetsOf(books: Books, { item, pools, free }: ItemNow): TargetFact[] {
   const fair = fairPartsFor(books, item, { pools, free });
+  const placeAt = placesOf(item);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, { pools, free, now, fair });
+    const inputs = inputsFor(books, item, listing, { pools, free, placeAt, fair });
     if (inputs === null) continue;
     const before = listing.target;
     const after = {
@@ -258,7 +283,7 @@ function targetsOf(books: Books, item: ItemBook, pools: Pools): TargetFact[] {
   return targets;
 }
 
-function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | null {
+function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
   const { now } = books;
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
@@ -272,13 +297,11 @@ function nextReviewOf(books: Books, item: ItemBook, pools: Pools): Instant | nul
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-function deficitsOf(books: Books, item: ItemBook): Facts['deficits'] {
-  return [...freeOf(books, item)].map(([location, free]) => ({
-    sku: item.sku,
-    location,
-    quantity: Math.max(0, -free),
-  }));
-}
+const deficitsOf = (books: Books, { item, free }: ItemNow): Facts['deficits'] =>
+  books.sellingPlaces.map(({ location }) => {
+    const units = free.get(location) ?? 0;
+    return { sku: item.sku, location, quantity: Math.max(0, -units) };
+  });
 
 const changedRows = <Row>(sku: string, rows: ReadonlyMap<string, Row>, changed: ReadonlySet<string>) =>
   [...changed].sort().flatMap((ref) => {
@@ -291,17 +314,26 @@ const withTheirKits = (books: Books, items: readonly ItemBook[]): ItemBook[] =>
     ? [...items]
     : [...new Set(items.flatMap((item) => [item, ...(books.kitsWith.get(item.sku) ?? [])]))];
 
-const drawnFacts = (item: ItemBook): Facts['drawn'] =>
-  [...item.drawnBy]
-    .sort()
-    .map((program) => ({ sku: item.sku, program, ...(item.drawn.get(program) ?? NOTHING_DRAWN) }));
+/** Programs whose drawn units changed, by id: every entry makes a new row. */
+function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
+  const changed: Facts['drawn'][number][] = [];
+  for (const [program, row] of drawn) {
+    if (loaded.drawn.some((before) => before === row)) continue;
+    const { consumed, taken, takenAtFill, allTakenAtFill } = row;
+    changed.push({ sku, program, consumed, taken, takenAtFill, allTakenAtFill });
+  }
+  return changed.sort((a, b) => (a.program < b.program ? -1 : 1));
+}
 
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
   const touched = withTheirKits(books, moved).sort((a, b) => (a.sku < b.sku ? -1 : 1));
   for (const item of touched) settleLate(item, books.now);
   const listings = touched.flatMap((item) => item.listings);
-  const pooled = touched.map((item) => ({ item, pools: poolsFor(books, item) }));
+  const standing = touched.map((item): ItemNow => {
+    const free = freeOf(books, item);
+    return { item, free, pools: poolsFor(books, item, free) };
+  });
   const changed = [...books.changedOrders].sort();
   return {
     stock: books.stock,
@@ -310,7 +342,7 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     filledLines: [...books.filled.values()],
     holds: [...books.changedHolds.values()],
     counted: books.counted,
-    deficits: touched.flatMap((item) => deficitsOf(books, item)),
+    deficits: standing.flatMap((each) => deficitsOf(books, each)),
     listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
       listing: id,
       ownSold,
@@ -318,13 +350,13 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
       seenSold,
       seenUntil,
     })),
-    drawn: touched.flatMap((item) => drawnFacts(item)),
-    targets: pooled.flatMap(({ item, pools }) => targetsOf(books, item, pools)),
+    drawn: touched.flatMap(drawnFacts),
+    targets: standing.flatMap((each) => targetsOf(books, each)),
     moves: books.moves,
-    lowPools: pooled.flatMap(({ item, pools }) => lowPoolsOf(books.policy, item, pools)),
+    lowPools: standing.flatMap(({ item, pools }) => lowPoolsOf(books.policy, item, pools)),
     supply: touched.flatMap((item) => changedRows(item.sku, item.supply, item.changedSupply)),
     demand: touched.flatMap((item) => changedRows(item.sku, item.demand, item.changedDemand)),
-    reviews: pooled.map(({ item, pools }) => ({ sku: item.sku, nextReviewAt: nextReviewOf(books, item, pools) })),
+    reviews: standing.map((each) => ({ sku: each.item.sku, nextReviewAt: nextReviewOf(books, each) })),
     outcomes,
   };
 }
@@ -373,8 +405,8 @@ function attempt(
     try {
       books.touched.clear();
       outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
-      fillShorts(books, [...books.touched], { ...command, occurredAt: now });
-      for (const item of books.touched) item.servedFirst.clear();
+      fillShorts(books, books.touched, command);
+      for (const item of books.touched) if (item.servedFirst.size > 0) item.servedFirst.clear();
     } catch (error) {
       return { failed: command, error };
     }

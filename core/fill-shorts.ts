@@ -79,9 +79,16 @@ function supplyLeft(books: Books): { readonly has: (claim: Claim) => boolean; re
   return { has, end: (claim) => known.set(keyOf(claim, placesOf(claim)), false) };
 }
 
-/** `items`: those that the command touched. What is given to a line only lowers what others can get, so one pass is enough. */
-export function fillShorts(books: Books, items: readonly ItemBook[], cause: Command): void {
-  if (books.kitsWith.size === 0 && items.every((item) => item.shorts.size === 0)) return;
+function hasShorts(items: ReadonlySet<ItemBook>): boolean {
+  for (const item of items) if (item.shorts.size > 0) return true;
+  return false;
+}
+
+/** `touched`: items that the command touched. What is given to a line only lowers what others can get, so one pass is enough. */
+export function fillShorts(books: Books, touched: ReadonlySet<ItemBook>, command: Command): void {
+  if (books.kitsWith.size === 0 && !hasShorts(touched)) return;
+  const items = [...touched];
+  const cause = { ...command, occurredAt: books.now };
   const left = supplyLeft(books);
   const first = new Set(items.flatMap((item) => [...item.servedFirst]));
   const claims = waitingFor(books, items)

@@ -27,7 +27,7 @@ function tooMany({ books, item }: HoldWork, program: Program, units: { asked: nu
     (total, place) => total + (item.onHand.get(stockKey(place, 'sellable'))?.quantity ?? 0),
     0,
   );
-  const others = protectedFrom(program, pools).reduce((total, one) => total + one.remaining, 0);
+  const others = protectedFrom(program, pools).reduce((total, one) => total + one.units, 0);
   const limitLeft = pools.own.find((one) => one.program === program.id)?.limitLeft ?? null;
   const inTheWay = [
     `${sellable} sellable at ${program.locations.join(', ') || 'no place'}`,

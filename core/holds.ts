@@ -76,10 +76,11 @@ function drawerOf(books: Books, body: Pick<HoldCommand, 'program' | 'location'>)
       fix: `the known ones are ${[...books.masterOf.keys()].join(', ')}`,
     });
   }
-  if (!program.locations.includes(location) || !books.sellsAt.has(location)) {
+  const sells = new Set(books.sellingPlaces.map((place) => place.location));
+  if (!program.locations.includes(location) || !sells.has(location)) {
     throw new CommandRefused('place-not-used', `${program.id} does not sell from ${location}`, {
       field: 'location',
-      fix: `its places are ${program.locations.filter((place) => books.sellsAt.has(place)).join(', ') || 'none'}`,
+      fix: `its places are ${program.locations.filter((place) => sells.has(place)).join(', ') || 'none'}`,
     });
   }
   return { ...program, locations: [location] };

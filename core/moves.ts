@@ -20,7 +20,11 @@ export function movedUnits(moves: readonly Move[], pool: PoolId): number {
 export const UNRULED: PoolRule = { program: '', sku: '*', units: 0, refill: 'never' };
 
 /** The pools that a rule makes, and those that moves alone make, by program id. */
-export function rulesWithMoves(policy: Policy, rules: RuledPool[], moves: readonly Move[]): RuledPool[] {
+export function rulesWithMoves(
+  policy: Policy,
+  rules: readonly RuledPool[],
+  moves: readonly Move[],
+): readonly RuledPool[] {
   if (moves.length === 0) return rules;
   const ruled = new Set<PoolId>([...rules.map(({ program }) => program), 'shared']);
   const receivers = new Set(moves.map(({ to }) => to).filter((pool) => !ruled.has(pool)));

@@ -85,11 +85,15 @@ function fillLine({ books, command, order, rule }: Turn, item: ItemBook, line: O
 /** What is open and not allocated is short, and waits. */
 function keepWaiting({ books, command, order, fillRule }: Turn, item: ItemBook, line: OrderLine): OrderLine {
   const short = openUnits(line) - allocatedUnits(line);
-  const key = lineKey(order.id, line.lineRef);
   const after = { ...line, short };
   noteShort(item, order.program, short - line.short);
-  if (short > 0) item.shorts.set(key, { ...order, ...(fillRule === undefined ? {} : { fillRule }), line: after });
-  else item.shorts.delete(key);
+  if (short > 0)
+    item.shorts.set(lineKey(order.id, line.lineRef), {
+      ...order,
+      ...(fillRule === undefined ? {} : { fillRule }),
+      line: after,
+    });
+  else if (item.shorts.size > 0) item.shorts.delete(lineKey(order.id, line.lineRef));
   touch(books, item, command.id);
   return after;
 }

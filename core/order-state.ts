@@ -77,8 +77,7 @@ function joinLine(a: Versioned, b: Versioned): Versioned {
   const isTie = a.version === b.version;
   const newer = b.version > a.version ? b : a;
   const unit = isTie ? Math.max(a.unit ?? 1, b.unit ?? 1) : (newer.unit ?? 1);
-  return {
-    ...(unit === 1 ? {} : { unit }),
+  const joined = {
     lineRef: a.lineRef,
     ordered: isTie ? Math.max(a.ordered, b.ordered) : newer.ordered,
     shipped: Math.max(a.shipped, b.shipped),
@@ -88,6 +87,7 @@ function joinLine(a: Versioned, b: Versioned): Versioned {
     cancelled: isTie ? Math.max(a.cancelled, b.cancelled) : newer.cancelled,
     listingRef: greaterName(a.listingRef, b.listingRef),
   };
+  return unit === 1 ? joined : { unit, ...joined };
 }
 
 /** In the key order of jsonb. */
@@ -101,6 +101,7 @@ const attributesOf = ({ tags, company, partner, customer, orderType }: OrderAttr
 
 /** Whose word counts on all but lines and moments: the newer state's; of two with one version, the greater as text. */
 function newerHead(a: OrderState, b: OrderState): OrderState {
+  if (a === b) return a;
   if (a.version !== b.version) return a.version > b.version ? a : b;
   const textOf = ({ displayRef, fillRule, fulfilledBy, locationRef, obligations, attributes }: OrderState): string => {
     const owed = obligations.map(({ kind, dueAt }) => [kind, dueAt]);
@@ -116,28 +117,41 @@ function newerHead(a: OrderState, b: OrderState): OrderState {
  */
 export function joinOrder(a: OrderState, b: OrderState): OrderState {
   const lines = new Map<string, Versioned>();
-  for (const order of [a, b]) {
+  for (const order of a === b ? [a] : [a, b]) {
     for (const line of order.lines) {
       const versioned = { ...line, version: versionOf(order, line) };
       lines.set(line.lineRef, joinLine(lines.get(line.lineRef) ?? versioned, versioned));
     }
   }
-  const { version, fillRule, orderRef, attributes, displayRef, fulfilledBy, locationRef, obligations } = newerHead(
-    a,
-    b,
-  );
-  return {
+  const head = newerHead(a, b);
+  const joined = {
     lines: [...lines.values()].sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1)),
-    ...(a.origin === 'operator' && b.origin === 'operator' ? { origin: a.origin } : {}),
+    version: head.version,
+    orderRef: head.orderRef,
+    placedAt: Math.min(a.placedAt, b.placedAt),
+    displayRef: head.displayRef,
+    modifiedAt: Math.max(a.modifiedAt, b.modifiedAt),
+    fulfilledBy: head.fulfilledBy,
+    locationRef: head.locationRef,
+    obligations: head.obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
+  };
+  const isOperators = a.origin === 'operator' && b.origin === 'operator';
+  return isOperators || head.fillRule !== undefined || head.attributes !== undefined
+    ? withRareKeys(joined, head, isOperators)
+    : joined;
+}
+
+/** In their places among the others: keys of one form, whichever there are. */
+function withRareKeys(joined: OrderState, { fillRule, attributes }: OrderState, isOperators: boolean): OrderState {
+  const { lines, version, orderRef, placedAt, ...rest } = joined;
+  return {
+    lines,
+    ...(isOperators ? { origin: 'operator' } : {}),
     version,
     ...(fillRule === undefined ? {} : { fillRule }),
     orderRef,
-    placedAt: Math.min(a.placedAt, b.placedAt),
+    placedAt,
     ...(attributes === undefined ? {} : { attributes: attributesOf(attributes) }),
-    displayRef,
-    modifiedAt: Math.max(a.modifiedAt, b.modifiedAt),
-    fulfilledBy,
-    locationRef,
-    obligations: obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
+    ...rest,
   };
 }

@@ -13,13 +13,13 @@
  * Guarantees: applying a state twice changes nothing; a line is never dropped; a request to cancel frees nothing, only a total.
  */
 import { answerLines, closedUnits, owesAnswer } from './answers.ts';
-import { type Books, lineKey, refKey, touch } from './books.ts';
+import { type Books, lineKey, touch } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { FILL_RULE_OF, isAllOrNothing } from './completeness.ts';
 import { assert } from './errors.ts';
 import { checkHoldUses, convertHolds, endHoldUses } from './hold-orders.ts';
 import { allocatedUnits, withComposition } from './kits.ts';
-import type { Order, OrderLine } from './model.ts';
+import type { Order, OrderId, OrderLine } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
@@ -57,7 +57,7 @@ function checkTotals(order: OrderState): void {
 function newLine(books: Books, channel: string, order: OrderState, index: number): OrderLine {
   const state = order.lines[index];
   assert(state !== undefined, `order ${order.displayRef} has no line ${index}`);
-  const listingId = state.listingRef === null ? undefined : books.listingByRef.get(refKey(channel, state.listingRef));
+  const listingId = state.listingRef === null ? undefined : books.listingByRef.get(channel)?.get(state.listingRef);
   const known = listingId === undefined ? undefined : books.listings.get(listingId);
   if (state.listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
     throw new CommandRefused(
@@ -84,6 +84,10 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
     answer: null,
   };
 }
+
+/** The line as an earlier command of the batch filled it. */
+const filledLine = (books: Books, id: OrderId, lineRef: string): OrderLine | undefined =>
+  books.filled.size === 0 ? undefined : books.filled.get(lineKey(id, lineRef))?.line;
 
 /** A line of an order that its platform had not told of until now: none of it is among the own sales yet. */
 const uncounted = (line: OrderLine): OrderLine => ({
@@ -154,10 +158,10 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     });
   }
   const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
-  const known = new Map(stored?.lines.map((line) => [line.lineRef, line]));
+  const known = stored === undefined ? undefined : new Map(stored.lines.map((line) => [line.lineRef, line]));
   // All lines are resolved before the first is applied: a refused command must not have touched the books.
   const pairs = joined.lines.map((state, index) => {
-    const before = books.filled.get(lineKey(id, state.lineRef))?.line ?? known.get(state.lineRef);
+    const before = filledLine(books, id, state.lineRef) ?? known?.get(state.lineRef);
     // A line may be named only by a later or an older state than the first that came.
     const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
     return { state, before: isNamed ? before : newLine(books, body.channel, joined, index) };
@@ -202,7 +206,7 @@ function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]):
 }
 
 function keepOrder(books: Books, order: StoredOrder): void {
-  for (const line of order.lines) books.filled.delete(lineKey(order.id, line.lineRef));
+  if (books.filled.size > 0) for (const line of order.lines) books.filled.delete(lineKey(order.id, line.lineRef));
   books.orders.set(order.id, order);
   books.changedOrders.add(order.id);
 }
@@ -217,7 +221,7 @@ export function applyShip(books: Books, command: Command, body: ShipCommand): bo
     });
   }
   const asked = new Map(body.lines?.map((line) => [line.lineRef, line.quantity]));
-  const currentOf = (line: OrderLine) => books.filled.get(lineKey(order.id, line.lineRef))?.line ?? line;
+  const currentOf = (line: OrderLine) => filledLine(books, order.id, line.lineRef) ?? line;
   const plan = order.lines.map(currentOf).map((line) => ({
     line,
     units: body.lines === null ? allocatedUnits(line) : (asked.get(line.lineRef) ?? 0),

@@ -72,7 +72,11 @@ function totalAt(rate: number, wants: readonly number[], taken: readonly number[
   return total;
 }
 
-const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
+function sumOf(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
 
 /** Enough halvings that only units of equal turn are left to hand out one by one. */
 const HALVINGS = 40;
@@ -125,10 +129,18 @@ function standingPercent(rule: PoolRule, now: Instant): number {
 
 /** Rounds up, so that a release never frees a unit before its time; floating dust is no unit. */
 const unitsStanding = (units: number, rule: PoolRule, now: Instant): number =>
-  rule.release === undefined ? units : Math.ceil((units * standingPercent(rule, now)) / 100 - 1e-9);
+  rule.release === undefined ? units : Math.max(0, Math.ceil((units * standingPercent(rule, now)) / 100 - 1e-9));
 
 const clamp = (units: number, rule: PoolRule): number =>
   Math.min(rule.maximum ?? Number.MAX_SAFE_INTEGER, Math.max(rule.minimum ?? 0, units));
+
+/** A number of units, whatever there is and whenever it is. */
+const isFixed = ({ rule }: RuledPool): boolean =>
+  rule.percent === undefined &&
+  rule.parts === undefined &&
+  rule.minimum === undefined &&
+  rule.maximum === undefined &&
+  rule.release === undefined;
 
 /** Units that each rule protects now, before anything is drawn of them. */
 function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], now: Instant): number[] {
@@ -148,7 +160,11 @@ function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], 
 }
 
 /** Cuts the protections to what there is: core pools first, then the prioritised, the highest priority before the next. */
-function cutPools(total: number, shares: readonly PoolShare[]): PoolShare[] {
+function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolShare[] {
+  // Every share stands at what its rule leaves: most often there is enough for all.
+  let wanted = 0;
+  for (const { remaining } of shares) wanted += remaining;
+  if (wanted <= total) return shares;
   const tierOf = (share: PoolShare): number => (share.rule.protects === 'prioritised' ? share.priority : -1);
   const tiers = [...new Set(shares.map(tierOf))].sort((a, b) => a - b);
   const remaining = new Map<PoolShare, number>();
@@ -170,29 +186,52 @@ function cutPools(total: number, shares: readonly PoolShare[]): PoolShare[] {
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
-  const net = sumOf([...free.values()]);
+  const net = sumOf(free.values());
   const total = Math.max(0, net);
   const moves = item.moves ?? [];
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);
   if (rules.length === 0) return { free: total, own: [], shared: total };
-  const drawn = rules.map(({ program }) => item.drawn.get(program) ?? NOTHING_DRAWN);
-  const allTaken = sumOf([...item.drawn.values()].map(({ taken }) => taken));
-  const supplies = drawn.map(({ allTakenAtFill }) => Math.max(0, net + allTaken - allTakenAtFill));
-  const units = unitsOfRules(rules, supplies, now).map((unit, i) =>
-    Math.max(0, unit + movedUnits(moves, rules[i]?.program ?? '')),
-  );
+  let allTaken = 0;
+  for (const { taken } of item.drawn.values()) allTaken += taken;
+  const drawnBy = (program: ProgramId): Drawn => item.drawn.get(program) ?? NOTHING_DRAWN;
+  const supplyOf = (drawn: Drawn): number => Math.max(0, net + allTaken - drawn.allTakenAtFill);
+  const units = rules.every(isFixed)
+    ? null
+    : unitsOfRules(
+        rules,
+        rules.map(({ program }) => supplyOf(drawnBy(program))),
+        now,
+      );
   const shares = rules.map(({ program, priority, rule }, index): PoolShare => {
-    const { consumed, taken, takenAtFill } = drawn[index] ?? NOTHING_DRAWN;
+    const drawn = drawnBy(program);
+    const { consumed, taken, takenAtFill } = drawn;
     const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
-    const supply = supplies[index] ?? 0;
-    return { program, priority, rule, supply, units: units[index] ?? 0, consumed, remaining: 0, limitLeft };
+    const ruled = (units === null ? rule.units : units[index]) ?? 0;
+    const protects = moves.length === 0 ? ruled : Math.max(0, ruled + movedUnits(moves, program));
+    const remaining = Math.max(0, protects - consumed);
+    return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
   const own = cutPools(total, shares);
-  return { free: total, own, shared: total - sumOf(own.map(({ remaining }) => remaining)) };
+  let shared = total;
+  for (const { remaining } of own) shared -= remaining;
+  return { free: total, own, shared };
 }
 
+type SaidShare = Pick<PoolShare, 'rule' | 'supply' | 'units'>;
+
+const SAID = new WeakMap<PoolRule, string>();
+
 /** A pool's rule in the words of a planner: what it applies to, and how its units come about. */
-export function sayPoolRule({ rule, supply, units }: Pick<PoolShare, 'rule' | 'supply' | 'units'>): string {
+export function sayPoolRule(share: SaidShare): string {
+  const { percent, parts, release } = share.rule;
+  if (percent !== undefined || parts !== undefined || release !== undefined) return wordsOf(share);
+  // Words without a number of the moment are the same each time.
+  const said = SAID.get(share.rule) ?? wordsOf(share);
+  SAID.set(share.rule, said);
+  return said;
+}
+
+function wordsOf({ rule, supply, units }: SaidShare): string {
   const amounts = [
     ...(rule.percent === undefined ? [] : [`${rule.percent} % of ${supply}`]),
     ...(rule.parts === undefined ? [] : [`${rule.parts} parts of what others leave of ${supply}`]),
@@ -225,23 +264,34 @@ export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, n
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-/** Protected units of others that the program may not touch. */
-export const protectedFrom = (program: Program, pools: Pools): PoolShare[] =>
-  pools.own.filter((share) => share.program !== program.id && !isOpenTo(program, share));
+/** What is left of others' protections that the program may not touch. */
+export function protectedFrom(
+  program: Program,
+  pools: Pools,
+): { readonly program: ProgramId; readonly units: number }[] {
+  const shares = pools.own.filter(
+    (share) => share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share),
+  );
+  return shares.map((share) => ({ program: share.program, units: share.remaining }));
+}
 
 const isOpenTo = (program: Program, share: PoolShare): boolean =>
   share.rule.protects === 'prioritised' && share.priority > program.priority;
 
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
-const freeAt = (program: Program, free: FreeByLocation): number =>
-  Math.max(0, sumOf(program.locations.map((location) => free.get(location) ?? 0)));
+function freeAt(program: Program, free: FreeByLocation): number {
+  let units = 0;
+  for (const location of program.locations) units += free.get(location) ?? 0;
+  return Math.max(0, units);
+}
 
 /** What a program may be promised now, by its draw order, its limit and its places. */
 export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): { own: number; shared: number } {
   const share = pools.own.find((one) => one.program === program.id);
   const reach = Math.min(freeAt(program, free), pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
   const ownPool = share?.remaining ?? 0;
-  const opened = pools.own.reduce((sum, one) => (isOpenTo(program, one) ? sum + one.remaining : sum), 0);
+  let opened = 0;
+  for (const one of pools.own) if (isOpenTo(program, one)) opened += one.remaining;
   const sharedPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
   if (program.drawOrder === 'sharedThenOwn') {
     const shared = Math.min(sharedPool, reach);
@@ -251,24 +301,25 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
   return { own, shared: Math.min(sharedPool, reach - own) };
 }
 
+const OWN_FIRST = ['own', 'shared'] as const;
+const SHARED_FIRST = ['shared', 'own'] as const;
+
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
   const may = promisableTo(program, pools, free);
-  const turns: readonly ('own' | 'shared')[] =
-    program.drawOrder === 'sharedThenOwn' ? ['shared', 'own'] : ['own', 'shared'];
-  const left = new Map(program.locations.map((location) => [location, Math.max(0, free.get(location) ?? 0)]));
+  const left = program.locations.map((location) => Math.max(0, free.get(location) ?? 0));
   const drawn: Allocation[] = [];
   let open = wanted;
-  for (const pool of turns) {
+  for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
     let units = Math.min(open, may[pool]);
     open -= units;
-    for (const location of program.locations) {
-      const quantity = Math.min(units, left.get(location) ?? 0);
-      if (quantity === 0) continue;
+    program.locations.forEach((location, index) => {
+      const quantity = Math.min(units, left[index] ?? 0);
+      if (quantity === 0) return;
       drawn.push({ location, program: program.id, pool, quantity });
-      left.set(location, (left.get(location) ?? 0) - quantity);
+      left[index] = (left[index] ?? 0) - quantity;
       units -= quantity;
-    }
+    });
     assert(units === 0, `draw found pool units without a place: ${units} of ${program.id}`);
   }
   return drawn;

@@ -142,6 +142,9 @@ export function keptBack(
   const percentOf = (percent: number | undefined): number =>
     percent === undefined ? 0 : Math.ceil((Math.max(0, share) * percent) / 100);
   const isPlanned = rule.isSafetyStockPlanned === true;
+  if (rule.safetyStockPercent === undefined && !isPlanned && rule.bufferPercent === undefined) {
+    return { safetyStock: rule.safetyStock, buffer: rule.buffer };
+  }
   const safetyParts = [
     ...(rule.safetyStock > 0 ? [`${rule.safetyStock} units`] : []),
     ...(rule.safetyStockPercent === undefined ? [] : [`${rule.safetyStockPercent} % of ${share}, rounded up`]),

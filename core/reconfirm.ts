@@ -76,7 +76,6 @@ const copyOf = (item: ItemBook): ItemBook => ({
   ...item,
   allocatedAt: new Map(item.allocatedAt),
   drawn: new Map(item.drawn),
-  drawnBy: new Set(),
 });
 
 export function applyReconfirm(books: Books, command: Command, body: ReconfirmCommand): boolean {

@@ -27,6 +27,8 @@ export type RuleIndex = {
     readonly priority: number;
     readonly rules: ByNearness<PoolRule>;
   }[];
+  /** The pools of every item that no rule names, where each rule for all items is always in force; else null. */
+  readonly plainPools: readonly RuledPool[] | null;
   readonly channels: ReadonlyMap<ChannelId, ByNearness<ChannelRule>>;
   /** The nearest first. */
   readonly routes: readonly Route[];
@@ -59,10 +61,20 @@ function indexOf(policy: Policy): RuleIndex {
   return {
     programs,
     pools,
+    plainPools: plainPoolsOf(pools),
     channels: new Map(channels),
     routes: [...(policy.routes ?? [])].sort(compareRoutes),
     hasFairShares: policy.channels.some(({ fairShare, below }) => fairShare === true || below?.fairShare === true),
   };
+}
+
+function plainPoolsOf(pools: RuleIndex['pools']): readonly RuledPool[] | null {
+  const isTimed = ({ activeFrom, activeUntil }: PoolRule): boolean =>
+    activeFrom !== undefined || activeUntil !== undefined;
+  if (pools.some(({ rules }) => rules.all.some(isTimed))) return null;
+  return pools.flatMap(({ program, priority, rules: { all } }) =>
+    all[0] === undefined ? [] : [{ program, priority, rule: all[0] }],
+  );
 }
 
 function byNearness<Rule extends Scoped>(
@@ -89,15 +101,20 @@ function comparePools(a: PoolRule, b: PoolRule): number {
   return starts === 0 ? compareGroups(a, b) : starts;
 }
 
-/** The first that fits, from the nearest on. */
-function* nearestFirst<Rule extends Scoped>(
+/** True where an item has no rules but those for all items. */
+const isPlain = <Rule>(rules: ByNearness<Rule>, item: RuledItem): boolean =>
+  (rules.sku.size === 0 || !rules.sku.has(item.sku)) &&
+  (rules.group.size === 0 || !item.groups.some((group) => rules.group.has(group)));
+
+/** Those that fit, from the nearest on. */
+function nearestFirst<Rule extends Scoped>(
   rules: ByNearness<Rule>,
   item: RuledItem,
   compare: (a: Rule, b: Rule) => number,
-): Generator<Rule> {
-  yield* rules.sku.get(item.sku) ?? [];
-  if (rules.group.size > 0) yield* item.groups.flatMap((group) => rules.group.get(group) ?? []).sort(compare);
-  yield* rules.all;
+): readonly Rule[] {
+  if (isPlain(rules, item)) return rules.all;
+  const grouped = item.groups.flatMap((group) => rules.group.get(group) ?? []).sort(compare);
+  return [...(rules.sku.get(item.sku) ?? []), ...grouped, ...rules.all];
 }
 
 export const isActive = (rule: PoolRule, now: Instant): boolean =>
@@ -106,9 +123,11 @@ export const isActive = (rule: PoolRule, now: Instant): boolean =>
 export type RuledPool = { readonly program: ProgramId; readonly priority: number; readonly rule: PoolRule };
 
 /** The pool rules of an item that are in force, by program id: at most one of each program. */
-export function poolRulesFor(policy: Policy, item: RuledItem, now: Instant): RuledPool[] {
+export function poolRulesFor(policy: Policy, item: RuledItem, now: Instant): readonly RuledPool[] {
+  const { pools, plainPools } = rulesOf(policy);
+  if (plainPools !== null && pools.every(({ rules }) => isPlain(rules, item))) return plainPools;
   const found: RuledPool[] = [];
-  for (const { program, priority, rules } of rulesOf(policy).pools) {
+  for (const { program, priority, rules } of pools) {
     for (const rule of nearestFirst(rules, item, comparePools)) {
       if (!isActive(rule, now)) continue;
       found.push({ program, priority, rule });
@@ -120,8 +139,10 @@ export function poolRulesFor(policy: Policy, item: RuledItem, now: Instant): Rul
 
 /** Moments after `now` at which another rule of the item's pools may come into force. */
 export function poolBordersAfter(policy: Policy, item: RuledItem, now: Instant): Instant[] {
-  return rulesOf(policy).pools.flatMap(({ rules }) =>
-    [...nearestFirst(rules, item, comparePools)]
+  const { pools, plainPools } = rulesOf(policy);
+  if (plainPools !== null && pools.every(({ rules }) => isPlain(rules, item))) return [];
+  return pools.flatMap(({ rules }) =>
+    nearestFirst(rules, item, comparePools)
       .flatMap((rule) => [rule.activeFrom, rule.activeUntil])
       .filter((at) => at !== undefined && at > now),
   ) as Instant[];
@@ -129,9 +150,7 @@ export function poolBordersAfter(policy: Policy, item: RuledItem, now: Instant):
 
 export function channelRuleFor(policy: Policy, channel: ChannelId, item: RuledItem): ChannelRule | undefined {
   const rules = rulesOf(policy).channels.get(channel);
-  if (rules === undefined) return undefined;
-  for (const rule of nearestFirst(rules, item, compareGroups)) return rule;
-  return undefined;
+  return rules === undefined ? undefined : nearestFirst(rules, item, compareGroups)[0];
 }
 
 /** How a rule is called where people read of it: by what it applies to. */

@@ -116,9 +116,7 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
       taken: drawn.get(program.id)?.taken ?? 0,
       limitLeft: share?.limitLeft ?? null,
       promise: promisableTo(program, pools, free),
-      closedTo: protectedFrom(program, pools)
-        .filter(({ remaining }) => remaining > 0)
-        .map(({ program: id, remaining }) => ({ program: id, units: remaining })),
+      closedTo: protectedFrom(program, pools),
     };
   });
   // Pools of nobody's (the emergency pool) belong to no program.

@@ -4,8 +4,9 @@ import type { Sku } from '#core/model.ts';
 import { OPEN_LINES_MAX } from '#core/reconfirm-claims.ts';
 import type { ItemState } from '#core/state.ts';
 import type { Queries } from './client.ts';
-import { type ShortRow, shortOf } from './line-rows.ts';
+
 import { list } from './list.ts';
+import { type ShortRow, shortOf } from './order-lines.ts';
 
 /**
  * All lines that have or want units of these items, and one more than a re-confirmation takes, so that it can tell. Answers how an

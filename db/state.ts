@@ -4,19 +4,19 @@
  * Guarantees: locks are taken in (kind, id) order, orders before items; every row a decision uses is read after the lock that
  * guards it; the policy version is held by a share lock until the batch commits.
  */
-import { type SQL, sql } from 'drizzle-orm';
+import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Instant, OrderId, Policy, StockMaster } from '#core/model.ts';
+import type { Instant, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
-import type { ItemState, ListingState, ShortLine, State, StoredOrder } from '#core/state.ts';
+import type { ItemState, ListingState, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { type DatedRefs, type DatedState, datedRefsOf, hasTolerance, loadDated } from './dated.ts';
 import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
-import { type LineRow, lineOf, type ShortRow, shortOf } from './line-rows.ts';
 import { list } from './list.ts';
 import { loadOpenLines } from './open-lines.ts';
+import { firstOf, type LineRow, lineOf, loadShorts, loadWholeOrders } from './order-lines.ts';
 import { loadPolicy } from './policy-current.ts';
-import { lockReach, type Reach, readBounds, readComponents, SHORTS_PER_ITEM_MAX } from './reach.ts';
+import { lockReach, type Reach, readBounds, readComponents } from './reach.ts';
 
 export const RESOURCE = { order: 1, item: 2, supply: 7 } as const;
 
@@ -239,52 +239,6 @@ const listingOf = (row: ListingRow): ListingState => ({
           restockAt: row.restock_at,
         },
 });
-
-/**
- * Lines that wait, first served first, at most so many and one more of an item. Those that take what there is are counted apart from
- * those that may be passed over (kits, one place, all or nothing): else many of these would hide whoever could be served.
- */
-async function loadShorts(tx: Queries, skus: readonly string[], policy: Policy): Promise<Map<string, ShortLine[]>> {
-  const programs = JSON.stringify(
-    policy.programs.map(({ id, priority, completeness = 'split' }) => ({
-      id,
-      priority,
-      passes: completeness !== 'split',
-    })),
-  );
-  const hasPassing = policy.programs.some(({ completeness = 'split' }) => completeness !== 'split');
-  const waiting = (which: SQL): SQL => sql`(
-      select l.*, o.channel_id, o.program, o.placed_at, case when p.passes then o.state->>'fillRule' end as fill_rule
-      from order_line l join sales_order o on o.id = l.order_id
-      left join json_to_recordset(${programs}::json) as p(id text, priority int, passes boolean) on p.id = o.program
-      where l.sku = i.sku and l.short > 0 ${which}
-      order by p.priority nulls last, o.placed_at, l.order_id, l.line_ref
-      limit ${SHORTS_PER_ITEM_MAX + 1})`;
-  const all = hasPassing
-    ? sql`${waiting(sql`and p.passes is not true`)} union all ${waiting(sql`and p.passes`)}`
-    : waiting(sql``);
-  const rows = await tx.rows<ShortRow>(sql`
-    select s.* from unnest(${list(skus)}) as i(sku) cross join lateral (${all}) s`);
-  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
-}
-
-async function loadWholeOrders(tx: Queries, ids: readonly OrderId[]): Promise<Map<string, ShortLine[]>> {
-  if (ids.length === 0) return new Map();
-  const rows = await tx.rows<ShortRow>(sql`
-    select l.*, o.channel_id, o.program, o.placed_at, o.state->>'fillRule' as fill_rule
-    from order_line l join sales_order o on o.id = l.order_id
-    where l.order_id = any(${list(ids)}) and l.short > 0 and l.sku is not null order by l.order_id, l.line_ref collate "C"`);
-  return Map.groupBy(rows.map(shortOf), (short) => short.line.sku ?? '');
-}
-
-/** What of the waiting lines is decided on, and whether there are more. */
-function firstOf(waiting: readonly ShortLine[], policy: Policy): Pick<ItemState, 'shorts' | 'moreShorts'> {
-  if (waiting.length <= SHORTS_PER_ITEM_MAX) return { shorts: waiting, moreShorts: false };
-  const passing = new Set(policy.programs.flatMap((p) => ((p.completeness ?? 'split') === 'split' ? [] : [p.id])));
-  const [taking, passed] = [false, true].map((is) => waiting.filter((short) => passing.has(short.program) === is));
-  const kept = [taking, passed].flatMap((lines) => lines?.slice(0, SHORTS_PER_ITEM_MAX) ?? []);
-  return { shorts: kept, moreShorts: kept.length < waiting.length };
-}
 
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(

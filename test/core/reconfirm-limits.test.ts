@@ -116,7 +116,7 @@ describe('places', () => {
     const held = booksOf({ north: 6, south: 0 }, [{ order: 'a', wants: 6, has: [shared('dtc', 6, 'north')] }], rules);
     const books = {
       ...held,
-      items: held.items.map((each) => ({ ...each, held: [{ location: 'north', quantity: 4 }] })),
+      items: held.items.map((each) => ({ ...each, promises: each.promises.map((row) => ({ ...row, held: 4 })) })),
     };
     expect(confirm(books, runOf({ a: 'win' })).lines).toEqual({ a: 2 });
   });

@@ -125,6 +125,7 @@ export const noLineVanishes = (core: Core, world: World = PLAIN) =>
         for (const line of order.lines.filter((each) => each.sku !== null)) {
           const open = Math.max(0, line.ordered - closedUnits(line) - line.shipped);
           expect(allocatedOf(line) + line.short, `${order.id} line ${line.lineRef}`).toBe(open);
+          expect(line.short, `${order.id} line ${line.lineRef} has more than it wants`).toBeGreaterThanOrEqual(0);
         }
       }
       expect([...accepted.keys()].sort()).toEqual(state.orders.map((order) => order.id).sort());

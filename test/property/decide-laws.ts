@@ -2,7 +2,8 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import { type Command, orderOf } from '#core/command.ts';
-import type { Facts, State } from '#core/state.ts';
+import { applyFacts as replayFacts } from '#core/replay.ts';
+import type { Facts, ShortLine, State } from '#core/state.ts';
 import { badBody, commandsOf, opening, PLAIN, splitAt, type World } from '../support/arbitraries.ts';
 import { command, NOW } from '../support/factory.ts';
 import { applyFacts, deepFreeze, loadFor, take, takeAll } from '../support/memory-store.ts';
@@ -108,7 +109,17 @@ function expectParkedTogether(
   }
 }
 
-/** Facts alone rebuild the state: decided again from the start, the stored commands give the stored state. */
+const nameOf = ({ id, line }: ShortLine): string => `${id} ${line.lineRef}`;
+const inOneForm = (state: State): State => ({
+  ...state,
+  items: state.items.map((item) => ({
+    ...item,
+    shorts: item.shorts.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)),
+    shortOf: item.shortOf.toSorted((a, b) => (a.program < b.program ? -1 : 1)),
+  })),
+});
+
+/** Facts alone rebuild the state, by core/replay and by its plain twin; decided again, the stored commands give the stored state. */
 export const factsReplay = (core: Core, world: World = PLAIN) =>
   fc.property(
     world.brand,
@@ -125,6 +136,8 @@ export const factsReplay = (core: Core, world: World = PLAIN) =>
         written.push(JSON.parse(JSON.stringify(step.facts)));
       }
       expect(written.reduce(applyFacts, start)).toEqual(live);
+      const replayed = written.reduce((state, facts) => replayFacts(deepFreeze(state), deepFreeze(facts)), start);
+      expect(inOneForm(replayed)).toEqual(inOneForm(live));
       expect(takeAll(core.decide, start, batches)).toEqual(live);
     },
   );

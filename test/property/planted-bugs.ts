@@ -1,0 +1,269 @@
+/**
+ * Bugs that are planted on purpose: each changes the text of the core in a way that tools of this trade did get wrong, and a law must
+ * notice. `plantBug` alters the source as it is loaded, so the whole core runs with the bug, and nothing else is different.
+ */
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+type Change = { readonly file: string; readonly find: string; readonly put: string };
+
+export type PlantedBug = {
+  readonly id: string;
+  readonly says: string;
+  /** The law that must catch it. */
+  readonly law: string;
+  readonly changes: readonly Change[];
+};
+
+const bug = (id: string, says: string, law: string, ...changes: readonly Change[]): PlantedBug => ({
+  id,
+  says,
+  law,
+  changes,
+});
+const change = (file: string, find: string, put: string): Change => ({ file: `core/${file}`, find, put });
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  bug(
+    'read-then-write',
+    'the naive read-then-write: what others have promised since is not looked at',
+    'I1-promise',
+    change('books.ts', '(allocatedAt.get(p.location) ?? 0) + p.allocated', '0'),
+    // Else its own check of the books would stop it at the first release.
+    change('books.ts', 'assert(allocated >= 0,', 'assert(true,'),
+  ),
+  bug(
+    'stale-read',
+    'every command of a batch reads what was free before the batch',
+    'batching',
+    change('books.ts', '(item.allocatedAt.get(location) ?? 0)', '(item.readAt.get(location) ?? 0)'),
+    change('books.ts', '    allocatedAt,\n', '    allocatedAt,\n    readAt: new Map(allocatedAt),\n'),
+  ),
+  bug(
+    'same-number-twice',
+    'two lines of one item are checked against the same number (medusajs/medusa#16502)',
+    'I1-promise',
+    change(
+      'books.ts',
+      '  const free = freeOf(books, item);\n  const drawn',
+      '  if (item.readBy !== command.id) Object.assign(item, { readBy: command.id, asRead: freeOf(books, item) });\n' +
+        '  const free = item.asRead;\n  const drawn',
+    ),
+  ),
+  bug(
+    'deficit-untold',
+    'a deficit is reckoned without what is allocated',
+    'I1',
+    change('decide.ts', 'Math.max(0, -units)', 'Math.max(0, -units - (item.allocatedAt.get(location) ?? 0))'),
+  ),
+  bug(
+    'floored-shares',
+    'each share is floored and the units in between are lost',
+    'cut',
+    change('pools.ts', '  const shares = unitsAt(low, wants, taken);\n', '  return unitsAt(low, wants, taken);\n'),
+  ),
+  bug(
+    'foreign-reserve',
+    'the reserve of a program is consumed by another',
+    'I5',
+    change('pools.ts', 'shared -= remaining;', 'shared -= 0 * remaining;'),
+  ),
+  bug(
+    'reserve-cut-again',
+    'a reserve that was drawn is filled again from the reserves of others',
+    'I5',
+    change(
+      'pools.ts',
+      'members.map(({ units }) => units),',
+      'members.map(({ units, consumed }) => Math.max(0, units - consumed)),',
+    ),
+    change('pools.ts', '      members.map(({ consumed }) => consumed),\n', ''),
+  ),
+  bug(
+    'move-makes-units',
+    'a reallocation gives to one pool without taking from the other',
+    'I5-moves',
+    change('moves.ts', 'if (move.from === pool) units -= move.units;', 'if (move.from === pool) units -= 0;'),
+  ),
+  bug(
+    'return-forgets',
+    'a reallocation comes back whole, also what was drawn of it meanwhile',
+    'I5-moves',
+    change('reallocation.ts', '{ pool: move.from, units: spent }', '{ pool: move.from, units: 0 }'),
+  ),
+  bug(
+    'hold-unseen',
+    'what others hold is not looked at',
+    'hold-sum',
+    change('books.ts', '(heldAt.get(p.location) ?? 0) + p.held', '0'),
+    change('books.ts', 'assert(heldThere >= 0,', 'assert(true,'),
+  ),
+  bug(
+    'drawn-beside-hold',
+    'an order that converts a hold draws its units anew',
+    'hold-converts',
+    change('orders.ts', 'convertHolds(turn, body.holds ?? [], {', 'convertHolds(turn, [], {'),
+    change('orders.ts', 'endHoldUses(turn, body.holds ?? [], lines)', 'endHoldUses(turn, [], lines)'),
+  ),
+  bug(
+    'hold-stays-drawn',
+    'a hold ends and its units stay drawn from the pool',
+    'hold-ends',
+    change('hold-units.ts', 'const consumed = -drawnOf(item, part);', 'const consumed = 0;'),
+  ),
+  bug(
+    'first-in-ties',
+    'in scarcity a tie goes to who stands first in the list',
+    'scarce-order',
+    change('scarcity.ts', '(a.demand.id < b.demand.id ? -1 : 1)', '(a.index - b.index)'),
+  ),
+  bug(
+    'alabama',
+    'fair shares by largest remainders: one more unit lowers somebody (the Alabama paradox)',
+    'fair-share',
+    change('scarcity.ts', 'const cut = cutInProportion(', 'const cut = largestRemainder('),
+  ),
+  bug(
+    'run-half-blind',
+    'a re-confirmation run sees only the lines that wait',
+    'run-there',
+    change(
+      'reconfirm-claims.ts',
+      'const loaded = item.openLines;',
+      'const loaded = item.openLines && [...item.shorts.values()];',
+    ),
+  ),
+  bug(
+    'run-over-reserve',
+    'the winners of a re-confirmation run reach for what is protected',
+    'run-protects',
+    change('pools.ts', 'shared -= remaining;', 'shared -= 0 * remaining;'),
+  ),
+  bug(
+    'count-erases',
+    'a count overwrites the movements after it',
+    'count',
+    change('stock.ts', '((balance?.quantity ?? 0) - later)', '(balance?.quantity ?? 0)'),
+  ),
+  bug(
+    'movement-twice',
+    'a movement from before the count counts once more when it is heard of',
+    'count',
+    change('books.ts', 'countedAsOf === null || entry.occurredAt > countedAsOf', 'true'),
+  ),
+  bug(
+    'last-arrival-wins',
+    'the order state that arrives last wins, not the newest',
+    'intake',
+    change('order-state.ts', 'const newer = b.version > a.version ? b : a;', 'const newer = b;'),
+  ),
+  bug(
+    'counted-again',
+    'an order that is told again is promised again (Adyen/adyen-magento2#1174: compensated twice)',
+    'intake-again',
+    change('orders.ts', '    const isNamed = before !== undefined && ', '    const isNamed = stored === undefined && '),
+    change('orders.ts', 'stored !== undefined && sameState', 'false && sameState'),
+  ),
+  bug(
+    'short-forgotten',
+    'what is not there is dropped instead of being short',
+    'I4',
+    change('order-lines.ts', 'const short = openUnits(line) - allocatedUnits(line);', 'const short = 0;'),
+  ),
+  bug(
+    'places-twice',
+    'a line that is split over places takes the whole of it at the second (vendurehq/vendure#4030: 10 and 13 for 13)',
+    'I4',
+    change('pools.ts', '      units -= quantity;\n', '      units -= Math.min(0, quantity);\n'),
+    change('pools.ts', 'assert(units === 0,', 'assert(true,'),
+  ),
+  bug(
+    'last-served-first',
+    'of those who wait the last is served first',
+    'turn',
+    change('fill-shorts.ts', '    short.placedAt,\n', '    -short.placedAt,\n'),
+  ),
+  bug(
+    'shared-input',
+    'a decision writes on the state that it was handed',
+    'deterministic',
+    change('books.ts', 'state.listings.map((listing) => ({ ...listing }))', 'state.listings'),
+  ),
+  bug(
+    'negative-number',
+    'a number below 0 is published where the buffer is greater than the stock',
+    'number',
+    change(
+      'publish.ts',
+      'return Math.max(0, Math.floor(capped / inputs.pack));',
+      'return Math.floor(capped / inputs.pack);',
+    ),
+  ),
+  bug(
+    'unexplained',
+    'the number is rounded up where its explanation rounds down',
+    'explain',
+    change(
+      'publish.ts',
+      'const shared = Math.floor((promise * inputs.sharePercent) / 100);',
+      'const shared = Math.ceil((promise * inputs.sharePercent) / 100);',
+    ),
+  ),
+  bug(
+    'unseen-sale',
+    'a push overwrites sales that no order has told of yet',
+    'push-unseen',
+    change('wire.ts', 'if (seenSold > soldBaseline && !isExpired)', 'if (seenSold > soldBaseline && false)'),
+  ),
+  bug(
+    'read-too-soon',
+    'a read that is too soon after a write is taken for sales',
+    'push-own',
+    change('wire.ts', 'const isSettling = !protection.compares && until > at.now;', 'const isSettling = false;'),
+  ),
+  bug(
+    'no-further',
+    'ATP looks no further than its day: what a later day lacks is sold today',
+    'atp',
+    change('atp.ts', 'lowest[i] = Math.min(lowest[i] ?? 0, lowest[i + 1] ?? 0);', 'lowest[i] = lowest[i] ?? 0;'),
+  ),
+  bug(
+    'late-supply',
+    'supply still counts after its moment has passed',
+    'atp-late',
+    change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
+  ),
+];
+
+function alter(source: string, { file, find, put }: Change): string {
+  const parts = source.split(find);
+  const [before, after] = parts;
+  if (parts.length !== 2 || before === undefined || after === undefined) {
+    throw new Error(
+      `${file} has ${parts.length - 1} times the text to break, not once: mend planted-bugs.ts. It is: ${find}`,
+    );
+  }
+  return before + put + after;
+}
+
+/** Everything of the core that this process loads from here on has the bug. Throws where the core has not the text to break. */
+export function plantBug({ changes }: PlantedBug): void {
+  const altered = new Map<string, string>();
+  for (const each of changes) {
+    const path = join(ROOT, each.file);
+    const url = pathToFileURL(path).href;
+    altered.set(url, alter(altered.get(url) ?? readFileSync(path, 'utf8'), each));
+  }
+  registerHooks({
+    load(url, context, nextLoad) {
+      const source = altered.get(url);
+      return source === undefined
+        ? nextLoad(url, context)
+        : { format: 'module-typescript', source, shortCircuit: true };
+    },
+  });
+}
