@@ -6,13 +6,14 @@
  * an order that wants all or nothing, take all when it is their turn and all is there. Else they are passed over, nothing is kept
  * back for them, and whoever comes next may take it: they never block, and may wait long. Who must not wait gets a pool or a hold.
  */
-import { type Books, type ItemBook, lineKey, mergeAllocations, noteShort, orTakeBack } from './books.ts';
+import { type Books, type ItemBook, lineKey, mergeAllocations, noteShort } from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, isAllOrNothing, placesOfLine } from './completeness.ts';
 import { allocatedUnits, partsOf, promiseAt, sourcesOf, withComposition } from './kits.ts';
 import type { Allocation, Completeness, OrderId, Policy, Program, Sku } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import type { ShortLine } from './state.ts';
+import { orTakeBack } from './take-back.ts';
 
 const priorityOf = (policy: Policy, program: string): number =>
   policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;

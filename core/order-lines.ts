@@ -5,21 +5,13 @@
  * so that no part stays behind.
  */
 import { closedUnits } from './answers.ts';
-import {
-  type Books,
-  type ItemBook,
-  lineKey,
-  mergeAllocations,
-  noteShort,
-  orTakeBack,
-  postMovement,
-  touch,
-} from './books.ts';
+import { type Books, type ItemBook, lineKey, mergeAllocations, noteShort, postMovement, touch } from './books.ts';
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
 import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
 import type { Completeness, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
+import { orTakeBack } from './take-back.ts';
 
 export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - closedUnits(line) - line.shipped);
 
