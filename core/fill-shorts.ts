@@ -14,7 +14,6 @@ import { mergeAllocations, noteShort } from './line-units.ts';
 import type { Allocation, Completeness, OrderId, Policy, Program, Sku } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import type { ShortLine } from './state.ts';
-import { orTakeBack } from './take-back.ts';
 
 const priorityOf = (policy: Policy, program: string): number =>
   policy.programs.find((p) => p.id === program)?.priority ?? Number.MAX_SAFE_INTEGER;

@@ -12,7 +12,6 @@ import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits
 import { mergeAllocations, noteShort } from './line-units.ts';
 import type { Completeness, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
-import { orTakeBack } from './take-back.ts';
 
 export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - closedUnits(line) - line.shipped);
 
