@@ -22,7 +22,9 @@ export type Bounds = { readonly isFurther: boolean; readonly policyVersion: numb
 
 export async function readBounds(tx: Queries): Promise<Bounds> {
   const [row] = await tx.rows<Bounds>(sql`
-    select exists (select 1 from item_component) or exists (select 1 from order_line where components is not null)
+    select exists (select 1 from item_component)
+        -- In the order of the partial index, so that the planner takes it: a table without kits would be read to its end.
+        or coalesce((select true from order_line where components is not null order by sku limit 1), false)
         or coalesce(jsonb_path_exists(p.body, '$.programs[*] ? (@.completeness == "shipComplete" || @.completeness == "fillOrKill")'), false)
         as "isFurther", p.version as "policyVersion"
     from (select 1) one left join policy_current c on true left join policy p on p.version = c.version`);
