@@ -21,7 +21,7 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import { type Drawn, type FreeByLocation, NOTHING_DRAWN, type Pools, poolsOf } from './pools.ts';
+import { type Drawn, type FreeByLocation, filled, NOTHING_DRAWN, type Pools, poolsOf, unfilledPools } from './pools.ts';
 import { rulesOf } from './rules.ts';
 import type {
   Facts,
@@ -81,6 +81,8 @@ export type ItemBook = {
   readonly changedDemand: Set<string>;
   /** Units short per program, over all lines that wait, loaded or not. */
   readonly shortOf: Map<string, number>;
+  /** Pools that are filled for the first time with the first decision on the item, and what was drawn of them before. */
+  readonly firstFills: { readonly program: ProgramId; readonly consumed: number }[];
   /** The command that last changed it. */
   touchedBy: number | null;
   /** True once a line that waited got all it wanted. */
@@ -160,6 +162,7 @@ function openItem(state: ItemState): ItemBook {
     changedSupply: new Set(),
     changedDemand: new Set(),
     shortOf: new Map(state.shortOf.map((row) => [row.program, row.quantity])),
+    firstFills: [],
     touchedBy: null,
     hasFilled: false,
   };
@@ -180,7 +183,15 @@ function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
 
 export function openBooks(state: State, now: Instant): Books {
   const items = new Map<Sku, ItemBook>();
-  for (const item of state.items) items.set(item.sku, openItem(item));
+  for (const item of state.items) {
+    const book = openItem(item);
+    for (const program of item.components === undefined ? unfilledPools(state.policy, book, now) : []) {
+      book.firstFills.push({ program, consumed: book.drawn.get(program)?.consumed ?? 0 });
+    }
+    const before = new Map(book.drawn);
+    for (const { program } of book.firstFills) book.drawn.set(program, filled(before, program));
+    items.set(item.sku, book);
+  }
   const listings = new Map<number, { listing: ListingBook; item: ItemBook }>();
   for (const item of items.values()) for (const listing of item.listings) listings.set(listing.id, { listing, item });
   const listingByRef = new Map<string, Map<string, number>>();
@@ -276,10 +287,7 @@ export function drawnAfter(
 ): Drawn {
   const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
   const consumed = before.consumed + entry.consumed;
-  if (entry.kind === 'refill') {
-    const allTaken = [...drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
-    return { ...before, consumed, takenAtFill: before.taken, allTakenAtFill: allTaken };
-  }
+  if (entry.kind === 'refill') return { ...filled(drawn, entry.program), consumed };
   return { ...before, consumed, taken: before.taken + (entry.held ?? 0) + (entry.kind === 'ship' ? 0 : entry.delta) };
 }
 

@@ -19,7 +19,7 @@ import { nextPoolChange } from './pools.ts';
 import { applyEndReallocation, applyReallocate } from './reallocation.ts';
 import { applyReconfirm } from './reconfirm.ts';
 import { CommandRefused } from './refusal.ts';
-import type { Facts, Outcome, State } from './state.ts';
+import type { Facts, Outcome, PromiseEntry, State } from './state.ts';
 import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
 import { type ItemNow, targetsOf } from './targets.ts';
 
@@ -118,11 +118,29 @@ function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
   const changed: Facts['drawn'][number][] = [];
   for (const [program, row] of drawn) {
     if (loaded.drawn.some((before) => before === row)) continue;
-    const { consumed, taken, takenAtFill, allTakenAtFill } = row;
-    changed.push({ sku, program, consumed, taken, takenAtFill, allTakenAtFill });
+    const { consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
+    changed.push({ sku, program, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
   }
   return changed.sort((a, b) => (a.program < b.program ? -1 : 1));
 }
+
+/** First in the ledger: what is drawn in the same batch is drawn after the fill. */
+const firstFillsOf = (books: Books, item: ItemBook): PromiseEntry[] =>
+  item.firstFills.map(({ program, consumed }) => ({
+    commandId: item.touchedBy ?? 0,
+    sku: item.sku,
+    location: books.programs.get(program)?.locations[0] ?? books.sellingPlaces[0]?.location ?? '',
+    program,
+    pool: 'own',
+    kind: 'refill',
+    delta: 0,
+    consumed: 0 - Math.max(0, consumed),
+    held: 0,
+    hold: null,
+    orderId: null,
+    lineRef: null,
+    occurredAt: books.now,
+  }));
 
 function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
@@ -136,7 +154,7 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   const changed = [...books.changedOrders].sort();
   return {
     stock: books.stock,
-    promises: books.promises,
+    promises: [...moved.flatMap((item) => firstFillsOf(books, item)), ...books.promises],
     orders: changed.flatMap((id) => books.orders.get(id) ?? []),
     filledLines: [...books.filled.values()],
     holds: [...books.changedHolds.values()],

@@ -28,9 +28,48 @@ export type Drawn = {
   /** The same when its pool was last filled, and then of all programs together; 0 before the first time. */
   readonly takenAtFill: number;
   readonly allTakenAtFill: number;
+  /** Its pool has been filled: a part of the supply, or a limit, has a moment to count from. */
+  readonly isFilled: boolean;
 };
 
-export const NOTHING_DRAWN: Drawn = { consumed: 0, taken: 0, takenAtFill: 0, allTakenAtFill: 0 };
+export const NOTHING_DRAWN: Drawn = { consumed: 0, taken: 0, takenAtFill: 0, allTakenAtFill: 0, isFilled: false };
+
+/** What counts from the moment that a pool was filled; a fixed number of units does not. */
+const countsFromFill = (rule: PoolRule): boolean =>
+  rule.percent !== undefined || rule.parts !== undefined || rule.limit !== undefined;
+
+/** Every program's drawn units once a pool of it is filled now: what was drawn before is nothing to it. */
+export function filled(drawn: ReadonlyMap<ProgramId, Drawn>, program: ProgramId): Drawn {
+  const before = drawn.get(program) ?? NOTHING_DRAWN;
+  const allTaken = sumOf([...drawn.values()].map(({ taken }) => taken));
+  return {
+    consumed: Math.min(0, before.consumed),
+    taken: before.taken,
+    takenAtFill: before.taken,
+    allTakenAtFill: allTaken,
+    isFilled: true,
+  };
+}
+
+/**
+ * Programs whose pool counts from a fill and has not seen one: a rule that came into force where much was sold before begins with
+ * what is there now.
+ */
+export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): ProgramId[] =>
+  hasFilledPools(policy)
+    ? poolRulesFor(policy, item, now)
+        .filter(({ program, rule }) => countsFromFill(rule) && item.drawn.get(program)?.isFilled !== true)
+        .map(({ program }) => program)
+    : [];
+
+const COUNTING = new WeakMap<Policy, boolean>();
+
+/** Whether any pool of the policy counts from a fill: asked for every item of every batch. */
+function hasFilledPools(policy: Policy): boolean {
+  const known = COUNTING.get(policy) ?? policy.pools.some(countsFromFill);
+  COUNTING.set(policy, known);
+  return known;
+}
 
 /** What pools look at of an item. */
 export type PooledItem = {

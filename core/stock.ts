@@ -94,7 +94,7 @@ function refillPools(item: ItemBook, books: Books, command: Command, location: L
       pool: 'own',
       kind: 'refill',
       delta: 0,
-      consumed: -Math.max(0, consumed),
+      consumed: 0 - Math.max(0, consumed),
       orderId: null,
       lineRef: null,
       occurredAt: command.occurredAt,

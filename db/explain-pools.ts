@@ -6,7 +6,16 @@
  */
 import { sql } from 'drizzle-orm';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
-import { type Drawn, nextPoolChange, poolsOf, promisableTo, protectedFrom, sayPoolRule } from '#core/pools.ts';
+import {
+  type Drawn,
+  filled,
+  nextPoolChange,
+  poolsOf,
+  promisableTo,
+  protectedFrom,
+  sayPoolRule,
+  unfilledPools,
+} from '#core/pools.ts';
 import type { Queries } from './client.ts';
 
 export type ProgramPool = {
@@ -69,7 +78,7 @@ const readDrawn = (db: Queries, sku: Sku, at: Instant): Promise<(Drawn & { reado
       fill as (select program, max(id) as id from entry where kind = 'refill' group by program)
     select e.program, sum(e.consumed)::int as consumed, sum(e.taken)::int as taken,
       coalesce(sum(e.taken) filter (where e.id < f.id), 0)::int as "takenAtFill",
-      coalesce((select sum(a.taken) from entry a where a.id < f.id), 0)::int as "allTakenAtFill"
+      coalesce((select sum(a.taken) from entry a where a.id < f.id), 0)::int as "allTakenAtFill", f.id is not null as "isFilled"
     from entry e left join fill f on f.program = e.program group by e.program, f.id order by e.program`);
 
 const readMoves = (db: Queries, sku: Sku, at: Instant): Promise<Move[]> =>
@@ -95,6 +104,10 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
   const [known] = items;
   if (policy === null || known === undefined) return null;
   const drawn = new Map(drawnRows.map(({ program, ...row }) => [program, row]));
+  // As the next decision on the item will see it: a pool that was never filled begins with what is there.
+  const before = new Map(drawn);
+  for (const program of unfilledPools(policy, { sku, groups: known.groups, drawn }, at))
+    drawn.set(program, filled(before, program));
   const item = { sku, groups: known.groups, drawn, moves };
   const free = new Map(
     places.map(({ location, sellable, allocated, held }) => [location, sellable - allocated - held]),

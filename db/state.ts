@@ -263,7 +263,8 @@ async function loadItems(
       where sku = any(${wanted}) and (allocated <> 0 or held <> 0)
       order by sku, location, program, pool`),
     tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
-      select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill"
+      select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill",
+        is_filled as "isFilled"
       from pool_balance where sku = any(${wanted}) order by sku, program`),
     tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
       select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation

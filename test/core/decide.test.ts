@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CommandBody } from '#core/command.ts';
 import { decide } from '#core/decide.ts';
+import type { PoolRule } from '#core/model.ts';
 import type { State } from '#core/state.ts';
 import {
   channelRule,
@@ -169,5 +170,31 @@ describe('a parked command', () => {
   it('names a listing that is gone', () => {
     const { outcomes } = decide(stateOf(), commands({ kind: 'observed', listing: 99, seenSold: 1, until: NOW }), NOW);
     expect(outcomes).toMatchObject([{ kind: 'parked', code: 'unknown-listing' }]);
+  });
+});
+
+describe('a pool that counts from its fill', () => {
+  const told = (over: Partial<PoolRule>) => {
+    const sold = stateOf({
+      policy: policy({ programs: [program('dtc'), program('b2b')] }),
+      items: [item('TEA', { main: 100 }, { listings: [listing(1)] })],
+    });
+    const before = take(decide, sold, { commands: commands(oneLineOrder('1', { ordered: 60 })), now: NOW }).state;
+    const rule: PoolRule = { program: 'b2b', sku: '*', refill: 'never', ...over };
+    const ruled = { ...before, policy: { ...before.policy, version: 2, pools: [rule] } };
+    const later = commands({ kind: 'review', sku: 'TEA' }, oneLineOrder('2', { ordered: 10 }));
+    return take(decide, ruled, { commands: later, now: NOW }).facts;
+  };
+
+  it('begins with what is there when its rule first meets the item, not with all that was ever sold', () => {
+    // 40 are left of 100: half of these, and no half of 100; and the order of the same batch moves it no more.
+    const { targets, promises, drawn } = told({ percent: 50 });
+    expect(targets.at(-1)).toMatchObject({ quantity: 10, inputs: { protectedBy: [{ program: 'b2b', units: 20 }] } });
+    expect(promises[0]).toMatchObject({ kind: 'refill', program: 'b2b', delta: 0, consumed: 0 });
+    expect(drawn).toContainEqual(expect.objectContaining({ program: 'b2b', allTakenAtFill: 60, isFilled: true }));
+  });
+  it('lets a new limit count from then on', () => {
+    const { targets } = told({ program: 'dtc', limit: 30 });
+    expect(targets.at(-1)).toMatchObject({ quantity: 20, inputs: { own: { limitLeft: 20 } } });
   });
 });

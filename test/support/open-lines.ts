@@ -79,6 +79,7 @@ export function booksOf(onHand: Readonly<Record<string, number>>, rows: readonly
       taken: sum(mine.map((part) => part.quantity)),
       takenAtFill: 0,
       allTakenAtFill: 0,
+      isFilled: false,
     };
   });
   const shorts = orders.flatMap(({ lines, ...head }) =>
