@@ -1,4 +1,4 @@
-/** The functions that the laws are about, as values: planted.test.ts hands the same laws a broken one. */
+/** The functions that the laws are about, as values: the laws take a core, and prove.ts loads a broken one beneath them. */
 import { atpAt, atpByDay, project } from '#core/atp.ts';
 import { decide } from '#core/decide.ts';
 import { joinOrder } from '#core/order-state.ts';
