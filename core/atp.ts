@@ -9,12 +9,11 @@
  * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
+import { consumedBy, type Drawn, noteDrawn } from './drawn.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
 import {
-  type Drawn,
   draw,
   type FreeByLocation,
-  NOTHING_DRAWN,
   type PooledItem,
   poolsOf,
   promisableTo,
@@ -129,9 +128,7 @@ class Stock {
       if (waiting.quantity === 0) continue;
       for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
         this.#free.set(part.location, (this.#free.get(part.location) ?? 0) - part.quantity);
-        const drawn = this.#drawn.get(part.program) ?? NOTHING_DRAWN;
-        const consumed = drawn.consumed + (part.pool === 'own' ? part.quantity : 0);
-        this.#drawn.set(part.program, { ...drawn, consumed, taken: drawn.taken + part.quantity });
+        noteDrawn(this.#drawn, { ...part, kind: 'allocate', delta: part.quantity, consumed: consumedBy(part) });
         waiting.quantity -= part.quantity;
         this.served.push({ key: waiting.key, quantity: part.quantity, from });
       }

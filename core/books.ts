@@ -2,6 +2,7 @@
  * The working books of one batch: mutable copies of what was loaded, and the only functions that write entries to them. Every
  * change of a balance goes through `post*`, so that balances and ledger entries cannot part (I2).
  */
+import { type Drawn, filled, noteDrawn, rowKey } from './drawn.ts';
 import { assert } from './errors.ts';
 import type {
   Component,
@@ -21,9 +22,10 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import { type Drawn, type FreeByLocation, filled, NOTHING_DRAWN, type Pools, poolsOf, unfilledPools } from './pools.ts';
+import { type FreeByLocation, type Pools, poolsOf, unfilledPools } from './pools.ts';
 import { rulesOf } from './rules.ts';
 import type {
+  DrawnRow,
   Facts,
   ItemState,
   ListingState,
@@ -62,6 +64,7 @@ export type ItemBook = {
   readonly nextHoldEndsAt: Instant | null;
   /** Programs whose waiting lines come before all others when this command's free units are handed out. */
   readonly servedFirst: Set<ProgramId>;
+  /** Key: `drawnKey`. */
   readonly drawn: Map<string, Drawn>;
   /** As the batch found it. */
   readonly loaded: ItemState;
@@ -149,7 +152,7 @@ function openItem(state: ItemState): ItemBook {
     holdByRef,
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: new Set(),
-    drawn: byKey<Drawn & { readonly program: string }>(state.drawn, (d) => d.program),
+    drawn: byKey<DrawnRow>(state.drawn, rowKey),
     loaded: state,
     moves: [...state.moves],
     listings: state.listings.map((listing) => ({ ...listing })),
@@ -277,20 +280,6 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
   postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
 }
 
-/**
- * What a program has drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what
- * was taken by then.
- */
-export function drawnAfter(
-  drawn: ReadonlyMap<string, Drawn>,
-  entry: Pick<NewPromise, 'program' | 'kind' | 'delta' | 'consumed' | 'held'>,
-): Drawn {
-  const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
-  const consumed = before.consumed + entry.consumed;
-  if (entry.kind === 'refill') return { ...filled(drawn, entry.program), consumed };
-  return { ...before, consumed, taken: before.taken + (entry.held ?? 0) + (entry.kind === 'ship' ? 0 : entry.delta) };
-}
-
 type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
 
 export function postPromise(item: ItemBook, books: Books, entry: NewPromise): void {
@@ -301,7 +290,7 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   const heldThere = (item.heldAt.get(entry.location) ?? 0) + held;
   assert(heldThere >= 0, `held of ${item.sku} at ${entry.location} would be ${heldThere}`);
   item.heldAt.set(entry.location, heldThere);
-  item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
+  noteDrawn(item.drawn, entry);
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, held, hold, sku: item.sku });
 }

@@ -8,6 +8,7 @@ import { datedMoments } from './atp.ts';
 import { type Books, freeOf, type ItemBook, openBooks, poolsFor, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
 import { settleLate } from './dated.ts';
+import { poolOfKey, rowKey } from './drawn.ts';
 import { Defect } from './errors.ts';
 import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import { fillShorts } from './fill-shorts.ts';
@@ -113,15 +114,15 @@ const withTheirKits = (books: Books, items: readonly ItemBook[]): ItemBook[] =>
     ? [...items]
     : [...new Set(items.flatMap((item) => [item, ...(books.kitsWith.get(item.sku) ?? [])]))];
 
-/** Programs whose drawn units changed, by id: every entry makes a new row. */
+/** Pools whose drawn units changed, by program and place: every entry makes a new row. */
 function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
   const changed: Facts['drawn'][number][] = [];
-  for (const [program, row] of drawn) {
+  for (const [key, row] of drawn) {
     if (loaded.drawn.some((before) => before === row)) continue;
     const { consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
-    changed.push({ sku, program, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
+    changed.push({ sku, ...poolOfKey(key), consumed, taken, takenAtFill, allTakenAtFill, isFilled });
   }
-  return changed.sort((a, b) => (a.program < b.program ? -1 : 1));
+  return changed.sort((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1));
 }
 
 /** First in the ledger: what is drawn in the same batch is drawn after the fill. */

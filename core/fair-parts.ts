@@ -7,7 +7,8 @@
  * split; a part smaller than a listing's pack is shown by nobody. Pure.
  */
 import type { ListingId, LocationId, Program } from './model.ts';
-import { type FreeByLocation, type Pools, promisableTo } from './pools.ts';
+import { keptAt } from './place-pools.ts';
+import { type FreeByLocation, type Pools, type Promised, promisableTo } from './pools.ts';
 import { fairShares } from './scarcity.ts';
 
 export type FairPart = {
@@ -29,11 +30,7 @@ export type FairClaim = {
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 /** What a listing may be promised where its part of the shared pool is counted: its own units come first, whatever the draw order. */
-export const promiseBesideFair = (
-  program: Program,
-  pools: Pools,
-  free: FreeByLocation,
-): { own: number; shared: number } =>
+export const promiseBesideFair = (program: Program, pools: Pools, free: FreeByLocation): Promised =>
   promisableTo(program.drawOrder === 'ownOnly' ? program : { ...program, drawOrder: 'ownThenShared' }, pools, free);
 
 export function fairParts(claims: readonly FairClaim[], pools: Pools, free: FreeByLocation): Map<ListingId, FairPart> {
@@ -45,10 +42,12 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
       weight: program.weight ?? 1,
       quantity: Math.min(pools.shared, promiseBesideFair({ ...program, locations }, pools, free).shared),
     }));
+  const unprotectedAt = (location: LocationId): number =>
+    (free.get(location) ?? 0) - (pools.placed.length === 0 ? 0 : keptAt(pools.placed, location));
   const reaches = [...new Map(rows.map(({ reach }) => [[...reach].sort().join(' '), reach])).values()];
   for (const reach of reaches.sort((a, b) => a.size - b.size)) {
     const inside = rows.filter((row) => row.reach.isSubsetOf(reach));
-    const room = Math.max(0, sumOf([...reach].map((location) => free.get(location) ?? 0)));
+    const room = Math.max(0, sumOf([...reach].map(unprotectedAt)));
     const shares = fairShares(room, inside);
     inside.forEach((row, index) => {
       row.quantity = shares[index] ?? 0;

@@ -11,45 +11,29 @@
  * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
  * (now free, and taken since), so that no draw moves them.
  */
+import { cutInProportion, sumOf } from './cut.ts';
+import { type Drawn, NOTHING_DRAWN, rowKey } from './drawn.ts';
 import { assert } from './errors.ts';
 import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
 import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
-import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
+import {
+  areCovered,
+  cutAtPlaces,
+  keptAt,
+  NO_PLACE_SHARES,
+  type PlaceShare,
+  promiseInRooms,
+  type Rooms,
+  roomsOf,
+} from './place-pools.ts';
+import { placeRulesFor, poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
 /** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
 export type FreeByLocation = ReadonlyMap<LocationId, number>;
 
-/** What one program has drawn of an item. */
-export type Drawn = {
-  /** Of its own pool, since that was last filled. */
-  readonly consumed: number;
-  /** Of any pool, over all time: allocated less released. */
-  readonly taken: number;
-  /** The same when its pool was last filled, and then of all programs together; 0 before the first time. */
-  readonly takenAtFill: number;
-  readonly allTakenAtFill: number;
-  /** Its pool has been filled: a part of the supply, or a limit, has a moment to count from. */
-  readonly isFilled: boolean;
-};
-
-export const NOTHING_DRAWN: Drawn = { consumed: 0, taken: 0, takenAtFill: 0, allTakenAtFill: 0, isFilled: false };
-
 /** What counts from the moment that a pool was filled; a fixed number of units does not. */
 const countsFromFill = (rule: PoolRule): boolean =>
   rule.percent !== undefined || rule.parts !== undefined || rule.limit !== undefined;
-
-/** Every program's drawn units once a pool of it is filled now: what was drawn before is nothing to it. */
-export function filled(drawn: ReadonlyMap<ProgramId, Drawn>, program: ProgramId): Drawn {
-  const before = drawn.get(program) ?? NOTHING_DRAWN;
-  const allTaken = sumOf([...drawn.values()].map(({ taken }) => taken));
-  return {
-    consumed: Math.min(0, before.consumed),
-    taken: before.taken,
-    takenAtFill: before.taken,
-    allTakenAtFill: allTaken,
-    isFilled: true,
-  };
-}
 
 /**
  * Programs whose pool counts from a fill and has not seen one: a rule that came into force where much was sold before begins with
@@ -75,7 +59,8 @@ function hasFilledPools(policy: Policy): boolean {
 export type PooledItem = {
   readonly sku: Sku;
   readonly groups: readonly string[];
-  readonly drawn: ReadonlyMap<ProgramId, Drawn>;
+  /** By program; of pools of one place, by `drawnKey` (drawn.ts), and then of `consumed` alone. */
+  readonly drawn: ReadonlyMap<string, Drawn>;
   /** Reallocations in force. */
   readonly moves?: readonly Move[];
 };
@@ -95,58 +80,13 @@ export type PoolShare = {
   readonly limitLeft: number | null;
 };
 
-export type Pools = { readonly free: number; readonly own: readonly PoolShare[]; readonly shared: number };
-
-/** A want at a rate, rounded half up: the units whose turn in `cutInProportion` comes at that rate or before. */
-const unitsOf = (want: number, taken: number, rate: number): number =>
-  Math.max(0, Math.min(want, Math.floor(want * rate + 0.5)) - taken);
-
-const unitsAt = (rate: number, wants: readonly number[], taken: readonly number[]): number[] =>
-  wants.map((want, i) => unitsOf(want, taken[i] ?? 0, rate));
-
-/** The sum of `unitsAt`, without the list: the hot part of a cut. */
-function totalAt(rate: number, wants: readonly number[], taken: readonly number[]): number {
-  let total = 0;
-  for (let i = 0; i < wants.length; i++) total += unitsOf(wants[i] ?? 0, taken[i] ?? 0, rate);
-  return total;
-}
-
-function sumOf(numbers: Iterable<number>): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
-}
-
-/** Enough halvings that only units of equal turn are left to hand out one by one. */
-const HALVINGS = 40;
-
-/**
- * Hands out `total` whole units in proportion to `wants`, on top of what each has already `taken`, never above a want; answers the
- * units on top. Unit after unit goes to the greatest want / (2 x units had + 1), ties by position (Webster's divisors).
- *
- * Largest remainders would not do: there one more unit can lower a share (the Alabama paradox), and a share that is drawn down
- * would be filled again from the others'. Here no draw from one share moves another (I5).
- */
-export function cutInProportion(total: number, wants: readonly number[], taken: readonly number[] = []): number[] {
-  const gaps = unitsAt(1, wants, taken);
-  if (sumOf(gaps) <= total) return gaps;
-  if (total <= 0) return wants.map(() => 0);
-  let [low, high] = [0, 1];
-  for (let i = 0; i < HALVINGS; i++) {
-    const middle = (low + high) / 2;
-    if (totalAt(middle, wants, taken) <= total) low = middle;
-    else high = middle;
-  }
-  const shares = unitsAt(low, wants, taken);
-  const turnOf = (i: number): number =>
-    (shares[i] ?? 0) < (gaps[i] ?? 0) ? (wants[i] ?? 0) / (2 * ((taken[i] ?? 0) + (shares[i] ?? 0)) + 1) : 0;
-  for (let left = total - sumOf(shares); left > 0; left--) {
-    let next = 0;
-    for (let i = 1; i < wants.length; i++) if (turnOf(i) > turnOf(next)) next = i;
-    shares[next] = (shares[next] ?? 0) + 1;
-  }
-  return shares;
-}
+export type Pools = {
+  readonly free: number;
+  readonly own: readonly PoolShare[];
+  /** Pools of one place, beside the program's own. */
+  readonly placed: readonly PlaceShare[];
+  readonly shared: number;
+};
 
 /** Where a part of the rest is large enough to be any share: the cut is then an apportionment by parts. */
 const apportion = (total: number, parts: readonly number[]): number[] =>
@@ -198,18 +138,28 @@ function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], 
   });
 }
 
+type Cut = Pick<Pools, 'own' | 'placed'>;
+
 /** Cuts the protections to what there is: core pools first, then the prioritised, the highest priority before the next. */
-function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolShare[] {
+function cutPools(total: number, free: FreeByLocation, { own, placed }: Cut): Cut {
   // Every share stands at what its rule leaves: most often there is enough for all.
   let wanted = 0;
-  for (const { remaining } of shares) wanted += remaining;
-  if (wanted <= total) return shares;
-  const tierOf = (share: PoolShare): number => (share.rule.protects === 'prioritised' ? share.priority : -1);
-  const tiers = [...new Set(shares.map(tierOf))].sort((a, b) => a - b);
-  const remaining = new Map<PoolShare, number>();
+  for (const { remaining } of own) wanted += remaining;
+  for (const { remaining } of placed) wanted += remaining;
+  if (wanted <= total && (placed.length === 0 || areCovered(placed, free))) return { own, placed };
+  const tierOf = ({ rule, priority }: PoolShare | PlaceShare): number =>
+    rule.protects === 'prioritised' ? priority : -1;
+  const tiers = [...new Set([...own, ...placed].map(tierOf))].sort((a, b) => a - b);
+  const remaining = new Map<PoolShare | PlaceShare, number>();
+  const leftAt = new Map(free);
   let left = total;
   for (const tier of tiers) {
-    const members = shares.filter((share) => tierOf(share) === tier);
+    const there = placed.filter((share) => tierOf(share) === tier);
+    for (const [share, units] of cutAtPlaces(left, leftAt, there)) {
+      remaining.set(share, units);
+      left -= units;
+    }
+    const members = own.filter((share) => tierOf(share) === tier);
     const cut = cutInProportion(
       left,
       members.map(({ units }) => units),
@@ -220,7 +170,22 @@ function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolSha
     });
     left -= sumOf(cut);
   }
-  return shares.map((share) => ({ ...share, remaining: remaining.get(share) ?? 0 }));
+  const withCut = <Share extends PoolShare | PlaceShare>(share: Share): Share => ({
+    ...share,
+    remaining: remaining.get(share) ?? 0,
+  });
+  return { own: own.map(withCut), placed: placed.map(withCut) };
+}
+
+/** Of pools of one place, before they are cut. */
+function placeSharesOf(policy: Policy, item: PooledItem, now: Instant): readonly PlaceShare[] {
+  const rules = placeRulesFor(policy, item, now);
+  if (rules.length === 0) return NO_PLACE_SHARES;
+  return rules.map(({ program, location, priority, rule }) => {
+    const units = unitsStanding(rule.units ?? 0, rule, now);
+    const consumed = item.drawn.get(rowKey({ program, location }))?.consumed ?? 0;
+    return { program, location, priority, rule, units, consumed, remaining: Math.max(0, units - consumed) };
+  });
 }
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
@@ -229,7 +194,8 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
   const total = Math.max(0, net);
   const moves = item.moves ?? [];
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);
-  if (rules.length === 0) return { free: total, own: [], shared: total };
+  const there = placeSharesOf(policy, item, now);
+  if (rules.length === 0 && there.length === 0) return { free: total, own: [], placed: there, shared: total };
   let allTaken = 0;
   for (const { taken } of item.drawn.values()) allTaken += taken;
   const drawnBy = (program: ProgramId): Drawn => item.drawn.get(program) ?? NOTHING_DRAWN;
@@ -250,13 +216,14 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
     const remaining = Math.max(0, protects - consumed);
     return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
-  const own = cutPools(total, shares);
-  let shared = total;
+  const { own, placed } = cutPools(total, free, { own: shares, placed: there });
+  let shared = total - keptAt(placed);
   for (const { remaining } of own) shared -= remaining;
-  return { free: total, own, shared };
+  return { free: total, own, placed, shared };
 }
 
-type SaidShare = Pick<PoolShare, 'rule' | 'supply' | 'units'>;
+/** A percent or part is one of `supply`: a pool of one place has neither. */
+type SaidShare = Pick<PoolShare, 'rule' | 'units'> & Partial<Pick<PoolShare, 'supply'>>;
 
 const SAID = new WeakMap<PoolRule, string>();
 
@@ -270,7 +237,7 @@ export function sayPoolRule(share: SaidShare): string {
   return said;
 }
 
-function wordsOf({ rule, supply, units }: SaidShare): string {
+function wordsOf({ rule, supply = 0, units }: SaidShare): string {
   const amounts = [
     ...(rule.percent === undefined ? [] : [`${rule.percent} % of ${supply}`]),
     ...(rule.parts === undefined ? [] : [`${rule.parts} parts of what others leave of ${supply}`]),
@@ -289,7 +256,7 @@ const RELEASE_STEP_MS = 10 * 60_000;
 /** When time alone changes the pools of an item next: a rule begins or ends, or a release frees a unit. */
 export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, now: Instant): Instant | null {
   const moments = poolBordersAfter(policy, item, now);
-  for (const { rule, units } of pools.own) {
+  for (const { rule, units } of [...pools.own, ...pools.placed]) {
     const points = rule.release ?? [];
     const next = points.findIndex(({ at }) => at > now);
     const [before, after] = [points[next - 1], points[next]];
@@ -303,18 +270,21 @@ export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, n
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-/** What is left of others' protections that the program may not touch. */
-export function protectedFrom(
-  program: Program,
-  pools: Pools,
-): { readonly program: ProgramId; readonly units: number }[] {
-  const shares = pools.own.filter(
-    (share) => share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share),
-  );
-  return shares.map((share) => ({ program: share.program, units: share.remaining }));
+/** What is left of others' protections that the program may not touch; `location`: at that place alone. */
+export type Protection = { readonly program: ProgramId; readonly units: number; readonly location?: LocationId };
+
+export function protectedFrom(program: Program, pools: Pools): Protection[] {
+  const isClosed = (share: PoolShare | PlaceShare): boolean =>
+    share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share);
+  const shares = pools.own.filter(isClosed).map((share): Protection => ({ program: share.program, units: share.remaining }));
+  if (pools.placed.length === 0) return shares;
+  const there = pools.placed
+    .filter(isClosed)
+    .map(({ program: id, location, remaining }) => ({ program: id, location, units: remaining }));
+  return [...shares, ...there];
 }
 
-const isOpenTo = (program: Program, share: PoolShare): boolean =>
+const isOpenTo = (program: Program, share: PoolShare | PlaceShare): boolean =>
   share.rule.protects === 'prioritised' && share.priority > program.priority;
 
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
@@ -324,15 +294,25 @@ function freeAt(program: Program, free: FreeByLocation): number {
   return Math.max(0, units);
 }
 
+/** What a program may be promised now; `placed`: the part of `own` that its pools of one place give, where it has any. */
+export type Promised = { readonly own: number; readonly shared: number; readonly placed?: number };
+
 /** What a program may be promised now, by its draw order, its limit and its places. */
-export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): { own: number; shared: number } {
+export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): Promised {
   const share = pools.own.find((one) => one.program === program.id);
-  const reach = Math.min(freeAt(program, free), pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
+  const atMost = Math.min(pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
   const ownPool = share?.remaining ?? 0;
   let opened = 0;
   for (const one of pools.own) if (isOpenTo(program, one)) opened += one.remaining;
+  for (const one of pools.placed) if (isOpenTo(program, one)) opened += one.remaining;
   const sharedPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
-  if (program.drawOrder === 'sharedThenOwn') {
+  const isSharedFirst = program.drawOrder === 'sharedThenOwn';
+  if (pools.placed.length > 0) {
+    const budget = { own: ownPool, shared: sharedPool, atMost };
+    return promiseInRooms(roomsFor(program, pools, free), budget, isSharedFirst);
+  }
+  const reach = Math.min(freeAt(program, free), atMost);
+  if (isSharedFirst) {
     const shared = Math.min(sharedPool, reach);
     return { own: Math.min(ownPool, reach - shared), shared };
   }
@@ -340,23 +320,30 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
   return { own, shared: Math.min(sharedPool, reach - own) };
 }
 
-const OWN_FIRST = ['own', 'shared'] as const;
-const SHARED_FIRST = ['shared', 'own'] as const;
+const roomsFor = (program: Program, pools: Pools, free: FreeByLocation): Rooms =>
+  roomsOf(program, pools.placed, free, (share) => isOpenTo(program, share));
+
+const OWN_FIRST = ['place', 'own', 'shared'] as const;
+const SHARED_FIRST = ['shared', 'place', 'own'] as const;
 
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
-  const may = promisableTo(program, pools, free);
-  const left = program.locations.map((location) => Math.max(0, free.get(location) ?? 0));
+  const { own, shared, placed = 0 } = promisableTo(program, pools, free);
+  const may = { place: placed, own: own - placed, shared };
+  const rooms = pools.placed.length === 0 ? null : roomsFor(program, pools, free);
+  const left = program.locations.map((location, index) => Math.max(0, rooms?.open[index] ?? free.get(location) ?? 0));
   const drawn: Allocation[] = [];
   let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
+    if (may[pool] === 0) continue;
     let units = Math.min(open, may[pool]);
     open -= units;
+    const there = pool === 'place' ? [...(rooms?.own ?? [])] : left;
     program.locations.forEach((location, index) => {
-      const quantity = Math.min(units, left[index] ?? 0);
+      const quantity = Math.min(units, there[index] ?? 0);
       if (quantity === 0) return;
       drawn.push({ location, program: program.id, pool, quantity });
-      left[index] = (left[index] ?? 0) - quantity;
+      there[index] = (there[index] ?? 0) - quantity;
       units -= quantity;
     });
     assert(units === 0, `draw found pool units without a place: ${units} of ${program.id}`);

@@ -19,13 +19,14 @@ import type {
   OrderId,
   OrderLine,
   Policy,
+  PoolKind,
   ProgramId,
   Sku,
   StockMaster,
 } from './model.ts';
+import type { Drawn } from './drawn.ts';
 import type { FillRule, OrderState } from './order-state.ts';
 import type { LowPool } from './pool-levels.ts';
-import type { Drawn } from './pools.ts';
 import type { PublishInputs } from './publish.ts';
 
 export type StockBalance = {
@@ -39,10 +40,13 @@ export type StockBalance = {
 export type PromiseBalance = {
   readonly location: LocationId;
   readonly program: ProgramId;
-  readonly pool: 'own' | 'shared';
+  readonly pool: PoolKind;
   readonly allocated: number;
   readonly held: number;
 };
+
+/** `location`: of the program's pool of that place, of which `consumed` alone counts; absent: of the program in all. */
+export type DrawnRow = { readonly program: ProgramId; readonly location?: LocationId } & Drawn;
 
 export type Target = {
   readonly version: number;
@@ -81,8 +85,8 @@ export type ItemState = {
   readonly holds: readonly Hold[];
   /** When the first of its other holds ends; null when there is none. */
   readonly nextHoldEndsAt: Instant | null;
-  /** What each program has drawn of it. */
-  readonly drawn: readonly ({ readonly program: ProgramId } & Drawn)[];
+  /** What each program has drawn of it, by program id; then of pools of one place, by program and place. */
+  readonly drawn: readonly DrawnRow[];
   /** Reallocations in force. */
   readonly moves: readonly Move[];
   readonly listings: readonly ListingState[];
@@ -146,11 +150,11 @@ export type PromiseEntry = {
   readonly sku: Sku;
   readonly location: LocationId;
   readonly program: ProgramId;
-  readonly pool: 'own' | 'shared';
+  readonly pool: PoolKind;
   readonly kind: 'allocate' | 'release' | 'ship' | 'refill' | 'hold' | 'unhold' | 'reallocate';
   /** Change of what is allocated. */
   readonly delta: number;
-  /** Change of what the program has drawn from its own pool. */
+  /** Change of what the program has drawn from its own pool, of the item or of the place. */
   readonly consumed: number;
   /** Change of what is held. */
   readonly held: number;
@@ -205,7 +209,7 @@ export type Facts = {
   /** Every touched place where more is promised than there is, and 0 where that ended. */
   readonly deficits: readonly { readonly sku: Sku; readonly location: LocationId; readonly quantity: number }[];
   /** What programs have drawn of touched items, as it stands after the batch; only where it changed. */
-  readonly drawn: readonly ({ readonly sku: Sku; readonly program: ProgramId } & Drawn)[];
+  readonly drawn: readonly ({ readonly sku: Sku } & DrawnRow)[];
   readonly listings: readonly {
     readonly listing: ListingId;
     readonly ownSold: number;

@@ -5,10 +5,9 @@
  * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
  */
 import { sql } from 'drizzle-orm';
+import { type Drawn, filled } from '#core/drawn.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
 import {
-  type Drawn,
-  filled,
   nextPoolChange,
   poolsOf,
   promisableTo,

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { cutInProportion } from '#core/cut.ts';
+import { type Drawn, NOTHING_DRAWN } from '#core/drawn.ts';
 import { type DrawOrder, EMERGENCY, type Policy, type PoolRule } from '#core/model.ts';
 import {
-  cutInProportion,
-  type Drawn,
   draw,
-  NOTHING_DRAWN,
   nextPoolChange,
   poolsOf as poolsAt,
   promisableTo,

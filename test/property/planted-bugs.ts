@@ -64,7 +64,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'floored-shares',
     'each share is floored and the units in between are lost',
     'cut',
-    change('pools.ts', '  const shares = unitsAt(low, wants, taken);\n', '  return unitsAt(low, wants, taken);\n'),
+    change('cut.ts', '  const shares = unitsAt(low, wants, taken);\n', '  return unitsAt(low, wants, taken);\n'),
   ),
   bug(
     'foreign-reserve',
@@ -113,7 +113,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'hold-stays-drawn',
     'a hold ends and its units stay drawn from the pool',
     'hold-ends',
-    change('hold-units.ts', 'const consumed = -drawnOf(item, part);', 'const consumed = 0;'),
+    change('hold-units.ts', 'const consumed = -stillDrawn(item.drawn, part);', 'const consumed = 0;'),
   ),
   bug(
     'first-in-ties',
