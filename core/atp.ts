@@ -11,13 +11,7 @@
 import { isLateAt, leftOf } from './dated.ts';
 import { consumedBy, type Drawn, noteDrawn } from './drawn.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
-import {
-  draw,
-  type FreeByLocation,
-  type PooledItem,
-  poolsOf,
-  promisableTo,
-} from './pools.ts';
+import { draw, type FreeByLocation, type PooledItem, poolsOf, promisableTo } from './pools.ts';
 
 export const DAY_MS = 86_400_000;
 /** Rows due later are out of sight. */

@@ -23,6 +23,9 @@ export type PlaceShare = {
   readonly remaining: number;
 };
 
+/** Units that are kept for a program; `location`: at that place alone. */
+export type Protection = { readonly program: ProgramId; readonly units: number; readonly location?: LocationId };
+
 export const NO_PLACE_SHARES: readonly PlaceShare[] = [];
 
 type Free = ReadonlyMap<LocationId, number>;

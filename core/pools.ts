@@ -22,6 +22,7 @@ import {
   keptAt,
   NO_PLACE_SHARES,
   type PlaceShare,
+  type Protection,
   promiseInRooms,
   type Rooms,
   roomsOf,
@@ -270,13 +271,13 @@ export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, n
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
-/** What is left of others' protections that the program may not touch; `location`: at that place alone. */
-export type Protection = { readonly program: ProgramId; readonly units: number; readonly location?: LocationId };
-
+/** What is left of others' protections that the program may not touch. */
 export function protectedFrom(program: Program, pools: Pools): Protection[] {
   const isClosed = (share: PoolShare | PlaceShare): boolean =>
     share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share);
-  const shares = pools.own.filter(isClosed).map((share): Protection => ({ program: share.program, units: share.remaining }));
+  const shares = pools.own
+    .filter(isClosed)
+    .map((share): Protection => ({ program: share.program, units: share.remaining }));
   if (pools.placed.length === 0) return shares;
   const there = pools.placed
     .filter(isClosed)

@@ -134,7 +134,9 @@ function takeFromOthers(run: Run, to: Standing, wanted: number): void {
     for (const part of from.allocations.toReversed()) {
       if (spare <= 0 || open <= 0) break;
       const isSame = part.program === program.id;
-      const isOpen = isSame ? program.drawOrder !== 'ownOnly' || part.pool !== 'shared' : program.drawOrder !== 'ownOnly';
+      const isOpen = isSame
+        ? program.drawOrder !== 'ownOnly' || part.pool !== 'shared'
+        : program.drawOrder !== 'ownOnly';
       const isFree = isSame || part.pool === 'shared' || from.strategy === 'lose';
       if (!isOpen || !isFree || !places.includes(part.location)) continue;
       const units = Math.min(open, spare, part.quantity, isSame ? open : limitLeft);

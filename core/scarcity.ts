@@ -15,8 +15,9 @@
  * Guarantees: exact (no floating point decides a unit), the same for any order of the demands, never more than the stock, never
  * more than a demand. Without packs and all-or-nothing the shares sum to min(stock, demand).
  */
-import { assert } from './errors.ts';
+
 import { cutInProportion } from './cut.ts';
+import { assert } from './errors.ts';
 
 export type Demand = {
   readonly id: string;

@@ -1,6 +1,8 @@
 /**
  * What `decide` reads and what it answers: plain data, loaded and written by db/ in one transaction.
  */
+
+import type { Drawn } from './drawn.ts';
 import type {
   ChannelId,
   CommandId,
@@ -24,7 +26,6 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import type { Drawn } from './drawn.ts';
 import type { FillRule, OrderState } from './order-state.ts';
 import type { LowPool } from './pool-levels.ts';
 import type { PublishInputs } from './publish.ts';

@@ -11,7 +11,16 @@ import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
-import { type FreeByLocation, type PoolShare, type Pools, promisableTo, protectedFrom, sayPoolRule } from './pools.ts';
+import { keptAt, type PlaceShare } from './place-pools.ts';
+import {
+  type FreeByLocation,
+  type PoolShare,
+  type Pools,
+  type Promised,
+  promisableTo,
+  protectedFrom,
+  sayPoolRule,
+} from './pools.ts';
 import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
 import { channelRuleFor, rulesOf, scopeOf } from './rules.ts';
 import type { TargetFact } from './state.ts';
@@ -25,13 +34,12 @@ const inFlightOf = (listing: ListingBook, now: Instant): number => {
 const movesOf = (item: ItemBook, program: string): ItemBook['moves'] =>
   item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
 
-type Promised = ReturnType<typeof promisableTo>;
-
 /** What one place could give is never more than what all of them could: a deficit elsewhere lowers both. */
 const atMost = (promise: Promised, most: Promised): Promised => {
   const units = Math.min(promise.own + promise.shared, most.own + most.shared);
   const own = Math.min(promise.own, units);
-  return { own, shared: units - own };
+  const parts = { own, shared: units - own };
+  return promise.placed === undefined ? parts : { ...parts, placed: Math.min(promise.placed, own) };
 };
 
 /** A rule in force as a channel's number is made by it: the second set while the item is below its minimum. */
@@ -49,6 +57,30 @@ function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
   const { units, consumed, remaining, limitLeft } = share;
   const own = { units, consumed, remaining, rule: sayPoolRule(share) };
   return limitLeft === null ? own : { ...own, limitLeft };
+}
+
+/** What pools of one place have for the program, and keep from it, where its units may come from. */
+function addPlaces(
+  inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] },
+  program: Program,
+  pools: Pools,
+  promise: Promised,
+): void {
+  const closed = protectedFrom(program, pools);
+  const keptFrom = (place: LocationId): number =>
+    closed.reduce((sum, { location, units }) => (location === place ? sum + units : sum), 0);
+  inputs.places = inputs.places.map((place) => {
+    const protectedForOthers = keptFrom(place.location);
+    return protectedForOthers === 0 ? place : { ...place, protectedForOthers };
+  });
+  const mine = pools.placed.filter((share) => share.program === program.id);
+  if (mine.length === 0) return;
+  const isInReach = ({ location }: PlaceShare): boolean => inputs.places.some((place) => place.location === location);
+  const places = mine.filter(isInReach).map((share) => {
+    const { location, units, consumed, remaining } = share;
+    return { location, units, consumed, remaining, rule: sayPoolRule(share) };
+  });
+  inputs.ownAt = { places, from: promise.placed ?? 0, elsewhere: keptAt(mine.filter((share) => !isInReach(share))) };
 }
 
 const NO_FAIR_PARTS: ReadonlyMap<number, FairPart> = new Map();
@@ -126,6 +158,7 @@ function inputsFor(
     inputs.protectedBy = protectedBy;
     for (const one of protectedBy) inputs.protectedForOthers += one.units;
   }
+  if (pools.placed.length > 0) addPlaces(inputs, program, pools, promise);
   if (isBelow && item.minimum !== null) inputs.belowMinimum = item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;

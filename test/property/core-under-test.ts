@@ -1,8 +1,8 @@
 /** The functions that the laws are about, as values: the laws take a core, and prove.ts loads a broken one beneath them. */
 import { atpAt, atpByDay, project } from '#core/atp.ts';
+import { cutInProportion } from '#core/cut.ts';
 import { decide } from '#core/decide.ts';
 import { joinOrder } from '#core/order-state.ts';
-import { cutInProportion } from '#core/cut.ts';
 import { promiseBy } from '#core/promise.ts';
 import { explain, publish } from '#core/publish.ts';
 import { fairShares, splitScarce } from '#core/scarcity.ts';

@@ -84,6 +84,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('pools.ts', '      members.map(({ consumed }) => consumed),\n', ''),
   ),
   bug(
+    'foreign-place',
+    'units that a pool of a place protects are drawn there by another program',
+    'I5-places',
+    change(
+      'place-pools.ts',
+      '(share) => share.program === id || !isOpen(share)',
+      '(share) => share.program === id && !isOpen(share)',
+    ),
+  ),
+  bug(
+    'returned-elsewhere',
+    'units given back to a pool of a place go to the pool of another place',
+    'place-drawn',
+    change('drawn.ts', "'shared' ? 0 : Math.min(part.quantity", "'shared' ? 0 : Math.min(0 * part.quantity"),
+  ),
+  bug(
     'move-makes-units',
     'a reallocation gives to one pool without taking from the other',
     'I5-moves',

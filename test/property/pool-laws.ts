@@ -2,6 +2,7 @@
 import * as fc from 'fast-check';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
+import { rowKey } from '#core/drawn.ts';
 import type { Policy, Program } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
@@ -18,12 +19,12 @@ const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 
 /** What each program could still draw of its own, by the stored sums. */
 export function ownLeft(state: State, item: ItemState, program: Program): number {
   const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
-  const drawn = new Map(item.drawn.map((row) => [row.program, row]));
+  const drawn = new Map(item.drawn.map((row) => [rowKey(row), row]));
   return promisableTo(program, poolsOf(state.policy, { ...item, drawn }, free, LATER), free).own;
 }
 
 const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>
-  row.program === program && row.pool === 'own';
+  row.program === program && row.pool !== 'shared';
 
 /** Whose command it is: its order's program, or its hold's. */
 function programBehind({ body }: Command, after: State): string | undefined {

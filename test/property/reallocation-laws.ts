@@ -56,9 +56,8 @@ export const movesConserve = (core: Core) =>
       const touched = new Set(facts.reviews.map(({ sku }) => sku));
       for (const item of state.items.filter(({ sku }) => touched.has(sku))) {
         const pools = poolsIn(state, item.sku);
-        expect(sumOf(pools.own.map(({ remaining }) => remaining)) + pools.shared).toBe(
-          Math.max(0, freeOf(state, item)),
-        );
+        const kept = sumOf([...pools.own, ...pools.placed].map(({ remaining }) => remaining));
+        expect(kept + pools.shared).toBe(Math.max(0, freeOf(state, item)));
         const unmoved = poolsIn({ ...state, items: [{ ...item, moves: [] }] }, item.sku);
         for (const { program, units, consumed, rule } of pools.own) {
           const own = unmoved.own.find((share) => share.program === program)?.units ?? 0;

@@ -87,6 +87,24 @@ export const poolArb = (id: string) =>
       return rest.percent === undefined && rest.parts === undefined ? { ...rest, units: fixed ?? 0 } : rest;
     });
 
+/** Protected at one place, beside the pools of the item. */
+export const placePoolArb = (programs: readonly string[]): fc.Arbitrary<PoolRule> =>
+  fc
+    .record({
+      id: fc.constantFrom<string>(...programs),
+      location: fc.constantFrom<string>(...PLACES),
+      units: fc.integer({ min: 0, max: 6 }),
+      sku: fc.constantFrom('*', '*', ...SKUS),
+      refill: fc.constantFrom('never' as const, 'receipt' as const),
+      more: fc.constantFrom<Partial<PoolRule>>(
+        {},
+        {},
+        { protects: 'prioritised' },
+        { activeFrom: NOW + 30 * MINUTE_MS },
+      ),
+    })
+    .map(({ id, units, more, ...over }) => pool(id, units, { ...over, ...more }));
+
 const ruleArb = (index: number) =>
   fc
     .record({
@@ -103,9 +121,10 @@ export const policyArb: fc.Arbitrary<Policy> = fc
   .record({
     programs: fc.tuple(...PROGRAMS.map(programArb)),
     pools: fc.tuple(...PROGRAMS.map(poolArb)),
+    placePools: fc.array(placePoolArb(PROGRAMS), { maxLength: 2 }),
     channels: fc.tuple(...CHANNELS.map((_, index) => ruleArb(index))),
   })
-  .map((over) => policy(over));
+  .map(({ placePools, ...over }) => policy({ ...over, pools: [...over.pools, ...placePools] }));
 
 /** A brand with nothing on hand: stock comes by commands, so that every balance has its entries. */
 export const emptyBrand = (rules: Policy): State =>
@@ -352,6 +371,25 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
 /** What a law is tried on: brands, and the commands that their world knows. */
 export type World = { readonly brand: fc.Arbitrary<State>; readonly body: fc.Arbitrary<CommandBody> };
 export const PLAIN: World = { brand: brandArb, body: anyBody };
+
+/** The same where places are what matters: pools of some of them, and programs that do not reach all. */
+export const PLACED: World = {
+  body: anyBody,
+  brand: fc
+    .record({
+      rules: policyArb,
+      places: fc.array(fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse(), ['north'], ['south']), {
+        minLength: PROGRAMS.length,
+        maxLength: PROGRAMS.length,
+      }),
+      pools: fc.array(placePoolArb(PROGRAMS), { minLength: 1, maxLength: 4 }),
+    })
+    .map(({ rules, places: reach, pools }) => {
+      const programs = rules.programs.map((each, index) => ({ ...each, locations: reach[index] ?? [...PLACES] }));
+      const brand = emptyBrand({ ...rules, programs, pools: [...rules.pools, ...pools] });
+      return { ...brand, locations: PLACES.map((id) => ({ id, master: 'allot', sells: true })) };
+    }),
+};
 
 /** Commands in the order recorded, a minute apart; some tell of a moment long before. */
 export const commandsOf = (
