@@ -6,16 +6,16 @@
  */
 
 /** A want at a rate, rounded half up: the units whose turn in `cutInProportion` comes at that rate or before. */
-const unitsOf = (want: number, taken: number, rate: number): number =>
-  Math.max(0, Math.min(want, Math.floor(want * rate + 0.5)) - taken);
+const unitsOf = (want: number, taken: number, most: number, rate: number): number =>
+  Math.max(0, Math.min(most, Math.floor(want * rate + 0.5) - taken));
 
-const unitsAt = (rate: number, wants: readonly number[], taken: readonly number[]): number[] =>
-  wants.map((want, i) => unitsOf(want, taken[i] ?? 0, rate));
+const unitsAt = (rate: number, wants: readonly number[], taken: readonly number[], most: readonly number[]): number[] =>
+  wants.map((want, i) => unitsOf(want, taken[i] ?? 0, most[i] ?? 0, rate));
 
 /** The sum of `unitsAt`, without the list: the hot part of a cut. */
-function totalAt(rate: number, wants: readonly number[], taken: readonly number[]): number {
+function totalAt(rate: number, wants: readonly number[], taken: readonly number[], most: readonly number[]): number {
   let total = 0;
-  for (let i = 0; i < wants.length; i++) total += unitsOf(wants[i] ?? 0, taken[i] ?? 0, rate);
+  for (let i = 0; i < wants.length; i++) total += unitsOf(wants[i] ?? 0, taken[i] ?? 0, most[i] ?? 0, rate);
   return total;
 }
 
@@ -35,19 +35,32 @@ const HALVINGS = 40;
  * Largest remainders would not do: there one more unit can lower a share (the Alabama paradox), and a share that is drawn down
  * would be filled again from the others'. Here no draw from one share moves another (I5).
  */
-export function cutInProportion(total: number, wants: readonly number[], taken: readonly number[] = []): number[] {
-  const gaps = unitsAt(1, wants, taken);
-  if (sumOf(gaps) <= total) return gaps;
+export const cutInProportion = (total: number, wants: readonly number[], taken: readonly number[] = []): number[] =>
+  cutWithin(
+    total,
+    wants,
+    taken,
+    wants.map((want, i) => Math.max(0, want - (taken[i] ?? 0))),
+  );
+
+/** The same by the same turns, but to each of them `most` units on top: for who finds no more where it may take them. */
+export function cutWithin(
+  total: number,
+  wants: readonly number[],
+  taken: readonly number[],
+  most: readonly number[],
+): number[] {
+  if (sumOf(most) <= total) return [...most];
   if (total <= 0) return wants.map(() => 0);
   let [low, high] = [0, 1];
   for (let i = 0; i < HALVINGS; i++) {
     const middle = (low + high) / 2;
-    if (totalAt(middle, wants, taken) <= total) low = middle;
+    if (totalAt(middle, wants, taken, most) <= total) low = middle;
     else high = middle;
   }
-  const shares = unitsAt(low, wants, taken);
+  const shares = unitsAt(low, wants, taken, most);
   const turnOf = (i: number): number =>
-    (shares[i] ?? 0) < (gaps[i] ?? 0) ? (wants[i] ?? 0) / (2 * ((taken[i] ?? 0) + (shares[i] ?? 0)) + 1) : 0;
+    (shares[i] ?? 0) < (most[i] ?? 0) ? (wants[i] ?? 0) / (2 * ((taken[i] ?? 0) + (shares[i] ?? 0)) + 1) : 0;
   for (let left = total - sumOf(shares); left > 0; left--) {
     let next = 0;
     for (let i = 1; i < wants.length; i++) if (turnOf(i) > turnOf(next)) next = i;

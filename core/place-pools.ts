@@ -9,7 +9,7 @@
  * Guarantees: what pools of places, pools of the item and the shared pool have left is together what is free; no draw of one program
  * lowers what another has at a place, but for prioritised pools, which are open to programs before theirs (I5). Pure.
  */
-import { cutInProportion, sumOf } from './cut.ts';
+import { cutInProportion, cutWithin, sumOf } from './cut.ts';
 import type { LocationId, PoolRule, Program, ProgramId } from './model.ts';
 
 /** A program's pool of one place, as `PoolShare` is its pool of the item. */
@@ -58,11 +58,11 @@ export function cutAtPlaces(
     );
     shares.forEach((share, index) => there.set(share, cut[index] ?? 0));
   }
-  const had = members.map((share) => there.get(share) ?? 0);
-  const kept = cutInProportion(
+  const kept = cutWithin(
     total,
-    members.map(({ consumed }, index) => (had[index] ?? 0) + consumed),
+    members.map(({ units }) => units),
     members.map(({ consumed }) => consumed),
+    members.map((share) => there.get(share) ?? 0),
   );
   members.forEach((share, index) => {
     const units = kept[index] ?? 0;

@@ -262,10 +262,10 @@ async function loadItems(
       select sku, location, program, pool, allocated, held from promise_balance
       where sku = any(${wanted}) and (allocated <> 0 or held <> 0)
       order by sku, location, program, pool`),
-    tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
-      select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill",
+    tx.rows<{ sku: string; location: string } & Omit<ItemState['drawn'][number], 'location'>>(sql`
+      select sku, program, location, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill",
         is_filled as "isFilled"
-      from pool_balance where sku = any(${wanted}) order by sku, program`),
+      from pool_balance where sku = any(${wanted}) order by sku, program, location`),
     tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
       select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
@@ -280,7 +280,9 @@ async function loadItems(
   const [balanceOf, promiseOf, drawnOf, movesOf, holdsOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
-    of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
+    of(
+      drawn.map(({ sku: owner, location, ...row }) => ({ sku: owner, row: location === '' ? row : { ...row, location } })),
+    ),
     of(moves),
     of(holds),
     of(listings),

@@ -3,7 +3,7 @@
  * scripts/examples/allot.schema.json is made from them (`configJsonSchema`), and a test holds the two together.
  */
 import { z } from 'zod';
-import { COMPLETENESS } from '#core/model.ts';
+import { COMPLETENESS, EMERGENCY } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { parseDuration } from './durations.ts';
 
@@ -158,6 +158,9 @@ const pool = z
       .describe('a list of at least two programs with margin, mean and deviation: protected by EMSR-b, one pool each'),
     sku: sku.optional().describe('a SKU; without it, and without a group, every item without a pool of its own'),
     group: group.optional(),
+    location: id('location')
+      .optional()
+      .describe('the id of a location: its units are kept at this place alone, beside the pool of the item'),
     units: units.optional().describe('how many units only this program may take: a whole number, 0 or more'),
     percent: percent.optional().describe('a whole percent of the supply that only this program may take'),
     parts: z
@@ -199,6 +202,7 @@ function refusePoolMix(
     emsrb?: readonly { readonly program: string }[] | undefined;
     sku?: unknown;
     group?: unknown;
+    location?: unknown;
     units?: unknown;
     percent?: unknown;
     parts?: unknown;
@@ -223,6 +227,7 @@ function refusePoolMix(
   else if (entry.program === undefined)
     context.addIssue({ code: 'custom', path: ['program'], message: 'is missing', input: undefined });
   else if (amounts.length === 0 && !hasBounds) refuse([], 'protects nothing. Write one of units, percent and parts');
+  if (entry.location !== undefined) refuseBesideLocation(entry, refuse);
   if (entry.sku !== undefined && entry.group !== undefined)
     refuse(['group'], 'stands beside sku. Keep one of them', entry.group);
   if (entry.minimum !== undefined && entry.maximum !== undefined && entry.minimum > entry.maximum)
@@ -234,6 +239,21 @@ function refusePoolMix(
     if (before !== undefined && Date.parse(before.at) >= Date.parse(at))
       refuse(['release', index, 'at'], 'is not after the moment before it. Write them in order of time', at);
   });
+}
+
+/** What a place keeps is a number: what comes to it and goes changes no other pool's part. */
+function refuseBesideLocation(
+  entry: object,
+  refuse: (path: (string | number)[], message: string, input: unknown) => void,
+): void {
+  const said = new Map(Object.entries(entry));
+  for (const name of ['emsrb', 'percent', 'parts', 'minimum', 'maximum', 'limit']) {
+    if (said.get(name) === undefined) continue;
+    const message = 'stands beside location. Write units: a pool of one place is a fixed number of units';
+    refuse([name], message, said.get(name));
+  }
+  if (said.get('program') === EMERGENCY)
+    refuse(['location'], 'stands beside emergency. Take it out: no reallocation moves units of one place', said.get('location'));
 }
 
 /** EMSR-b names its programs, and says how much each has. */

@@ -64,7 +64,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'floored-shares',
     'each share is floored and the units in between are lost',
     'cut',
-    change('cut.ts', '  const shares = unitsAt(low, wants, taken);\n', '  return unitsAt(low, wants, taken);\n'),
+    change('cut.ts', '  const shares = unitsAt(low, wants, taken, most);\n', '  return unitsAt(low, wants, taken, most);\n'),
   ),
   bug(
     'foreign-reserve',
@@ -97,7 +97,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'returned-elsewhere',
     'units given back to a pool of a place go to the pool of another place',
     'place-drawn',
-    change('drawn.ts', "'shared' ? 0 : Math.min(part.quantity", "'shared' ? 0 : Math.min(0 * part.quantity"),
+    change(
+      'drawn.ts',
+      'if (consumed !== 0) drawn.set(drawnKey(entry), {',
+      'const key = (consumed < 0 && [...drawn.keys()].find((one) => one.startsWith(`${program} `))) || drawnKey(entry);\n' +
+        '    if (consumed !== 0) drawn.set(key, {',
+    ),
   ),
   bug(
     'move-makes-units',
