@@ -9,7 +9,7 @@
  * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
-import { consumedBy, type Drawn, noteDrawn } from './drawn.ts';
+import { consumedBy, type Drawn, drawnAfter } from './drawn.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
 import { draw, type FreeByLocation, type PooledItem, poolsOf, promisableTo } from './pools.ts';
 
@@ -55,6 +55,7 @@ type Dated = {
 
 /** When dated rows will move numbers without an event: supply becomes late at its moment, and any row comes into sight. */
 export function datedMoments(item: Dated, now: Instant): Instant[] {
+  if (item.supply.size + item.demand.size === 0) return [];
   const supply = [...item.supply.values()].filter((row) => leftOf(row) > 0).map((row) => row.dueAt);
   const demand = [...item.demand.values()].filter((row) => row.state === 'open').map((row) => row.dueAt);
   return [...supply, ...[...supply, ...demand].map((at) => at - HORIZON_MS)].filter((at) => at > now);
@@ -84,7 +85,7 @@ type Queued = { readonly key: string; readonly program: Program; quantity: numbe
 class Stock {
   readonly #outlook: Outlook;
   readonly #free: Map<string, number>;
-  readonly #drawn: Map<string, Drawn>;
+  #drawn: ReadonlyMap<string, Drawn>;
   readonly #now: Instant;
   readonly #queue: Queued[] = [];
   readonly #viewer: ProgramId;
@@ -93,7 +94,10 @@ class Stock {
   constructor(outlook: Outlook, viewer: ProgramId, now: Instant) {
     this.#outlook = outlook;
     this.#viewer = viewer;
-    this.#free = new Map(outlook.free);
+    this.#free = new Map();
+    outlook.free.forEach((units, location) => {
+      this.#free.set(location, units);
+    });
     this.#drawn = new Map(outlook.item.drawn);
     this.#now = now;
   }
@@ -122,7 +126,8 @@ class Stock {
       if (waiting.quantity === 0) continue;
       for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
         this.#free.set(part.location, (this.#free.get(part.location) ?? 0) - part.quantity);
-        noteDrawn(this.#drawn, { ...part, kind: 'allocate', delta: part.quantity, consumed: consumedBy(part) });
+        const drawing = { ...part, kind: 'allocate' as const, delta: part.quantity, consumed: consumedBy(part) };
+        this.#drawn = drawnAfter(this.#drawn, drawing);
         waiting.quantity -= part.quantity;
         this.served.push({ key: waiting.key, quantity: part.quantity, from });
       }

@@ -5,6 +5,7 @@
  */
 import { sumOf } from './cut.ts';
 import type { Allocation, LocationId, ProgramId } from './model.ts';
+import { withRow } from './rows.ts';
 import type { PromiseEntry } from './state.ts';
 
 /** What one program has drawn of an item. */
@@ -60,28 +61,29 @@ export function filled(drawn: ReadonlyMap<ProgramId, Drawn>, program: ProgramId)
   };
 }
 
+type Drawing = Pick<PromiseEntry, 'program' | 'location' | 'pool' | 'kind' | 'delta' | 'consumed'> &
+  Partial<Pick<PromiseEntry, 'held'>>;
+
 /**
- * Notes what an entry draws, or gives back. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what
- * was taken by then. A pool of one place has a row of its own for what is drawn of it; what is taken is the program's, of whatever pool.
+ * What is drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what was taken by
+ * then. A pool of one place has a row of its own for what is drawn of it; what is taken is the program's, of whatever pool.
  */
-export function noteDrawn(
-  drawn: Map<string, Drawn>,
-  entry: Pick<PromiseEntry, 'program' | 'location' | 'pool' | 'kind' | 'delta' | 'consumed'> &
-    Partial<Pick<PromiseEntry, 'held'>>,
-): void {
-  const { program, pool, kind } = entry;
-  let { consumed } = entry;
-  if (pool === 'place') {
-    const there = drawn.get(drawnKey(entry)) ?? NOTHING_DRAWN;
-    if (consumed !== 0) drawn.set(drawnKey(entry), { ...there, consumed: there.consumed + consumed });
-    if (kind === 'refill') return;
-    consumed = 0;
-  }
+export function drawnAfter(drawn: ReadonlyMap<string, Drawn>, entry: Drawing): ReadonlyMap<string, Drawn> {
+  return entry.pool === 'place' ? drawnAtPlace(drawn, entry) : drawnOfItem(drawn, entry, entry.consumed);
+}
+
+function drawnOfItem(drawn: ReadonlyMap<string, Drawn>, entry: Drawing, units: number): ReadonlyMap<string, Drawn> {
+  const { program, kind, delta, held = 0 } = entry;
   const before = drawn.get(program) ?? NOTHING_DRAWN;
-  consumed += before.consumed;
-  if (kind === 'refill') drawn.set(program, { ...filled(drawn, program), consumed });
-  else {
-    const taken = before.taken + (entry.held ?? 0) + (kind === 'ship' ? 0 : entry.delta);
-    drawn.set(program, { ...before, consumed, taken });
-  }
+  const consumed = before.consumed + units;
+  if (kind === 'refill') return withRow(drawn, program, { ...filled(drawn, program), consumed });
+  return withRow(drawn, program, { ...before, consumed, taken: before.taken + held + (kind === 'ship' ? 0 : delta) });
+}
+
+function drawnAtPlace(drawn: ReadonlyMap<string, Drawn>, entry: Drawing): ReadonlyMap<string, Drawn> {
+  const { consumed, kind } = entry;
+  const key = drawnKey(entry);
+  const before = drawn.get(key) ?? NOTHING_DRAWN;
+  const after = consumed === 0 ? drawn : withRow(drawn, key, { ...before, consumed: before.consumed + consumed });
+  return kind === 'refill' ? after : drawnOfItem(after, entry, 0);
 }

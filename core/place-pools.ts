@@ -28,7 +28,7 @@ export type Protection = { readonly program: ProgramId; readonly units: number; 
 
 export const NO_PLACE_SHARES: readonly PlaceShare[] = [];
 
-type Free = ReadonlyMap<LocationId, number>;
+type Free = { get(location: LocationId): number | undefined };
 
 // ---- the cut -----------------------------------------------------------------------------------------------------------------
 

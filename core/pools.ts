@@ -30,7 +30,10 @@ import {
 import { placeRulesFor, poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
 /** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
-export type FreeByLocation = ReadonlyMap<LocationId, number>;
+export type FreeByLocation = {
+  get(location: LocationId): number | undefined;
+  forEach(visit: (units: number, location: LocationId) => void): void;
+};
 
 /** What counts from the moment that a pool was filled; a fixed number of units does not. */
 const countsFromFill = (rule: PoolRule): boolean =>
@@ -152,7 +155,10 @@ function cutPools(total: number, free: FreeByLocation, { own, placed }: Cut): Cu
     rule.protects === 'prioritised' ? priority : -1;
   const tiers = [...new Set([...own, ...placed].map(tierOf))].sort((a, b) => a - b);
   const remaining = new Map<PoolShare | PlaceShare, number>();
-  const leftAt = new Map(free);
+  const leftAt = new Map<LocationId, number>();
+  free.forEach((units, location) => {
+    leftAt.set(location, units);
+  });
   let left = total;
   for (const tier of tiers) {
     const there = placed.filter((share) => tierOf(share) === tier);
@@ -191,7 +197,10 @@ function placeSharesOf(policy: Policy, item: PooledItem, now: Instant): readonly
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
-  const net = sumOf(free.values());
+  let net = 0;
+  free.forEach((units) => {
+    net += units;
+  });
   const total = Math.max(0, net);
   const moves = item.moves ?? [];
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);

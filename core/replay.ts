@@ -5,7 +5,7 @@
  * go on from. Works on a whole state and on the part that one batch touches alike: an order that the state does not hold is left
  * to its keeper, but its short lines are kept with their item. Leaves out what decide never reads: reviews, deficits, outcomes.
  */
-import { type Drawn, noteDrawn, poolOfKey, rowKey } from './drawn.ts';
+import { type Drawn, drawnAfter, poolOfKey, rowKey } from './drawn.ts';
 import { assert } from './errors.ts';
 import type { Hold, OrderLine, Sku } from './model.ts';
 import type { Facts, ItemState, ListingState, ShortLine, State, StoredOrder } from './state.ts';
@@ -83,7 +83,7 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
   const entries = sorted.promises.get(item.sku) ?? [];
   if (entries.length === 0) return { promises: item.promises, drawn: item.drawn };
   const promises = new Map(item.promises.map((row) => [`${row.location} ${row.program} ${row.pool}`, row]));
-  const drawn = new Map<string, Drawn>(item.drawn.map((row) => [rowKey(row), row]));
+  let drawn: ReadonlyMap<string, Drawn> = new Map<string, Drawn>(item.drawn.map((row) => [rowKey(row), row]));
   for (const entry of entries) {
     const { location, program, pool } = entry;
     const fresh = { location, program, pool, allocated: 0, held: 0 };
@@ -92,7 +92,7 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
       allocated: row.allocated + entry.delta,
       held: row.held + entry.held,
     }));
-    noteDrawn(drawn, entry);
+    drawn = drawnAfter(drawn, entry);
   }
   return {
     promises: [...promises.values()],

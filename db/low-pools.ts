@@ -34,7 +34,10 @@ export const lowPoolFingerprint = ({ sku, program, location }: Pick<LowPool, 'sk
 /** A pool of the item has no place. */
 const columns = sql`sku, program, nullif(location, '') as location, units, remaining, missing, moves`;
 
-const withoutNull = ({ location, ...low }: Omit<LowPool, 'location'> & { readonly location: string | null }): LowPool =>
+const withoutNull = ({
+  location,
+  ...low
+}: Omit<LowPool, 'location'> & { readonly location: string | null }): LowPool =>
   location === null ? low : { ...low, location };
 
 type LowRow = Parameters<typeof withoutNull>[0];

@@ -281,7 +281,10 @@ async function loadItems(
     of(balances),
     of(promises),
     of(
-      drawn.map(({ sku: owner, location, ...row }) => ({ sku: owner, row: location === '' ? row : { ...row, location } })),
+      drawn.map(({ sku: owner, location, ...row }) => ({
+        sku: owner,
+        row: location === '' ? row : { ...row, location },
+      })),
     ),
     of(moves),
     of(holds),

@@ -42,14 +42,7 @@ function sayPools(run: Run, pools: PoolsExplanation): string {
       { title: 'WHY' },
     ],
     pools.pools.flatMap((pool) => [
-      [
-        pool.program,
-        pool.units,
-        pool.consumed,
-        pool.remaining,
-        pool.promise.own + pool.promise.shared,
-        sayPool(pool),
-      ],
+      [pool.program, pool.units, pool.consumed, pool.remaining, pool.promise.own + pool.promise.shared, sayPool(pool)],
       ...(pool.places ?? []).map(({ location, units, consumed, remaining, rule }) => [
         `${pool.program} at ${location}`,
         units,
