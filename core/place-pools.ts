@@ -56,7 +56,9 @@ export function cutAtPlaces(
       shares.map(({ units }) => units),
       shares.map(({ consumed }) => consumed),
     );
-    shares.forEach((share, index) => there.set(share, cut[index] ?? 0));
+    shares.forEach((share, index) => {
+      there.set(share, cut[index] ?? 0);
+    });
   }
   const kept = cutWithin(
     total,

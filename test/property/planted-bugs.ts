@@ -108,9 +108,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'place-drawn',
     change(
       'drawn.ts',
-      'if (consumed !== 0) drawn.set(drawnKey(entry), {',
-      'const key = (consumed < 0 && [...drawn.keys()].find((one) => one.startsWith(`${program} `))) || drawnKey(entry);\n' +
-        '    if (consumed !== 0) drawn.set(key, {',
+      'const key = drawnKey(entry);',
+      "const key = (consumed < 0 && [...drawn.keys()].find((one) => one.startsWith(entry.program + ' '))) || drawnKey(entry);",
     ),
   ),
   bug(
