@@ -17,7 +17,7 @@ import type {
 import { countDown } from './dated.ts';
 import { NOTHING_DRAWN, rowKey } from './drawn.ts';
 import { onHandOf, stockKey } from './item-book.ts';
-import type { Disposition, LocationId, Sku, StockMaster } from './model.ts';
+import type { Disposition, LocationId, ProgramId, Sku, StockMaster } from './model.ts';
 import { CommandRefused } from './refusal.ts';
 import { placeRulesFor, poolRulesFor } from './rules.ts';
 
@@ -84,25 +84,29 @@ function checkThere(item: ItemBook, location: LocationId, disposition: Dispositi
 /** A receipt starts each pool with refill `receipt` anew; of pools of one place, those of the place that it comes to. */
 function refillPools(item: ItemBook, books: Books, command: Command, location: LocationId): void {
   const allTaken = [...item.drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
-  const fill = {
-    commandId: command.id,
-    location,
-    kind: 'refill' as const,
-    delta: 0,
-    orderId: null,
-    lineRef: null,
-    occurredAt: command.occurredAt,
-  };
+  const fill = (program: ProgramId, pool: 'own' | 'place', consumed: number): void =>
+    postPromise(item, books, {
+      commandId: command.id,
+      location,
+      program,
+      pool,
+      kind: 'refill',
+      delta: 0,
+      consumed,
+      orderId: null,
+      lineRef: null,
+      occurredAt: command.occurredAt,
+    });
   for (const { program, rule } of poolRulesFor(books.policy, item, books.now)) {
     const { consumed, taken, takenAtFill, allTakenAtFill } = item.drawn.get(program) ?? NOTHING_DRAWN;
     const isFull = consumed <= 0 && taken === takenAtFill && allTaken === allTakenAtFill;
     if (rule.refill !== 'receipt' || isFull) continue;
-    postPromise(item, books, { ...fill, program, pool: 'own', consumed: 0 - Math.max(0, consumed) });
+    fill(program, 'own', 0 - Math.max(0, consumed));
   }
   for (const { program, location: place, rule } of placeRulesFor(books.policy, item, books.now)) {
     const consumed = item.drawn.get(rowKey({ program, location }))?.consumed ?? 0;
     if (rule.refill !== 'receipt' || place !== location || consumed <= 0) continue;
-    postPromise(item, books, { ...fill, program, pool: 'place', consumed: -consumed });
+    fill(program, 'place', -consumed);
   }
 }
 

@@ -188,7 +188,7 @@ const EATEN_PROTECTION: SQL = sql`
     program as (select p.id from policy_now, jsonb_to_recordset(body->'programs') as p(id text)),
     any_rule as (select r->>'program' as program, r->>'sku' as sku, (r->>'units')::int as units,
         r - 'program' - 'sku' - 'units' - 'refill' = '{}' as is_plain
-      from policy_now, jsonb_array_elements(body->'pools') as r),
+      from policy_now, jsonb_array_elements(body->'pools') as r where not r ? 'location'),
     -- Programs with a pool that moves with supply or time are left to the properties: here every figure is one of the tables'.
     rule as (select * from any_rule r where not exists (select 1 from any_rule o where o.program = r.program and not o.is_plain)),
     last_batch as (
