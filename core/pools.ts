@@ -6,6 +6,7 @@
  * | prioritised                 | programs of the same or a lower priority         | after these, the lowest priority first |
  * | core, for `emergency`       | everybody; no program draws from it              | as core                                |
  *
+ * Pools of one place (place-pools.ts) stand beside those of the item and come first within their tier: these count on what is left.
  * Guarantees I5: a program's remaining protected units are subtracted before anybody else's share is looked at, but for those that
  * its own rule opens to programs before it. A cut is exact (ties by program id), and what one program draws or gives back never
  * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
