@@ -96,7 +96,7 @@ function inputsFor(
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
   const share = Math.floor((units * rule.sharePercent) / 100);
   const inFlight = inFlightOf(listing, books.now);
-  const kept = keptBack(rule, share, item.safetyStock);
+  const kept = keptBack(rule, share, item.safetyStock, listing.exposure);
   const backorder =
     kit === undefined ? backorderOf(books, item, { ...program, locations: supply }, { units, rule }) : null;
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
@@ -129,6 +129,7 @@ function inputsFor(
   if (isBelow && item.minimum !== null) inputs.belowMinimum = item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
+  if (kept.latencyBuffer !== undefined) inputs.latencyBuffer = kept.latencyBuffer;
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
   if (fair !== undefined) inputs.fairShare = fair;
