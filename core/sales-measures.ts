@@ -8,10 +8,9 @@
  */
 import type { Instant } from './model.ts';
 
-const PER_DOUBLING = 8;
-
-export const bucketOf = (ms: number): number => Math.ceil(PER_DOUBLING * Math.log2(Math.max(1, ms)) - 1e-9);
-const upperEnd = (bucket: number): number => Math.round(2 ** (bucket / PER_DOUBLING));
+/** Bucket n holds what took longer than 2^((n-1)/8) ms, up to 2^(n/8). */
+export const BUCKETS_PER_DOUBLING = 8;
+const upperEnd = (bucket: number): number => Math.round(2 ** (bucket / BUCKETS_PER_DOUBLING));
 
 export type BucketCount = { readonly bucket: number; readonly count: number };
 

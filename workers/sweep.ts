@@ -12,6 +12,7 @@ import { endDue } from '#db/reallocations.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
 import { tellLowPools } from './low-pools.ts';
+import { measureSales } from './measure-sales.ts';
 import { reviewItems } from './policy-review.ts';
 import type { Bell, Queues } from './queues.ts';
 
@@ -29,6 +30,7 @@ export async function sweepOnce(
   await endHoldsDue(context.db, context.now(), ENDS_MAX);
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
+  await measureSales(context.db, context.now());
   await reviewItems(context.db, context.now());
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { bucketOf, type FadedSales, FAST_MS, latencyFigures, SLOW_MS, salesRate } from '#core/sales-measures.ts';
+import { BUCKETS_PER_DOUBLING, type FadedSales, FAST_MS, latencyFigures, SLOW_MS, salesRate } from '#core/sales-measures.ts';
+
+/** As the database counts them (db/sales-measures.ts). */
+const bucketOf = (ms: number): number => Math.ceil(BUCKETS_PER_DOUBLING * Math.log2(Math.max(1, ms)));
 
 const AT = Date.UTC(2026, 5, 1);
 
