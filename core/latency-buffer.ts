@@ -97,7 +97,7 @@ export function isMaterial(rule: LatencyBuffer, before: Exposure | null, now: Ex
 /** Three figures are enough for a person. */
 const figure = (value: number): string => String(Number(value.toPrecision(3)));
 
-function sayTime(ms: number): string {
+export function sayTime(ms: number): string {
   if (ms < 1000) return `${figure(ms)} ms`;
   if (ms < 120_000) return `${figure(ms / 1000)} s`;
   return ms < 2 * HOUR_MS ? `${figure(ms / 60_000)} min` : `${figure(ms / HOUR_MS)} h`;

@@ -8,6 +8,7 @@
 import { sql } from 'drizzle-orm';
 import type { ChannelId } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
+import { type ChannelLatency, readLatency } from './sales-measures.ts';
 
 export const COUNT_MAX = 10_000;
 const TIMEOUT_MS = 2_000;
@@ -20,20 +21,27 @@ export type Gauges = {
   readonly parkedOpen: number;
   /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
+  readonly latency: readonly ChannelLatency[];
 };
+
+type Counts = Omit<Gauges, 'targetsBehind' | 'latency'>;
 
 export async function readGauges(db: Database): Promise<Gauges> {
   return db.transaction(
     async (tx) => {
       await tx.rows(sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`);
-      return { ...(await readCounts(tx)), targetsBehind: await readTargetsBehind(tx) };
+      return {
+        ...(await readCounts(tx)),
+        targetsBehind: await readTargetsBehind(tx),
+        latency: await readLatency(tx),
+      };
     },
     { readOnly: true },
   );
 }
 
-async function readCounts(tx: Queries): Promise<Omit<Gauges, 'targetsBehind'>> {
-  const [counts] = await tx.rows<Omit<Gauges, 'targetsBehind'>>(sql`
+async function readCounts(tx: Queries): Promise<Counts> {
+  const [counts] = await tx.rows<Counts>(sql`
     select
       (select count(*)::int from (select from inbox_key where state = 'pending' limit ${COUNT_MAX}) t) as "inboxPending",
       coalesce((
