@@ -29,7 +29,12 @@ const COLUMNS = sql`l.id, l.sku, l.channel_id as channel, l.listing_ref as "list
 /** Listings of these channels whose item, or a component of it, is among the sold ones; and the next of all of them, in turn. */
 export async function readExposed(
   tx: Queries,
-  at: { readonly channels: readonly ChannelId[]; readonly sold: readonly Sku[]; readonly after: ListingId; readonly max: number },
+  at: {
+    readonly channels: readonly ChannelId[];
+    readonly sold: readonly Sku[];
+    readonly after: ListingId;
+    readonly max: number;
+  },
 ): Promise<{ readonly listings: readonly ExposedListing[]; readonly position: ListingId }> {
   const ours = sql`l.channel_id = any(${list(at.channels)})`;
   const sold =

@@ -336,7 +336,9 @@ const route = z
     id: id('route'),
     program: id('program'),
     channel: word.optional().describe('the id of a channel'),
-    tag: word.optional().describe('a tag of the order on its platform (Shopify; who a customer is there is told by tags)'),
+    tag: word
+      .optional()
+      .describe('a tag of the order on its platform (Shopify; who a customer is there is told by tags)'),
     partner: word.optional().describe('a partner, as its connector names it (EDI: its interchange id)'),
     customer: word.optional().describe("a customer, by the platform's own id (EDI: the ship-to code, N1*ST)"),
     company: word.optional().describe("a company that buys, by the platform's own id (EDI: the buyer code, N1*BY)"),

@@ -7,7 +7,13 @@
  * Guarantees: bounded work per call; at most every EVERY_MS however many sweeps there are; without a rule that asks for it no listing
  * is looked at.
  */
-import { type Exposure, isMaterial, LATENCY_SAMPLES_MIN, LATENCY_UNMEASURED_MS, latencyBuffer } from '#core/latency-buffer.ts';
+import {
+  type Exposure,
+  isMaterial,
+  LATENCY_SAMPLES_MIN,
+  LATENCY_UNMEASURED_MS,
+  latencyBuffer,
+} from '#core/latency-buffer.ts';
 import type { ChannelId, Component, Instant, LatencyBuffer, Policy, Sku } from '#core/model.ts';
 import { channelRuleFor } from '#core/rules.ts';
 import { salesRate } from '#core/sales-measures.ts';

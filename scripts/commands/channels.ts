@@ -78,9 +78,12 @@ async function listChannels(run: Run): Promise<ExitCode> {
 
 export function addChannelCommands(program: Command, kit: Kit): void {
   const channels = program.command('channels').description('list channels, and set their mode: shadow, live or paused');
-  const list = channels.command('list').description(
+  const list = channels
+    .command('list')
+    .description(
       'every channel with its mode, and how long a sale elsewhere takes until it is acknowledged there (50, 95 and 99 of 100 sales of 7 days)',
-    ).action(kit.act(listChannels));
+    )
+    .action(kit.act(listChannels));
   kit.examples(list, ['allot channels list', 'allot channels list --json']);
   const modes = [
     ['live', 'live'],

@@ -17,16 +17,15 @@ const PUBLISHED = [
 ] as const;
 
 describe('the smallest buffer', () => {
-  test.each(PUBLISHED)('of a mean of $mean is where the published table leaves at most 0.5 %', ({
-    mean,
-    above,
-    first,
-  }) => {
-    expect(1 - above[1]).toBeGreaterThan(0.005);
-    expect(1 - first[1]).toBeLessThanOrEqual(0.005);
-    expect(above[0] + 1).toBe(first[0]);
-    expect(smallestBuffer(mean, 1, 0.005, 1000)).toBe(first[0]);
-  });
+  test.each(PUBLISHED)(
+    'of a mean of $mean is where the published table leaves at most 0.5 %',
+    ({ mean, above, first }) => {
+      expect(1 - above[1]).toBeGreaterThan(0.005);
+      expect(1 - first[1]).toBeLessThanOrEqual(0.005);
+      expect(above[0] + 1).toBe(first[0]);
+      expect(smallestBuffer(mean, 1, 0.005, 1000)).toBe(first[0]);
+    },
+  );
 
   // Summed with sixty decimal digits.
   test.each([

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { BUCKETS_PER_DOUBLING, type FadedSales, FAST_MS, latencyFigures, SLOW_MS, salesRate } from '#core/sales-measures.ts';
+import {
+  BUCKETS_PER_DOUBLING,
+  FAST_MS,
+  type FadedSales,
+  latencyFigures,
+  SLOW_MS,
+  salesRate,
+} from '#core/sales-measures.ts';
 
 /** As the database counts them (db/sales-measures.ts). */
 const bucketOf = (ms: number): number => Math.ceil(BUCKETS_PER_DOUBLING * Math.log2(Math.max(1, ms)));
@@ -8,7 +15,12 @@ const AT = Date.UTC(2026, 5, 1);
 
 describe('latency figures', () => {
   const figures = (times: readonly number[]) =>
-    latencyFigures([...Map.groupBy(times.map(bucketOf), (bucket) => bucket)].map(([bucket, { length }]) => ({ bucket, count: length })));
+    latencyFigures(
+      [...Map.groupBy(times.map(bucketOf), (bucket) => bucket)].map(([bucket, { length }]) => ({
+        bucket,
+        count: length,
+      })),
+    );
 
   it('are the nearest ranks, at most 9 % too long and never too short', () => {
     const times = Array.from({ length: 1000 }, (_, n) => (n + 1) * 40);

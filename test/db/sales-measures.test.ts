@@ -18,7 +18,9 @@ beforeEach(async () => {
   store = await createTestDatabase();
   await seedBrand(store.db, { skus: ['MUG', 'TIN', 'SET'] });
   soldAt = Date.now() - HOUR_MS;
-  await store.db.rows(sql`update channel set known_since = now() - interval '1 day', mode_changed_at = now() - interval '1 day'`);
+  await store.db.rows(
+    sql`update channel set known_since = now() - interval '1 day', mode_changed_at = now() - interval '1 day'`,
+  );
   await store.db.rows(sql`update sales_measure set acked_at = now() - interval '1 day' where name = 'latency'`);
   for (const sku of ['MUG', 'TIN'])
     await command(store.db, { kind: 'receive', sku, location: 'main', quantity: 100, disposition: 'sellable' }, soldAt);
@@ -28,7 +30,11 @@ afterEach(() => store.drop());
 
 const decideAll = () => decidePending(store.db, { now: () => soldAt });
 const sell = async (channel: string, ref: string, units: Readonly<Record<string, number>>, at = soldAt) => {
-  await command(store.db, { kind: 'order-state', channel, order: orderOf(ref, units, { placedAt: at, modifiedAt: at }) }, at);
+  await command(
+    store.db,
+    { kind: 'order-state', channel, order: orderOf(ref, units, { placedAt: at, modifiedAt: at }) },
+    at,
+  );
   await decideAll();
 };
 const acknowledge = (channel: string, sku: string, version: number, at: Instant) =>
@@ -65,11 +71,18 @@ describe('latency', () => {
     expect(await measure()).toMatchObject([{ samples: 2 }]);
     await sell('fake:b', '1', { TIN: 1 });
     await acknowledge('fake:a', 'TIN', 2, soldAt + 30_000);
-    expect(await measure()).toMatchObject([{ channel: 'fake:a', samples: 1 }, { channel: 'fake:b', samples: 2 }]);
+    expect(await measure()).toMatchObject([
+      { channel: 'fake:a', samples: 1 },
+      { channel: 'fake:b', samples: 2 },
+    ]);
   });
 
   it('is not of what raised a number, what its own channel sold, nor what was sold before either channel was there', async () => {
-    await command(store.db, { kind: 'receive', sku: 'MUG', location: 'main', quantity: 5, disposition: 'sellable' }, soldAt);
+    await command(
+      store.db,
+      { kind: 'receive', sku: 'MUG', location: 'main', quantity: 5, disposition: 'sellable' },
+      soldAt,
+    );
     await decideAll();
     await acknowledge('fake:b', 'MUG', 2, soldAt + 1000);
     await sell('fake:b', '1', { MUG: 1 });
@@ -146,7 +159,11 @@ describe('rates', () => {
     await sell('fake:a', '1', { MUG: 3 }, soldAt);
     await command(
       store.db,
-      { kind: 'order-state', channel: 'fake:a', order: orderOf('1', { MUG: 3 }, { version: 2, placedAt: soldAt, modifiedAt: soldAt + 5 }) },
+      {
+        kind: 'order-state',
+        channel: 'fake:a',
+        order: orderOf('1', { MUG: 3 }, { version: 2, placedAt: soldAt, modifiedAt: soldAt + 5 }),
+      },
       soldAt,
     );
     await decideAll();
@@ -157,7 +174,9 @@ describe('rates', () => {
   });
 
   it("are a kit's components'", async () => {
-    await store.db.rows(sql`insert into item_component (kit, sku, quantity) values ('SET', 'MUG', 1), ('SET', 'TIN', 2)`);
+    await store.db.rows(
+      sql`insert into item_component (kit, sku, quantity) values ('SET', 'MUG', 1), ('SET', 'TIN', 2)`,
+    );
     await command(store.db, { kind: 'review', sku: 'SET' }, soldAt);
     await decideAll();
     await sell('fake:a', '1', { SET: 4 });

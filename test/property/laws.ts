@@ -206,7 +206,11 @@ export const LAWS = {
     law('move-mends', 'the moves that a low pool is told with can be made, and mend it', lowPoolsAreMended),
   ],
   latency: [
-    law('buffer-least', 'a buffer from latency is the smallest that keeps the chance of overselling', bufferIsTheSmallest),
+    law(
+      'buffer-least',
+      'a buffer from latency is the smallest that keeps the chance of overselling',
+      bufferIsTheSmallest,
+    ),
     law('buffer-grows', 'it never falls with more sales, more time or a smaller chance', bufferGrowsWithExposure),
     law('buffer-rule', 'it stays within its rule, recomputes from its inputs and does not flutter', bufferKeepsItsRule),
   ],

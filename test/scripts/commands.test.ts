@@ -180,16 +180,6 @@ describe('channels', () => {
     expect(await json('channels list')).toMatchObject({
       channels: [{ id: 'fake:a', mode: 'paused', changedBy: 'operator:kim' }, { id: 'fake:b' }],
     });
-    expect(await json('channels list')).toMatchObject({ channels: [{ saleToAck: { sold: null, recorded: null } }, {}] });
-    expect((await allot('channels list')).out).not.toContain('SALE TO ACK');
-    await store.db.rows(sql`
-      insert into channel_latency (channel_id, since, samples, p50_ms, p95_ms, p99_ms, measured_at)
-      values ('fake:a', 'sold', 240, 900, 4500, 38000, now())`);
-    expect((await allot('channels list')).out).toMatch(/SALE TO ACK P50\s+P95\s+P99\s+OF SALES\nfake:a .*900 ms\s+4.5 s\s+38 s\s+240\n/);
-    expect((await allot('status')).out).toMatch(/SALE TO ACK P99\nfake:a .*38 s\n/);
-    expect(await json('channels list')).toMatchObject({
-      channels: [{ saleToAck: { sold: { samples: 240, p99Ms: 38_000 } } }, { saleToAck: { sold: null } }],
-    });
     expect((await allot('channels shadow fake:typo')).err).toContain('no channel is called fake:typo');
   });
 });

@@ -143,7 +143,7 @@ describe('example policies', () => {
       groups: ['drop'],
       listings: [
         listing(1, { sku: 'HOOD', channel: 'shopify:main' }),
-        listing(2, { sku: 'HOOD', channel: 'amazon:us', exposure }),
+        { ...listing(2, { sku: 'HOOD', channel: 'amazon:us' }), exposure },
       ],
     });
     const { targets } = story.receive(1000, 'main');
@@ -151,7 +151,12 @@ describe('example policies', () => {
     // Of a mean of ten, 19 are enough if each order took one unit.
     expect(marketplace?.inputs.buffer).toBe(20);
     expect(story.shown()).toMatchObject({ 'shopify:main': 500, 'amazon:us': 20 });
-    const says = marketplace === undefined ? '' : explain(marketplace.inputs).steps.map((step) => step.says).join('\n');
+    const says =
+      marketplace === undefined
+        ? ''
+        : explain(marketplace.inputs)
+            .steps.map((step) => step.says)
+            .join('\n');
     expect(says).toContain(
       'other listings sell 60 an hour, 1.2 to an order; 99 % of sales are acknowledged here within 10 min (900 measured); ' +
         'chance of overselling meanwhile at most 0.5 %; at least 4, at most 30',
