@@ -9,7 +9,8 @@
  * Guarantees: pure; a buffer recomputes from its inputs; it never falls with more sales, more time or a smaller chance, one unit
  * less would not do, and it stays within its rule's bounds.
  */
-import type { LatencyBuffer, Sku } from './model.ts';
+import type { LatencyBuffer, Policy, ProgramId, Sku } from './model.ts';
+import { rulesOf } from './rules.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -33,6 +34,14 @@ export const LATENCY_UNMEASURED_MS = 300_000;
 
 /** What a buffer was reckoned from, with its result. `exposure` null: nothing is measured yet, the least that the rule says counts. */
 export type LatencyBufferInputs = LatencyBuffer & { readonly exposure: Exposure | null; readonly units: number };
+
+/** Whether units that one program sells may be units that the other shows: not where either has a closed pool, and draws of nothing else. */
+export function canTakeUnits(policy: Policy, seller: ProgramId, shown: ProgramId): boolean {
+  const isApart = (id: ProgramId): boolean =>
+    rulesOf(policy).programs.get(id)?.drawOrder === 'ownOnly' &&
+    !policy.pools.some(({ program, protects }) => program === id && protects === 'prioritised');
+  return seller === shown || !(isApart(seller) || isApart(shown));
+}
 
 /** Larger than this a partial sum is scaled down, so that it never overflows. */
 const SCALE_ABOVE = 1e200;
@@ -111,7 +120,7 @@ export function sayLatencyBuffer({ exposure, oversellPercent, atLeast, atMost }:
   const what = component === undefined ? '' : ` of ${component.sku}, ${component.quantity} in a set`;
   const time =
     samples === null
-      ? `fewer than ${LATENCY_SAMPLES_MIN} sales were measured here, so ${sayTime(latencyMs)} count until one is acknowledged`
+      ? `sales are taken to be acknowledged here within ${sayTime(latencyMs)} (fewer than ${LATENCY_SAMPLES_MIN} measured)`
       : `99 % of sales are acknowledged here within ${sayTime(latencyMs)} (${samples} measured)`;
   return (
     `other listings sell ${figure(unitsPerHour)} an hour${what}${sizes}; ${time}; ` +

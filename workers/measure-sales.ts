@@ -8,6 +8,7 @@
  * is looked at.
  */
 import {
+  canTakeUnits,
   type Exposure,
   isMaterial,
   LATENCY_SAMPLES_MIN,
@@ -75,7 +76,11 @@ async function measureExposures(
     const [first] = rules;
     if (first === undefined) return [];
     const time = times.get(listing.channel) ?? UNMEASURED;
-    const exposure = exposureOf(listing, { rule: first, time, parts: parts.get(listing.sku), sales, now });
+    const takes = ({ channel }: ListingSales): boolean => {
+      const seller = channel === null ? undefined : channelRuleFor(policy, channel, listing);
+      return seller === undefined || rule === undefined || canTakeUnits(policy, seller.program, rule.program);
+    };
+    const exposure = exposureOf(listing, { rule: first, time, parts: parts.get(listing.sku), sales, takes, now });
     const isNew = rules.some((each) => isMaterial(each, listing.exposure, exposure));
     return isNew || listing.exposure === null
       ? [{ id: listing.id, sku: listing.sku, exposure, isMaterial: isNew }]
@@ -101,6 +106,8 @@ type Measures = {
   /** Of a kit alone. */
   readonly parts: readonly Component[] | undefined;
   readonly sales: ReadonlyMap<Sku, readonly ListingSales[]>;
+  /** Whether they may be units that the listing shows. */
+  readonly takes: (sales: ListingSales) => boolean;
   readonly now: Instant;
 };
 
@@ -111,10 +118,10 @@ const COMPARED_MAX = 10_000;
 const rounded = (value: number): number => Number(value.toPrecision(FIGURES));
 
 /** What other listings sell: those of its own channel too, unless the platform counts them as one (a listing at several places). */
-function exposureOf(listing: ExposedListing, { rule, time, parts, sales, now }: Measures): Exposure {
+function exposureOf(listing: ExposedListing, { rule, time, parts, sales, takes, now }: Measures): Exposure {
   const of = (sku: Sku): Exposure => {
     const others = (sales.get(sku) ?? []).filter(
-      ({ channel, listingRef }) => channel !== listing.channel || listingRef !== listing.listingRef,
+      (row) => (row.channel !== listing.channel || row.listingRef !== listing.listingRef) && takes(row),
     );
     const { unitsPerHour, unitsPerOrder } = salesRate(others, now);
     return { unitsPerHour: rounded(unitsPerHour), unitsPerOrder: rounded(unitsPerOrder), ...time };

@@ -30,7 +30,6 @@ export async function sweepOnce(
   await endHoldsDue(context.db, context.now(), ENDS_MAX);
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
-  await measureSales(context.db, context.now());
   await reviewItems(context.db, context.now());
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
@@ -72,6 +71,8 @@ export function startSweep(
         await keepHouse(context);
         keptHouseAt = context.now();
       }
+      // Last: a measure that fails holds up no work.
+      await measureSales(context.db, context.now());
     } catch (error) {
       context.log.warn(
         { error: error instanceof Error ? error.message : String(error) },

@@ -1,7 +1,15 @@
 /** The buffer from measured latency: published quantiles, what it says, and when a new measure counts. */
 import { describe, expect, it, test } from 'vitest';
-import { type Exposure, isMaterial, latencyBuffer, sayLatencyBuffer, smallestBuffer } from '#core/latency-buffer.ts';
+import {
+  canTakeUnits,
+  type Exposure,
+  isMaterial,
+  latencyBuffer,
+  sayLatencyBuffer,
+  smallestBuffer,
+} from '#core/latency-buffer.ts';
 import type { LatencyBuffer } from '#core/model.ts';
+import { policy, pool, program } from '../support/factory.ts';
 
 /**
  * P(X <= x) as printed in the "Cumulative Poisson Distribution Table" of statistics courses (scribd.com/document/96601458): of each mean
@@ -88,9 +96,27 @@ describe('the buffer of a rule', () => {
         ),
       ),
     ).toContain(
-      'other listings sell 60 an hour of LID, 2 in a set, 1.5 to an order; fewer than 20 sales were measured here, so 5 min count',
+      'other listings sell 60 an hour of LID, 2 in a set, 1.5 to an order; sales are taken to be acknowledged here within 5 min (fewer than 20 measured)',
     );
     expect(sayLatencyBuffer(latencyBuffer(RULE, null))).toContain('nothing is measured yet; at least 1');
+  });
+});
+
+describe('what others sell', () => {
+  const rules = policy({
+    programs: [program('dtc'), program('edi', { drawOrder: 'ownOnly' }), program('club', { drawOrder: 'ownOnly' })],
+    pools: [pool('edi', 10), pool('club', 10, { protects: 'prioritised' })],
+  });
+  it.each([
+    ['dtc', 'dtc', true],
+    ['edi', 'edi', true],
+    ['edi', 'dtc', false],
+    ['dtc', 'edi', false],
+    ['dtc', 'club', true],
+    ['club', 'edi', false],
+    ['gone', 'dtc', true],
+  ])('of %s may be units that %s shows: %s', (seller, shown, isSo) => {
+    expect(canTakeUnits(rules, seller, shown)).toBe(isSo);
   });
 });
 

@@ -8,9 +8,11 @@ import { explainListings } from '#db/explain.ts';
 import { readLatency } from '#db/sales-measures.ts';
 import { BRAND_POLICY, command, orderOf } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline, sellable } from '#test/support/pipeline.ts';
+import { waitUntil } from '#test/support/wait-until.ts';
 import { decidePending } from '#workers/allocate.ts';
 import { measureSales } from '#workers/measure-sales.ts';
 import { finishReviews } from '#workers/policy-review.ts';
+import { startSweep } from '#workers/sweep.ts';
 
 const SHOP = 'fake:shop';
 const FAST = 'fake:fast';
@@ -184,6 +186,22 @@ describe('a buffer from measured latency', () => {
     expect(after.get(mug?.id ?? 0)).toBeNull();
     expect(after.get(tin?.id ?? 0)).not.toBeNull();
   });
+});
+
+test('a sweep measures, by itself and after its work', async () => {
+  await apply(RULE);
+  const sweep = startSweep(
+    pipeline.context,
+    { ring: async () => undefined },
+    { pollMs: DAY_MS, reconcileMs: DAY_MS, sweepMs: DAY_MS, roles: ['sweep'] },
+  );
+  await waitUntil('every measure was taken', async () => {
+    const rows = await pipeline.store.db.rows<{ name: string }>(
+      sql`select name from sales_measure where measured_at > to_timestamp(0)`,
+    );
+    return rows.length === 3;
+  });
+  await sweep.stop();
 });
 
 describe('a kit', () => {
