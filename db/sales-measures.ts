@@ -26,6 +26,8 @@ import type { Queries } from './client.ts';
 import { recordset } from './recordset.ts';
 
 const ACKS_MAX = 500;
+/** Of what a channel is told after a long silence the newest numbers count. */
+const NUMBERS_MAX = 100;
 const BATCHES_MAX = 2000;
 const COMMANDS_MAX = 20_000;
 /** Less than acknowledgements are kept (unfinished.ts): so the first one of a number is never taken for gone. */
@@ -49,6 +51,24 @@ export async function claimMeasure(
   return row ?? null;
 }
 
+/**
+ * The order lines that batches met first, one row each. Step by step along keys: left to itself the planner reads all orders there are
+ * for those of a few batches.
+ */
+const linesOf = (batches: SQL): SQL => sql`
+  select b.id as batch_id, o.id as order_id, o.channel_id, o.placed_at, c.occurred_at, c.recorded_at, l.line_ref, l.listing_id, l.sku,
+    l.components, l.units
+  from (select distinct id from ${batches} taken) taken
+  cross join lateral (select id, command_ids from batch where id = taken.id offset 0) b
+  cross join lateral unnest(b.command_ids) as u(id)
+  cross join lateral (
+    select order_id, occurred_at, recorded_at from command where id = u.id and kind = 'order-state' offset 0) c
+  cross join lateral (
+    select id, channel_id, placed_at from sales_order where id = c.order_id and first_batch_id = b.id offset 0) o
+  cross join lateral (
+    select line_ref, listing_id, sku, components, ordered - refused as units from order_line
+    where order_id = o.id and sku is not null and listing_id is not null offset 0) l`;
+
 /** How many sales the newest acknowledgements told of, by their buckets. */
 export async function countLatency(tx: Queries, now: Instant): Promise<void> {
   const bucket = (from: SQL): SQL =>
@@ -61,28 +81,32 @@ export async function countLatency(tx: Queries, now: Instant): Promise<void> {
         update sales_measure set measured_at = ${at(now)}, acked_at = coalesce((select max(acked_at) from acked), acked_at)
         where name = 'latency'),
       lowered as materialized (
-        select k.acked_at, e.batch_id, l.sku, l.channel_id, l.listing_ref, c.mode_changed_at
+        select k.listing_id, k.acked_at, e.batch_id, l.sku, l.channel_id, l.listing_ref, c.mode_changed_at
         from acked k join listing l on l.id = k.listing_id join channel c on c.id = l.channel_id and c.mode = 'live'
         cross join lateral (
           select coalesce(max(version), 0) as version from push_ack p where p.listing_id = k.listing_id and p.acked_at < k.acked_at) before
-        join target_entry e on e.listing_id = k.listing_id and e.version > before.version and e.version <= k.version
-          and e.recorded_at > now() - make_interval(days => ${SOLD_WITHIN_DAYS + 1})
-          and e.decided_at > k.acked_at - make_interval(days => ${SOLD_WITHIN_DAYS})
-        where e.quantity < (select quantity from target_entry b where b.listing_id = e.listing_id and b.version = e.version - 1)),
+        cross join lateral (
+          select version, quantity, batch_id, decided_at from target_entry
+          where listing_id = k.listing_id and version > before.version and version <= k.version order by version desc limit ${NUMBERS_MAX}) e
+        where e.decided_at > k.acked_at - make_interval(days => ${SOLD_WITHIN_DAYS})
+          and e.quantity < (select quantity from target_entry b where b.listing_id = k.listing_id and b.version = e.version - 1)),
+      -- By item, its own or a component, on both sides: so that they are joined by it.
+      shown as (
+        select * from lowered
+        union all select w.listing_id, w.acked_at, w.batch_id, i.sku, w.channel_id, w.listing_ref, w.mode_changed_at
+        from lowered w join item_component i on i.kit = w.sku),
+      line as materialized (
+        select n.*, x.listing_ref from (${linesOf(sql`(select batch_id as id from lowered)`)}) n
+        join listing x on x.id = n.listing_id join channel s on s.id = n.channel_id and s.known_since <= n.occurred_at),
       sold as materialized (
-        select b.id as batch_id, o.channel_id, x.listing_ref, ol.sku, ol.components, min(c.occurred_at) as sold_at, min(c.recorded_at) as recorded_at
-        from (select distinct batch_id from lowered) d join batch b on b.id = d.batch_id
-        cross join lateral unnest(b.command_ids) as u(id) join command c on c.id = u.id and c.kind = 'order-state'
-        join sales_order o on o.id = c.order_id and o.first_batch_id = b.id
-        join channel s on s.id = o.channel_id and s.known_since <= c.occurred_at
-        join order_line ol on ol.order_id = o.id and ol.sku is not null join listing x on x.id = ol.listing_id
-        group by b.id, o.id, o.channel_id, ol.line_ref, x.listing_ref, ol.sku, ol.components),
+        select batch_id, order_id, line_ref, channel_id, listing_ref, sku, occurred_at, recorded_at from line
+        union all select batch_id, order_id, line_ref, channel_id, listing_ref, part.sku, occurred_at, recorded_at
+        from line cross join lateral jsonb_to_recordset(components) as part(sku text) where components is not null),
       sample as (
-        select w.channel_id, w.acked_at, least(s.sold_at, s.recorded_at) as sold_at, s.recorded_at
-        from lowered w join sold s on s.batch_id = w.batch_id and s.sold_at >= w.mode_changed_at
+        select w.channel_id, w.acked_at, min(least(s.occurred_at, s.recorded_at)) as sold_at, min(s.recorded_at) as recorded_at
+        from shown w join sold s on s.batch_id = w.batch_id and s.sku = w.sku and s.occurred_at >= w.mode_changed_at
           and (s.channel_id, s.listing_ref) <> (w.channel_id, w.listing_ref)
-          and (s.sku = w.sku or exists (select from item_component i where i.kit = w.sku and i.sku = s.sku)
-            or s.components @> jsonb_build_array(jsonb_build_object('sku', w.sku))))
+        group by w.listing_id, w.acked_at, w.channel_id, s.order_id, s.line_ref)
     insert into latency_hour as h (channel_id, hour, since, bucket, count)
     select channel_id, date_trunc('hour', acked_at), since, bucket, count(*)
     from sample cross join lateral (
@@ -138,16 +162,15 @@ export async function addSales(tx: Queries, now: Instant): Promise<Sku[]> {
         select id, command_ids, sum(cardinality(command_ids)) over (order by id) - cardinality(command_ids) as before
         from (select id, command_ids from batch where id > (select position from sales_measure where name = 'rates')
           order by id limit ${BATCHES_MAX}) b),
-      took as materialized (select id, command_ids from ahead where before < ${COMMANDS_MAX}),
+      took as materialized (select id from ahead where before < ${COMMANDS_MAX}),
       moved as (
         update sales_measure set measured_at = ${at(now)}, position = coalesce((select max(id) from took), position) where name = 'rates'),
       line as (
-        select distinct o.id, l.line_ref, l.listing_id, coalesce(part.sku, l.sku) as sku,
-          (l.ordered - l.refused)::float8 * coalesce(part.quantity, 1) as units, o.placed_at
-        from took t cross join lateral unnest(t.command_ids) as u(id) join command c on c.id = u.id and c.kind = 'order-state'
-        join sales_order o on o.id = c.order_id and o.first_batch_id = t.id
-        join order_line l on l.order_id = o.id and l.sku is not null and l.listing_id is not null and l.ordered > l.refused
-        left join lateral jsonb_to_recordset(l.components) as part(sku text, quantity int) on true),
+        select distinct n.order_id, n.line_ref, n.listing_id, coalesce(part.sku, n.sku) as sku,
+          n.units::float8 * coalesce(part.quantity, 1) as units, n.placed_at
+        from (${linesOf(sql`(select id from took)`)}) n
+        left join lateral jsonb_to_recordset(n.components) as part(sku text, quantity int) on true
+        where n.units > 0),
       sold as (
         select sku, listing_id, units, greatest(0, extract(epoch from ${at(now)} - placed_at))::float8 as age from line),
       noted as (
