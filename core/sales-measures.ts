@@ -37,9 +37,10 @@ export function latencyFigures(counts: readonly BucketCount[]): LatencyFigures |
   return { samples, p50Ms: at(50), p95Ms: at(95), p99Ms: at(99) };
 }
 
+const HOUR_MS = 3_600_000;
 /** The mean life of a sale in the two rates. */
-export const FAST_MS = 3_600_000;
-export const SLOW_MS = 72 * 3_600_000;
+export const FAST_MS = HOUR_MS;
+export const SLOW_MS = 72 * HOUR_MS;
 const FAST_ORDERS_MIN = 3;
 
 /** Sold units, and squares of the units of each order, both faded with age as of `at`. */
@@ -58,7 +59,7 @@ type Sums = { units: number; squares: number };
 const rateOf = ({ units, squares }: Sums, lifeMs: number): SalesRate =>
   units <= 0
     ? { unitsPerHour: 0, unitsPerOrder: 1 }
-    : { unitsPerHour: (units * FAST_MS) / lifeMs, unitsPerOrder: Math.max(1, squares / units) };
+    : { unitsPerHour: (units * HOUR_MS) / lifeMs, unitsPerOrder: Math.max(1, squares / units) };
 
 export function salesRate(sales: readonly FadedSales[], now: Instant): SalesRate {
   const fast: Sums = { units: 0, squares: 0 };

@@ -26,7 +26,10 @@ export type ExposedListing = {
 const COLUMNS = sql`l.id, l.sku, l.channel_id as channel, l.listing_ref as "listingRef", i.groups, l.exposure
   from listing l join item i on i.sku = l.sku`;
 
-/** Listings of these channels whose item, or a component of it, is among the sold ones; and the next of all of them, in turn. */
+/**
+ * Of these channels `max` listings whose item, or a component of it, is among the sold ones; and the next `max` of all of them: so each
+ * has its turn.
+ */
 export async function readExposed(
   tx: Queries,
   at: {
@@ -42,7 +45,7 @@ export async function readExposed(
       ? []
       : await tx.rows<ExposedListing>(sql`
           select ${COLUMNS} where ${ours} and l.sku in (
-            select unnest(${list(at.sold)}) union select kit from kits_with(${list(at.sold)})) order by l.id`);
+            select unnest(${list(at.sold)}) union select kit from kits_with(${list(at.sold)})) order by l.id limit ${at.max}`);
   const next = await tx.rows<ExposedListing>(sql`
     select ${COLUMNS} where ${ours} and l.id > ${at.after} order by l.id limit ${at.max}`);
   const position = next.length < at.max ? 0 : (next.at(-1)?.id ?? 0);

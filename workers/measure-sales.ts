@@ -28,7 +28,7 @@ import {
   readSales,
   writeExposures,
 } from '#db/exposures.ts';
-import { loadPolicy } from '#db/policy-current.ts';
+import { readPolicyInForce } from '#db/policy-history.ts';
 import { readComponents } from '#db/reach.ts';
 import { addSales, claimMeasure, countLatency, readLatency, writeLatencyFigures } from '#db/sales-measures.ts';
 
@@ -59,11 +59,13 @@ async function measureExposures(
   tx: Queries,
   { sold, after, now }: { readonly sold: readonly Sku[]; readonly after: number; readonly now: Instant },
 ): Promise<void> {
-  const policy = await loadPolicy(tx);
+  // Without its lock, which comes after those of items: a newer policy marks its own items.
+  const inForce = await readPolicyInForce(tx);
+  const policy: Policy | null = inForce === null ? null : { ...inForce.body, version: inForce.version };
   const channels = [
-    ...new Set(policy.channels.flatMap((rule) => (latencyRules(rule).length === 0 ? [] : [rule.channel]))),
+    ...new Set(policy?.channels.flatMap((rule) => (latencyRules(rule).length === 0 ? [] : [rule.channel]))),
   ];
-  if (channels.length === 0) return keepPosition(tx, 0, now);
+  if (policy === null || channels.length === 0) return keepPosition(tx, 0, now);
   const { listings, position } = await readExposed(tx, { channels, sold, after, max: LISTINGS_MAX });
   const skus = [...new Set(listings.map(({ sku }) => sku))];
   const parts = await readComponents(tx, skus);
