@@ -195,12 +195,13 @@ test('a sweep measures, by itself and after its work', async () => {
     { ring: async () => undefined },
     { pollMs: DAY_MS, reconcileMs: DAY_MS, sweepMs: DAY_MS, roles: ['sweep'] },
   );
-  await waitUntil('every measure was taken', async () => {
+  const taken = await waitUntil('every measure was taken', async () => {
     const rows = await pipeline.store.db.rows<{ name: string }>(
-      sql`select name from sales_measure where measured_at > to_timestamp(0)`,
+      sql`select name from sales_measure where measured_at > to_timestamp(0) order by name`,
     );
-    return rows.length === 3;
+    return rows.length === 3 && rows.map(({ name }) => name);
   });
+  expect(taken).toEqual(['exposure', 'latency', 'rates']);
   await sweep.stop();
 });
 
