@@ -3,6 +3,7 @@
  * change of a balance goes through `post*`, so that balances and ledger entries cannot part (I2).
  */
 import { assert } from './errors.ts';
+import { changeLot, copyLots, type LotBook, lotAt, openLots } from './lot-book.ts';
 import type {
   Component,
   DatedDemand,
@@ -55,6 +56,8 @@ export type ItemBook = {
       readonly countedAsOf: Instant | null;
     }
   >;
+  /** Null while it never had a lot. */
+  lots: LotBook | null;
   readonly allocatedAt: Map<LocationId, number>;
   readonly heldAt: Map<LocationId, number>;
   readonly holds: Map<HoldId, Hold>;
@@ -72,7 +75,7 @@ export type ItemBook = {
   readonly shorts: Map<string, ShortLine>;
   readonly moreShorts: boolean;
   readonly openLines: readonly ShortLine[] | undefined;
-  readonly recentEntries: { location: LocationId; disposition: Disposition; delta: number; occurredAt: Instant }[];
+  readonly recentEntries: ItemState['recentEntries'][number][];
   /** Key: ref. */
   readonly supply: Map<string, DatedSupply>;
   readonly demand: Map<string, DatedDemand>;
@@ -143,6 +146,7 @@ function openItem(state: ItemState): ItemBook {
     minimum: state.minimum,
     safetyStock: state.safetyStock,
     onHand: byKey(state.balances, (b) => stockKey(b.location, b.disposition)),
+    lots: openLots(state.lots),
     allocatedAt,
     heldAt,
     holds: new Map(state.holds.map((hold) => [hold.id, hold])),
@@ -261,7 +265,11 @@ export function postStock(item: ItemBook, books: Books, entry: Omit<StockEntry, 
     disposition: entry.disposition,
     delta: entry.delta,
     occurredAt: entry.occurredAt,
+    ...(entry.lot === undefined ? {} : { lot: entry.lot }),
   });
+  if (item.lots !== null && entry.lot !== undefined) {
+    changeLot(item.lots, { ...entry, lot: entry.lot }, { quantity: entry.delta });
+  }
   touch(books, item, entry.commandId);
   books.stock.push({ ...entry, sku: item.sku });
 }
@@ -272,8 +280,10 @@ export function postStock(item: ItemBook, books: Books, entry: Omit<StockEntry, 
  */
 export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntry, 'sku'>): void {
   const countedAsOf = item.onHand.get(stockKey(entry.location, entry.disposition))?.countedAsOf ?? null;
+  const { lot } = entry;
+  const lotCountedAsOf = item.lots === null || lot === undefined ? null : lotAt(item.lots, { ...entry, lot }).countedAsOf;
   postStock(item, books, entry);
-  if (countedAsOf === null || entry.occurredAt > countedAsOf) return;
+  if (entry.occurredAt > Math.max(countedAsOf ?? Number.NEGATIVE_INFINITY, lotCountedAsOf ?? Number.NEGATIVE_INFINITY)) return;
   postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
 }
 
@@ -301,6 +311,10 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   const heldThere = (item.heldAt.get(entry.location) ?? 0) + held;
   assert(heldThere >= 0, `held of ${item.sku} at ${entry.location} would be ${heldThere}`);
   item.heldAt.set(entry.location, heldThere);
+  if (item.lots !== null && entry.lot !== undefined) {
+    const at = { lot: entry.lot, location: entry.location, disposition: 'sellable' as const };
+    changeLot(item.lots, at, { allocated: entry.delta, held });
+  }
   item.drawn.set(entry.program, drawnAfter(item.drawn, entry));
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, held, hold, sku: item.sku });
@@ -316,13 +330,15 @@ export function orTakeBack<T>(books: Books, items: Iterable<ItemBook>, change: (
     item,
     allocatedAt: [...item.allocatedAt],
     drawn: [...item.drawn],
+    lots: copyLots(item.lots),
     touchedBy: item.touchedBy,
     isTouched: books.touched.has(item),
   }));
   const made = change();
   if (made !== null) return made;
   books.promises.length = entries;
-  for (const { item, allocatedAt, drawn, touchedBy, isTouched } of before) {
+  for (const { item, allocatedAt, drawn, lots, touchedBy, isTouched } of before) {
+    item.lots = lots;
     item.allocatedAt.clear();
     for (const [place, units] of allocatedAt) item.allocatedAt.set(place, units);
     item.drawn.clear();

@@ -7,11 +7,14 @@
 import { datedMoments } from './atp.ts';
 import { type Books, freeOf, type ItemBook, openBooks, poolsFor, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
+import { applyCount } from './counts.ts';
 import { settleLate } from './dated.ts';
 import { Defect } from './errors.ts';
 import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import { fillShorts } from './fill-shorts.ts';
 import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
+import { standingLots } from './lot-book.ts';
+import { lifeMoments, livesOf } from './lots.ts';
 import type { CommandId, Instant, OrderId } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
 import { lowPoolsOf } from './pool-levels.ts';
@@ -20,7 +23,15 @@ import { applyEndReallocation, applyReallocate } from './reallocation.ts';
 import { applyReconfirm } from './reconfirm.ts';
 import { CommandRefused } from './refusal.ts';
 import type { Facts, Outcome, PromiseEntry, State } from './state.ts';
-import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
+import {
+  applyAdjust,
+  applyInspect,
+  applyReceive,
+  applyReturn,
+  applySetLotExpiry,
+  applyTransfer,
+  itemFor,
+} from './stock.ts';
 import { type ItemNow, targetsOf } from './targets.ts';
 
 function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
@@ -56,6 +67,8 @@ function apply(books: Books, command: Command): boolean {
       return applyInspect(books, command, body);
     case 'return':
       return applyReturn(books, command, body);
+    case 'set-lot':
+      return applySetLotExpiry(books, command, body);
     case 'observed':
       return applyObserved(books, command, body);
     case 'expect-supply':
@@ -93,6 +106,7 @@ function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
   const poolChange = nextPoolChange(books.policy, item, pools, now);
   if (poolChange !== null) moments.push(poolChange);
   moments.push(...datedMoments(item, now));
+  if (item.lots !== null) moments.push(...lifeMoments(standingLots(item.lots), livesOf(books.policy), now));
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
@@ -123,6 +137,15 @@ function drawnFacts({ sku, drawn, loaded }: ItemBook): Facts['drawn'] {
   }
   return changed.sort((a, b) => (a.program < b.program ? -1 : 1));
 }
+
+/** Lots that the batch made or changed, by code. */
+const lotFacts = ({ sku, lots }: ItemBook): Facts['lots'] =>
+  lots === null
+    ? []
+    : [...lots.changed].sort().flatMap((code) => {
+        const lot = lots.lots.get(code);
+        return lot === undefined ? [] : [{ ...lot, sku }];
+      });
 
 /** First in the ledger: what is drawn in the same batch is drawn after the fill. */
 const firstFillsOf = (books: Books, item: ItemBook): PromiseEntry[] =>
@@ -159,6 +182,7 @@ function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     filledLines: [...books.filled.values()],
     holds: [...books.changedHolds.values()],
     counted: books.counted,
+    lots: moved.flatMap(lotFacts),
     deficits: standing.flatMap((each) => deficitsOf(books, each)),
     listings: listings.map(({ id, ownSold, ownOpen, seenSold, seenUntil }) => ({
       listing: id,

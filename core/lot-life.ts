@@ -1,0 +1,63 @@
+/**
+ * Lots and pools: protections that programs with a minimum life can do something with, and room that others must leave them.
+ *
+ * Units that live long enough for a program are among those that do for every program that asks for less. So the protections of all
+ * that ask for some days or more are cut to the units that live so long (the longest first), and whoever asks for some days leaves to
+ * the others what those still protect of the units that live so long. What a protection cannot use is shared.
+ *
+ * Guarantees I5 at one place: what a program draws, as lots are drawn (lots.ts), never lowers what another has of its own. Pure.
+ */
+import { type FreeLots, type Life, usableAt } from './lots.ts';
+import type { ProgramId } from './model.ts';
+
+/** What is looked at of a program's pool. */
+type Share = {
+  readonly program: ProgramId;
+  readonly units: number;
+  readonly consumed: number;
+  readonly remaining: number;
+  readonly minimumLifeDays?: number;
+};
+
+/** Free units, over all places, that a program with this life may use. */
+export function usableUnits(free: FreeLots, life: Life): number {
+  let units = 0;
+  for (const location of free.places.keys()) units += usableAt(free, location, life);
+  return Math.max(0, units);
+}
+
+/** `cut` cuts shares to a total by its own order; `lifeOf` is what a program asks for. */
+export function cutByLife<S extends Share>(
+  shares: readonly S[],
+  free: FreeLots,
+  cut: (total: number, shares: readonly S[]) => readonly S[],
+  total: number,
+): readonly S[] {
+  let capped = shares;
+  for (const days of free.lives) {
+    const members = capped.filter(({ minimumLifeDays = 0 }) => minimumLifeDays >= days);
+    if (members.length === 0) continue;
+    const reduced = cut(usableUnits(free, { minimumLifeDays: days }), members);
+    capped = capped.map((share) => {
+      const remaining = reduced[members.indexOf(share)]?.remaining;
+      return remaining === undefined ? share : { ...share, units: share.consumed + remaining, remaining };
+    });
+  }
+  return cut(total, capped).map((share, index) => ({ ...share, units: shares[index]?.units ?? share.units }));
+}
+
+/** Units that a program may take and leave to the others what they protect of lots that live as long as it asks for. */
+export function lifeRoom(
+  { minimumLifeDays = 0 }: Life,
+  closed: readonly Pick<Share, 'remaining' | 'minimumLifeDays'>[],
+  free: FreeLots,
+): number {
+  let room = Number.MAX_SAFE_INTEGER;
+  for (const days of free.lives) {
+    if (days > minimumLifeDays) continue;
+    let units = usableUnits(free, { minimumLifeDays: days });
+    for (const { remaining, minimumLifeDays: asked = 0 } of closed) if (asked >= days) units -= remaining;
+    room = Math.min(room, Math.max(0, units));
+  }
+  return room;
+}
