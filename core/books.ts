@@ -3,6 +3,7 @@
  * change of a balance goes through `post*`, so that balances and ledger entries cannot part (I2).
  */
 import { assert } from './errors.ts';
+import { freeByLot } from './lot-free.ts';
 import { changeLot, copyLots, type LotBook, lotAt, openLots } from './lot-book.ts';
 import type {
   Component,
@@ -229,8 +230,15 @@ export function openBooks(state: State, now: Instant): Books {
   };
 }
 
-/** Free units of an item per place that sells: sellable less allocated less held. */
+/** Free units of an item per place that sells: sellable less allocated less held, and less what is expired. */
 export function freeOf(books: Books, item: ItemBook): FreeByLocation {
+  if (item.lots !== null) {
+    const places = books.sellingPlaces.map(({ location, key }) => {
+      const promised = (item.allocatedAt.get(location) ?? 0) + (item.heldAt.get(location) ?? 0);
+      return { location, total: { onHand: item.onHand.get(key)?.quantity ?? 0, promised } };
+    });
+    return freeByLot(item.lots, places, books.policy, books.now);
+  }
   const free = new Map<LocationId, number>();
   for (const { location, key } of books.sellingPlaces) {
     const sellable = item.onHand.get(key)?.quantity ?? 0;

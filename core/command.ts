@@ -278,3 +278,10 @@ export function orderOf(body: CommandBody): OrderId | null {
 export function skuOf(body: CommandBody): Sku | null {
   return 'sku' in body ? body.sku : null;
 }
+
+/** Lots that a command names, which of them are of an item only its books know. */
+export function lotsOf(body: CommandBody): LotCode[] {
+  if (body.kind === 'ship') return (body.lines ?? []).flatMap(({ lot }) => lot ?? []);
+  const own = 'lot' in body && body.lot !== undefined ? [body.lot] : [];
+  return body.kind === 'count' ? [...own, ...(body.lots ?? []).map(({ lot }) => lot)] : own;
+}

@@ -14,8 +14,9 @@ import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import { fillShorts } from './fill-shorts.ts';
 import { applyExtendHold, applyHold, applyReleaseHold } from './holds.ts';
 import { standingLots } from './lot-book.ts';
+import { totalAt } from './lot-goods.ts';
 import { lifeMoments, livesOf } from './lots.ts';
-import type { CommandId, Instant, OrderId } from './model.ts';
+import type { CommandId, Instant, LocationId, OrderId } from './model.ts';
 import { applyOrderState, applyShip } from './orders.ts';
 import { lowPoolsOf } from './pool-levels.ts';
 import { nextPoolChange } from './pools.ts';
@@ -110,9 +111,15 @@ function nextReviewOf(books: Books, { item, pools }: ItemNow): Instant | null {
   return moments.length === 0 ? null : Math.min(...moments);
 }
 
+/** Expired units are there: what is promised of them is no deficit, but told by itself. */
+function withExpired(item: ItemBook, location: LocationId): number {
+  const { onHand, promised } = totalAt(item, { location, disposition: 'sellable' });
+  return onHand - promised;
+}
+
 const deficitsOf = (books: Books, { item, free }: ItemNow): Facts['deficits'] =>
   books.sellingPlaces.map(({ location }) => {
-    const units = free.get(location) ?? 0;
+    const units = item.lots === null ? (free.get(location) ?? 0) : withExpired(item, location);
     return { sku: item.sku, location, quantity: Math.max(0, -units) };
   });
 

@@ -6,8 +6,10 @@ import { type Books, freeOf, type ItemBook, poolsFor, postPromise, stockKey, tou
 import type { Command } from './command.ts';
 import { bestPlace } from './completeness.ts';
 import { promiseAt } from './kits.ts';
+import { ofLot } from './lot-goods.ts';
+import { lotInputsOf, sayLots } from './lot-inputs.ts';
 import type { Allocation, Hold, HoldId, HoldKind, HoldState, LocationId, OrderId, Program } from './model.ts';
-import { draw, promisableTo, protectedFrom } from './pools.ts';
+import { draw, lifeRoomOf, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 
 /** What every step of a command about an item's holds is done with. */
@@ -27,12 +29,21 @@ function tooMany({ books, item }: HoldWork, program: Program, units: { asked: nu
     (total, place) => total + (item.onHand.get(stockKey(place, 'sellable'))?.quantity ?? 0),
     0,
   );
+  const taken = sum(item.allocatedAt) + sum(item.heldAt);
+  const lots =
+    free.lots === undefined
+      ? null
+      : lotInputsOf(program, program.locations, free.lots, {
+          room: lifeRoomOf(program, pools, free.lots),
+          shared: pools.shared,
+        });
   const others = protectedFrom(program, pools).reduce((total, one) => total + one.units, 0);
   const limitLeft = pools.own.find((one) => one.program === program.id)?.limitLeft ?? null;
   const inTheWay = [
     `${sellable} sellable at ${program.locations.join(', ') || 'no place'}`,
     `${sum(item.allocatedAt)} allocated`,
     `${sum(item.heldAt)} held`,
+    ...(lots === null ? [] : [`of lots ${sayLots(program.id, sellable - taken, lots, program.locations.length)}`]),
     `${others} of ${pools.free} free protected for other programs`,
     ...(limitLeft === null ? [] : [`${limitLeft} left of its limit`]),
     ...(program.drawOrder === 'ownOnly' ? [`${program.id} draws from its own pool alone`] : []),
@@ -54,6 +65,7 @@ const entryOf = (command: Command, hold: HoldId, part: Allocation) => ({
   orderId: null,
   lineRef: null,
   occurredAt: command.occurredAt,
+  ...ofLot(part.lot),
 });
 
 type DrawAsk = {

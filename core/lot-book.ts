@@ -84,11 +84,12 @@ function restAt(rows: readonly Row[], total: PlaceTotal): { readonly quantity: n
 /** What is free at a place, lot by lot. */
 export function placeLots(book: LotBook, location: LocationId, total: PlaceTotal, now: Instant): PlaceLots {
   const rows = rowsAt(book, location, 'sellable');
-  const free = rows.filter((row) => row.free > 0);
+  const free = rows.filter((row) => row.free > 0).map(({ lot, free: units }) => ({ lot, units }));
   const expired = free.filter(({ lot }) => isExpired(lot, now));
   return {
-    net: total.onHand - total.promised - sumOf(expired.map((row) => row.free)),
-    lots: free.filter((row) => !expired.includes(row)).map(({ lot, free: units }) => ({ lot, units })),
+    net: total.onHand - total.promised - sumOf(expired.map(({ units }) => units)),
+    lots: free.filter((each) => !expired.includes(each)),
+    expired,
     unlotted: Math.max(0, restAt(rows, total).free),
   };
 }
@@ -128,11 +129,14 @@ export function leavingParts(
   });
 }
 
-/** Units of lots that lack what was promised of them at a place, or that may be promised to nobody any more there. */
-export function lackingLots(book: LotBook, location: LocationId): { readonly lot: LotCode; readonly units: number }[] {
-  return rowsAt(book, location, 'sellable').flatMap(({ lot, free }) =>
-    free < 0 ? [{ lot: lot.code, units: -free }] : [],
-  );
+/** Units that lots, or what has none, lack of what was promised of them at a place. */
+export function lackingLots(book: LotBook, location: LocationId, total: PlaceTotal): LeavingPart[] {
+  const rows = rowsAt(book, location, 'sellable');
+  const parts = [
+    ...rows.map(({ lot, free }) => ({ lot: lot.code, free })),
+    { lot: undefined, free: restAt(rows, total).free },
+  ];
+  return parts.flatMap(({ lot, free }) => (free < 0 ? [{ lot, units: -free }] : []));
 }
 
 /** Lots of which anything is there or promised. */

@@ -7,7 +7,7 @@
 import { type Books, type ItemBook, postMovement, stockKey, touch } from './books.ts';
 import type { Command, SetLotCommand } from './command.ts';
 import { leavingParts, lotAt, noLots, type PlaceTotal } from './lot-book.ts';
-import { byFefo } from './lots.ts';
+import { byFefo, hasLife, type Life } from './lots.ts';
 import type { Disposition, Instant, LocationId, Lot, LotCode } from './model.ts';
 import { CommandRefused } from './refusal.ts';
 import type { StockEntry } from './state.ts';
@@ -81,6 +81,13 @@ export function knownLot(item: ItemBook, code: LotCode): Lot {
     field: 'lot',
     fix: others.length === 0 ? `it has none: allot lots ${item.sku}` : `its lots are ${others.slice(0, 20).join(', ')}`,
   });
+}
+
+/** Whether a program may be promised units of a lot (or of none) now. */
+export function mayUse(item: ItemBook, { minimumLifeDays = 0 }: Life, lot: LotCode | undefined, now: Instant): boolean {
+  if (item.lots === null) return true;
+  const known = lot === undefined ? undefined : item.lots.lots.get(lot);
+  return known === undefined ? minimumLifeDays === 0 : hasLife(known, minimumLifeDays, now);
 }
 
 type Where = { readonly location: LocationId; readonly disposition: Disposition };

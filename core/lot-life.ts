@@ -2,19 +2,15 @@
  * Lots and pools: protections that programs with a minimum life can do something with, and room that others must leave them.
  *
  * Units that live long enough for a program are among those that do for every program that asks for less. So the protections of all
- * that ask for some days or more are cut to the units that live so long (the longest first), and whoever asks for some days leaves to
- * the others what those still protect of the units that live so long. What a protection cannot use is shared.
+ * that ask for some days or more are cut to the units that live so long (the longest first), and whoever asks for some days takes of
+ * those that live so long, beyond its own pool, only what nobody protects. What a protection cannot use is shared.
  *
  * Guarantees I5 at one place: what a program draws, as lots are drawn (lots.ts), never lowers what another has of its own. Pure.
  */
 import { type FreeLots, type Life, usableAt } from './lots.ts';
-import type { ProgramId } from './model.ts';
 
 /** What is looked at of a program's pool. */
 type Share = {
-  readonly program: ProgramId;
-  readonly units: number;
-  readonly consumed: number;
   readonly remaining: number;
   readonly minimumLifeDays?: number;
 };
@@ -26,7 +22,10 @@ export function usableUnits(free: FreeLots, life: Life): number {
   return Math.max(0, units);
 }
 
-/** `cut` cuts shares to a total by its own order; `lifeOf` is what a program asks for. */
+/**
+ * `cut` cuts what shares have left to a total, whoever's turn it is being the same in every cut: so this is the greedy choice of a
+ * laminar matroid, and what one of them draws leaves to the others what they had.
+ */
 export function cutByLife<S extends Share>(
   shares: readonly S[],
   free: FreeLots,
@@ -38,25 +37,22 @@ export function cutByLife<S extends Share>(
     const members = capped.filter(({ minimumLifeDays = 0 }) => minimumLifeDays >= days);
     if (members.length === 0) continue;
     const reduced = cut(usableUnits(free, { minimumLifeDays: days }), members);
-    capped = capped.map((share) => {
-      const remaining = reduced[members.indexOf(share)]?.remaining;
-      return remaining === undefined ? share : { ...share, units: share.consumed + remaining, remaining };
-    });
+    capped = capped.map((share) => reduced[members.indexOf(share)] ?? share);
   }
-  return cut(total, capped).map((share, index) => ({ ...share, units: shares[index]?.units ?? share.units }));
+  return cut(total, capped);
 }
 
-/** Units that a program may take and leave to the others what they protect of lots that live as long as it asks for. */
+/** Units that a program may take of lots that live as long as it asks for, without what these shares protect of them. */
 export function lifeRoom(
   { minimumLifeDays = 0 }: Life,
-  closed: readonly Pick<Share, 'remaining' | 'minimumLifeDays'>[],
+  shares: readonly Share[],
   free: FreeLots,
 ): number {
   let room = Number.MAX_SAFE_INTEGER;
   for (const days of free.lives) {
     if (days > minimumLifeDays) continue;
     let units = usableUnits(free, { minimumLifeDays: days });
-    for (const { remaining, minimumLifeDays: asked = 0 } of closed) if (asked >= days) units -= remaining;
+    for (const { remaining, minimumLifeDays: asked = 0 } of shares) if (asked >= days) units -= remaining;
     room = Math.min(room, Math.max(0, units));
   }
   return room;

@@ -59,6 +59,8 @@ export type PlaceLots = {
   readonly net: number;
   /** In the order in which they go. */
   readonly lots: readonly FreeLot[];
+  /** Free units of lots that are expired: nobody's, and told. */
+  readonly expired: readonly FreeLot[];
   /** Free units without a lot. */
   readonly unlotted: number;
 };
@@ -122,11 +124,11 @@ export function lessDrawn(free: FreeLots, drawn: readonly Allocation[]): FreeLot
   for (const { location, lot, quantity } of drawn) {
     const place = places.get(location);
     if (place === undefined) continue;
-    const net = place.net - quantity;
     const lots = place.lots.map((each) =>
       each.lot.code === lot ? { ...each, units: each.units - quantity } : each,
     );
-    places.set(location, { net, lots, unlotted: place.unlotted - (lot === undefined ? quantity : 0) });
+    const unlotted = place.unlotted - (lot === undefined ? quantity : 0);
+    places.set(location, { ...place, net: place.net - quantity, lots, unlotted });
   }
   return { ...free, places };
 }
@@ -156,9 +158,10 @@ export function lifeMoments(lots: Iterable<Lot>, lives: readonly number[], now: 
 export function agedTo(free: FreeLots, at: Instant): FreeLots {
   const places = new Map<LocationId, PlaceLots>();
   for (const [location, place] of free.places) {
-    const lots = place.lots.filter(({ lot }) => !isExpired(lot, at));
-    const gone = place.lots.reduce((units, each) => (lots.includes(each) ? units : units + each.units), 0);
-    places.set(location, { ...place, net: place.net - gone, lots });
+    const gone = place.lots.filter(({ lot }) => isExpired(lot, at));
+    const lots = place.lots.filter((each) => !gone.includes(each));
+    const net = gone.reduce((left, { units }) => left - units, place.net);
+    places.set(location, { ...place, net, lots, expired: [...place.expired, ...gone] });
   }
   return { ...free, now: Math.max(free.now, at), places };
 }

@@ -12,12 +12,17 @@
  * (now free, and taken since), so that no draw moves them.
  */
 import { assert } from './errors.ts';
+import { cutByLife, lifeRoom } from './lot-life.ts';
+import { drawLots, type FreeLots, usableAt } from './lots.ts';
 import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
 import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
-import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
+import { poolBordersAfter, poolRulesFor, type RuledPool, rulesOf, scopeOf } from './rules.ts';
 
-/** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
-export type FreeByLocation = ReadonlyMap<LocationId, number>;
+/**
+ * Free units per location: sellable less allocated less held; negative where more is promised than there is. Of an item with lots
+ * those that are expired are left out, and `lots` says which there are: who may use them hangs on the program.
+ */
+export type FreeByLocation = ReadonlyMap<LocationId, number> & { readonly lots?: FreeLots };
 
 /** What one program has drawn of an item. */
 export type Drawn = {
@@ -93,21 +98,27 @@ export type PoolShare = {
   readonly remaining: number;
   /** What its limit leaves to the program; null without one. */
   readonly limitLeft: number | null;
+  /** What its program asks for, of an item with lots. */
+  readonly minimumLifeDays?: number;
 };
 
 export type Pools = { readonly free: number; readonly own: readonly PoolShare[]; readonly shared: number };
 
 /** A want at a rate, rounded half up: the units whose turn in `cutInProportion` comes at that rate or before. */
-const unitsOf = (want: number, taken: number, rate: number): number =>
-  Math.max(0, Math.min(want, Math.floor(want * rate + 0.5)) - taken);
+const unitsOf = (want: number, taken: number, rate: number, cap: number): number =>
+  Math.max(0, Math.min(want, cap, Math.floor(want * rate + 0.5)) - taken);
 
-const unitsAt = (rate: number, wants: readonly number[], taken: readonly number[]): number[] =>
-  wants.map((want, i) => unitsOf(want, taken[i] ?? 0, rate));
+const unitsAt = (
+  rate: number,
+  wants: readonly number[],
+  taken: readonly number[],
+  caps: readonly number[],
+): number[] => wants.map((want, i) => unitsOf(want, taken[i] ?? 0, rate, caps[i] ?? want));
 
 /** The sum of `unitsAt`, without the list: the hot part of a cut. */
-function totalAt(rate: number, wants: readonly number[], taken: readonly number[]): number {
+function totalAt(rate: number, wants: readonly number[], taken: readonly number[], caps: readonly number[]): number {
   let total = 0;
-  for (let i = 0; i < wants.length; i++) total += unitsOf(wants[i] ?? 0, taken[i] ?? 0, rate);
+  for (let i = 0; i < wants.length; i++) total += unitsOf(wants[i] ?? 0, taken[i] ?? 0, rate, caps[i] ?? wants[i] ?? 0);
   return total;
 }
 
@@ -121,23 +132,28 @@ function sumOf(numbers: Iterable<number>): number {
 const HALVINGS = 40;
 
 /**
- * Hands out `total` whole units in proportion to `wants`, on top of what each has already `taken`, never above a want; answers the
- * units on top. Unit after unit goes to the greatest want / (2 x units had + 1), ties by position (Webster's divisors).
+ * Hands out `total` whole units in proportion to `wants`, on top of what each has already `taken`, never above a want, nor above its
+ * cap, which changes nobody's turn; answers the units on top. Unit after unit goes to the greatest want / (2 x units had + 1), ties by position (Webster's divisors).
  *
  * Largest remainders would not do: there one more unit can lower a share (the Alabama paradox), and a share that is drawn down
  * would be filled again from the others'. Here no draw from one share moves another (I5).
  */
-export function cutInProportion(total: number, wants: readonly number[], taken: readonly number[] = []): number[] {
-  const gaps = unitsAt(1, wants, taken);
+export function cutInProportion(
+  total: number,
+  wants: readonly number[],
+  taken: readonly number[] = [],
+  caps: readonly number[] = wants,
+): number[] {
+  const gaps = unitsAt(1, wants, taken, caps);
   if (sumOf(gaps) <= total) return gaps;
   if (total <= 0) return wants.map(() => 0);
   let [low, high] = [0, 1];
   for (let i = 0; i < HALVINGS; i++) {
     const middle = (low + high) / 2;
-    if (totalAt(middle, wants, taken) <= total) low = middle;
+    if (totalAt(middle, wants, taken, caps) <= total) low = middle;
     else high = middle;
   }
-  const shares = unitsAt(low, wants, taken);
+  const shares = unitsAt(low, wants, taken, caps);
   const turnOf = (i: number): number =>
     (shares[i] ?? 0) < (gaps[i] ?? 0) ? (wants[i] ?? 0) / (2 * ((taken[i] ?? 0) + (shares[i] ?? 0)) + 1) : 0;
   for (let left = total - sumOf(shares); left > 0; left--) {
@@ -214,6 +230,8 @@ function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolSha
       left,
       members.map(({ units }) => units),
       members.map(({ consumed }) => consumed),
+      // Lower than its units where lots leave less to it: its turns stay those of its units, so that no draw moves another.
+      members.map((share) => share.consumed + share.remaining),
     );
     members.forEach((share, index) => {
       remaining.set(share, cut[index] ?? 0);
@@ -221,6 +239,15 @@ function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolSha
     left -= sumOf(cut);
   }
   return shares.map((share) => ({ ...share, remaining: remaining.get(share) ?? 0 }));
+}
+
+/** The same of an item with lots: a protection that its program can do nothing with is cut as well. */
+function cutWithLots(policy: Policy, total: number, shares: readonly PoolShare[], lots: FreeLots): readonly PoolShare[] {
+  const asking = shares.map((share) => {
+    const days = rulesOf(policy).programs.get(share.program)?.minimumLifeDays;
+    return days === undefined ? share : { ...share, minimumLifeDays: days };
+  });
+  return cutByLife(asking, lots, cutPools, total);
 }
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
@@ -250,7 +277,7 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
     const remaining = Math.max(0, protects - consumed);
     return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
-  const own = cutPools(total, shares);
+  const own = free.lots === undefined ? cutPools(total, shares) : cutWithLots(policy, total, shares, free.lots);
   let shared = total;
   for (const { remaining } of own) shared -= remaining;
   return { free: total, own, shared };
@@ -320,9 +347,20 @@ const isOpenTo = (program: Program, share: PoolShare): boolean =>
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
 function freeAt(program: Program, free: FreeByLocation): number {
   let units = 0;
-  for (const location of program.locations) units += free.get(location) ?? 0;
+  const { lots } = free;
+  for (const location of program.locations) {
+    units += lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program);
+  }
   return Math.max(0, units);
 }
+
+/** What a program may take of lots beyond its own pool: all but what is still protected of those that live so long. */
+export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): number =>
+  lifeRoom(
+    program,
+    pools.own.filter((share) => !isOpenTo(program, share)),
+    lots,
+  );
 
 /** What a program may be promised now, by its draw order, its limit and its places. */
 export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): { own: number; shared: number } {
@@ -331,7 +369,8 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
   const ownPool = share?.remaining ?? 0;
   let opened = 0;
   for (const one of pools.own) if (isOpenTo(program, one)) opened += one.remaining;
-  const sharedPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
+  const openPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
+  const sharedPool = free.lots === undefined ? openPool : Math.min(openPool, lifeRoomOf(program, pools, free.lots));
   if (program.drawOrder === 'sharedThenOwn') {
     const shared = Math.min(sharedPool, reach);
     return { own: Math.min(ownPool, reach - shared), shared };
@@ -346,7 +385,10 @@ const SHARED_FIRST = ['shared', 'own'] as const;
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
   const may = promisableTo(program, pools, free);
-  const left = program.locations.map((location) => Math.max(0, free.get(location) ?? 0));
+  const { lots } = free;
+  const left = program.locations.map((location) =>
+    Math.max(0, lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program)),
+  );
   const drawn: Allocation[] = [];
   let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
@@ -361,5 +403,5 @@ export function draw(program: Program, wanted: number, pools: Pools, free: FreeB
     });
     assert(units === 0, `draw found pool units without a place: ${units} of ${program.id}`);
   }
-  return drawn;
+  return lots === undefined ? drawn : drawLots(lots, program, drawn);
 }

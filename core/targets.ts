@@ -9,9 +9,18 @@ import { type Books, freeOf, type ItemBook, type ListingBook, poolsFor, stockKey
 import { bestPlace, supplyOf } from './completeness.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { bookOf, kitInputs } from './kits.ts';
+import { lotInputsOf } from './lot-inputs.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
-import { type FreeByLocation, type PoolShare, type Pools, promisableTo, protectedFrom, sayPoolRule } from './pools.ts';
+import {
+  type FreeByLocation,
+  lifeRoomOf,
+  type PoolShare,
+  type Pools,
+  promisableTo,
+  protectedFrom,
+  sayPoolRule,
+} from './pools.ts';
 import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
 import { channelRuleFor, rulesOf, scopeOf } from './rules.ts';
 import type { TargetFact } from './state.ts';
@@ -135,6 +144,13 @@ function inputsFor(
   if (backorder !== null) inputs.backorder = backorder;
   const moves = item.moves.length === 0 ? [] : movesOf(item, program.id);
   if (moves.length > 0) inputs.moves = moves;
+  if (free.lots !== undefined) {
+    const lots = lotInputsOf(program, may, free.lots, {
+      room: lifeRoomOf(program, pools, free.lots),
+      shared: pools.shared,
+    });
+    if (lots !== null) inputs.lots = lots;
+  }
   return inputs;
 }
 
