@@ -9,7 +9,7 @@
  * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
-import { lessPromised, plusArrived } from './lot-free.ts';
+import { addArrived, copyFree, takePromised, type WritableFree } from './lot-free.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
 import {
   type Drawn,
@@ -63,6 +63,7 @@ type Dated = {
 
 /** When dated rows will move numbers without an event: supply becomes late at its moment, and any row comes into sight. */
 export function datedMoments(item: Dated, now: Instant): Instant[] {
+  if (item.supply.size + item.demand.size === 0) return [];
   const supply = [...item.supply.values()].filter((row) => leftOf(row) > 0).map((row) => row.dueAt);
   const demand = [...item.demand.values()].filter((row) => row.state === 'open').map((row) => row.dueAt);
   return [...supply, ...[...supply, ...demand].map((at) => at - HORIZON_MS)].filter((at) => at > now);
@@ -91,7 +92,7 @@ type Queued = { readonly key: string; readonly program: Program; quantity: numbe
 /** The stock on its way through time. */
 class Stock {
   readonly #outlook: Outlook;
-  #free: FreeByLocation;
+  readonly #free: WritableFree;
   readonly #drawn: Map<string, Drawn>;
   readonly #now: Instant;
   readonly #queue: Queued[] = [];
@@ -101,7 +102,7 @@ class Stock {
   constructor(outlook: Outlook, viewer: ProgramId, now: Instant) {
     this.#outlook = outlook;
     this.#viewer = viewer;
-    this.#free = outlook.free;
+    this.#free = copyFree(outlook.free);
     this.#drawn = new Map(outlook.item.drawn);
     this.#now = now;
   }
@@ -121,15 +122,14 @@ class Stock {
 
   /** Goods that come where nobody sells from change nothing. */
   arrive({ location, ...row }: DatedSupply): void {
-    this.#free = plusArrived(this.#free, location, leftOf({ location, ...row }));
+    addArrived(this.#free, location, leftOf({ location, ...row }));
   }
 
   serve(from: DatedSupply | null): void {
     for (const waiting of this.#queue) {
       if (waiting.quantity === 0) continue;
-      const parts = draw(waiting.program, waiting.quantity, this.#pools(), this.#free);
-      if (parts.length > 0) this.#free = lessPromised(this.#free, parts);
-      for (const part of parts) {
+      for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
+        takePromised(this.#free, part);
         const drawn = this.#drawn.get(part.program) ?? NOTHING_DRAWN;
         const consumed = drawn.consumed + (part.pool === 'own' ? part.quantity : 0);
         this.#drawn.set(part.program, { ...drawn, consumed, taken: drawn.taken + part.quantity });

@@ -5,19 +5,20 @@
  * without a word on lots books its difference as goods that leave or come without a lot; one that names them sets each. A count older
  * than the last one of what it counts is refused.
  */
-import { type Books, type ItemBook, postStock, stockKey, touch } from './books.ts';
+import { type Books, type ItemBook, postStock, touch } from './books.ts';
 import type { Command, CountCommand } from './command.ts';
+import { onHandOf, stockKey } from './item-book.ts';
 import { noteLotCount } from './lot-book.ts';
-import { comingLot, leavingLots, ofLot, onHandOfLot, totalAt } from './lot-goods.ts';
+import { comingLot, leavingLots, ofLot, onHandOfLot } from './lot-goods.ts';
 import type { Instant, LotCode } from './model.ts';
 import { CommandRefused } from './refusal.ts';
 import { checkPlace, checkQuantity, goodsFor } from './stock.ts';
 
-type Counted = { readonly item: ItemBook; readonly body: CountCommand };
+type Counted = { readonly books: Books; readonly item: ItemBook; readonly body: CountCommand };
 
 function lastCount({ item, body }: Counted): Instant | null {
   const { location, disposition, lot } = body;
-  const last = item.onHand.get(stockKey(location, disposition))?.countedAsOf ?? null;
+  const last = onHandOf(item).get(stockKey(location, disposition))?.countedAsOf ?? null;
   if (item.lots === null) return last;
   const ofLots = [...item.lots.balances.values()].filter(
     (row) => row.location === location && row.disposition === disposition && (lot === undefined || row.lot === lot),
@@ -47,17 +48,13 @@ function checkMoment(counted: Counted, command: Command): void {
 }
 
 /** What moved after the moment of the count: of one lot, or of the place. */
-const movedSince = ({ item, body }: Counted, isMeant: (lot: LotCode | undefined) => boolean): number =>
-  item.recentEntries.reduce(
-    (sum, entry) =>
-      entry.location === body.location &&
-      entry.disposition === body.disposition &&
-      entry.occurredAt > body.asOf &&
-      isMeant(entry.lot)
-        ? sum + entry.delta
-        : sum,
-    0,
-  );
+function movedSince({ books, item, body }: Counted, isMeant: (lot: LotCode | undefined) => boolean): number {
+  const posted = books.stock.filter((entry) => entry.sku === item.sku);
+  return [...item.loaded.recentEntries, ...posted]
+    .filter((entry) => entry.location === body.location && entry.disposition === body.disposition)
+    .filter((entry) => entry.occurredAt > body.asOf && isMeant(entry.lot))
+    .reduce((sum, entry) => sum + entry.delta, 0);
+}
 
 /** By how many units the count says otherwise of one lot. */
 const differenceOf = (counted: Counted, lot: LotCode, quantity: number): number =>
@@ -67,13 +64,13 @@ type Difference = { readonly lot: LotCode | undefined; readonly delta: number };
 
 /** The difference of a place, by lot. */
 function differencesOf(counted: Counted, command: Command): readonly Difference[] {
-  const { item, body } = counted;
+  const { books, item, body } = counted;
   const later = movedSince(counted, () => true);
-  const balance = item.onHand.get(stockKey(body.location, body.disposition));
+  const balance = onHandOf(item).get(stockKey(body.location, body.disposition));
   const delta = body.quantity - ((balance?.quantity ?? 0) - later);
   if (body.lots === undefined) {
     if (delta > 0) return [{ lot: undefined, delta }];
-    return leavingLots(item, body, -delta).map(({ lot, units }) => ({ lot, delta: -units }));
+    return leavingLots(books, item, body, -delta).map(({ lot, units }) => ({ lot, delta: -units }));
   }
   const said = new Map<LotCode, number>();
   for (const each of body.lots) {
@@ -100,7 +97,7 @@ function differencesOf(counted: Counted, command: Command): readonly Difference[
 export function applyCount(books: Books, command: Command, body: CountCommand): boolean {
   const item = goodsFor(books, body.sku);
   const { location, disposition, asOf } = body;
-  const counted = { item, body };
+  const counted = { books, item, body };
   checkPlace(books, body, location, 'location');
   checkQuantity(body.quantity, 'quantity', 0);
   const named = comingLot(item, body, command.occurredAt);
@@ -117,7 +114,8 @@ export function applyCount(books: Books, command: Command, body: CountCommand): 
     noteLotCount(item.lots, { lot: body.lot, location, disposition }, asOf);
     return true;
   }
-  const { onHand: quantity } = totalAt(item, body);
-  item.onHand.set(stockKey(location, disposition), { location, disposition, quantity, countedAsOf: asOf });
+  const key = stockKey(location, disposition);
+  const quantity = onHandOf(item).get(key)?.quantity ?? 0;
+  onHandOf(item).set(key, { location, disposition, quantity, countedAsOf: asOf });
   return true;
 }

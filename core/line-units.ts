@@ -8,6 +8,7 @@ import type { Command } from './command.ts';
 import type { Allocation, LocationId, OrderId } from './model.ts';
 import { draw } from './pools.ts';
 import { ofLot } from './lot-goods.ts';
+import { withRow } from './rows.ts';
 
 export type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
 
@@ -76,7 +77,7 @@ export function takeUnits(
 
 /** A line of a program is so many units more short than before, or less. */
 export function noteShort(item: ItemBook, program: string, change: number): void {
-  if (change !== 0) item.shortOf.set(program, (item.shortOf.get(program) ?? 0) + change);
+  if (change !== 0) item.shortOf = withRow(item.shortOf, program, (item.shortOf.get(program) ?? 0) + change);
 }
 
 /**

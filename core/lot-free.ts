@@ -22,17 +22,27 @@ export function freeByLot(
   return freeWith({ now, lives: livesOf(policy), places: at });
 }
 
-/** What is free once these units are promised; `free` itself is left as it was. */
-export function lessPromised(free: FreeByLocation, drawn: readonly Allocation[]): FreeByLocation {
-  if (free.lots !== undefined) return freeWith(lessDrawn(free.lots, drawn));
-  const less = new Map(free);
-  for (const { location, quantity } of drawn) less.set(location, (less.get(location) ?? 0) - quantity);
-  return less;
+/** Free units to play forward on. */
+export type WritableFree = Map<LocationId, number> & { lots?: FreeLots };
+
+export function copyFree(free: FreeByLocation): WritableFree {
+  const copy: WritableFree = new Map();
+  free.forEach((units, location) => {
+    copy.set(location, units);
+  });
+  if (free.lots !== undefined) copy.lots = free.lots;
+  return copy;
 }
 
-/** What is free once goods came; goods that come where nobody sells from change nothing. */
-export function plusArrived(free: FreeByLocation, location: LocationId, units: number): FreeByLocation {
-  if (free.lots !== undefined) return freeWith(plusComing(free.lots, location, units));
+export function takePromised(free: WritableFree, part: Allocation): void {
+  free.set(part.location, (free.get(part.location) ?? 0) - part.quantity);
+  if (free.lots !== undefined) free.lots = lessDrawn(free.lots, part);
+}
+
+/** Goods that come where nobody sells from change nothing. */
+export function addArrived(free: WritableFree, location: LocationId, units: number): void {
   const before = free.get(location);
-  return before === undefined ? free : new Map(free).set(location, before + units);
+  if (before === undefined) return;
+  free.set(location, before + units);
+  if (free.lots !== undefined) free.lots = plusComing(free.lots, location, units);
 }

@@ -4,8 +4,9 @@
  * Guarantees: a lot is made by a command that says when it expires, and by none else; two commands that say otherwise of one lot are
  * not both taken. Goods that leave without a word on their lot leave as lot-book.ts has it.
  */
-import { type Books, type ItemBook, postMovement, stockKey, touch } from './books.ts';
+import { type Books, type ItemBook, postMovement, touch } from './books.ts';
 import type { Command, SetLotCommand } from './command.ts';
+import { onHandOf, rowAt, stockKey } from './item-book.ts';
 import { leavingParts, lotAt, noLots, type PlaceTotal } from './lot-book.ts';
 import { byFefo, hasLife, type Life } from './lots.ts';
 import type { Disposition, Instant, LocationId, Lot, LotCode } from './model.ts';
@@ -92,11 +93,12 @@ export function mayUse(item: ItemBook, { minimumLifeDays = 0 }: Life, lot: LotCo
 
 type Where = { readonly location: LocationId; readonly disposition: Disposition };
 
-export const totalAt = (item: ItemBook, { location, disposition }: Where): PlaceTotal => ({
-  onHand: item.onHand.get(stockKey(location, disposition))?.quantity ?? 0,
-  promised:
-    disposition === 'sellable' ? (item.allocatedAt.get(location) ?? 0) + (item.heldAt.get(location) ?? 0) : 0,
-});
+export function totalAt(books: Books, item: ItemBook, { location, disposition }: Where): PlaceTotal {
+  const onHand = onHandOf(item).get(stockKey(location, disposition))?.quantity ?? 0;
+  if (disposition !== 'sellable') return { onHand, promised: 0 };
+  const { allocated, held } = rowAt(books.places, item.places, location);
+  return { onHand, promised: allocated + held };
+}
 
 /** What there is of a lot. */
 export const onHandOfLot = (item: ItemBook, where: Where, lot: LotCode): number =>
@@ -112,6 +114,7 @@ export function freeOfLot(item: ItemBook, location: LocationId, code: LotCode): 
 
 /** The parts, by lot, of goods that leave; `lot` where somebody said which. */
 export function leavingLots(
+  books: Books,
   item: ItemBook,
   where: Where,
   units: number,
@@ -119,7 +122,7 @@ export function leavingLots(
 ): readonly { readonly lot: LotCode | undefined; readonly units: number }[] {
   if (lot !== undefined) return [{ lot, units }];
   if (item.lots === null) return [{ lot: undefined, units }];
-  return leavingParts(item.lots, where, totalAt(item, where), units);
+  return leavingParts(item.lots, where, totalAt(books, item, where), units);
 }
 
 type Leaving = Omit<StockEntry, 'sku' | 'delta' | 'lot'>;
@@ -131,7 +134,7 @@ export function postLeaving(
   entry: Leaving,
   { units, lot }: { readonly units: number; readonly lot?: LotCode | undefined },
 ): void {
-  for (const part of leavingLots(item, entry, units, lot)) {
+  for (const part of leavingLots(books, item, entry, units, lot)) {
     postMovement(item, books, { ...entry, delta: -part.units, ...ofLot(part.lot) });
   }
 }
@@ -143,7 +146,7 @@ export function postMoved(
   entry: Omit<Leaving, 'location' | 'disposition'>,
   moved: { readonly from: Where; readonly to: Where; readonly units: number; readonly lot?: LotCode | undefined },
 ): void {
-  for (const part of leavingLots(item, moved.from, moved.units, moved.lot)) {
+  for (const part of leavingLots(books, item, moved.from, moved.units, moved.lot)) {
     postMovement(item, books, { ...entry, ...moved.from, delta: -part.units, ...ofLot(part.lot) });
     postMovement(item, books, { ...entry, ...moved.to, delta: part.units, ...ofLot(part.lot) });
   }

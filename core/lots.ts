@@ -119,18 +119,13 @@ export function drawLots(free: FreeLots, life: Life, drawn: readonly Allocation[
 }
 
 /** What is free once these units are promised. */
-export function lessDrawn(free: FreeLots, drawn: readonly Allocation[]): FreeLots {
-  const places = new Map(free.places);
-  for (const { location, lot, quantity } of drawn) {
-    const place = places.get(location);
-    if (place === undefined) continue;
-    const lots = place.lots.map((each) =>
-      each.lot.code === lot ? { ...each, units: each.units - quantity } : each,
-    );
-    const unlotted = place.unlotted - (lot === undefined ? quantity : 0);
-    places.set(location, { ...place, net: place.net - quantity, lots, unlotted });
-  }
-  return { ...free, places };
+export function lessDrawn(free: FreeLots, { location, lot, quantity }: Allocation): FreeLots {
+  const place = free.places.get(location);
+  if (place === undefined) return free;
+  const lots = place.lots.map((each) => (each.lot.code === lot ? { ...each, units: each.units - quantity } : each));
+  const unlotted = place.unlotted - (lot === undefined ? quantity : 0);
+  const after = { ...place, net: place.net - quantity, lots, unlotted };
+  return { ...free, places: new Map(free.places).set(location, after) };
 }
 
 /** What is free once goods came that nobody knows the lot of: taken to be fresh, since they were not made to be refused. */

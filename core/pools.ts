@@ -22,7 +22,11 @@ import { poolBordersAfter, poolRulesFor, type RuledPool, rulesOf, scopeOf } from
  * Free units per location: sellable less allocated less held; negative where more is promised than there is. Of an item with lots
  * those that are expired are left out, and `lots` says which there are: who may use them hangs on the program.
  */
-export type FreeByLocation = ReadonlyMap<LocationId, number> & { readonly lots?: FreeLots };
+export type FreeByLocation = {
+  get(location: LocationId): number | undefined;
+  forEach(visit: (units: number, location: LocationId) => void): void;
+  readonly lots?: FreeLots;
+};
 
 /** What one program has drawn of an item. */
 export type Drawn = {
@@ -252,7 +256,10 @@ function cutWithLots(policy: Policy, total: number, shares: readonly PoolShare[]
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
-  const net = sumOf(free.values());
+  let net = 0;
+  free.forEach((units) => {
+    net += units;
+  });
   const total = Math.max(0, net);
   const moves = item.moves ?? [];
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);

@@ -72,9 +72,8 @@ function clearLots(run: Run): void {
       if (!mayUse(item, program, part.lot, books.now)) release(run, standing, part, part.quantity);
     }
   }
-  for (const { location, key } of books.sellingPlaces) {
-    const total = totalAt(item, { location, disposition: 'sellable' });
-    if (!item.onHand.has(key)) continue;
+  for (const location of books.places.selling) {
+    const total = totalAt(books, item, { location, disposition: 'sellable' });
     for (const { lot, units } of lackingLots(item.lots, location, total)) {
       takeFrom(run, units, (part) => part.location === location && part.lot === lot);
     }
@@ -97,9 +96,9 @@ function takeFrom(run: Run, units: number, isMeant: (part: Allocation) => boolea
 /** A place that has less than it promised takes the rest from its lines, the last served first. */
 export function clearDeficits(run: Run): void {
   clearLots(run);
-  for (const [location, free] of freeOf(run.books, run.item)) {
+  freeOf(run.books, run.item).forEach((free, location) => {
     takeFrom(run, -free, (part) => part.location === location);
-  }
+  });
 }
 
 function drawFree(run: Run, to: Standing, wanted: number): void {

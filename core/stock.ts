@@ -3,7 +3,7 @@
  *
  * Guarantees: a person's command that would take more than there is, is refused with the number there is.
  */
-import { type Books, type ItemBook, postMovement, postPromise, stockKey } from './books.ts';
+import { type Books, type ItemBook, postMovement, postPromise } from './books.ts';
 import type {
   AdjustCommand,
   Command,
@@ -14,7 +14,8 @@ import type {
   TransferCommand,
 } from './command.ts';
 import { countDown } from './dated.ts';
-import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved, totalAt } from './lot-goods.ts';
+import { FreeUnits, onHandOf, stockKey } from './item-book.ts';
+import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved } from './lot-goods.ts';
 import type { Disposition, LocationId, LotCode, Sku, StockMaster } from './model.ts';
 import { NOTHING_DRAWN } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
@@ -68,15 +69,15 @@ export function checkQuantity(quantity: number, field: string, least: number): v
   });
 }
 
-const onHandOf = (item: ItemBook, location: LocationId, disposition: Disposition): number =>
-  item.onHand.get(stockKey(location, disposition))?.quantity ?? 0;
+const unitsAt = (item: ItemBook, location: LocationId, disposition: Disposition): number =>
+  onHandOf(item).get(stockKey(location, disposition))?.quantity ?? 0;
 
 type Where = { readonly location: LocationId; readonly disposition: Disposition };
 
 /** So many are there: of the lot that is named, or at all. */
 function checkThere(item: ItemBook, where: Where, quantity: number, lot: LotCode | undefined): void {
   if (lot !== undefined) knownLot(item, lot);
-  const there = lot === undefined ? onHandOf(item, where.location, where.disposition) : onHandOfLot(item, where, lot);
+  const there = lot === undefined ? unitsAt(item, where.location, where.disposition) : onHandOfLot(item, where, lot);
   if (quantity <= there) return;
   const name = lot === undefined ? item.sku : `lot ${lot} of ${item.sku}`;
   const told = lot === undefined ? '' : ` --lot ${lot}`;
@@ -153,10 +154,9 @@ export function applyTransfer(books: Books, command: Command, body: TransferComm
   checkQuantity(body.quantity, 'quantity', 1);
   const { quantity, lot } = body;
   const where = (location: LocationId): Where => ({ location, disposition: 'sellable' });
-  const { onHand, promised } = totalAt(item, where(body.from));
-  const sells = books.sellingPlaces.some(({ location }) => location === body.from);
   // What is promised at a place that sells stays there; an expired lot may be moved like any other.
-  const free = Math.min(sells ? onHand - promised : onHand, ...(lot === undefined ? [] : [freeOfLot(item, body.from, lot)]));
+  const goods = new FreeUnits(books.places, item.places).get(body.from) ?? unitsAt(item, body.from, 'sellable');
+  const free = Math.min(goods, ...(lot === undefined ? [] : [freeOfLot(item, body.from, lot)]));
   if (quantity > free) {
     throw new CommandRefused(
       'not-free',
