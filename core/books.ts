@@ -13,8 +13,7 @@ import {
   rowAt,
   stockKey,
 } from './item-book.ts';
-import { changeLot, copyLots, type LotBook, lotAt } from './lot-book.ts';
-import { freeByLot } from './lot-free.ts';
+import { changeLot, copyLots, freeByLot, type LotBook, lotAt } from './lot-book.ts';
 import type {
   Hold,
   HoldId,

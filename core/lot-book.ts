@@ -4,8 +4,10 @@
  *
  * What has no lot is never kept: it is the balance of the place less that of its lots. It may fall below 0, as a place may.
  */
-import { byFefo, isExpired, type PlaceLots } from './lots.ts';
-import type { Disposition, Instant, LocationId, Lot, LotCode } from './model.ts';
+import { freeWith } from './lot-free.ts';
+import { byFefo, isExpired, livesOf, type PlaceLots } from './lots.ts';
+import type { Disposition, Instant, LocationId, Lot, LotCode, Policy } from './model.ts';
+import type { FreeByLocation } from './pools.ts';
 import type { ItemLots, LotBalance } from './state.ts';
 
 export type LotBook = {
@@ -146,4 +148,16 @@ export function standingLots(book: LotBook): Lot[] {
     if (quantity !== 0 || allocated !== 0 || held !== 0) codes.add(lot);
   }
   return [...book.lots.values()].filter(({ code }) => codes.has(code));
+}
+
+/** What is free of an item at places, as pools look at it: by place, with the lots behind the numbers. */
+export function freeByLot(
+  book: LotBook,
+  places: readonly { readonly location: LocationId; readonly total: PlaceTotal }[],
+  policy: Policy,
+  now: Instant,
+): FreeByLocation {
+  const at = new Map<LocationId, PlaceLots>();
+  for (const { location, total } of places) at.set(location, placeLots(book, location, total, now));
+  return freeWith({ now, lives: livesOf(policy), places: at });
 }

@@ -1,7 +1,6 @@
 /** Free units of an item with lots, as pools look at them: by place, with the lots behind the numbers. */
-import { type LotBook, type PlaceTotal, placeLots } from './lot-book.ts';
-import { type FreeLots, lessDrawn, livesOf, type PlaceLots, plusComing } from './lots.ts';
-import type { Allocation, Instant, LocationId, Policy } from './model.ts';
+import { type FreeLots, lessDrawn, plusComing } from './lots.ts';
+import type { Allocation, LocationId } from './model.ts';
 import type { FreeByLocation } from './pools.ts';
 
 /** The free units of a place are those of its lots that are not expired. */
@@ -9,17 +8,6 @@ export function freeWith(lots: FreeLots): FreeByLocation {
   const free = new Map<LocationId, number>();
   for (const [location, { net }] of lots.places) free.set(location, net);
   return Object.assign(free, { lots });
-}
-
-export function freeByLot(
-  book: LotBook,
-  places: readonly { readonly location: LocationId; readonly total: PlaceTotal }[],
-  policy: Policy,
-  now: Instant,
-): FreeByLocation {
-  const at = new Map<LocationId, PlaceLots>();
-  for (const { location, total } of places) at.set(location, placeLots(book, location, total, now));
-  return freeWith({ now, lives: livesOf(policy), places: at });
 }
 
 /** Free units to play forward on. */

@@ -2,8 +2,7 @@
 import * as fc from 'fast-check';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
-import { openLots } from '#core/lot-book.ts';
-import { freeByLot } from '#core/lot-free.ts';
+import { freeByLot, openLots } from '#core/lot-book.ts';
 import { hasLife } from '#core/lots.ts';
 import type { Policy, Program } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
