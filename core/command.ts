@@ -43,25 +43,25 @@ type OfLot = { readonly lot?: LotCode; readonly expiresAt?: Instant | null };
 
 export type ReceiveCommand = FromMaster &
   OfLot & {
-  readonly kind: 'receive';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly quantity: number;
-  readonly disposition: Disposition;
-  /** The dated supply that came: so much less of it is expected still. */
-  readonly supply?: string;
-};
+    readonly kind: 'receive';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly quantity: number;
+    readonly disposition: Disposition;
+    /** The dated supply that came: so much less of it is expected still. */
+    readonly supply?: string;
+  };
 
 /** A signed correction of what is on hand, with the reason a person gave. */
 export type AdjustCommand = FromMaster &
   OfLot & {
-  readonly kind: 'adjust';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly disposition: Disposition;
-  readonly delta: number;
-  readonly reason: string;
-};
+    readonly kind: 'adjust';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly disposition: Disposition;
+    readonly delta: number;
+    readonly reason: string;
+  };
 
 /** Units of one lot among what was counted. */
 export type LotCount = Required<Pick<OfLot, 'lot'>> & Pick<OfLot, 'expiresAt'> & { readonly quantity: number };
@@ -72,14 +72,14 @@ export type LotCount = Required<Pick<OfLot, 'lot'>> & Pick<OfLot, 'expiresAt'> &
  */
 export type CountCommand = FromMaster &
   OfLot & {
-  readonly lots?: readonly LotCount[];
-  readonly kind: 'count';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly disposition: Disposition;
-  readonly quantity: number;
-  readonly asOf: Instant;
-};
+    readonly lots?: readonly LotCount[];
+    readonly kind: 'count';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly disposition: Disposition;
+    readonly quantity: number;
+    readonly asOf: Instant;
+  };
 
 export type TransferCommand = FromMaster & {
   readonly kind: 'transfer';
@@ -99,6 +99,8 @@ export type InspectCommand = FromMaster & {
   readonly to: Disposition;
   readonly quantity: number;
   readonly lot?: LotCode;
+  /** Where somebody gave one: a recall. */
+  readonly reason?: string;
 };
 
 /** Ships open units of an order; without lines, all that is allocated. `lot`: the one that was picked, whichever was allocated. */
@@ -120,11 +122,11 @@ export type SetLotCommand = {
 /** Goods that came back without their order's channel saying so; they enter quarantine. */
 export type ReturnCommand = FromMaster &
   OfLot & {
-  readonly kind: 'return';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly quantity: number;
-};
+    readonly kind: 'return';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly quantity: number;
+  };
 
 /** A read of the platform that known orders do not explain: `seenSold` units sold in all, as its number implies. Null takes it back. */
 export type ObservedCommand = {

@@ -23,7 +23,10 @@ function lastCount({ item, body }: Counted): Instant | null {
   const ofLots = [...item.lots.balances.values()].filter(
     (row) => row.location === location && row.disposition === disposition && (lot === undefined || row.lot === lot),
   );
-  return ofLots.reduce((max, { countedAsOf }) => (countedAsOf === null ? max : Math.max(max ?? countedAsOf, countedAsOf)), last);
+  return ofLots.reduce(
+    (max, { countedAsOf }) => (countedAsOf === null ? max : Math.max(max ?? countedAsOf, countedAsOf)),
+    last,
+  );
 }
 
 function checkMoment(counted: Counted, command: Command): void {
@@ -76,17 +79,24 @@ function differencesOf(counted: Counted, command: Command): readonly Difference[
   for (const each of body.lots) {
     checkQuantity(each.quantity, 'lots', 0);
     if (said.has(each.lot)) {
-      throw new CommandRefused('lot-twice', `the count names lot ${each.lot} twice`, { field: 'lots', fix: 'name it once' });
+      throw new CommandRefused('lot-twice', `the count names lot ${each.lot} twice`, {
+        field: 'lots',
+        fix: 'name it once',
+      });
     }
     comingLot(item, each, command.occurredAt);
     said.set(each.lot, each.quantity);
   }
   const named = [...said.values()].reduce((a, b) => a + b, 0);
   if (named > body.quantity) {
-    throw new CommandRefused('lots-exceed-count', `the lots sum to ${named}, and ${body.quantity} were counted in all`, {
-      field: 'lots',
-      fix: `count ${named} in all, or fewer of the lots`,
-    });
+    throw new CommandRefused(
+      'lots-exceed-count',
+      `the lots sum to ${named}, and ${body.quantity} were counted in all`,
+      {
+        field: 'lots',
+        fix: `count ${named} in all, or fewer of the lots`,
+      },
+    );
   }
   const lots = [...(item.lots?.lots.keys() ?? [])].sort();
   const each = lots.map((lot): Difference => ({ lot, delta: differenceOf(counted, lot, said.get(lot) ?? 0) }));

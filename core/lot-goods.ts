@@ -26,7 +26,8 @@ export const sayExpiry = ({ expiresAt }: Pick<Lot, 'expiresAt'>): string =>
 
 /** What is wrong with the code of a lot; null when nothing is. */
 export function faultOfLotCode(code: unknown): string | null {
-  if (typeof code !== 'string' || code.trim() !== code || code === '') return 'is empty, or begins or ends with a space';
+  if (typeof code !== 'string' || code.trim() !== code || code === '')
+    return 'is empty, or begins or ends with a space';
   return code.length > LOT_MAX ? `has ${code.length} signs, more than ${LOT_MAX}` : null;
 }
 
@@ -49,16 +50,23 @@ export function comingLot(item: ItemBook, { lot: code, expiresAt }: Said, at: In
   }
   const fault = faultOfLotCode(code);
   if (fault !== null) {
-    throw new CommandRefused('lot-code', `the code of the lot ${fault}`, { field: 'lot', fix: 'give it as it is printed' });
+    throw new CommandRefused('lot-code', `the code of the lot ${fault}`, {
+      field: 'lot',
+      fix: 'give it as it is printed',
+    });
   }
   if (expiresAt !== undefined) checkExpiry(expiresAt);
   const known = item.lots?.lots.get(code);
   if (known === undefined) {
     if (expiresAt === undefined) {
-      throw new CommandRefused('lot-without-expiry', `lot ${code} of ${item.sku} is new, and when it expires is not said`, {
-        field: 'expiresAt',
-        fix: `give its day: --lot ${code} --expires 2027-03-31; or --expires never`,
-      });
+      throw new CommandRefused(
+        'lot-without-expiry',
+        `lot ${code} of ${item.sku} is new, and when it expires is not said`,
+        {
+          field: 'expiresAt',
+          fix: `give its day: --lot ${code} --expires 2027-03-31; or --expires never`,
+        },
+      );
     }
     item.lots ??= noLots();
     item.lots.lots.set(code, { code, receivedAt: at, expiresAt });
@@ -67,7 +75,10 @@ export function comingLot(item: ItemBook, { lot: code, expiresAt }: Said, at: In
     throw new CommandRefused(
       'lot-expires-otherwise',
       `lot ${code} of ${item.sku} expires ${sayExpiry(known)}, not ${sayExpiry({ expiresAt })}`,
-      { field: 'expiresAt', fix: `leave the expiry out; or correct it: allot lots set ${code} --sku ${item.sku} --expires DAY` },
+      {
+        field: 'expiresAt',
+        fix: `leave the expiry out; or correct it: allot lots set ${code} --sku ${item.sku} --expires DAY`,
+      },
     );
   }
   return { lot: code };

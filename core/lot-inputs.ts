@@ -71,7 +71,9 @@ export function sayLots(program: string, free: number, inputs: LotInputs, places
     ...(expired.length === 0 ? [] : [`${sumOf(expired)} of them expired (${listed(expired)})`]),
     ...(tooSoon.length === 0
       ? []
-      : [`${sumOf(tooSoon)} of them expire too soon for the ${minimumLifeDays} days that ${program} asks for (${listed(tooSoon)})`]),
+      : [
+          `${sumOf(tooSoon)} of them expire too soon for the ${minimumLifeDays} days that ${program} asks for (${listed(tooSoon)})`,
+        ]),
     ...(unknown.length === 0 ? [] : [`${sumOf(unknown)} of them have no lot, so nobody knows how long they live`]),
     ...(room === undefined ? [] : [`of the others ${room} are protected for nobody`]),
   ];

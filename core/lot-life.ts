@@ -8,9 +8,12 @@
  * Guarantees I5 at one place: what a program draws, as lots are drawn (lots.ts), never lowers what another has of its own. Pure.
  */
 import { type FreeLots, type Life, usableAt } from './lots.ts';
+import type { Policy, ProgramId } from './model.ts';
+import { rulesOf } from './rules.ts';
 
 /** What is looked at of a program's pool. */
 type Share = {
+  readonly program: ProgramId;
   readonly remaining: number;
   readonly minimumLifeDays?: number;
 };
@@ -27,12 +30,16 @@ export function usableUnits(free: FreeLots, life: Life): number {
  * laminar matroid, and what one of them draws leaves to the others what they had.
  */
 export function cutByLife<S extends Share>(
-  shares: readonly S[],
+  policy: Policy,
+  { total, shares }: { readonly total: number; readonly shares: readonly S[] },
   free: FreeLots,
   cut: (total: number, shares: readonly S[]) => readonly S[],
-  total: number,
 ): readonly S[] {
-  let capped = shares;
+  const { programs } = rulesOf(policy);
+  let capped: readonly S[] = shares.map((share) => {
+    const days = programs.get(share.program)?.minimumLifeDays;
+    return days === undefined ? share : { ...share, minimumLifeDays: days };
+  });
   for (const days of free.lives) {
     const members = capped.filter(({ minimumLifeDays = 0 }) => minimumLifeDays >= days);
     if (members.length === 0) continue;
@@ -43,11 +50,7 @@ export function cutByLife<S extends Share>(
 }
 
 /** Units that a program may take of lots that live as long as it asks for, without what these shares protect of them. */
-export function lifeRoom(
-  { minimumLifeDays = 0 }: Life,
-  shares: readonly Share[],
-  free: FreeLots,
-): number {
+export function lifeRoom({ minimumLifeDays = 0 }: Life, shares: readonly Share[], free: FreeLots): number {
   let room = Number.MAX_SAFE_INTEGER;
   for (const days of free.lives) {
     if (days > minimumLifeDays) continue;

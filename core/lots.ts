@@ -44,9 +44,9 @@ const LIVES = new WeakMap<Policy, readonly number[]>();
 export function livesOf(policy: Policy): readonly number[] {
   const known =
     LIVES.get(policy) ??
-    [...new Set(policy.programs.flatMap(({ minimumLifeDays = 0 }) => (minimumLifeDays > 0 ? [minimumLifeDays] : [])))].sort(
-      (a, b) => b - a,
-    );
+    [
+      ...new Set(policy.programs.flatMap(({ minimumLifeDays = 0 }) => (minimumLifeDays > 0 ? [minimumLifeDays] : []))),
+    ].sort((a, b) => b - a);
   LIVES.set(policy, known);
   return known;
 }

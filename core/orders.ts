@@ -215,7 +215,11 @@ function keepOrder(books: Books, order: StoredOrder): void {
 }
 
 /** The lot that was picked is there, wherever the line holds its units. */
-function checkPicked(item: ItemBook, line: OrderLine, { units, lot }: { readonly units: number; readonly lot: string }): void {
+function checkPicked(
+  item: ItemBook,
+  line: OrderLine,
+  { units, lot }: { readonly units: number; readonly lot: string },
+): void {
   if (line.components !== undefined || item.components !== null) {
     throw new CommandRefused('lot-of-kit', `line ${line.lineRef} is of kit ${item.sku}, which has no lot`, {
       field: 'lot',
@@ -229,7 +233,10 @@ function checkPicked(item: ItemBook, line: OrderLine, { units, lot }: { readonly
   throw new CommandRefused(
     'lot-not-there',
     `lot ${lot} of ${item.sku} has ${there} units at ${places.join(', ') || 'no place of the line'}, not ${units}`,
-    { field: 'lot', fix: `see where it lies: allot lots show ${lot} --sku ${item.sku}; or count it first: allot count ${item.sku} N --lot ${lot}` },
+    {
+      field: 'lot',
+      fix: `see where it lies: allot lots show ${lot} --sku ${item.sku}; or count it first: allot count ${item.sku} N --lot ${lot}`,
+    },
   );
 }
 

@@ -207,9 +207,7 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
     { id: 'held', result: free, says: `${held} held` },
     ...(lots === undefined
       ? []
-      : [
-          { id: 'life' as const, result: usable, says: sayLots(inputs.program, free, lots, inputs.places.length) },
-        ]),
+      : [{ id: 'life' as const, result: usable, says: sayLots(inputs.program, free, lots, inputs.places.length) }]),
     {
       id: 'protected',
       result: Math.min(reachable, Math.max(0, inputs.free - inputs.protectedForOthers)),

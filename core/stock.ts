@@ -51,7 +51,12 @@ export function goodsFor(books: Books, sku: Sku): ItemBook {
 }
 
 /** The place is known, and whoever speaks is its stock master: two masters would each undo the other's word. */
-export function checkPlace(books: Books, body: { readonly source?: StockMaster }, location: LocationId, field: string): void {
+export function checkPlace(
+  books: Books,
+  body: { readonly source?: StockMaster },
+  location: LocationId,
+  field: string,
+): void {
   const master = masterAt(books, location, field);
   const source = body.source ?? 'allot';
   if (source === master) return;
@@ -81,10 +86,14 @@ function checkThere(item: ItemBook, where: Where, quantity: number, lot: LotCode
   if (quantity <= there) return;
   const name = lot === undefined ? item.sku : `lot ${lot} of ${item.sku}`;
   const told = lot === undefined ? '' : ` --lot ${lot}`;
-  throw new CommandRefused('not-there', `${name} has ${there} ${where.disposition} at ${where.location}, not ${quantity}`, {
-    field: 'quantity',
-    fix: `give at most ${there}, or correct the stock first: allot count ${item.sku} N --location ${where.location}${told}`,
-  });
+  throw new CommandRefused(
+    'not-there',
+    `${name} has ${there} ${where.disposition} at ${where.location}, not ${quantity}`,
+    {
+      field: 'quantity',
+      fix: `give at most ${there}, or correct the stock first: allot count ${item.sku} N --location ${where.location}${told}`,
+    },
+  );
 }
 
 /** A receipt starts each pool with refill `receipt` anew. */

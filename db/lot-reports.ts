@@ -62,7 +62,12 @@ export const listLots = (db: Queries, { sku, lot, location, expiresBy }: LotFilt
       and (${expiresBy ?? null}::float8 is null or expires_at <= to_timestamp(${expiresBy ?? null}::float8 / 1000.0))
     order by sku collate "C", expires_at nulls last, lot collate "C" nulls last, location, disposition limit ${max}`);
 
-export type LotHead = { readonly sku: Sku; readonly lot: LotCode; readonly receivedAt: Instant; readonly expiresAt: Instant | null };
+export type LotHead = {
+  readonly sku: Sku;
+  readonly lot: LotCode;
+  readonly receivedAt: Instant;
+  readonly expiresAt: Instant | null;
+};
 
 /** Lots of this code, of one item or of whichever has one. */
 export const findLots = (db: Queries, lot: LotCode, sku?: Sku): Promise<LotHead[]> =>
@@ -139,3 +144,6 @@ export const readMasters = async (db: Queries): Promise<ReadonlyMap<LocationId, 
       ({ id, master }) => [id, master],
     ),
   );
+
+export const hasLots = async (db: Queries, sku: Sku): Promise<boolean> =>
+  (await db.rows<{ has: boolean }>(sql`select has_lots as has from item where sku = ${sku}`))[0]?.has ?? false;

@@ -33,16 +33,31 @@ export async function loadLots(
 
 function lotsOf(rows: readonly Row[]): ItemLots {
   const lots = new Map<LotCode, Lot>();
-  const balances = rows.flatMap(({ code, receivedAt, expiresAt, lot, location, disposition, ...units }): LotBalance[] => {
-    lots.set(code, { code, receivedAt, expiresAt });
-    if (lot === null || location === null || disposition === null) return [];
-    const { quantity, allocated, held, countedAsOf } = units;
-    return [{ lot, location, disposition, quantity: quantity ?? 0, allocated: allocated ?? 0, held: held ?? 0, countedAsOf }];
-  });
+  const balances = rows.flatMap(
+    ({ code, receivedAt, expiresAt, lot, location, disposition, ...units }): LotBalance[] => {
+      lots.set(code, { code, receivedAt, expiresAt });
+      if (lot === null || location === null || disposition === null) return [];
+      const { quantity, allocated, held, countedAsOf } = units;
+      return [
+        {
+          lot,
+          location,
+          disposition,
+          quantity: quantity ?? 0,
+          allocated: allocated ?? 0,
+          held: held ?? 0,
+          countedAsOf,
+        },
+      ];
+    },
+  );
   return { lots: [...lots.values()], balances };
 }
 
-type Change = Pick<LotBalance, 'lot' | 'location' | 'disposition' | 'quantity' | 'allocated' | 'held' | 'countedAsOf'> & {
+type Change = Pick<
+  LotBalance,
+  'lot' | 'location' | 'disposition' | 'quantity' | 'allocated' | 'held' | 'countedAsOf'
+> & {
   readonly sku: Sku;
 };
 
@@ -67,7 +82,8 @@ function changesOf({ stock, promises, counted }: Pick<Facts, 'stock' | 'promises
     const at = { sku, location, disposition: 'sellable' as const, ...(lot === undefined ? {} : { lot }) };
     add(at, (row) => ({ allocated: row.allocated + delta, held: row.held + held }));
   }
-  for (const count of counted) add(count, (row) => ({ countedAsOf: Math.max(count.asOf, row.countedAsOf ?? count.asOf) }));
+  for (const count of counted)
+    add(count, (row) => ({ countedAsOf: Math.max(count.asOf, row.countedAsOf ?? count.asOf) }));
   return [...changes.values()];
 }
 

@@ -247,14 +247,21 @@ const listingOf = (row: ListingRow): ListingState => ({
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
-  { skus, countedFrom, holds: named, lots: codes }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds' | 'lots'>,
+  {
+    skus,
+    countedFrom,
+    holds: named,
+    lots: codes,
+  }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds' | 'lots'>,
   policy: Policy,
 ): Promise<Omit<ItemState, keyof DatedState>[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
   const holds = await loadHolds(tx, skus, named);
   const [items, balances, promises, drawn, moves, listings, shorts, recent] = await Promise.all([
-    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean }>(sql`
+    tx.rows<
+      Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean }
+    >(sql`
       select sku, groups, minimum, safety_stock as "safetyStock", has_lots as "hasLots",
         (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
           and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
@@ -290,7 +297,11 @@ async function loadItems(
     of(listings),
     of(recent),
   ];
-  const lotsBySku = await loadLots(tx, items.flatMap(({ sku, hasLots }) => (hasLots ? [sku] : [])), codes);
+  const lotsBySku = await loadLots(
+    tx,
+    items.flatMap(({ sku, hasLots }) => (hasLots ? [sku] : [])),
+    codes,
+  );
   const lotsAt = (sku: string): Pick<ItemState, 'lots'> => {
     const lots = lotsBySku.get(sku);
     return lots === undefined ? {} : { lots };

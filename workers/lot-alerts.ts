@@ -59,9 +59,10 @@ export function expiringAlert({ sku, lot, expiresAt, isExpired, units: count, pl
     cause: isExpired
       ? `they lie at ${places.join(', ')}, and nobody is promised any of them`
       : `they lie at ${places.join(', ')}; unsold by then, nobody is promised any of them`,
-    nextStep: isExpired && places.length === 1
-      ? `allot inspect ${quoted(sku)} ${count} --location ${one} --from sellable --to scrap --lot ${quoted(lot)}`
-      : `allot lots show ${quoted(lot)} --sku ${quoted(sku)}`,
+    nextStep:
+      isExpired && places.length === 1
+        ? `allot inspect ${quoted(sku)} ${count} --location ${one} --from sellable --to scrap --lot ${quoted(lot)}`
+        : `allot lots show ${quoted(lot)} --sku ${quoted(sku)}`,
   };
 }
 

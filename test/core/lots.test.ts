@@ -59,10 +59,17 @@ function open(over: { pools?: PoolRule[]; dtc?: Partial<Program>; retail?: Parti
     lines: (order: string) =>
       state.orders
         .find(({ id: known }) => known === order)
-        ?.lines.map(({ allocations, short }) => [allocations.map(({ lot, quantity }) => `${lot ?? '-'} ${quantity}`).join(), short]),
+        ?.lines.map(({ allocations, short }) => [
+          allocations.map(({ lot, quantity }) => `${lot ?? '-'} ${quantity}`).join(),
+          short,
+        ]),
     stock: (disposition = 'sellable') => {
-      const lots = there()?.lots?.balances.filter((row) => row.location === 'main' && row.disposition === disposition && row.quantity !== 0) ?? [];
-      const total = there()?.balances.find((row) => row.location === 'main' && row.disposition === disposition)?.quantity ?? 0;
+      const lots =
+        there()?.lots?.balances.filter(
+          (row) => row.location === 'main' && row.disposition === disposition && row.quantity !== 0,
+        ) ?? [];
+      const total =
+        there()?.balances.find((row) => row.location === 'main' && row.disposition === disposition)?.quantity ?? 0;
       const named = lots.map(({ lot, quantity }) => [lot, quantity] as const).sort();
       const rest = total - named.reduce((sum, [, quantity]) => sum + quantity, 0);
       return Object.fromEntries(rest === 0 ? named : [...named, ['-', rest]]);
@@ -109,7 +116,15 @@ describe('a program with a minimum life', () => {
     story.buy('edi:grocer', 'b', 10);
     expect(story.lines('edi:grocer/b')).toEqual([['L8 8', 2]]);
     expect(story.shown()).toEqual([3, 0]);
-    const { targets } = story.tell({ kind: 'adjust', sku: 'TEA', location: 'main', disposition: 'sellable', delta: 1, lot: 'L8', reason: 'found' });
+    const { targets } = story.tell({
+      kind: 'adjust',
+      sku: 'TEA',
+      location: 'main',
+      disposition: 'sellable',
+      delta: 1,
+      lot: 'L8',
+      reason: 'found',
+    });
     expect(targets).toHaveLength(0);
     expect(story.lines('edi:grocer/b')).toEqual([['L8 9', 1]]);
   });
@@ -167,7 +182,16 @@ describe('a program with a minimum life', () => {
     story.receive(3, 'L8', 90);
     story.receive(9, 'L7', 20);
     const hold = (quantity: number, ref: string): CommandBody => ({
-      kind: 'hold', holdKind: 'draft', sku: 'TEA', program: 'retail', quantity, location: null, owner: 'sales', reason: 'quote', expiresAt: day(2), ref,
+      kind: 'hold',
+      holdKind: 'draft',
+      sku: 'TEA',
+      program: 'retail',
+      quantity,
+      location: null,
+      owner: 'sales',
+      reason: 'quote',
+      expiresAt: day(2),
+      ref,
     });
     expect(story.outcome(story.tell(hold(4, 'a')))).toMatchObject({
       kind: 'parked',
@@ -239,15 +263,28 @@ describe('goods by lot', () => {
     const story = open({ dtc: { locations: ['main', 'annex'] } });
     story.receive(5, 'L7', 20);
     story.receive(5, 'L8', 90);
-    story.tell({ kind: 'inspect', sku: 'TEA', location: 'main', from: 'sellable', to: 'quarantine', quantity: 2, lot: 'L8' });
+    story.tell({
+      kind: 'inspect',
+      sku: 'TEA',
+      location: 'main',
+      from: 'sellable',
+      to: 'quarantine',
+      quantity: 2,
+      lot: 'L8',
+    });
     expect([story.stock(), story.stock('quarantine')]).toEqual([{ L7: 5, L8: 3 }, { L8: 2 }]);
-    expect(story.outcome(story.tell({ kind: 'transfer', sku: 'TEA', from: 'main', to: 'annex', quantity: 4, lot: 'L8' }))).toMatchObject({
+    expect(
+      story.outcome(story.tell({ kind: 'transfer', sku: 'TEA', from: 'main', to: 'annex', quantity: 4, lot: 'L8' })),
+    ).toMatchObject({
       kind: 'parked',
       reason: 'TEA has 3 free units of lot L8 at main, not 4',
     });
     story.tell({ kind: 'transfer', sku: 'TEA', from: 'main', to: 'annex', quantity: 6 });
     const annex = story.state().items[0]?.lots?.balances.filter(({ location }) => location === 'annex');
-    expect(annex?.map(({ lot: code, quantity }) => [code, quantity])).toEqual([['L7', 5], ['L8', 1]]);
+    expect(annex?.map(({ lot: code, quantity }) => [code, quantity])).toEqual([
+      ['L7', 5],
+      ['L8', 1],
+    ]);
     story.buy('shop:main', 'a', 2);
     const { stock } = story.tell({ kind: 'ship', orderId: 'shop:main/a', lines: null });
     expect(stock).toMatchObject([{ kind: 'ship', lot: 'L8', delta: -2 }]);
@@ -260,7 +297,9 @@ describe('goods by lot', () => {
     story.receive(5, 'L8', 90);
     story.buy('shop:main', 'a', 3);
     const ship = (picked: string, quantity: number): CommandBody => ({
-      kind: 'ship', orderId: 'shop:main/a', lines: [{ lineRef: '1', quantity, lot: picked }],
+      kind: 'ship',
+      orderId: 'shop:main/a',
+      lines: [{ lineRef: '1', quantity, lot: picked }],
     });
     expect(story.outcome(story.tell(ship('L9', 3)))).toMatchObject({ kind: 'parked', code: 'unknown-lot' });
     story.tell(ship('L8', 3));
@@ -273,7 +312,10 @@ describe('goods by lot', () => {
     story.receive(5, 'L7', 20);
     story.receive(5);
     const count = (quantity: number, more: object, minute: number) =>
-      story.tell({ kind: 'count', sku: 'TEA', location: 'main', disposition: 'sellable', quantity, asOf: NOW + minute, ...more }, NOW + minute);
+      story.tell(
+        { kind: 'count', sku: 'TEA', location: 'main', disposition: 'sellable', quantity, asOf: NOW + minute, ...more },
+        NOW + minute,
+      );
     count(4, { lot: 'L7' }, 1);
     expect(story.stock()).toEqual({ '-': 5, L7: 4 });
     count(8, {}, 2);
@@ -283,19 +325,27 @@ describe('goods by lot', () => {
     expect(story.outcome(count(9, { lot: 'L8' }, 3))).toMatchObject({ kind: 'parked', code: 'older-count' });
     count(12, {}, 4);
     expect(story.stock()).toEqual({ '-': 6, L8: 6 });
-    expect(story.outcome(count(3, { lots: [{ lot: 'L8', quantity: 4 }] }, 5))).toMatchObject({ code: 'lots-exceed-count' });
+    expect(story.outcome(count(3, { lots: [{ lot: 'L8', quantity: 4 }] }, 5))).toMatchObject({
+      code: 'lots-exceed-count',
+    });
   });
 
   test('a late movement of a lot that was counted meanwhile is absorbed', () => {
     const story = open();
     story.receive(5, 'L7', 20);
-    story.tell({ kind: 'count', sku: 'TEA', location: 'main', disposition: 'sellable', quantity: 3, asOf: NOW + 10, lot: 'L7' }, NOW + 10);
+    story.tell(
+      { kind: 'count', sku: 'TEA', location: 'main', disposition: 'sellable', quantity: 3, asOf: NOW + 10, lot: 'L7' },
+      NOW + 10,
+    );
     const { stock } = story.tell(
       { kind: 'adjust', sku: 'TEA', location: 'main', disposition: 'sellable', delta: -2, lot: 'L7', reason: 'broken' },
       NOW + 20,
       NOW + 5,
     );
-    expect(stock.map(({ kind, delta }) => [kind, delta])).toEqual([['adjust', -2], ['absorb', 2]]);
+    expect(stock.map(({ kind, delta }) => [kind, delta])).toEqual([
+      ['adjust', -2],
+      ['absorb', 2],
+    ]);
     expect(story.stock()).toEqual({ L7: 3 });
   });
 });

@@ -115,11 +115,19 @@ describe('a brand with lots', () => {
       },
       { code: 'lot-expiring', title: expect.stringContaining('A: 4 units of lot L7 expire on ') },
     ]);
-    await run(db, [{ kind: 'adjust', sku: 'A', location: 'main', disposition: 'sellable', delta: -2, lot: 'L7', reason: 'broken' }], day(50));
+    await run(
+      db,
+      [{ kind: 'adjust', sku: 'A', location: 'main', disposition: 'sellable', delta: -2, lot: 'L7', reason: 'broken' }],
+      day(50),
+    );
     await tellLots(db, day(50));
     expect((await alerts(db)).map(({ code }) => code)).toEqual(['lot-aged', 'lot-expiring', 'lot-lacking']);
     await run(db, [{ kind: 'reconfirm', sku: 'A', by: 'priority', segments: [], others: 'gain' }], day(50));
-    await run(db, [{ kind: 'inspect', sku: 'A', location: 'main', from: 'sellable', to: 'scrap', quantity: 2, lot: 'L7' }], day(50));
+    await run(
+      db,
+      [{ kind: 'inspect', sku: 'A', location: 'main', from: 'sellable', to: 'scrap', quantity: 2, lot: 'L7' }],
+      day(50),
+    );
     await tellLots(db, day(50));
     expect((await alerts(db)).map(({ code, state }) => [code, state])).toEqual([
       ['lot-aged', 'closed'],
@@ -134,8 +142,10 @@ describe('a brand with lots', () => {
     const { db } = store;
     await run(db, [receive(4, 'L7', 70)]);
     const number = async () =>
-      (await db.rows<{ quantity: number }>(sql`
-        select t.quantity from target t join listing l on l.id = t.listing_id where l.channel_id = 'fake:b' and l.sku = 'A'`))[0]?.quantity;
+      (
+        await db.rows<{ quantity: number }>(sql`
+        select t.quantity from target t join listing l on l.id = t.listing_id where l.channel_id = 'fake:b' and l.sku = 'A'`)
+      )[0]?.quantity;
     expect(await number()).toBe(4);
     const [due] = await db.rows<{ at: number }>(sql`select next_review_at as at from item where sku = 'A'`);
     expect(due?.at).toBe(day(10) + 1);
@@ -150,7 +160,9 @@ describe('a brand with lots', () => {
     await db.rows(sql`update lot_balance set quantity = 5, allocated = 1`);
     await db.rows(sql`update item set has_lots = false`);
     const examples = (await runDoctor(db)).checks.flatMap((check) => check.examples).join('\n');
-    expect(examples).toContain('lot L7 of A at main, sellable: 5 there, 1 allocated, 0 held by its row; 4, 0, 0 by its entries');
+    expect(examples).toContain(
+      'lot L7 of A at main, sellable: 5 there, 1 allocated, 0 held by its row; 4, 0, 0 by its entries',
+    );
     expect(examples).toContain('lot L7 of A at main: 1 allocated and 0 held; its order lines have 0');
     expect(examples).toContain('A has lots, and is not marked so');
   });
@@ -211,19 +223,26 @@ function lotsOf(state: State): unknown {
           ...{ sku, lot, location, disposition, quantity, allocated, held },
         })),
     )
-    .sort((a, b) => (text([a.sku, a.lot, a.location, a.disposition]) < text([b.sku, b.lot, b.location, b.disposition]) ? -1 : 1));
+    .sort((a, b) =>
+      text([a.sku, a.lot, a.location, a.disposition]) < text([b.sku, b.lot, b.location, b.disposition]) ? -1 : 1,
+    );
   const numbers = state.items
     .flatMap(({ listings }) => listings)
     .flatMap(({ id, target }) => (target === null ? [] : [{ id, quantity: target.quantity }]))
     .sort((a, b) => a.id - b.id);
   const lines = state.orders
-    .flatMap((order) => order.lines.map(({ lineRef, allocations, short }) => ({ orderId: order.id, lineRef, allocations, short })))
+    .flatMap((order) =>
+      order.lines.map(({ lineRef, allocations, short }) => ({ orderId: order.id, lineRef, allocations, short })),
+    )
     .sort((a, b) => (text([a.orderId, a.lineRef]) < text([b.orderId, b.lineRef]) ? -1 : 1));
   return { rows, numbers, lines };
 }
 
 test('the database beside the in-memory core, with lots', { timeout: 120_000 }, async () => {
-  const samples = fc.sample(fc.tuple(LOT_WORLD.brand, fc.array(LOT_WORLD.body, { minLength: 25, maxLength: 25 })), { numRuns: 6, seed: 41 });
+  const samples = fc.sample(fc.tuple(LOT_WORLD.brand, fc.array(LOT_WORLD.body, { minLength: 25, maxLength: 25 })), {
+    numRuns: 6,
+    seed: 41,
+  });
   for (const [brand, drawn] of samples) {
     const { db, drop } = await createTestDatabase();
     try {

@@ -40,13 +40,7 @@ import {
   splitAddsUp,
   whatIsShownIsThere,
 } from './kit-laws.ts';
-import {
-  earlierLotsGoFirst,
-  lotsAloneChangeNothing,
-  lotsAreSums,
-  noLotTooOld,
-  sumsOfPromisesFit,
-} from './lot-laws.ts';
+import { earlierLotsGoFirst, lotsAloneChangeNothing, lotsAreSums, noLotTooOld, sumsOfPromisesFit } from './lot-laws.ts';
 import {
   arrivalOrderIsForgotten,
   joinIsASemilattice,

@@ -25,7 +25,12 @@ function walk(
   core: Core,
   brand: State,
   commands: readonly Command[],
-  see: (step: { readonly before: State; readonly after: State; readonly facts: Facts; readonly body: CommandBody }) => void,
+  see: (step: {
+    readonly before: State;
+    readonly after: State;
+    readonly facts: Facts;
+    readonly body: CommandBody;
+  }) => void,
 ): void {
   let before = opened(core, brand);
   for (const each of commands) {
@@ -90,7 +95,9 @@ export const earlierLotsGoFirst = (core: Core, world: World = LOT_WORLD) =>
       // What changes hands in a re-confirmation was drawn before; goods that leave with a shipment are booked after its draws.
       if (body.kind === 'reconfirm' || facts.stock.some(({ kind }) => kind === 'ship')) return;
       for (const item of before.items) {
-        const places = [...new Set(facts.promises.filter(({ sku }) => sku === item.sku).map(({ location }) => location))];
+        const places = [
+          ...new Set(facts.promises.filter(({ sku }) => sku === item.sku).map(({ location }) => location)),
+        ];
         for (const place of places) {
           const free = freeBefore(item, facts, place);
           for (const entry of facts.promises) {
@@ -100,7 +107,8 @@ export const earlierLotsGoFirst = (core: Core, world: World = LOT_WORLD) =>
             if (isDraw(entry) && drawn !== undefined && program !== undefined) {
               for (const [code, units] of free) {
                 const other = lotOf(after, item.sku, code);
-                if (units <= 0 || other === undefined || !isBefore(other, drawn) || !isFit(other, program, LATER)) continue;
+                if (units <= 0 || other === undefined || !isBefore(other, drawn) || !isFit(other, program, LATER))
+                  continue;
                 throw new Error(`${program.id} drew ${drawn.code} while ${units} of ${code} were free at ${place}`);
               }
             }
@@ -139,14 +147,17 @@ function expectSums(state: State, item: ItemState, entries: readonly Facts['stoc
   const of = <T extends { readonly lot?: string; readonly location: string }>(rows: readonly T[], at: At): T[] =>
     rows.filter(({ lot, location }) => lot === at.lot && location === at.location);
   for (const row of item.lots?.balances ?? []) {
-    const moved = of(entries, row).filter(({ sku, disposition }) => sku === item.sku && disposition === row.disposition);
+    const moved = of(entries, row).filter(
+      ({ sku, disposition }) => sku === item.sku && disposition === row.disposition,
+    );
     const isSellable = row.disposition === 'sellable';
     expect([row.quantity, row.allocated, row.held], `${row.lot} at ${row.location}, ${row.disposition}`).toEqual([
       sumOf(moved.map(({ delta }) => delta)),
       isSellable ? sumOf(of(parts, row).map(({ quantity }) => quantity)) : 0,
       isSellable ? sumOf(of(held, row).map(({ quantity }) => quantity)) : 0,
     ]);
-    if (row.quantity + row.allocated + row.held !== 0) expect(item.lots?.lots.map(({ code }) => code)).toContain(row.lot);
+    if (row.quantity + row.allocated + row.held !== 0)
+      expect(item.lots?.lots.map(({ code }) => code)).toContain(row.lot);
   }
   for (const { lot } of [...parts, ...held])
     if (lot !== undefined) expect(item.lots?.balances.map((row) => row.lot)).toContain(lot);
@@ -176,9 +187,7 @@ const withoutLotRows = (state: State): unknown => ({
     numbers: item.listings.map(({ target }) => target?.quantity ?? null),
     holds: item.holds.map((hold) => ({ ...hold, parts: placesOf(hold.parts) })),
   })),
-  lines: state.orders.map((order) =>
-    order.lines.map((line) => ({ ...line, allocations: placesOf(line.allocations) })),
-  ),
+  lines: state.orders.map((order) => order.lines.map((line) => ({ ...line, allocations: placesOf(line.allocations) }))),
 });
 
 /** Where nobody asks for a life and nothing expires, lots change no number, no promise and no place. */

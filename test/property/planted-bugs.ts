@@ -69,7 +69,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'floored-shares',
     'each share is floored and the units in between are lost',
     'cut',
-    change('pools.ts', '  const shares = unitsAt(low, wants, taken);\n', '  return unitsAt(low, wants, taken);\n'),
+    change(
+      'proportion.ts',
+      '  const shares = unitsAt(low, wants, taken, caps);\n',
+      '  return unitsAt(low, wants, taken, caps);\n',
+    ),
   ),
   bug(
     'foreign-reserve',

@@ -55,8 +55,9 @@ export const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolea
 export const leftUnpromised = (facts: Facts): boolean => {
   const rows = [...facts.stock, ...facts.promises].filter((row) => row.kind === 'ship');
   return rows.some(({ sku, lot }) => {
-    const unitsOf = (some: readonly { readonly sku: string; readonly lot?: string; readonly kind: string; readonly delta: number }[]) =>
-      sumOf(some.filter((row) => row.kind === 'ship' && row.sku === sku && row.lot === lot).map((row) => row.delta));
+    const unitsOf = (
+      some: readonly { readonly sku: string; readonly lot?: string; readonly kind: string; readonly delta: number }[],
+    ) => sumOf(some.filter((row) => row.kind === 'ship' && row.sku === sku && row.lot === lot).map((row) => row.delta));
     return unitsOf(facts.stock) < unitsOf(facts.promises);
   });
 };

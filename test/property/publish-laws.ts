@@ -19,7 +19,12 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
   life: ({ lots }, last) => last - (lots?.unusable ?? 0),
   protected: ({ free, protectedForOthers }, last) => Math.max(0, Math.min(last, free - protectedForOthers)),
   drawOrder: ({ drawOrder, own, lots }, last) =>
-    Math.min(drawOrder === 'ownOnly' ? own.remaining : last, last, own.limitLeft ?? last, own.remaining + (lots?.room ?? last)),
+    Math.min(
+      drawOrder === 'ownOnly' ? own.remaining : last,
+      last,
+      own.limitLeft ?? last,
+      own.remaining + (lots?.room ?? last),
+    ),
   fairShare: ({ fromOwn, fairShare }, last) => Math.min(last, fromOwn + (fairShare?.units ?? last)),
   kit: ({ kit }, last) => {
     if (kit === undefined) return last;

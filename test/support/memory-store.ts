@@ -73,7 +73,10 @@ function applyLots(item: ItemState, facts: Facts): ItemState {
       () => lot,
       lot,
     );
-  const add = (at: { lot?: LotCode; location: string; disposition: Disposition }, change: Partial<LotBalance>): void => {
+  const add = (
+    at: { lot?: LotCode; location: string; disposition: Disposition },
+    change: Partial<LotBalance>,
+  ): void => {
     const { lot, location, disposition } = at;
     if (lot === undefined) return;
     balances = addTo(
@@ -84,7 +87,8 @@ function applyLots(item: ItemState, facts: Facts): ItemState {
         quantity: row.quantity + (change.quantity ?? 0),
         allocated: row.allocated + (change.allocated ?? 0),
         held: row.held + (change.held ?? 0),
-        countedAsOf: change.countedAsOf === undefined ? row.countedAsOf : Math.max(change.countedAsOf ?? 0, row.countedAsOf ?? 0),
+        countedAsOf:
+          change.countedAsOf === undefined ? row.countedAsOf : Math.max(change.countedAsOf ?? 0, row.countedAsOf ?? 0),
       }),
       { lot, location, disposition, quantity: 0, allocated: 0, held: 0, countedAsOf: null },
     );
