@@ -43,7 +43,8 @@ export const listLots = (db: Queries, { sku, lot, location, expiresBy }: LotFilt
         select b.sku, b.lot, l.received_at, l.expires_at, b.location, b.disposition, b.quantity, b.allocated, b.held
         from lot_balance b join lot l on l.sku = b.sku and l.code = b.lot
         where b.quantity <> 0 or b.allocated <> 0 or b.held <> 0),
-      promised as (select sku, location, sum(allocated) as allocated, sum(held) as held from promise_balance group by 1, 2),
+      promised as (select sku, location, sum(allocated) as allocated, sum(held) as held from promise_balance
+        where sku in (select sku from item where has_lots) group by 1, 2),
       rest as (
         select s.sku, null::text as lot, null::timestamptz as received_at, null::timestamptz as expires_at, s.location, s.disposition,
           s.quantity - coalesce(sum(l.quantity), 0) as quantity,

@@ -5,7 +5,7 @@
  * that never had a lot is asked for none.
  */
 import { sql } from 'drizzle-orm';
-import type { Lot, LotCode, Sku } from '#core/model.ts';
+import type { Instant, Lot, LotCode, Sku } from '#core/model.ts';
 import type { Facts, ItemLots, LotBalance } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -52,6 +52,22 @@ function lotsOf(rows: readonly Row[]): ItemLots {
     },
   );
   return { lots: [...lots.values()], balances };
+}
+
+/** What may be sold of lots, by place, as it was decided by a moment; undefined where the item had none by then. */
+export async function readLotsAt(db: Queries, sku: Sku, at: Instant): Promise<ItemLots | undefined> {
+  const upTo = sql`to_timestamp(${at} / 1000.0)`;
+  const rows = await db.rows<Row>(sql`
+    with goods as (
+        select e.lot, e.location, sum(e.delta)::int as quantity from stock_entry e join batch b on b.id = e.batch_id
+        where e.sku = ${sku} and e.lot is not null and e.disposition = 'sellable' and b.decided_at <= ${upTo} group by 1, 2),
+      promised as (
+        select e.lot, e.location, sum(e.delta)::int as allocated, sum(e.held)::int as held from promise_entry e join batch b on b.id = e.batch_id
+        where e.sku = ${sku} and e.lot is not null and b.decided_at <= ${upTo} group by 1, 2)
+    select l.sku, l.code, l.received_at as "receivedAt", l.expires_at as "expiresAt", lot, location, 'sellable' as disposition,
+      coalesce(quantity, 0) as quantity, coalesce(allocated, 0) as allocated, coalesce(held, 0) as held, null::timestamptz as "countedAsOf"
+    from goods full join promised using (lot, location) join lot l on l.sku = ${sku} and l.code = lot order by l.code, location`);
+  return rows.length === 0 ? undefined : lotsOf(rows);
 }
 
 type Change = Pick<

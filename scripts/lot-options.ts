@@ -5,7 +5,9 @@ import { hasLots } from '#db/lot-reports.ts';
 import { takeExpiry } from './arguments.ts';
 import type { Run } from './session.ts';
 
-export type LotOptions = { readonly lot?: LotCode; readonly expires?: Instant | null };
+export type LotOptions = { readonly lot?: LotCode; readonly expires?: Instant | 'never' };
+
+export const expiryOf = (expires: Instant | 'never'): Instant | null => (expires === 'never' ? null : expires);
 
 /** Of goods that leave, or move: the lot is known. */
 export const withLot = (command: Command): Command =>
@@ -26,7 +28,7 @@ export const lotOf = ({
   expires,
 }: LotOptions): { readonly lot?: LotCode; readonly expiresAt?: Instant | null } => ({
   ...(lot === undefined ? {} : { lot }),
-  ...(expires === undefined ? {} : { expiresAt: expires }),
+  ...(expires === undefined ? {} : { expiresAt: expiryOf(expires) }),
 });
 
 export const sayLot = (lot: LotCode | undefined): string => (lot === undefined ? '' : ` of lot ${lot}`);

@@ -2,8 +2,7 @@
 import type { Command } from 'commander';
 import type { CommandBody } from '#core/command.ts';
 import { daysLeft } from '#core/lot-inputs.ts';
-import { hasLife } from '#core/lots.ts';
-import type { Instant, LocationId, Policy, ProgramId, StockMaster } from '#core/model.ts';
+import type { Instant, LocationId, Policy, StockMaster } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import {
   findLots,
@@ -11,7 +10,6 @@ import {
   type LotHead,
   type LotHolder,
   type LotMovement,
-  type LotRow,
   type LotShipment,
   listLots,
   readLotHolders,
@@ -23,62 +21,13 @@ import { readPolicy } from '#db/policy-current.ts';
 import { takeExpiry, takeSpan, wholeFrom } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
+import { expiryOf } from '../lot-options.ts';
+import { lotTable, number, sayDay, type ToldLot, tellLots } from '../lot-words.ts';
 import { plural, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 
 const ROWS_MAX = 1000;
 const MOVEMENTS_MAX = 100;
-
-const sayDay = (expiresAt: Instant | null): string =>
-  expiresAt === null ? 'never' : new Date(expiresAt).toISOString().slice(0, 10);
-
-/** Programs that a lot may still be promised to; of units without one, those that ask for no life. */
-const programsFor = (row: Pick<LotRow, 'lot' | 'expiresAt'>, { programs }: Policy, now: Instant): ProgramId[] =>
-  programs
-    .filter(({ minimumLifeDays = 0 }) =>
-      row.lot === null ? minimumLifeDays === 0 : hasLife(row, minimumLifeDays, now),
-    )
-    .map(({ id }) => id);
-
-type Told = LotRow & { readonly daysLeft: number | null; readonly programs: readonly ProgramId[] };
-
-const tell = (rows: readonly LotRow[], policy: Policy, now: Instant): Told[] =>
-  rows.map((row) => ({
-    ...row,
-    daysLeft: row.lot === null ? null : daysLeft(row.expiresAt, now),
-    programs: programsFor(row, policy, now),
-  }));
-
-function sayPrograms({ programs: may }: Told, { programs }: Policy): string {
-  if (may.length === programs.length) return 'all';
-  return may.length === 0 ? 'none' : may.join(', ');
-}
-
-const number = (title: string) => ({ title, isNumber: true });
-
-function lotTable(run: Run, rows: readonly Told[], policy: Policy): string {
-  return run.out.table(
-    [
-      ...['SKU', 'LOT', 'PLACE', 'STATE'].map((title) => ({ title })),
-      ...['ON HAND', 'ALLOCATED', 'HELD'].map(number),
-      { title: 'EXPIRES' },
-      number('DAYS'),
-      { title: 'MAY HAVE IT' },
-    ],
-    rows.map((row) => [
-      row.sku,
-      row.lot,
-      row.location,
-      row.disposition,
-      row.onHand,
-      row.allocated,
-      row.held,
-      row.lot === null ? 'not known' : sayDay(row.expiresAt),
-      row.daysLeft,
-      row.disposition === 'sellable' ? sayPrograms(row, policy) : null,
-    ]),
-  );
-}
 
 type ListOptions = { readonly location?: LocationId; readonly expiring?: number; readonly limit: number };
 
@@ -92,7 +41,7 @@ async function list(run: Run, sku: string | undefined, options: ListOptions): Pr
       ...(options.expiring === undefined ? {} : { expiresBy: now + options.expiring }),
     };
     const policy = await readPolicy(db);
-    const rows = tell(await listLots(db, filter, options.limit), policy, now);
+    const rows = tellLots(await listLots(db, filter, options.limit), policy, now);
     run.out.show({ schema: 'allot.lots/1', lots: rows }, () =>
       rows.length === 0 ? 'No lot matches.' : lotTable(run, rows, policy),
     );
@@ -164,7 +113,7 @@ async function show(run: Run, code: string, { sku }: OfSku): Promise<ExitCode> {
       readLotHolders(db, lot),
       readLotMovements(db, lot, MOVEMENTS_MAX),
     ]);
-    const told = tell(rows, policy, run.io.now());
+    const told = tellLots(rows, policy, run.io.now());
     run.out.show({ schema: 'allot.lot/1', ...lot, places: told, holders, movements }, () =>
       [
         sayPairs(pairsOf(run, lot)),
@@ -192,7 +141,7 @@ const shipmentTable = (run: Run, shipments: readonly LotShipment[]): string =>
 
 type Recall = {
   readonly lot: LotHead;
-  readonly places: readonly Told[];
+  readonly places: readonly ToldLot[];
   readonly holders: readonly LotHolder[];
   readonly shipments: readonly LotShipment[];
 };
@@ -215,11 +164,11 @@ function quarantineOf(
   { lot, places }: Recall,
   masters: ReadonlyMap<LocationId, StockMaster>,
   reason: string,
-): { readonly bodies: readonly CommandBody[]; readonly others: readonly Told[] } {
+): { readonly bodies: readonly CommandBody[]; readonly others: readonly ToldLot[] } {
   const open = places.filter(
     ({ disposition, onHand }) => (disposition === 'sellable' || disposition === 'rework') && onHand > 0,
   );
-  const isOurs = ({ location }: Told): boolean => masters.get(location) === 'allot';
+  const isOurs = ({ location }: ToldLot): boolean => masters.get(location) === 'allot';
   const bodies = open.filter(isOurs).map(
     ({ location, disposition, onHand }): CommandBody => ({
       kind: 'inspect',
@@ -250,7 +199,7 @@ async function readRecall(
     readLotHolders(db, lot),
     readLotShipments(db, lot),
   ]);
-  return { recall: { lot, places: tell(rows, policy, run.io.now()), holders, shipments }, policy };
+  return { recall: { lot, places: tellLots(rows, policy, run.io.now()), holders, shipments }, policy };
 }
 
 async function recall(run: Run, code: string, { sku, quarantine, reason = '' }: RecallOptions): Promise<ExitCode> {
@@ -302,11 +251,11 @@ async function recall(run: Run, code: string, { sku, quarantine, reason = '' }: 
 async function set(
   run: Run,
   code: string,
-  options: OfSku & { expires: Instant | null; reason: string },
+  options: OfSku & { expires: Instant | 'never'; reason: string },
 ): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const { sku, lot } = await requireLot(db, code, options.sku);
-    const body = { kind: 'set-lot' as const, sku, lot, expiresAt: options.expires, reason: options.reason };
+    const body = { kind: 'set-lot' as const, sku, lot, expiresAt: expiryOf(options.expires), reason: options.reason };
     const outcomes = await decideNow(run, db, [commandBy(run, body)]);
     const exitCode = exitCodeOf(tallyOf(outcomes));
     const [after] = await findLots(db, lot, sku);
