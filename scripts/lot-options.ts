@@ -31,7 +31,7 @@ export const lotOf = ({
   ...(expires === undefined ? {} : { expiresAt: expiryOf(expires) }),
 });
 
-export const sayLot = (lot: LotCode | undefined): string => (lot === undefined ? '' : ` of lot ${lot}`);
+export const sayLot = (lot: LotCode | null | undefined): string => (lot ? ` of lot ${lot}` : '');
 
 /** A hint where goods came without a lot to an item that has some: programs with a minimum life get none of them. */
 export async function noteLotless(run: Run, sku: string, lot: LotCode | undefined): Promise<void> {

@@ -17,6 +17,7 @@ import { readPolicy } from '#db/policy-current.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
+import { sayLot } from '../lot-options.ts';
 import { lotTable, type ToldLot, tellLots } from '../lot-words.ts';
 import type { Kit, Run } from '../session.ts';
 import { showPools, showShortages } from './explain-pools.ts';
@@ -195,7 +196,7 @@ async function explainPastOrder(run: Run, db: Database, id: string, at: Instant)
     if (order.lines.length === 0) return `${head}\nIt had not been decided by then.`;
     const rows = order.lines.map((line) => {
       const parts = line.allocations
-        .map(({ quantity, pool, location }) => `${quantity} ${pool} at ${location}`)
+        .map(({ quantity, pool, location, lot }) => `${quantity} ${pool} at ${location}${sayLot(lot)}`)
         .join(', ');
       return [
         line.lineRef,
@@ -236,7 +237,7 @@ function sayPromise(run: Run, line: WaitingLine): string {
   const parts = line.allocations
     .map(
       ({ quantity, sku, pool, location, lot }) =>
-        `${quantity}${sku === undefined ? '' : ` ${sku}`} ${pool} at ${location}${lot === undefined ? '' : ` of lot ${lot}`}`,
+        `${quantity}${sku === undefined ? '' : ` ${sku}`} ${pool} at ${location}${sayLot(lot)}`,
     )
     .join(', ');
   const has = `${line.allocated} of ${wanted} allocated${parts === '' ? '' : ` (${parts})`}`;
@@ -290,7 +291,7 @@ function sayOrder(
       step.lineRef,
       step.kind,
       step.delta,
-      `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}`,
+      `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}${sayLot(step.lot)}`,
       `${step.cause} by ${step.actor}, policy ${step.policyVersion}`,
     ]),
   );
