@@ -7,10 +7,11 @@
 import type { BackorderInputs } from './backorder.ts';
 import type { FairPart } from './fair-parts.ts';
 import { type Exposure, type LatencyBufferInputs, latencyBuffer, sayLatencyBuffer } from './latency-buffer.ts';
+import { type LotInputs, sayLots } from './lot-inputs.ts';
 import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
-export const PUBLISH_VERSION = 2;
+export const PUBLISH_VERSION = 3;
 
 /** What a kit's number is made of; the figures beside it are those of the component `limitedBy`. */
 export type KitInputs = {
@@ -87,6 +88,8 @@ export type PublishInputs = {
   readonly kit?: KitInputs;
   /** The only place that counts, for a program whose lines come from one place; absent where they may be split. */
   readonly onePlace?: LocationId;
+  /** What lots keep from it; absent where they keep nothing. */
+  readonly lots?: LotInputs;
   /** Reallocations in force that touch the program's own pool or the shared one. */
   readonly moves?: readonly Move[];
 };
@@ -103,6 +106,7 @@ export type StepId =
   | 'supply'
   | 'committed'
   | 'held'
+  | 'life'
   | 'protected'
   | 'drawOrder'
   | 'fairShare'
@@ -195,7 +199,9 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   const held = sum(inputs.places.map((place) => place.held));
   const names = inputs.places.map((place) => `${place.location} ${place.sellable}`).join(', ');
   const free = supply - committed - held;
-  const reachable = Math.max(0, free);
+  const { lots } = inputs;
+  const usable = free - (lots?.unusable ?? 0);
+  const reachable = Math.max(0, usable);
   const { rule: ownRule, limitLeft } = inputs.own;
   const protectors = inputs.protectedBy?.map(({ program, units }) => `${program} ${units}`).join(', ');
   return [
@@ -206,6 +212,9 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
     },
     { id: 'committed', result: supply - committed, says: `${committed} allocated to open orders of every channel` },
     { id: 'held', result: free, says: `${held} held` },
+    ...(lots === undefined
+      ? []
+      : [{ id: 'life' as const, result: usable, says: sayLots(inputs.program, free, lots, inputs.places.length) }]),
     {
       id: 'protected',
       result: Math.min(reachable, Math.max(0, inputs.free - inputs.protectedForOthers)),

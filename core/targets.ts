@@ -10,9 +10,18 @@ import { bestPlace, supplyOf } from './completeness.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { rowAt } from './item-book.ts';
 import { bookOf, kitInputs } from './kits.ts';
+import { lotInputsOf } from './lot-inputs.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
-import { type FreeByLocation, type PoolShare, type Pools, promisableTo, protectedFrom, sayPoolRule } from './pools.ts';
+import {
+  type FreeByLocation,
+  lifeRoomOf,
+  type PoolShare,
+  type Pools,
+  promisableTo,
+  protectedFrom,
+  sayPoolRule,
+} from './pools.ts';
 import {
   type KitInputs,
   keptBack,
@@ -140,7 +149,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
 /** All that the number is explained by. */
 function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown): PublishInputs {
   const { channelRule, program, kit, kept, best } = shown;
-  const { item, pools } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
+  const { item, pools, free } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
   const protectedBy = protectedFrom(program, pools);
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
@@ -177,6 +186,11 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   if (shown.backorder !== undefined) inputs.backorder = shown.backorder;
   const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;
+  if (free.lots !== undefined) {
+    const figures = { room: lifeRoomOf(program, pools, free.lots), shared: pools.shared };
+    const lots = lotInputsOf(program, shown.from, free.lots, figures);
+    if (lots !== null) inputs.lots = lots;
+  }
   return inputs;
 }
 

@@ -175,7 +175,7 @@ export type SkuFigures = {
   readonly onHand: number;
   readonly allocated: number;
   readonly held: number;
-  /** Available to promise now: sellable where we sell from, less allocated and held; never below 0. Of a kit: whole sets. */
+  /** Available to promise now: sellable where we sell from and not expired, less allocated and held; never below 0. Of a kit: whole sets. */
   readonly atp: number;
   /** Of a kit alone, kits of kits resolved: what one set takes. It has nothing on hand itself. */
   readonly components?: readonly Component[];
@@ -195,13 +195,16 @@ export async function readSkuTable(
       : sql`select sku from item where sku = any(${list(choice.skus)}) order by sku collate "C"`;
   const rows = await db.rows<SkuFigures>(sql`
     select i.sku, coalesce(b.on_hand, 0)::int as "onHand", coalesce(p.allocated, 0)::int as allocated, coalesce(p.held, 0)::int as held,
-      greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0))::int as atp,
+      greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0) - coalesce(x.expired, 0))::int as atp,
       coalesce(o.short, 0)::int as short, coalesce(c.channels, '{}') as channels
     from (${chosen}) i
     left join lateral (select sum(quantity) as on_hand, sum(quantity) filter (where disposition = 'sellable' and l.sells) as sellable
       from stock_balance s join location l on l.id = s.location where s.sku = i.sku) b on true
     left join lateral (select sum(allocated) as allocated, sum(held) as held, sum(allocated + held) filter (where l.sells) as at_sellers
       from promise_balance s join location l on l.id = s.location where s.sku = i.sku) p on true
+    left join lateral (select sum(greatest(0, s.quantity - s.allocated - s.held)) as expired
+      from lot_balance s join lot t on t.sku = s.sku and t.code = s.lot and t.expires_at <= now() join location l on l.id = s.location and l.sells
+      where s.sku = i.sku and s.disposition = 'sellable') x on true
     left join lateral (select sum(short) as short from order_line where sku = i.sku and short > 0) o on true
     left join lateral (
       select jsonb_object_agg(channel_id, jsonb_build_object('shouldShow', should, 'sent', sent, 'shows', shows)) as channels

@@ -16,6 +16,8 @@ const FILE_NAMES: Readonly<Record<string, string>> = {
   activeFrom: 'from',
   activeUntil: 'until',
   cooldownMs: 'cooldown',
+  minimumLifeDays: 'minimumLife',
+  expiringWithinDays: 'expiringWithin',
 };
 
 /** Moments, which the file writes as text. */
@@ -23,6 +25,9 @@ const INSTANTS: readonly string[] = ['activeFrom', 'activeUntil', 'at'];
 
 /** Spans of time, which the file writes as text too. */
 const DURATIONS: readonly string[] = ['cooldownMs'];
+
+/** Spans in whole days. */
+const DAYS: readonly string[] = ['minimumLifeDays', 'expiringWithinDays'];
 
 /** The file counts in whole seconds at the finest. */
 const instantText = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
@@ -55,6 +60,7 @@ function withoutParts({
 function toFile(value: unknown, field = ''): unknown {
   if (Array.isArray(value)) return value.map((one) => toFile(one, field));
   if (typeof value === 'number' && INSTANTS.includes(field)) return instantText(value);
+  if (typeof value === 'number' && DAYS.includes(field)) return `${value}d`;
   if (typeof value === 'number' && DURATIONS.includes(field)) return durationWords(value);
   if (typeof value !== 'object' || value === null) return value;
   const given = Object.entries(withoutParts(value as Fields)).filter(([, inner]) => inner !== undefined);

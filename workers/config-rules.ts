@@ -18,7 +18,7 @@ import {
   type PoolEntry,
   type ProgramEntry,
 } from './config-schema.ts';
-import { parseDuration } from './durations.ts';
+import { parseDays, parseDuration } from './durations.ts';
 
 type Values = NonNullable<ChannelEntry['below']>;
 type RuleEntry = Values & { readonly below?: Values | undefined };
@@ -41,6 +41,7 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   ...(body.routes.length === 0 ? {} : { routes: body.routes.map((route) => ({ ...given(route), ...named(route) })) }),
   inFlightMs,
   ...guardsIn(body.reallocation),
+  ...lotsIn(body.lots),
 });
 
 /** Nothing where the file says nothing: the core has defaults of its own. */
@@ -48,6 +49,12 @@ function guardsIn(section: ConfigBody['reallocation']): Pick<PolicyBody, 'reallo
   if (section === undefined) return {};
   const { cooldown, ...guards } = section;
   return { reallocation: { ...guards, cooldownMs: parseDuration(cooldown) ?? GUARD_DEFAULTS.cooldownMs } };
+}
+
+/** Nothing where the file says nothing. */
+function lotsIn(section: ConfigBody['lots']): Pick<PolicyBody, 'lots'> {
+  const days = section === undefined ? undefined : parseDays(section.expiringWithin);
+  return days === undefined ? {} : { lots: { expiringWithinDays: days } };
 }
 
 const named = ({ id, program }: { readonly id: string; readonly program: string }) => ({ id, program });
@@ -65,8 +72,14 @@ const SHOWN: ReadonlySet<string> = new Set([
 ]);
 
 function programOf(entry: ProgramEntry): Program {
-  const own = Object.fromEntries(Object.entries(given(entry)).filter(([key]) => !SHOWN.has(key))) as Program;
-  return entry.pickTags === undefined ? own : { ...own, pickTags: given(entry.pickTags) };
+  const { minimumLife, ...rest } = entry;
+  const own = Object.fromEntries(Object.entries(given(rest)).filter(([key]) => !SHOWN.has(key))) as Program;
+  const days = minimumLife === undefined ? undefined : parseDays(minimumLife);
+  return {
+    ...own,
+    ...(entry.pickTags === undefined ? {} : { pickTags: given(entry.pickTags) }),
+    ...(days === undefined ? {} : { minimumLifeDays: days }),
+  };
 }
 
 /** One pool, or one for each class of an EMSR-b protection: computed here, once for each reading of the file. */

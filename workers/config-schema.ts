@@ -3,9 +3,10 @@
  * scripts/examples/allot.schema.json is made from them (`configJsonSchema`), and a test holds the two together.
  */
 import { z } from 'zod';
+import { EXPIRING_WITHIN_DAYS, MINIMUM_LIFE_DAYS_MAX } from '#core/lots.ts';
 import { COMPLETENESS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
-import { parseDuration } from './durations.ts';
+import { parseDays, parseDuration } from './durations.ts';
 
 const UNITS_MAX = 1_000_000_000;
 
@@ -21,6 +22,11 @@ const duration = z
   .string()
   .refine((text) => parseDuration(text) !== undefined)
   .describe('a duration such as "500ms", "30s", "5m" or "2h", a week at most');
+const days = (least: number, what: string) =>
+  z
+    .string()
+    .refine((text) => (parseDays(text) ?? -1) >= least && (parseDays(text) ?? 0) <= MINIMUM_LIFE_DAYS_MAX)
+    .describe(`${what}: whole days such as "60d", at most ${MINIMUM_LIFE_DAYS_MAX}d`);
 const sku = z.string().min(1).max(200).describe('the SKU of an item, in quotes where it is only digits');
 
 const location = z.strictObject({
@@ -130,6 +136,7 @@ const program = z.strictObject({
     .max(365)
     .optional()
     .describe('a whole number of days, 0 to 365, that goods must be there before the date they are wanted (staging)'),
+  minimumLife: days(1, 'how long a lot must live on to be promised to this program').optional(),
   backorder: z
     .union([
       z.literal('none'),
@@ -329,6 +336,11 @@ const reallocation = z.strictObject({
     .default(GUARD_DEFAULTS.lowPoolPercent)
     .describe('a whole percent from 0 to 90 of its protection, below which a pool raises an alert; 0 for none'),
 });
+const lots = z.strictObject({
+  expiringWithin: days(0, 'how long before it expires a lot raises an alert; "0d" for none').default(
+    `${EXPIRING_WITHIN_DAYS}d`,
+  ),
+});
 const word = z.string().min(1).max(200);
 const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
 const route = z
@@ -376,6 +388,7 @@ export const configSchema = z
     reallocation: reallocation
       .optional()
       .describe('a block with approveAbove, perMovePercent, perDayPercent, cooldown, maxDays and lowPoolPercent'),
+    lots: lots.optional().describe('a block with expiringWithin: when lots that are about to expire are told'),
     routes: z
       .array(route)
       .default([])

@@ -11,6 +11,7 @@ import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
+import { tellLots } from './lot-alerts.ts';
 import { tellLowPools } from './low-pools.ts';
 import { measureSales } from './measure-sales.ts';
 import { reviewItems } from './policy-review.ts';
@@ -30,6 +31,7 @@ export async function sweepOnce(
   await endHoldsDue(context.db, context.now(), ENDS_MAX);
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
+  await tellLots(context.db, context.now());
   await reviewItems(context.db, context.now());
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];

@@ -69,7 +69,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'floored-shares',
     'each share is floored and the units in between are lost',
     'cut',
-    change('pools.ts', '  const shares = unitsAt(low, wants, taken);\n', '  return unitsAt(low, wants, taken);\n'),
+    change(
+      'proportion.ts',
+      '  const shares = unitsAt(low, wants, taken, caps);\n',
+      '  return unitsAt(low, wants, taken, caps);\n',
+    ),
   ),
   bug(
     'foreign-reserve',
@@ -99,6 +103,41 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'a reallocation comes back whole, also what was drawn of it meanwhile',
     'I5-moves',
     change('reallocation.ts', '{ pool: move.from, units: spent }', '{ pool: move.from, units: 0 }'),
+  ),
+  bug(
+    'life-unseen',
+    'a lot is promised however soon it expires',
+    'lot-life',
+    change('lots.ts', 'expiresAt - now >= days * DAY_MS', 'expiresAt - now >= 0 * days'),
+  ),
+  bug(
+    'expired-sold',
+    'an expired lot is promised like any other',
+    'lot-life',
+    change('lots.ts', 'expiresAt !== null && expiresAt <= now', 'expiresAt !== null && expiresAt < 0'),
+    change(
+      'lots.ts',
+      '  expiresAt === null || (expiresAt > now',
+      '  expiresAt === null || days === 0 || (expiresAt > now',
+    ),
+  ),
+  bug(
+    'last-expired-first',
+    'what expires last is drawn first',
+    'lot-fefo',
+    change('lots.ts', 'if (expiry !== 0) return expiry;', 'if (expiry !== 0) return -expiry;'),
+  ),
+  bug(
+    'lot-stays-promised',
+    'a unit is given back, and its lot stays promised',
+    'lot-sum',
+    change('books.ts', '{ allocated: delta, held }', '{ allocated: Math.max(0, delta), held }'),
+  ),
+  bug(
+    'useless-protection',
+    'a program is promised lots that others protect, since it asks for as long a life',
+    'I5-lots',
+    change('pools.ts', 'Math.min(openPool, lifeRoomOf(program, pools, free.lots))', 'openPool'),
   ),
   bug(
     'hold-unseen',

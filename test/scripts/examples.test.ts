@@ -182,6 +182,42 @@ describe('example policies', () => {
     expect(story.shown()).toMatchObject({ 'shopify:presale': 600 });
   });
 
+  test('consumer goods: each retailer is sold lots that live long enough for it, and told why not of others', () => {
+    const story = openStory('cpg-retailers.yaml', 'BAR');
+    const receive = (quantity: number, lot: string, days: number, location = 'plant') =>
+      story.tell({
+        kind: 'receive',
+        sku: 'BAR',
+        location,
+        disposition: 'sellable',
+        quantity,
+        lot,
+        expiresAt: AT + days * 24 * HOUR_MS,
+      });
+    const review = (days: number) => story.tell({ kind: 'review', sku: 'BAR' }, AT + days * 24 * HOUR_MS + 1);
+    receive(100, 'L-old', 100);
+    const { targets, reviews } = receive(300, 'L-new', 365);
+    // Three parts of 400 are the grocer's, and only the new lot lives for its 120 days.
+    expect(story.shown()).toEqual({ 'edi:grocer': 300, 'edi:club': 100, 'amazon:us': 0 });
+    const says = targets.flatMap(({ inputs }) => explain(inputs).steps.map((step) => step.says));
+    expect(says).toContain(
+      '400 free, 100 of them expire too soon for the 120 days that grocer asks for (lot L-old, 2027-03-11: 100 at plant)',
+    );
+    // In ten days the old lot is too old for the club, and what lives long enough is kept for the better contract.
+    expect(reviews).toEqual([{ sku: 'BAR', nextReviewAt: AT + 10 * 24 * HOUR_MS + 1 }]);
+    review(10);
+    expect(story.shown()).toEqual({ 'edi:grocer': 300, 'edi:club': 0, 'amazon:us': 0 });
+    // What nobody else may have any more is moved to where the marketplace sells it.
+    story.tell({ kind: 'transfer', sku: 'BAR', from: 'plant', to: '3pl-west', quantity: 60 }, AT + 11 * 24 * HOUR_MS);
+    expect(story.shown()).toEqual({ 'edi:grocer': 300, 'edi:club': 0, 'amazon:us': 55 });
+    story.buy('amazon:us', 'cheap', 20, { at: AT + 12 * 24 * HOUR_MS });
+    story.buy('edi:grocer', 'PO', 300, { at: AT + 12 * 24 * HOUR_MS });
+    const lots = ['amazon:us/cheap', 'edi:grocer/PO'].map((id) => story.order(id)?.lines[0]?.allocations);
+    expect(lots).toMatchObject([[{ lot: 'L-old', quantity: 20 }], [{ lot: 'L-new', quantity: 300 }]]);
+    review(51);
+    expect(story.shown()).toEqual({ 'edi:grocer': 0, 'edi:club': 0, 'amazon:us': 0 });
+  });
+
   test('consumer goods: parts of the supply, an order filled at once or not at all, and protection by margin', () => {
     const story = openStory('cpg-retailers.yaml', 'BAR');
     story.receive(400, 'plant');

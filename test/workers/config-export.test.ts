@@ -37,6 +37,7 @@ programs:
     reviewBy: "2027-01-31"
     pickTags: { zone: A, colour: "#ff0000" }
     safetyStock: 10%
+    minimumLife: 60d
     groups: { summer: { share: 80 } }
     items: { MUG: { cap: null } }
   - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet], completeness: shipComplete, weight: 2.5, share: fair }
@@ -63,9 +64,12 @@ channels:
   - { id: "fake:b", program: wholesale }
 approval: { policy: required }
 reallocation: { approveAbove: 20, perMovePercent: 10, cooldown: 90m }
+lots: { expiringWithin: 21d }
 intervals: { inFlight: 90s }
 `);
     expect(policy.body.channels).toHaveLength(5);
+    expect(policy.body.programs[0]).toMatchObject({ minimumLifeDays: 60 });
+    expect(policy.body.lots).toEqual({ expiringWithinDays: 21 });
     expect(roundTrip(policy)).toEqual(policy);
   });
 
