@@ -5,9 +5,9 @@
  */
 import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './books.ts';
 import type { Command } from './command.ts';
+import { ofLot } from './lot-goods.ts';
 import type { Allocation, LocationId, OrderId } from './model.ts';
 import { draw } from './pools.ts';
-import { ofLot } from './lot-goods.ts';
 import { withRow } from './rows.ts';
 
 export type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };

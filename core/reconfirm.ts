@@ -34,8 +34,8 @@
 import { type Books, type ItemBook, lineKey, postPromise } from './books.ts';
 import type { Command, ReconfirmCommand } from './command.ts';
 import { allocatedUnits } from './kits.ts';
-import { copyLots } from './lot-book.ts';
 import { noteShort } from './line-units.ts';
+import { copyLots } from './lot-book.ts';
 import type { Allocation, OrderLine } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import { checkReconfirm, claimsOf } from './reconfirm-claims.ts';

@@ -14,7 +14,7 @@ import type { Database } from '#db/client.ts';
 import { runDoctor } from '#db/doctor.ts';
 import { findLots, listLots, readLotHolders, readLotMovements, readLotShipments } from '#db/lot-reports.ts';
 import { opening } from '#test/support/arbitraries.ts';
-import { BRAND_POLICY, command as tell, NOW, orderOf, seedBrand } from '#test/support/brand.ts';
+import { BRAND_POLICY, NOW, orderOf, seedBrand, command as tell } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { command } from '#test/support/factory.ts';
 import { LOT_WORLD } from '#test/support/lot-brand.ts';

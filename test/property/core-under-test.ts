@@ -2,8 +2,8 @@
 import { atpAt, atpByDay, project } from '#core/atp.ts';
 import { decide } from '#core/decide.ts';
 import { joinOrder } from '#core/order-state.ts';
-import { cutInProportion } from '#core/proportion.ts';
 import { promiseBy } from '#core/promise.ts';
+import { cutInProportion } from '#core/proportion.ts';
 import { explain, publish } from '#core/publish.ts';
 import { fairShares, splitScarce } from '#core/scarcity.ts';
 import { planPush } from '#core/wire.ts';
