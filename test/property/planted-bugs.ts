@@ -130,8 +130,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   bug(
     'lot-stays-promised',
     'a unit is given back, and its lot stays promised',
-    'lot-sum',
+    'batching-lots',
     change('books.ts', '{ allocated: delta, held }', '{ allocated: Math.max(0, delta), held }'),
+  ),
+  bug(
+    'lot-forgotten',
+    'an order is promised units of a lot, and the lot is not told',
+    'lot-sum',
+    change('line-units.ts', '  ...ofLot(allocation.lot),\n', ''),
   ),
   bug(
     'useless-protection',
@@ -191,7 +197,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'count-erases',
     'a count overwrites the movements after it',
     'count',
-    change('stock.ts', '((balance?.quantity ?? 0) - later)', '(balance?.quantity ?? 0)'),
+    change('counts.ts', '((balance?.quantity ?? 0) - later)', '(balance?.quantity ?? 0)'),
   ),
   bug(
     'movement-twice',
