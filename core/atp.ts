@@ -10,6 +10,7 @@
  */
 import { isLateAt, leftOf } from './dated.ts';
 import { consumedBy, type Drawn, drawnAfter } from './drawn.ts';
+import { addArrived, copyFree, takePromised, type WritableFree } from './lot-free.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
 import { draw, type FreeByLocation, type PooledItem, poolsOf, promisableTo } from './pools.ts';
 
@@ -84,7 +85,7 @@ type Queued = { readonly key: string; readonly program: Program; quantity: numbe
 /** The stock on its way through time. */
 class Stock {
   readonly #outlook: Outlook;
-  readonly #free: Map<string, number>;
+  readonly #free: WritableFree;
   #drawn: ReadonlyMap<string, Drawn>;
   readonly #now: Instant;
   readonly #queue: Queued[] = [];
@@ -94,10 +95,7 @@ class Stock {
   constructor(outlook: Outlook, viewer: ProgramId, now: Instant) {
     this.#outlook = outlook;
     this.#viewer = viewer;
-    this.#free = new Map();
-    outlook.free.forEach((units, location) => {
-      this.#free.set(location, units);
-    });
+    this.#free = copyFree(outlook.free);
     this.#drawn = new Map(outlook.item.drawn);
     this.#now = now;
   }
@@ -117,15 +115,14 @@ class Stock {
 
   /** Goods that come where nobody sells from change nothing. */
   arrive({ location, ...row }: DatedSupply): void {
-    const free = this.#free.get(location);
-    if (free !== undefined) this.#free.set(location, free + leftOf({ location, ...row }));
+    addArrived(this.#free, location, leftOf({ location, ...row }));
   }
 
   serve(from: DatedSupply | null): void {
     for (const waiting of this.#queue) {
       if (waiting.quantity === 0) continue;
       for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
-        this.#free.set(part.location, (this.#free.get(part.location) ?? 0) - part.quantity);
+        takePromised(this.#free, part);
         const drawing = { ...part, kind: 'allocate' as const, delta: part.quantity, consumed: consumedBy(part) };
         this.#drawn = drawnAfter(this.#drawn, drawing);
         waiting.quantity -= part.quantity;

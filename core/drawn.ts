@@ -3,8 +3,8 @@
  *
  * Guarantees: the sums of the promise entries, and the only way to add them up (books, replay and projection go by it). Pure.
  */
-import { sumOf } from './cut.ts';
 import type { Allocation, LocationId, ProgramId } from './model.ts';
+import { sumOf } from './proportion.ts';
 import { withRow } from './rows.ts';
 import type { PromiseEntry } from './state.ts';
 

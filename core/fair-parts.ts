@@ -6,6 +6,8 @@
  * most what is free there. By divisors (`fairShares`): one more unit in the shared pool lowers no part. Units of own pools are not
  * split; a part smaller than a listing's pack is shown by nobody. Pure.
  */
+import { lifeRoom } from './lot-life.ts';
+import { usableAt } from './lots.ts';
 import type { ListingId, LocationId, Program } from './model.ts';
 import { keptAt } from './place-pools.ts';
 import { type FreeByLocation, type Pools, type Promised, promisableTo } from './pools.ts';
@@ -33,6 +35,15 @@ const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a
 export const promiseBesideFair = (program: Program, pools: Pools, free: FreeByLocation): Promised =>
   promisableTo(program.drawOrder === 'ownOnly' ? program : { ...program, drawOrder: 'ownThenShared' }, pools, free);
 
+type Row = { readonly weight: number; quantity: number };
+
+function cutTo(room: number, rows: readonly Row[]): void {
+  const shares = fairShares(room, rows);
+  rows.forEach((row, index) => {
+    row.quantity = shares[index] ?? 0;
+  });
+}
+
 export function fairParts(claims: readonly FairClaim[], pools: Pools, free: FreeByLocation): Map<ListingId, FairPart> {
   const rows = claims
     .toSorted((a, b) => a.listing - b.listing)
@@ -40,6 +51,7 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
       listing,
       reach: new Set(locations),
       weight: program.weight ?? 1,
+      minimumLifeDays: program.minimumLifeDays ?? 0,
       quantity: Math.min(pools.shared, promiseBesideFair({ ...program, locations }, pools, free).shared),
     }));
   const unprotectedAt = (location: LocationId): number =>
@@ -48,10 +60,18 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
   for (const reach of reaches.sort((a, b) => a.size - b.size)) {
     const inside = rows.filter((row) => row.reach.isSubsetOf(reach));
     const room = Math.max(0, sumOf([...reach].map(unprotectedAt)));
-    const shares = fairShares(room, inside);
-    inside.forEach((row, index) => {
-      row.quantity = shares[index] ?? 0;
-    });
+    cutTo(room, inside);
+    // Of lots, who asks for a longer life shares what lives so long alone.
+    const { lots } = free;
+    for (const days of lots?.lives ?? []) {
+      const asking = inside.filter(({ minimumLifeDays }) => minimumLifeDays >= days);
+      const kept = pools.placed.filter((share) => (share.minimumLifeDays ?? 0) >= days);
+      const long = [...reach].map((location) =>
+        lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }) - keptAt(kept, location),
+      );
+      const room = lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, [...pools.own, ...pools.placed], lots);
+      cutTo(Math.max(0, Math.min(room, sumOf(long))), asking);
+    }
   }
   const units = fairShares(pools.shared, rows);
   const ofWeight = sumOf(rows.map(({ weight }) => weight));

@@ -5,6 +5,7 @@
  * until one changes, maps come from rows.ts. Nothing of the state is ever written on.
  */
 import { type Drawn, rowKey } from './drawn.ts';
+import { type LotBook, openLots } from './lot-book.ts';
 import type {
   Component,
   DatedDemand,
@@ -46,6 +47,8 @@ export type ItemBook = {
   readonly hadDeficit: boolean;
   /** All that is on hand, by location and disposition; null until goods move. Read it by `onHandOf`. */
   onHand: Map<string, StockBalance> | null;
+  /** Null while it never had a lot. */
+  lots: LotBook | null;
   /** Those that the batch names, ended ones too. */
   holds: ReadonlyMap<HoldId, Hold>;
   readonly nextHoldEndsAt: Instant | null;
@@ -162,6 +165,7 @@ export function openItem(state: ItemState, places: Places): ItemBook {
     places: rows,
     hadDeficit: hasDeficit(places, rows),
     onHand: null,
+    lots: openLots(state.lots),
     holds: rowsBy(state.holds, (hold) => hold.id, asItIs),
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: NOTHING,

@@ -9,8 +9,9 @@
  * Guarantees: what pools of places, pools of the item and the shared pool have left is together what is free; no draw of one program
  * lowers what another has at a place, but for prioritised pools, which are open to programs before theirs (I5). Pure.
  */
-import { cutInProportion, cutWithin, sumOf } from './cut.ts';
+import { type FreeLots, usableAt } from './lots.ts';
 import type { LocationId, PoolRule, Program, ProgramId } from './model.ts';
+import { cutInProportion, sumOf } from './proportion.ts';
 
 /** A program's pool of one place, as `PoolShare` is its pool of the item. */
 export type PlaceShare = {
@@ -21,6 +22,8 @@ export type PlaceShare = {
   readonly units: number;
   readonly consumed: number;
   readonly remaining: number;
+  /** What its program asks for, of an item with lots. */
+  readonly minimumLifeDays?: number;
 };
 
 /** Units that are kept for a program; `location`: at that place alone. */
@@ -28,15 +31,18 @@ export type Protection = { readonly program: ProgramId; readonly units: number; 
 
 export const NO_PLACE_SHARES: readonly PlaceShare[] = [];
 
-type Free = { get(location: LocationId): number | undefined };
+type Free = { get(location: LocationId): number | undefined; readonly lots?: FreeLots };
+
+/** What there is at a place: of lots, of those that live long enough. */
+export type FreeAt = (location: LocationId) => number;
 
 // ---- the cut -----------------------------------------------------------------------------------------------------------------
 
 /** Whether every place has what its pools protect there. */
-export function areCovered(placed: readonly PlaceShare[], free: Free): boolean {
+export function areCovered(placed: readonly PlaceShare[], at: FreeAt): boolean {
   const wanted = new Map<LocationId, number>();
   for (const { location, remaining } of placed) wanted.set(location, (wanted.get(location) ?? 0) + remaining);
-  for (const [location, units] of wanted) if (units > 0 && units > (free.get(location) ?? 0)) return false;
+  for (const [location, units] of wanted) if (units > 0 && units > at(location)) return false;
   return true;
 }
 
@@ -50,22 +56,21 @@ export function cutAtPlaces(
   members: readonly PlaceShare[],
 ): Map<PlaceShare, number> {
   const there = new Map<PlaceShare, number>();
-  for (const [location, shares] of Map.groupBy(members, (share) => share.location)) {
-    const cut = cutInProportion(
-      left.get(location) ?? 0,
-      shares.map(({ units }) => units),
+  const cut = (units: number, shares: readonly PlaceShare[], most: (share: PlaceShare) => number): number[] =>
+    cutInProportion(
+      units,
+      shares.map((share) => share.units),
       shares.map(({ consumed }) => consumed),
+      // Its turns stay those of its units, so that no draw moves another.
+      shares.map((share) => share.consumed + most(share)),
     );
+  for (const [location, shares] of Map.groupBy(members, (share) => share.location)) {
+    const units = cut(left.get(location) ?? 0, shares, ({ remaining }) => remaining);
     shares.forEach((share, index) => {
-      there.set(share, cut[index] ?? 0);
+      there.set(share, units[index] ?? 0);
     });
   }
-  const kept = cutWithin(
-    total,
-    members.map(({ units }) => units),
-    members.map(({ consumed }) => consumed),
-    members.map((share) => there.get(share) ?? 0),
-  );
+  const kept = cut(total, members, (share) => there.get(share) ?? 0);
   members.forEach((share, index) => {
     const units = kept[index] ?? 0;
     there.set(share, units);
@@ -83,27 +88,49 @@ export function keptAt(placed: readonly PlaceShare[], location?: LocationId): nu
 
 // ---- what a program may draw -------------------------------------------------------------------------------------------------
 
-/** For each place of a program, in its order: what its own pool has there, and what no pool keeps from it. */
-export type Rooms = { readonly own: readonly number[]; readonly open: readonly number[] };
+/** For each place of a program, in its order: what its own pool has there, what is open to it beside, and what pools keep from it. */
+export type Rooms = {
+  readonly own: readonly number[];
+  readonly open: readonly number[];
+  readonly kept: readonly number[];
+};
 
 /** `isOpen`: a pool that gives way to the program. A place that lacks promised units has less than nothing open. */
 export function roomsOf(
-  { id, locations }: Program,
+  program: Program,
   placed: readonly PlaceShare[],
   free: Free,
   isOpen: (share: PlaceShare) => boolean,
 ): Rooms {
-  const at = (location: LocationId, isCounted: (share: PlaceShare) => boolean): number =>
-    keptAt(
-      placed.filter((share) => share.location === location && isCounted(share)),
-      location,
-    );
+  const rows = program.locations.map((location) => {
+    const there = placed.filter((share) => share.location === location);
+    const own = keptAt(there.filter((share) => share.program === program.id));
+    const closed = there.filter((share) => share.program === program.id || !isOpen(share));
+    const usable = free.lots === undefined ? (free.get(location) ?? 0) : usableAt(free.lots, location, program);
+    const open = free.lots === undefined ? usable - keptAt(closed) : openOfLots(program, location, closed, free.lots);
+    return { own, open, kept: usable - own - open };
+  });
   return {
-    own: locations.map((location) => at(location, ({ program }) => program === id)),
-    open: locations.map(
-      (location) => (free.get(location) ?? 0) - at(location, (share) => share.program === id || !isOpen(share)),
-    ),
+    own: rows.map(({ own }) => own),
+    open: rows.map(({ open }) => open),
+    kept: rows.map(({ kept }) => kept),
   };
+}
+
+/** Of units that live so long, those stay that are kept for who asks for so long a life: for every life up to the program's own. */
+function openOfLots(
+  { minimumLifeDays = 0 }: Program,
+  location: LocationId,
+  closed: readonly PlaceShare[],
+  lots: FreeLots,
+): number {
+  const lives = [...lots.lives.filter((days) => days < minimumLifeDays), 0, minimumLifeDays];
+  const rooms = lives.map(
+    (days) =>
+      usableAt(lots, location, { minimumLifeDays: days }) -
+      keptAt(closed.filter((share) => (share.minimumLifeDays ?? 0) >= days)),
+  );
+  return Math.min(...rooms);
 }
 
 /** What the pools have for a program, wherever it lies: its own pool of the item, and all it may take of what is not its own. */

@@ -12,15 +12,16 @@
  * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
  * (now free, and taken since), so that no draw moves them.
  */
-import { cutInProportion, sumOf } from './cut.ts';
 import { type Drawn, NOTHING_DRAWN, rowKey } from './drawn.ts';
 import { assert } from './errors.ts';
+import { cutByLife, lifeRoom } from './lot-life.ts';
+import { drawLots, type FreeLots, usableAt } from './lots.ts';
 import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
 import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
 import {
   areCovered,
   cutAtPlaces,
-  keptAt,
+  type FreeAt,
   NO_PLACE_SHARES,
   type PlaceShare,
   type Protection,
@@ -28,12 +29,17 @@ import {
   type Rooms,
   roomsOf,
 } from './place-pools.ts';
+import { cutInProportion, sumOf } from './proportion.ts';
 import { placeRulesFor, poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
-/** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
+/**
+ * Free units per location: sellable less allocated less held; negative where more is promised than there is. Of an item with lots
+ * those that are expired are left out, and `lots` says which there are: who may use them hangs on the program.
+ */
 export type FreeByLocation = {
   get(location: LocationId): number | undefined;
   forEach(visit: (units: number, location: LocationId) => void): void;
+  readonly lots?: FreeLots;
 };
 
 /** What counts from the moment that a pool was filled; a fixed number of units does not. */
@@ -83,6 +89,8 @@ export type PoolShare = {
   readonly remaining: number;
   /** What its limit leaves to the program; null without one. */
   readonly limitLeft: number | null;
+  /** What its program asks for, of an item with lots. */
+  readonly minimumLifeDays?: number;
 };
 
 export type Pools = {
@@ -143,23 +151,29 @@ function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], 
   });
 }
 
-type Cut = Pick<Pools, 'own' | 'placed'>;
+type Share = PoolShare | PlaceShare;
 
-/** Cuts the protections to what there is: core pools first, then the prioritised, the highest priority before the next. */
-function cutPools(total: number, free: FreeByLocation, { own, placed }: Cut): Cut {
+const isPlaced = (share: Share): share is PlaceShare => 'location' in share;
+
+/**
+ * Cuts the protections to what there is: core pools first, then the prioritised, the highest priority before the next. `at`: what
+ * there is of it at each place, where pools of places are among them.
+ */
+function cutPools<Any extends Share>(total: number, shares: readonly Any[], at: FreeAt): readonly Any[] {
   // Every share stands at what its rule leaves: most often there is enough for all.
   let wanted = 0;
-  for (const { remaining } of own) wanted += remaining;
-  for (const { remaining } of placed) wanted += remaining;
-  if (wanted <= total && (placed.length === 0 || areCovered(placed, free))) return { own, placed };
-  const tierOf = ({ rule, priority }: PoolShare | PlaceShare): number =>
-    rule.protects === 'prioritised' ? priority : -1;
-  const tiers = [...new Set([...own, ...placed].map(tierOf))].sort((a, b) => a - b);
-  const remaining = new Map<PoolShare | PlaceShare, number>();
-  const leftAt = new Map<LocationId, number>();
-  free.forEach((units, location) => {
-    leftAt.set(location, units);
-  });
+  let hasPlaces = false;
+  for (const share of shares) {
+    wanted += share.remaining;
+    if (isPlaced(share)) hasPlaces = true;
+  }
+  if (wanted <= total && !hasPlaces) return shares;
+  const placed = hasPlaces ? (shares as readonly Share[]).filter(isPlaced) : NO_PLACE_SHARES;
+  if (wanted <= total && areCovered(placed, at)) return shares;
+  const tierOf = ({ rule, priority }: Share): number => (rule.protects === 'prioritised' ? priority : -1);
+  const tiers = [...new Set(shares.map(tierOf))].sort((a, b) => a - b);
+  const remaining = new Map<Share, number>();
+  const leftAt = new Map(placed.map(({ location }) => [location, at(location)]));
   let left = total;
   for (const tier of tiers) {
     const there = placed.filter((share) => tierOf(share) === tier);
@@ -167,22 +181,20 @@ function cutPools(total: number, free: FreeByLocation, { own, placed }: Cut): Cu
       remaining.set(share, units);
       left -= units;
     }
-    const members = own.filter((share) => tierOf(share) === tier);
+    const members = shares.filter((share) => !isPlaced(share) && tierOf(share) === tier);
     const cut = cutInProportion(
       left,
       members.map(({ units }) => units),
       members.map(({ consumed }) => consumed),
+      // Lower than its units where lots leave less to it: its turns stay those of its units, so that no draw moves another.
+      members.map((share) => share.consumed + share.remaining),
     );
     members.forEach((share, index) => {
       remaining.set(share, cut[index] ?? 0);
     });
     left -= sumOf(cut);
   }
-  const withCut = <Share extends PoolShare | PlaceShare>(share: Share): Share => ({
-    ...share,
-    remaining: remaining.get(share) ?? 0,
-  });
-  return { own: own.map(withCut), placed: placed.map(withCut) };
+  return shares.map((share) => ({ ...share, remaining: remaining.get(share) ?? 0 }));
 }
 
 /** Of pools of one place, before they are cut. */
@@ -227,10 +239,26 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
     const remaining = Math.max(0, protects - consumed);
     return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
-  const { own, placed } = cutPools(total, free, { own: shares, placed: there });
-  let shared = total - keptAt(placed);
+  if (there.length > 0) return poolsBesidePlaces(policy, total, [...shares, ...there], free);
+  const at = (location: LocationId): number => free.get(location) ?? 0;
+  const own =
+    free.lots === undefined
+      ? cutPools(total, shares, at)
+      : cutByLife(policy, { total, shares, at }, free.lots, cutPools);
+  let shared = total;
   for (const { remaining } of own) shared -= remaining;
-  return { free: total, own, placed, shared };
+  return { free: total, own, placed: there, shared };
+}
+
+/** The same where places have pools, too: all are cut together. */
+function poolsBesidePlaces(policy: Policy, total: number, shares: readonly Share[], free: FreeByLocation): Pools {
+  const at = (location: LocationId): number => free.get(location) ?? 0;
+  const { lots } = free;
+  const cut =
+    lots === undefined ? cutPools(total, shares, at) : cutByLife(policy, { total, shares, at }, lots, cutPools);
+  const placed = cut.filter(isPlaced);
+  const own = cut.filter((share): share is PoolShare => !isPlaced(share));
+  return { free: total, own, placed, shared: total - sumOf(cut.map(({ remaining }) => remaining)) };
 }
 
 /** A percent or part is one of `supply`: a pool of one place has neither. */
@@ -301,9 +329,20 @@ const isOpenTo = (program: Program, share: PoolShare | PlaceShare): boolean =>
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
 function freeAt(program: Program, free: FreeByLocation): number {
   let units = 0;
-  for (const location of program.locations) units += free.get(location) ?? 0;
+  const { lots } = free;
+  for (const location of program.locations) {
+    units += lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program);
+  }
   return Math.max(0, units);
 }
+
+/** What a program may take of lots beyond its own pool: all but what is still protected of those that live so long. */
+export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): number =>
+  lifeRoom(
+    program,
+    [...pools.own, ...pools.placed].filter((share) => !isOpenTo(program, share)),
+    lots,
+  );
 
 /** What a program may be promised now; `placed`: the part of `own` that its pools of one place give, where it has any. */
 export type Promised = { readonly own: number; readonly shared: number; readonly placed?: number };
@@ -316,7 +355,8 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
   let opened = 0;
   for (const one of pools.own) if (isOpenTo(program, one)) opened += one.remaining;
   for (const one of pools.placed) if (isOpenTo(program, one)) opened += one.remaining;
-  const sharedPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
+  const openPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
+  const sharedPool = free.lots === undefined ? openPool : Math.min(openPool, lifeRoomOf(program, pools, free.lots));
   const isSharedFirst = program.drawOrder === 'sharedThenOwn';
   if (pools.placed.length > 0) {
     const budget = { own: ownPool, shared: sharedPool, atMost };
@@ -331,7 +371,8 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
   return { own, shared: Math.min(sharedPool, reach - own) };
 }
 
-const roomsFor = (program: Program, pools: Pools, free: FreeByLocation): Rooms =>
+/** Place by place of a program: what its own pools have there, what is open to it, and what is kept from it. */
+export const roomsFor = (program: Program, pools: Pools, free: FreeByLocation): Rooms =>
   roomsOf(program, pools.placed, free, (share) => isOpenTo(program, share));
 
 const OWN_FIRST = ['place', 'own', 'shared'] as const;
@@ -341,8 +382,11 @@ const SHARED_FIRST = ['shared', 'place', 'own'] as const;
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
   const { own, shared, placed = 0 } = promisableTo(program, pools, free);
   const may = { place: placed, own: own - placed, shared };
+  const { lots } = free;
   const rooms = pools.placed.length === 0 ? null : roomsFor(program, pools, free);
-  const left = program.locations.map((location, index) => Math.max(0, rooms?.open[index] ?? free.get(location) ?? 0));
+  const usable = (location: LocationId): number =>
+    lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program);
+  const left = program.locations.map((location, index) => Math.max(0, rooms?.open[index] ?? usable(location)));
   const drawn: Allocation[] = [];
   let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
@@ -359,5 +403,5 @@ export function draw(program: Program, wanted: number, pools: Pools, free: FreeB
     });
     assert(units === 0, `draw found pool units without a place: ${units} of ${program.id}`);
   }
-  return drawn;
+  return lots === undefined ? drawn : drawLots(lots, program, drawn);
 }

@@ -5,7 +5,7 @@
  * | splitScarce     | tiers, minimums, weighted max-min, largest remainder       | one run over open order lines         |
  * | largestRemainder| Hare: quota, then the largest remainders                   | ratios, and the rounding of the above |
  * | fairShares      | weighted max-min, rounded by Webster's divisors            | what listings show of the shared pool |
- * | cutInProportion | in proportion to the wants, Webster (cut.ts)               | pools that supply cannot cover        |
+ * | cutInProportion | in proportion to the wants, Webster (proportion.ts)        | pools that supply cannot cover        |
  *
  * Largest remainders keep each share within a unit of its exact part, but one more unit of stock can lower a share (the Alabama
  * paradox). So `splitScarce` is computed from scratch each time, never carried on from the last answer, and ties are broken by
@@ -15,9 +15,8 @@
  * Guarantees: exact (no floating point decides a unit), the same for any order of the demands, never more than the stock, never
  * more than a demand. Without packs and all-or-nothing the shares sum to min(stock, demand).
  */
-
-import { cutInProportion } from './cut.ts';
 import { assert } from './errors.ts';
+import { cutInProportion } from './proportion.ts';
 
 export type Demand = {
   readonly id: string;

@@ -10,16 +10,19 @@ import { bestPlace, supplyOf } from './completeness.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { rowAt } from './item-book.ts';
 import { bookOf, kitInputs } from './kits.ts';
+import { lotInputsOf } from './lot-inputs.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
 import { keptAt, type PlaceShare } from './place-pools.ts';
 import {
   type FreeByLocation,
+  lifeRoomOf,
   type PoolShare,
   type Pools,
   type Promised,
   promisableTo,
   protectedFrom,
+  roomsFor,
   sayPoolRule,
 } from './pools.ts';
 import {
@@ -71,14 +74,12 @@ function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
 /** What pools of one place have for the program, and keep from it, where its units may come from. */
 function addPlaces(
   inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] },
-  { program, placed }: Shown,
-  pools: Pools,
+  { program, placed, from }: Shown,
+  { pools, free }: Pick<ItemNow, 'pools' | 'free'>,
 ): void {
-  const closed = protectedFrom(program, pools);
-  const keptFrom = (place: LocationId): number =>
-    closed.reduce((sum, { location, units }) => (location === place ? sum + units : sum), 0);
-  inputs.places = inputs.places.map((place) => {
-    const protectedForOthers = keptFrom(place.location);
+  const { kept } = roomsFor({ ...program, locations: from }, pools, free);
+  inputs.places = inputs.places.map((place, index) => {
+    const protectedForOthers = kept[index] ?? 0;
     return protectedForOthers === 0 ? place : { ...place, protectedForOthers };
   });
   const mine = pools.placed.filter((share) => share.program === program.id);
@@ -145,7 +146,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
     best === undefined ? all : atMost(promisableTo({ ...program, locations: from }, source.pools, source.free), all);
   const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
-  const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock);
+  const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock, listing.exposure);
   const backorder = kit === undefined ? backorderOf(books, item, supplied, { units, rule }) : null;
   const shown = {
     channelRule,
@@ -174,7 +175,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
 /** All that the number is explained by. */
 function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown): PublishInputs {
   const { channelRule, program, kit, kept, best } = shown;
-  const { item, pools } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
+  const { item, pools, free } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
   const protectedBy = protectedFrom(program, pools);
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
@@ -201,16 +202,22 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   };
   for (const one of protectedBy) inputs.protectedForOthers += one.units;
   // What few numbers have is added to those: to spread it into all costs each of them.
-  if (pools.placed.length > 0) addPlaces(inputs, shown, pools);
+  if (pools.placed.length > 0) addPlaces(inputs, shown, { pools, free });
   if (shown.isBelow && at.item.minimum !== null) inputs.belowMinimum = at.item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
+  if (kept.latencyBuffer !== undefined) inputs.latencyBuffer = kept.latencyBuffer;
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
   if (shown.fair !== undefined) inputs.fairShare = shown.fair;
   if (shown.backorder !== undefined) inputs.backorder = shown.backorder;
   const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;
+  if (free.lots !== undefined) {
+    const figures = { room: lifeRoomOf(program, pools, free.lots), shared: pools.shared };
+    const lots = lotInputsOf(program, shown.from, free.lots, figures);
+    if (lots !== null) inputs.lots = lots;
+  }
   return inputs;
 }
 

@@ -16,6 +16,7 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
   supply: ({ places }) => sumOf(places.map((place) => place.sellable)),
   committed: ({ places }, last) => last - sumOf(places.map((place) => place.allocated)),
   held: ({ places }, last) => last - sumOf(places.map((place) => place.held)),
+  life: ({ lots }, last) => last - (lots?.unusable ?? 0),
   protected: ({ free, protectedForOthers, places, ownAt }, last) =>
     Math.max(
       0,
@@ -24,12 +25,10 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
         free - protectedForOthers - (ownAt?.elsewhere ?? 0),
       ),
     ),
-  drawOrder: ({ drawOrder, own, ownAt }, last) =>
-    Math.min(
-      drawOrder === 'ownOnly' ? own.remaining + sumOf((ownAt?.places ?? []).map((one) => one.remaining)) : last,
-      last,
-      own.limitLeft ?? last,
-    ),
+  drawOrder: ({ drawOrder, own, ownAt, lots }, last) => {
+    const mine = own.remaining + sumOf((ownAt?.places ?? []).map((one) => one.remaining));
+    return Math.min(drawOrder === 'ownOnly' ? mine : last, last, own.limitLeft ?? last, mine + (lots?.room ?? last));
+  },
   fairShare: ({ fromOwn, fairShare }, last) => Math.min(last, fromOwn + (fairShare?.units ?? last)),
   kit: ({ kit }, last) => {
     if (kit === undefined) return last;
@@ -51,6 +50,7 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
 const stepsOf = (inputs: PublishInputs): string =>
   Object.keys(BY_HAND)
     .filter((id) => id !== 'kit' || inputs.kit !== undefined)
+    .filter((id) => id !== 'life' || inputs.lots !== undefined)
     .filter((id) => id !== 'fairShare' || inputs.fairShare !== undefined)
     .join();
 
