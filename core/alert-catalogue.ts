@@ -39,7 +39,7 @@ const entries = {
     impact:
       'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % cancelled before shipment over 7 days.',
     check:
-      '`allot alerts list --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
+      '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
     mend: "Stop overselling first: raise the channel's buffer or safety stock, or lower its share, then `allot policy apply`. Ship what can be shipped from elsewhere instead of cancelling.",
     proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',
   },
@@ -138,7 +138,7 @@ const entries = {
     impact: 'Sales are lost while goods lie there.',
     check:
       '`allot explain SKU`: should show, sent and shows; at the platform: is the listing active, tracked, suppressed?',
-    mend: 'Mend the listing at the platform (activate it, switch stock tracking on), or what it refuses (`allot alerts list --code push-rejected`).',
+    mend: 'Mend the listing at the platform (activate it, switch stock tracking on), or what it refuses (`allot alerts --code push-rejected`).',
     proof: 'The platform was read again, and every such listing shows units or is no longer wanted.',
   },
   'policy-not-applied': {

@@ -95,3 +95,13 @@ create table order_day (
 );
 -- Block ranges: next to nothing to keep while orders come in, and they come in in order of time.
 create index sales_order_placed on sales_order using brin (placed_at) with (autosummarize = on, pages_per_range = 32);
+
+-- Orders that were seen with units still to ship after the moment they were promised for: once late, late for ever.
+create table late_order (
+  order_id text collate "C" primary key,
+  channel_id text not null,
+  placed_at timestamptz not null,
+  due_at timestamptz not null,
+  noted_at timestamptz not null
+);
+create index late_order_channel on late_order (channel_id, placed_at);
