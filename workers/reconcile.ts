@@ -160,7 +160,8 @@ async function judge(context: WorkerContext, channel: OpenChannel, report: Recon
       `a scan of ${report.scanned} listings found every mapped one as it should be`,
     );
   const health = await channelHealth(context.db, channel.id);
-  if (health?.mode === 'shadow') return;
+  if (health?.mode === 'shadow')
+    return closeAlert(context.db, fingerprint, 'the channel is in shadow now: a difference is expected there');
   const isMending = health?.mode === 'live' && !context.readOnly;
   await raiseAlert(context.db, {
     fingerprint,

@@ -7,6 +7,7 @@ import { ackAlert, resolveAlert, snoozeAlert, takeAlert } from '#db/alerts.ts';
 import type { Database } from '#db/client.ts';
 import { listUndelivered } from '#db/notifications.ts';
 import { ordersOf, sayDeadline, sayMoment, sayOrder, sayState, sayTouches } from '#workers/alert-words.ts';
+import { alertPage } from '../alert-page.ts';
 import { collectIds, takeInstant, takeSpan, wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural, sayPairs, type Style } from '../output.ts';
@@ -187,7 +188,11 @@ const sayEntry = (code: AlertCode): string => {
   ].join('\n');
 };
 
-async function explain(run: Run, code: string | undefined): Promise<ExitCode> {
+async function explain(run: Run, code: string | undefined, { page }: { page?: boolean }): Promise<ExitCode> {
+  if (page === true) {
+    run.io.write(alertPage());
+    return EXIT.done;
+  }
   if (code !== undefined && !isAlertCode(code))
     throw new Failure(`no alert has the code ${code}`, {
       mend: `one of ${ALERT_CODES.join(', ')}`,
@@ -282,6 +287,7 @@ export function addAlertCommands(program: Command, kit: Kit): void {
     .command('explain')
     .description('the runbook of a code: meaning, impact, check, mend, proof; of all without one')
     .argument('[code]')
+    .option('--page', 'the whole catalogue as a Markdown page (docs/alerts.md)')
     .action(kit.act(explain));
   kit.examples(explaining, ['allot alerts explain', 'allot alerts explain oversold']);
   const unsent = group
