@@ -127,7 +127,7 @@ const entries = {
     meaning: 'More of an item is promised to orders than there is, and no tolerance of their program covers it.',
     impact: 'These orders cannot be shipped whole: late, cancelled or split, with what the platform charges for it.',
     check: '`allot explain SKU`; `allot alerts show ID` names the orders, with links where the platform has pages.',
-    mend: '`allot reconfirm SKU` shows who gets what there is, and does it once you agree. Or bring units: a count, a receipt, a reallocation.',
+    mend: '`allot reconfirm SKU --simulate` shows who gets what there is; without --simulate it does it. Or bring units: a count, a receipt, a reallocation.',
     proof: 'The sweep finds every order line of the item covered, and no place short.',
   },
   'phantom-stock-out': {
@@ -182,7 +182,7 @@ const entries = {
     withinHours: 24,
     meaning: 'Goods that were expected by a date have not come.',
     impact: 'Nothing is promised against them any more; orders that wait for them become shortages.',
-    check: '`allot supply list`; `allot promise SKU`.',
+    check: '`allot supply list`; `allot explain SKU --shortages` for who waits.',
     mend: 'Receive them if they came, move the date, or cancel what does not come: the next step has all three.',
     proof: 'Nothing of the supply is late any more: received, moved or cancelled.',
   },

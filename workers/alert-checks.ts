@@ -74,7 +74,7 @@ export function oversoldAlert(context: Linker, { sku, orders, places }: Oversold
     channelId: null,
     touches: { skus: [sku], units, orders: named },
     cause: causes.join('; '),
-    nextStep: `allot reconfirm ${quoted(sku)}`,
+    nextStep: `allot reconfirm ${quoted(sku)} --simulate`,
     size: units,
     ...(first === null ? {} : { deadline: first }),
   };
