@@ -44,7 +44,8 @@ export type HeldBackRow = { readonly channel: ChannelId; readonly sku: Sku; read
 /** Listings of live channels whose target is 0 while the places of their program have free units; at most `limit`. */
 export const readHeldBack = (db: Queries, limit: number): Promise<HeldBackRow[]> =>
   db.rows<HeldBackRow>(sql`
-    select l.channel_id as channel, l.sku, t.inputs from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
-    where t.quantity = 0 and t.version > 0 and l.sku is not null and t.inputs is not null and c.mode = 'live' and c.configured
-      and (t.inputs->>'free')::int8 > 0 and t.inputs->'kit' is null
-    order by (t.inputs->>'free')::int8 desc, l.id limit ${limit}`);
+    select l.channel_id as channel, l.sku, e.inputs from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
+    join target_entry e on e.listing_id = t.listing_id and e.version = t.version
+    where t.quantity = 0 and t.version > 0 and c.mode = 'live' and c.configured and (e.inputs->>'free')::int8 > 0 and e.inputs->'kit' is null
+      and exists (select 1 from stock_balance b where b.sku = l.sku and b.disposition = 'sellable' and b.quantity > 0)
+    limit ${limit}`);

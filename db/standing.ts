@@ -49,7 +49,7 @@ const COUNT_MAX = 10_000;
 /** By channel and cause, the largest first; what was parked just now may be on its way out again. */
 export const readParkedGroups = (db: Queries, parkedBefore: Instant, limit: number): Promise<ParkedGroup[]> =>
   db.rows<ParkedGroup>(sql`
-    with some as (select * from parked where state = 'parked' and parked_at <= to_timestamp(${parkedBefore} / 1000.0) order by id limit ${COUNT_MAX})
+    with lying as (select * from parked where state = 'parked' and parked_at <= to_timestamp(${parkedBefore} / 1000.0) order by id limit ${COUNT_MAX})
     select channel_id as channel, code, count(*)::int as inputs, count(distinct order_id)::int as orders,
-      (array_agg(reason order by id))[1] as reason, (select count(*) from some) >= ${COUNT_MAX} as "isMore"
-    from some group by channel_id, code order by 3 desc, 1, 2 limit ${limit}`);
+      (array_agg(reason order by id))[1] as reason, (select count(*) from lying) >= ${COUNT_MAX} as "isMore"
+    from lying group by channel_id, code order by 3 desc, 1, 2 limit ${limit}`);

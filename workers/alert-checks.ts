@@ -163,7 +163,7 @@ async function checkHeldBack(context: WorkerContext): Promise<void> {
       fingerprint: `held-back ${key}`,
       code: 'held-back',
       severity: 'info',
-      title: `${channel}: ${plural(group.length, 'listing')} show 0 because of ${step}, with ${plural(units, 'unit')} there`,
+      title: `${channel}: ${plural(group.length, 'listing shows', 'listings show')} 0 because of ${step}, with ${plural(units, 'unit')} there`,
       channelId: channel,
       touches: {
         skus: group.slice(0, NAMED_MAX).map((one) => one.sku),
