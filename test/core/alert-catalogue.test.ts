@@ -20,9 +20,15 @@ function raisedCodes(texts: readonly string[]): Set<string> {
 
 describe('the catalogue of alerts', () => {
   it('has each code that is raised, and no other', () => {
-    expect([...raisedCodes(["raiseAlert(db, { code: 'planted' });", "raiseAlert(db, { code: NAMED })", "const NAMED = 'by-name';"])].sort()).toEqual(
-      ['by-name', 'planted'],
-    );
+    expect(
+      [
+        ...raisedCodes([
+          "raiseAlert(db, { code: 'planted' });",
+          'raiseAlert(db, { code: NAMED })',
+          "const NAMED = 'by-name';",
+        ]),
+      ].sort(),
+    ).toEqual(['by-name', 'planted']);
     expect([...raisedCodes(sources.map(readText))].sort()).toEqual([...ALERT_CODES].sort());
   });
 
