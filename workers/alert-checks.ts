@@ -13,8 +13,8 @@
  * fails stops no other.
  */
 import { explain, type StepId } from '#core/publish.ts';
-import type { NewAlert } from '#db/alerts.ts';
-import { tellStanding } from '#db/alerts.ts';
+import { measureReach, staleReaches } from '#db/alert-list.ts';
+import { type NewAlert, tellStanding } from '#db/alerts.ts';
 import { type HeldBackRow, type PhantomGroup, readHeldBack, readPhantoms } from '#db/listing-checks.ts';
 import { type OversoldItem, readOversold } from '#db/oversold.ts';
 import { readParkedGroups, readSilentChannels } from '#db/standing.ts';
@@ -34,6 +34,8 @@ const PARKED_GRACE_MS = 2 * 60_000;
 const SILENT_LEAST_MS = 30 * 60_000;
 /** A channel may miss so many of its readings. */
 const SILENT_INTERVALS = 6;
+const REACH_EVERY_MS = 10 * 60_000;
+const REACHES_PER_LOOK = 20;
 const OPEN_MAX = 100;
 const HELD_BACK_MAX = 2000;
 const NAMED_MAX = 20;
@@ -239,6 +241,11 @@ async function checkParked(context: WorkerContext): Promise<void> {
   );
 }
 
+/** What an alert touches changes while it stands. */
+async function measureAgain({ db, now }: WorkerContext): Promise<void> {
+  await measureReach(db, await staleReaches(db, now() - REACH_EVERY_MS, REACHES_PER_LOOK), now());
+}
+
 /** One look at everything that is due; `startedAt` is when this process began to look. */
 export async function checkAlerts(context: WorkerContext, settings: CheckSettings, startedAt: number): Promise<void> {
   if (!(await takeTurn(context.db, 'alert checks', context.now(), EVERY_MS))) return;
@@ -249,6 +256,7 @@ export async function checkAlerts(context: WorkerContext, settings: CheckSetting
     ['silent channels', () => checkSilence(context, settings, startedAt)],
     ['parked input', () => checkParked(context)],
     ['rates of orders', () => checkRates(context, settings.rates)],
+    ['open orders that alerts touch', () => measureAgain(context)],
   ];
   for (const [what, look] of looks) {
     try {

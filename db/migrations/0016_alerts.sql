@@ -23,6 +23,8 @@ alter table alert
   add column is_latest boolean not null default true;
 update alert a set told_severity = a.severity,
   is_latest = not exists (select 1 from alert b where b.fingerprint = a.fingerprint and b.id > a.id);
+update alert set proof = 'closed before proofs were asked for' where state = 'closed' and proof is null;
+alter table alert add constraint alert_closed_by_proof check (state <> 'closed' or proof is not null);
 drop index alert_open;
 create unique index alert_latest on alert (fingerprint) where is_latest;
 create index alert_open on alert (fingerprint) where state <> 'closed';
