@@ -7,7 +7,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChannelId } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
-import { COUNT_MAX, readAlertGauges, readGauges } from '#db/gauges.ts';
+import { COUNT_MAX, readGauges } from '#db/gauges.ts';
 import type { Tally } from './context.ts';
 import type { Queues } from './queues.ts';
 
@@ -129,7 +129,6 @@ function defineBacklog(registry: Registry, sources: MetricsSources): () => Promi
   });
   const readers = [
     { source: 'database', gauges: defineDatabaseGauges(registry, sources.db) },
-    { source: 'alerts', gauges: defineAlertGauges(registry, sources.db) },
     { source: 'queue', gauges: defineQueueGauges(registry, sources.queues) },
   ];
   const readAll = async () => {
@@ -182,7 +181,13 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['code', 'severity'],
     registers: [registry],
   });
-  const grouped = [behind, reconciled, alerts];
+  const messages = new Gauge({
+    name: 'allot_notifications_waiting',
+    help: `Messages about alerts that were not sent yet. ${OR_MORE}`,
+    labelNames: ['destination'],
+    registers: [registry],
+  });
+  const grouped = [behind, reconciled, alerts, messages];
   return {
     read: async () => {
       const read = await readGauges(db);
@@ -194,39 +199,12 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
       for (const { channel, seconds } of read.reconciled) reconciled.set({ channel }, seconds);
       for (const { code, severity, count } of read.alertsOpen) alerts.set({ code, severity }, count);
+      for (const { destination, count } of read.messagesWaiting) messages.set({ destination }, count);
     },
     clear: () => {
       for (const gauge of grouped) gauge.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
       for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen]) gauge.remove();
-    },
-  };
-}
-
-function defineAlertGauges(registry: Registry, db: Database) {
-  const open = new Gauge({
-    name: 'allot_alerts_open',
-    help: 'Alerts that are not closed, snoozed ones too.',
-    labelNames: ['code', 'severity'],
-    registers: [registry],
-  });
-  const waiting = new Gauge({
-    name: 'allot_notifications_waiting',
-    help: `Messages about alerts that were not sent yet. ${OR_MORE}`,
-    labelNames: ['destination'],
-    registers: [registry],
-  });
-  return {
-    read: async () => {
-      const read = await readAlertGauges(db);
-      open.reset();
-      waiting.reset();
-      for (const { code, severity, count } of read.open) open.set({ code, severity }, count);
-      for (const { destination, count } of read.waiting) waiting.set({ destination }, count);
-    },
-    clear: () => {
-      open.reset();
-      waiting.reset();
     },
   };
 }
