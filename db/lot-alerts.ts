@@ -8,7 +8,6 @@ import { type SQL, sql } from 'drizzle-orm';
 import { EXPIRING_WITHIN_DAYS } from '#core/lots.ts';
 import type { HoldId, Instant, LocationId, LotCode, OrderId, ProgramId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
-import { list } from './list.ts';
 
 export type AgedLot = {
   readonly sku: Sku;
