@@ -6,7 +6,6 @@
 import type { Allocation, LocationId, ProgramId } from './model.ts';
 import { sumOf } from './proportion.ts';
 import { withRow } from './rows.ts';
-import type { PromiseEntry } from './state.ts';
 
 /** What one program has drawn of an item. */
 export type Drawn = {
@@ -61,8 +60,13 @@ export function filled(drawn: ReadonlyMap<ProgramId, Drawn>, program: ProgramId)
   };
 }
 
-type Drawing = Pick<PromiseEntry, 'program' | 'location' | 'pool' | 'kind' | 'delta' | 'consumed'> &
-  Partial<Pick<PromiseEntry, 'held'>>;
+/** What of a promise entry is drawn, or given back (state.ts). */
+type Drawing = Pick<Allocation, 'program' | 'location' | 'pool'> & {
+  readonly kind: string;
+  readonly delta: number;
+  readonly consumed: number;
+  readonly held?: number;
+};
 
 /**
  * What is drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what was taken by

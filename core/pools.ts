@@ -17,7 +17,7 @@ import { assert } from './errors.ts';
 import { cutByLife, lifeRoom } from './lot-life.ts';
 import { drawLots, type FreeLots, usableAt } from './lots.ts';
 import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
-import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
+import { movedUnits, rulesWithMoves } from './moves.ts';
 import {
   areCovered,
   cutAtPlaces,
@@ -30,7 +30,7 @@ import {
   roomsOf,
 } from './place-pools.ts';
 import { cutInProportion, sumOf } from './proportion.ts';
-import { placeRulesFor, poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
+import { placeRulesFor, poolBordersAfter, poolRulesFor, type RuledPool } from './rules.ts';
 
 /**
  * Free units per location: sellable less allocated less held; negative where more is promised than there is. Of an item with lots
@@ -259,34 +259,6 @@ function poolsBesidePlaces(policy: Policy, total: number, shares: readonly Share
   const placed = cut.filter(isPlaced);
   const own = cut.filter((share): share is PoolShare => !isPlaced(share));
   return { free: total, own, placed, shared: total - sumOf(cut.map(({ remaining }) => remaining)) };
-}
-
-/** A percent or part is one of `supply`: a pool of one place has neither. */
-type SaidShare = Pick<PoolShare, 'rule' | 'units'> & Partial<Pick<PoolShare, 'supply'>>;
-
-const SAID = new WeakMap<PoolRule, string>();
-
-/** A pool's rule in the words of a planner: what it applies to, and how its units come about. */
-export function sayPoolRule(share: SaidShare): string {
-  const { percent, parts, release } = share.rule;
-  if (percent !== undefined || parts !== undefined || release !== undefined) return wordsOf(share);
-  // Words without a number of the moment are the same each time.
-  const said = SAID.get(share.rule) ?? wordsOf(share);
-  SAID.set(share.rule, said);
-  return said;
-}
-
-function wordsOf({ rule, supply = 0, units }: SaidShare): string {
-  const amounts = [
-    ...(rule.percent === undefined ? [] : [`${rule.percent} % of ${supply}`]),
-    ...(rule.parts === undefined ? [] : [`${rule.parts} parts of what others leave of ${supply}`]),
-    ...(rule.minimum === undefined ? [] : [`at least ${rule.minimum}`]),
-    ...(rule.maximum === undefined ? [] : [`at most ${rule.maximum}`]),
-    ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
-    ...(rule.because === undefined ? [] : [rule.because]),
-    ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
-  ];
-  return [rule === UNRULED ? 'no rule of its own' : `rule for ${scopeOf(rule)}`, ...amounts].join(', ');
 }
 
 /** A protected amount that falls by its curve is looked at again when a unit is due, but not more often than this. */

@@ -14,6 +14,7 @@ import { lotInputsOf } from './lot-inputs.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
 import { keptAt, type PlaceShare } from './place-pools.ts';
+import { sayPoolRule } from './pool-words.ts';
 import {
   type FreeByLocation,
   lifeRoomOf,
@@ -23,7 +24,6 @@ import {
   promisableTo,
   protectedFrom,
   roomsFor,
-  sayPoolRule,
 } from './pools.ts';
 import {
   type KitInputs,

@@ -9,15 +9,8 @@ import { type Drawn, filled, rowKey } from '#core/drawn.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
-import {
-  nextPoolChange,
-  type Pools,
-  poolsOf,
-  promisableTo,
-  protectedFrom,
-  sayPoolRule,
-  unfilledPools,
-} from '#core/pools.ts';
+import { sayPoolRule } from '#core/pool-words.ts';
+import { nextPoolChange, type Pools, poolsOf, promisableTo, protectedFrom, unfilledPools } from '#core/pools.ts';
 import type { Queries } from './client.ts';
 import { readLotsAt } from './lots.ts';
 

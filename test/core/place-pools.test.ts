@@ -5,7 +5,6 @@ import type { CommandBody } from '#core/command.ts';
 import { decide } from '#core/decide.ts';
 import type { Policy, PoolRule, Program } from '#core/model.ts';
 import { promisableTo } from '#core/pools.ts';
-import { cutInProportion } from '#core/proportion.ts';
 import { explain } from '#core/publish.ts';
 import { placeRulesFor } from '#core/rules.ts';
 import type { Facts, State } from '#core/state.ts';
@@ -219,12 +218,6 @@ describe('the cut', () => {
       own: [],
       shared: 0,
     });
-  });
-
-  it('within: the turns are those of the proportion, a bound moves nobody who is below it', () => {
-    expect(cutInProportion(7, [3, 6], [0, 0], [3, 6])).toEqual([2, 5]);
-    expect(cutInProportion(7, [3, 6], [0, 0], [3, 5])).toEqual([2, 5]);
-    expect(cutInProportion(7, [3, 6], [0, 0], [3, 4])).toEqual([3, 4]);
   });
 });
 

@@ -31,6 +31,10 @@ describe('cutInProportion', () => {
     expect(cutInProportion(-5, [7, 3])).toEqual([0, 0]);
     expect(cutInProportion(5, [])).toEqual([]);
   });
+  it('a cap moves nobody who is below it', () => {
+    expect(cutInProportion(7, [3, 6], [0, 0], [3, 5])).toEqual([2, 5]);
+    expect(cutInProportion(7, [3, 6], [0, 0], [3, 4])).toEqual([3, 4]);
+  });
   it('has no Alabama paradox: one more unit lowers nobody', () => {
     // Largest remainders give 4, 4, 2 of ten and 5, 5, 1 of eleven.
     const [ten, eleven] = [cutInProportion(10, [6, 6, 2]), cutInProportion(11, [6, 6, 2])];

@@ -4,9 +4,10 @@
  * A group is one test file, so that vitest runs groups side by side. A law that stands nowhere here is dead code to knip.
  */
 import type * as fc from 'fast-check';
-import { PLACED, PLACES, type World } from '../support/arbitraries.ts';
+import { PLACES, type World } from '../support/arbitraries.ts';
 import { KIT_WORLD_WITH_RUNS as KIT_WORLD } from '../support/kit-brand.ts';
 import { LOT_WORLD, LOTS_AT_ONE_PLACE } from '../support/lot-brand.ts';
+import { PLACED } from '../support/place-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
   atpIsFreeWithoutDates,
@@ -123,6 +124,7 @@ export const LAWS = {
   places: [
     law('I5-places', 'no command of another program lowers what a program has protected at a place', placesKeepTheirs),
     law('I5-places-kits', 'nor with kits', (core) => placesKeepTheirs(core, KIT_WORLD)),
+    law('I5-places-lots', 'nor with lots', (core) => placesKeepTheirs(core, LOT_WORLD)),
     law(
       'place-sum',
       'pools of places, of the item and the shared one are all that is free, and cut exactly',

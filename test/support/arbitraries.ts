@@ -29,6 +29,7 @@ import {
   program,
   stateOf,
 } from './factory.ts';
+import { placePoolArb } from './place-pool.ts';
 
 /** Runs per property; `PROPERTY_RUNS=100000` proves harder. */
 export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
@@ -36,7 +37,7 @@ export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
 export const SKUS = ['TEA', 'CUP'] as const;
 export const PLACES = ['north', 'south'] as const;
 const CHANNELS = ['shop:main', 'market:eu', 'drop:x'] as const;
-const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
+export const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
 const LISTINGS = SKUS.flatMap((sku, s) =>
   CHANNELS.map((channel, c) => listing(s * 3 + c + 1, { sku, channel, pack: c === 1 ? 3 : 1 })),
 );
@@ -87,24 +88,6 @@ export const poolArb = (id: string) =>
       return rest.percent === undefined && rest.parts === undefined ? { ...rest, units: fixed ?? 0 } : rest;
     });
 
-/** Protected at one place, beside the pools of the item. */
-export const placePoolArb = (programs: readonly string[]): fc.Arbitrary<PoolRule> =>
-  fc
-    .record({
-      id: fc.constantFrom<string>(...programs),
-      location: fc.constantFrom<string>(...PLACES),
-      units: fc.integer({ min: 0, max: 6 }),
-      sku: fc.constantFrom('*', '*', ...SKUS),
-      refill: fc.constantFrom('never' as const, 'receipt' as const),
-      more: fc.constantFrom<Partial<PoolRule>>(
-        {},
-        {},
-        { protects: 'prioritised' },
-        { activeFrom: NOW + 30 * MINUTE_MS },
-      ),
-    })
-    .map(({ id, units, more, ...over }) => pool(id, units, { ...over, ...more }));
-
 const ruleArb = (index: number) =>
   fc
     .record({
@@ -121,7 +104,7 @@ export const policyArb: fc.Arbitrary<Policy> = fc
   .record({
     programs: fc.tuple(...PROGRAMS.map(programArb)),
     pools: fc.tuple(...PROGRAMS.map(poolArb)),
-    placePools: fc.array(placePoolArb(PROGRAMS), { maxLength: 2 }),
+    placePools: fc.array(placePoolArb(PROGRAMS, PLACES, SKUS), { maxLength: 2 }),
     channels: fc.tuple(...CHANNELS.map((_, index) => ruleArb(index))),
   })
   .map(({ placePools, ...over }) => policy({ ...over, pools: [...over.pools, ...placePools] }));
@@ -371,25 +354,6 @@ export const anyBody: fc.Arbitrary<CommandBody> = fc.oneof(
 /** What a law is tried on: brands, and the commands that their world knows. */
 export type World = { readonly brand: fc.Arbitrary<State>; readonly body: fc.Arbitrary<CommandBody> };
 export const PLAIN: World = { brand: brandArb, body: anyBody };
-
-/** The same where places are what matters: pools of some of them, and programs that do not reach all. */
-export const PLACED: World = {
-  body: anyBody,
-  brand: fc
-    .record({
-      rules: policyArb,
-      places: fc.array(fc.constantFrom<string[]>([...PLACES], [...PLACES].reverse(), ['north'], ['south']), {
-        minLength: PROGRAMS.length,
-        maxLength: PROGRAMS.length,
-      }),
-      pools: fc.array(placePoolArb(PROGRAMS), { minLength: 1, maxLength: 4 }),
-    })
-    .map(({ rules, places: reach, pools }) => {
-      const programs = rules.programs.map((each, index) => ({ ...each, locations: reach[index] ?? [...PLACES] }));
-      const brand = emptyBrand({ ...rules, programs, pools: [...rules.pools, ...pools] });
-      return { ...brand, locations: PLACES.map((id) => ({ id, master: 'allot', sells: true })) };
-    }),
-};
 
 /** Commands in the order recorded, a minute apart; some tell of a moment long before. */
 export const commandsOf = (

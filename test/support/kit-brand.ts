@@ -6,8 +6,9 @@ import * as fc from 'fast-check';
 import type { CommandBody } from '#core/command.ts';
 import { COMPLETENESS, type DrawOrder, type Policy } from '#core/model.ts';
 import type { State } from '#core/state.ts';
-import { PLACES, placePoolArb, poolArb, receiveBody, reconfirmBody, SKUS, type World } from './arbitraries.ts';
+import { PLACES, poolArb, receiveBody, reconfirmBody, SKUS, type World } from './arbitraries.ts';
 import { channelRule, item, lineState, listing, NOW, orderState, policy, program, stateOf } from './factory.ts';
+import { placePoolArb } from './place-pool.ts';
 
 const CHANNELS = ['shop:main', 'market:eu'] as const;
 const PROGRAMS = ['dtc', 'wholesale'] as const;
@@ -61,7 +62,7 @@ const policyArb: fc.Arbitrary<Policy> = fc
       ),
     ),
     pools: fc.tuple(...PROGRAMS.map(poolArb)),
-    placePools: fc.array(placePoolArb(PROGRAMS), { maxLength: 2 }),
+    placePools: fc.array(placePoolArb(PROGRAMS, PLACES, SKUS), { maxLength: 2 }),
     channels: fc.constant(CHANNELS.map((channel, index) => channelRule(channel, PROGRAMS[index] ?? ''))),
   })
   .map(({ placePools, ...over }) => policy({ ...over, pools: [...over.pools, ...placePools] }));

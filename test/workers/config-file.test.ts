@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PoolRule } from '#core/model.ts';
-import { sayPoolRule } from '#core/pools.ts';
+import { sayPoolRule } from '#core/pool-words.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { problemsOf, SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type Config, readConfig } from '#workers/config.ts';
