@@ -69,8 +69,8 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
       const long = [...reach].map((location) =>
         lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }),
       );
-      const room = lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, pools.own, lots);
-      cutTo(Math.max(0, Math.min(room, sumOf(long))), asking);
+      const unprotected = lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, pools.own, lots);
+      cutTo(Math.max(0, Math.min(unprotected, sumOf(long))), asking);
     }
   }
   const units = fairShares(pools.shared, rows);

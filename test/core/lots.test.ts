@@ -70,7 +70,7 @@ function open(over: { pools?: PoolRule[]; dtc?: Partial<Program>; retail?: Parti
         ) ?? [];
       const total =
         there()?.balances.find((row) => row.location === 'main' && row.disposition === disposition)?.quantity ?? 0;
-      const named = lots.map(({ lot, quantity }) => [lot, quantity] as const).sort();
+      const named = lots.map(({ lot, quantity }) => [lot, quantity] as const);
       const rest = total - named.reduce((sum, [, quantity]) => sum + quantity, 0);
       return Object.fromEntries(rest === 0 ? named : [...named, ['-', rest]]);
     },

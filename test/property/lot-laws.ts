@@ -106,12 +106,12 @@ export const earlierLotsGoFirst = (core: Core, world: World = LOT_WORLD) =>
             const drawn = lotOf(after, item.sku, entry.lot);
             const program = brand.policy.programs.find(({ id }) => id === entry.program);
             if (isDraw(entry) && drawn !== undefined && program !== undefined) {
-              for (const [code, units] of free) {
-                const other = lotOf(after, item.sku, code);
-                if (units <= 0 || other === undefined || !isBefore(other, drawn) || !isFit(other, program, LATER))
-                  continue;
-                throw new Error(`${program.id} drew ${drawn.code} while ${units} of ${code} were free at ${place}`);
-              }
+              const earlier = [...free]
+                .filter(([, units]) => units > 0)
+                .flatMap(([code]) => lotOf(after, item.sku, code) ?? []);
+              const missed = earlier.find((other) => isBefore(other, drawn) && isFit(other, program, LATER));
+              if (missed !== undefined)
+                throw new Error(`${program.id} drew ${drawn.code} while ${missed.code} was free at ${place}`);
             }
             free.set(entry.lot, (free.get(entry.lot) ?? 0) - entry.delta - entry.held);
           }
