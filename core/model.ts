@@ -152,6 +152,9 @@ export type PoolRule = {
   readonly because?: string;
 };
 
+/** A buffer from measured latency (latency-buffer.ts): the chance of overselling that is allowed, and bounds in units. */
+export type LatencyBuffer = { readonly oversellPercent: number; readonly atLeast: number; readonly atMost: number };
+
 /** From a promise to a number. */
 export type ShowRule = {
   /** Percent of the promise, 0 to 100, rounded down. */
@@ -167,6 +170,8 @@ export type ShowRule = {
   /** Kept back for sales still on their way, units; and as percent of the share, rounded up, on top. */
   readonly buffer: number;
   readonly bufferPercent?: number;
+  /** Counts instead of both. */
+  readonly latencyBuffer?: LatencyBuffer;
   /** Shows 0 at or below this number; null never hides. */
   readonly hideAtOrBelow: number | null;
   readonly cap: number | null;

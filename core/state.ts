@@ -1,6 +1,7 @@
 /**
  * What `decide` reads and what it answers: plain data, loaded and written by db/ in one transaction.
  */
+import type { Exposure } from './latency-buffer.ts';
 import type {
   ChannelId,
   CommandId,
@@ -80,6 +81,8 @@ export type ListingState = Listing & {
   readonly seenSold: number | null;
   readonly seenUntil: Instant | null;
   readonly target: Target | null;
+  /** What a buffer from measured latency is reckoned from; absent: nothing is measured yet. */
+  readonly exposure?: Exposure;
 };
 
 export type ItemState = {

@@ -121,7 +121,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
     best === undefined ? all : atMost(promisableTo({ ...program, locations: from }, source.pools, source.free), all);
   const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
-  const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock);
+  const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock, listing.exposure);
   const backorder = kit === undefined ? backorderOf(books, item, supplied, { units, rule }) : null;
   const shown = {
     channelRule,
@@ -179,6 +179,7 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   if (shown.isBelow && at.item.minimum !== null) inputs.belowMinimum = at.item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
+  if (kept.latencyBuffer !== undefined) inputs.latencyBuffer = kept.latencyBuffer;
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
   if (shown.fair !== undefined) inputs.fairShare = shown.fair;

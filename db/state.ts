@@ -6,6 +6,7 @@
  */
 import { sql } from 'drizzle-orm';
 import { type Command, type CommandBody, lotsOf, orderOf, skuOf } from '#core/command.ts';
+import type { Exposure } from '#core/latency-buffer.ts';
 import type { Instant, LotCode, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, State, StoredOrder } from '#core/state.ts';
@@ -218,6 +219,7 @@ type ListingRow = {
   restock_at: number | null;
   seen_sold: number | null;
   seen_until: number | null;
+  exposure: Exposure | null;
 };
 
 const listingOf = (row: ListingRow): ListingState => ({
@@ -242,6 +244,7 @@ const listingOf = (row: ListingRow): ListingState => ({
           inFlight: row.in_flight,
           restockAt: row.restock_at,
         },
+  ...(row.exposure === null ? {} : { exposure: row.exposure }),
 });
 
 type ItemRow = Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean };
@@ -278,7 +281,7 @@ async function loadItems(
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
-        t.in_flight, t.restock_at, t.seen_sold, t.seen_until
+        t.in_flight, t.restock_at, t.seen_sold, t.seen_until, l.exposure
       from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
     loadShorts(tx, skus, policy),
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),

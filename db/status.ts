@@ -39,6 +39,8 @@ export type ChannelStatus = {
   /** By document: answers that wait to be sent, and what has gone out and has no receipt yet. */
   readonly pendingDocuments: number;
   readonly awaitingReceipt: number;
+  /** Of a sale elsewhere, until this channel acknowledged it: 99 of 100 of the last 7 days. Null: none was measured. */
+  readonly saleToAckP99Ms: number | null;
 };
 
 export type Queue = { readonly count: number; readonly oldestAt: Instant | null };
@@ -138,9 +140,10 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
       coalesce(t.throttled, '[]') as throttled,
       coalesce(l.listings, 0) as listings, coalesce(l.unmapped, 0) as unmapped, coalesce(l.behind, 0) as behind,
       l.behind_since as "behindSince", coalesce(l.blocked, 0) as blocked, coalesce(a.open, 0) as "openAttempts",
-      coalesce(d.pending, 0) as "pendingDocuments", coalesce(d.sent, 0) + coalesce(n.sent, 0) as "awaitingReceipt"
+      coalesce(d.pending, 0) as "pendingDocuments", coalesce(d.sent, 0) + coalesce(n.sent, 0) as "awaitingReceipt", m.p99_ms as "saleToAckP99Ms"
     from channel c
     left join channel_health h on h.channel_id = c.id
+    left join channel_latency m on m.channel_id = c.id and m.since = 'sold'
     left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
     left join (
       select channel_id, jsonb_agg(jsonb_build_object('operation', operation, 'until', floor(extract(epoch from until) * 1000)) order by operation)

@@ -4,7 +4,7 @@
  * The rest of a configuration file (http, intervals of polling, the connectors' settings) is no part of a policy and is not in it.
  */
 import { stringify } from 'yaml';
-import type { ChannelRule, Policy, PoolRule } from '#core/model.ts';
+import type { ChannelRule, LatencyBuffer, Policy, PoolRule } from '#core/model.ts';
 import { durationWords } from '#core/policy-words.ts';
 import type { PolicySetup } from '#db/configuration-changes.ts';
 
@@ -32,11 +32,18 @@ const DAYS: readonly string[] = ['minimumLifeDays', 'expiringWithinDays'];
 /** The file counts in whole seconds at the finest. */
 const instantText = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
 
-/** A block of numbers: a percent, or what planning says, stands where the units would. */
+const latencyToFile = ({ oversellPercent, atLeast, atMost }: LatencyBuffer): Fields => ({
+  oversellChance: `${oversellPercent}%`,
+  minimum: atLeast,
+  maximum: atMost,
+});
+
+/** A block of numbers: a percent, or what planning or measuring says, stands where the units would. */
 function withoutParts({
   safetyStockPercent,
   isSafetyStockPlanned,
   bufferPercent,
+  latencyBuffer,
   fairShare,
   ...fields
 }: Fields): Fields {
@@ -46,6 +53,7 @@ function withoutParts({
     ...(typeof safetyStockPercent === 'number' ? { safetyStock: `${safetyStockPercent}%` } : {}),
     ...(isSafetyStockPlanned === true ? { safetyStock: 'planned' } : {}),
     ...(typeof bufferPercent === 'number' ? { buffer: `${bufferPercent}%` } : {}),
+    ...(latencyBuffer === undefined ? {} : { buffer: latencyToFile(latencyBuffer as LatencyBuffer) }),
   };
 }
 

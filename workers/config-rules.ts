@@ -11,7 +11,13 @@ import type { ChannelRule, PoolRule, Program, ShowRule } from '#core/model.ts';
 import { compileEmsrb } from '#core/protection.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import type { PolicyBody } from '#db/configuration.ts';
-import type { ChannelEntry, ConfigBody, PoolEntry, ProgramEntry } from './config-schema.ts';
+import {
+  type ChannelEntry,
+  type ConfigBody,
+  LATENCY_BUFFER,
+  type PoolEntry,
+  type ProgramEntry,
+} from './config-schema.ts';
 import { parseDays, parseDuration } from './durations.ts';
 
 type Values = NonNullable<ChannelEntry['below']>;
@@ -107,6 +113,16 @@ const DEFAULTS = { share: 100, safetyStock: 0, buffer: 0, hideAtOrBelow: null, c
 
 const percentOf = (text: string): number => Number(text.slice(0, -1));
 
+function bufferOf(said: NonNullable<Values['buffer']>): Pick<ShowRule, 'buffer' | 'bufferPercent' | 'latencyBuffer'> {
+  if (typeof said === 'number') return { buffer: said };
+  if (typeof said === 'string' && said !== 'latency') return { buffer: 0, bufferPercent: percentOf(said) };
+  const { oversellChance, minimum, maximum } = said === 'latency' ? LATENCY_BUFFER : said;
+  return {
+    buffer: 0,
+    latencyBuffer: { oversellPercent: percentOf(oversellChance), atLeast: minimum, atMost: maximum },
+  };
+}
+
 function showRuleOf(entry: Values): ShowRule {
   const { share, safetyStock, buffer, hideAtOrBelow, cap } = { ...DEFAULTS, ...given(entry) };
   const safetyPercent =
@@ -117,8 +133,7 @@ function showRuleOf(entry: Values): ShowRule {
     safetyStock: typeof safetyStock === 'number' ? safetyStock : 0,
     ...(safetyPercent === undefined ? {} : { safetyStockPercent: safetyPercent }),
     ...(safetyStock === 'planned' ? { isSafetyStockPlanned: true } : {}),
-    buffer: typeof buffer === 'number' ? buffer : 0,
-    ...(typeof buffer === 'string' ? { bufferPercent: percentOf(buffer) } : {}),
+    ...bufferOf(buffer),
     hideAtOrBelow,
     cap,
   };

@@ -49,6 +49,30 @@ const percentText = z
   .describe('a percent such as "10%"');
 const group = z.string().min(1).max(100).describe('a group of items, as `allot import items` names it');
 
+const chanceText = z
+  .string()
+  .refine((text) => {
+    const percents = /^(\d+(?:\.\d{1,3})?)%$/.exec(text)?.[1];
+    return percents !== undefined && Number(percents) >= 0.01 && Number(percents) <= 50;
+  })
+  .describe('a chance in percent from "0.01%" to "50%", such as "0.5%"');
+
+/** What `buffer: latency` stands for. */
+export const LATENCY_BUFFER = { oversellChance: '0.5%', minimum: 0, maximum: 100 } as const;
+const BUFFER_MAX = 10_000;
+const bufferBound = z.int().min(0).max(BUFFER_MAX).describe(`a whole number of units from 0 to ${BUFFER_MAX}`);
+const latencyBuffer = z
+  .strictObject({
+    oversellChance: chanceText.default(LATENCY_BUFFER.oversellChance),
+    minimum: bufferBound.default(LATENCY_BUFFER.minimum),
+    maximum: bufferBound.default(LATENCY_BUFFER.maximum),
+  })
+  .superRefine(({ minimum, maximum }, context) => {
+    if (minimum <= maximum) return;
+    const message = `is above the maximum of ${maximum}. Write at most ${maximum}`;
+    context.addIssue({ code: 'custom', path: ['minimum'], message, input: minimum });
+  });
+
 /** From a promise to a number: what a program says for its channels, a channel for its items, and either for some of them. */
 const values = {
   share: z
@@ -60,8 +84,11 @@ const values = {
     .union([units, percentText, z.literal('planned')])
     .describe('what is never promised to this channel: a whole number of units, a percent such as "10%", or planned'),
   buffer: z
-    .union([units, percentText])
-    .describe('what is kept back for sales still on their way: a whole number of units, or a percent such as "10%"'),
+    .union([units, percentText, z.literal('latency'), latencyBuffer])
+    .describe(
+      'what is kept back for sales still on their way: a whole number of units, a percent such as "10%", ' +
+        'latency, or { oversellChance: 0.5%, minimum: 1, maximum: 20 }: from what other listings sell until this channel knows',
+    ),
   hideAtOrBelow: units
     .nullable()
     .describe('a whole number of units, 0 or more, at or below which the channel shows 0; null never hides'),

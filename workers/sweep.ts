@@ -13,6 +13,7 @@ import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfin
 import type { WorkerContext } from './context.ts';
 import { tellLots } from './lot-alerts.ts';
 import { tellLowPools } from './low-pools.ts';
+import { measureSales } from './measure-sales.ts';
 import { reviewItems } from './policy-review.ts';
 import type { Bell, Queues } from './queues.ts';
 
@@ -72,6 +73,8 @@ export function startSweep(
         await keepHouse(context);
         keptHouseAt = context.now();
       }
+      // Last: a measure that fails holds up no work.
+      await measureSales(context.db, context.now());
     } catch (error) {
       context.log.warn(
         { error: error instanceof Error ? error.message : String(error) },

@@ -40,6 +40,7 @@ import {
   splitAddsUp,
   whatIsShownIsThere,
 } from './kit-laws.ts';
+import { bufferGrowsWithExposure, bufferIsTheSmallest, bufferKeepsItsRule } from './latency-laws.ts';
 import { earlierLotsGoFirst, lotsAloneChangeNothing, lotsAreSums, noLotTooOld, sumsOfPromisesFit } from './lot-laws.ts';
 import {
   arrivalOrderIsForgotten,
@@ -224,6 +225,15 @@ export const LAWS = {
     law('I5-moves', 'only the donor loses by a move, only the receiver by its end', bystandersKeepTheirs),
     law('move-ends', 'moves that end with nothing drawn leave no trace', endsRestore),
     law('move-mends', 'the moves that a low pool is told with can be made, and mend it', lowPoolsAreMended),
+  ],
+  latency: [
+    law(
+      'buffer-least',
+      'a buffer from latency is the smallest that keeps the chance of overselling',
+      bufferIsTheSmallest,
+    ),
+    law('buffer-grows', 'it never falls with more sales, more time or a smaller chance', bufferGrowsWithExposure),
+    law('buffer-rule', 'it stays within its rule, recomputes from its inputs and does not flutter', bufferKeepsItsRule),
   ],
   wire: [
     law('push-ends', 'after quiet every platform shows the target, and the loop ends', platformEndsAtTarget),

@@ -283,6 +283,24 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'atp-late',
     change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
   ),
+  bug(
+    'mean-is-enough',
+    'a buffer of what others sell on average while a sale is on its way: half of the time they sell more',
+    'buffer-least',
+    change('latency-buffer.ts', '<= chance) return units;', '<= chance || units >= mean) return units;'),
+  ),
+  bug(
+    'one-unit-an-order',
+    'every order is taken to be of one unit',
+    'buffer-least',
+    change('latency-buffer.ts', 'Math.max(0, (unitsPerOrder - 1) / (unitsPerOrder + 1))', '0'),
+  ),
+  bug(
+    'flutter',
+    'a buffer falls as soon as it may, and rises again with the next sale',
+    'buffer-rule',
+    change('latency-buffer.ts', 'const FALLS_BELOW = 1.25;', 'const FALLS_BELOW = 1;'),
+  ),
 ];
 
 function alter(source: string, { file, find, put }: Change): string {

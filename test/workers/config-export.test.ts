@@ -59,7 +59,7 @@ channels:
     program: dtc
     buffer: 5%
     below: { buffer: 9, hideAtOrBelow: 2 }
-    groups: { summer: { safetyStock: planned, below: { cap: 1 } } }
+    groups: { summer: { safetyStock: planned, buffer: { oversellChance: 0.25%, minimum: 1 }, below: { cap: 1, buffer: latency } } }
     items: { "00123": { safetyStock: 3, buffer: 0, below: { share: 0 } } }
   - { id: "fake:b", program: wholesale }
 approval: { policy: required }
