@@ -16,6 +16,7 @@ type Share = {
   readonly program: ProgramId;
   readonly remaining: number;
   readonly minimumLifeDays?: number;
+  readonly isCutByLife?: true;
 };
 
 /** Free units, over all places, that a program with this life may use. */
@@ -44,7 +45,11 @@ export function cutByLife<S extends Share>(
     const members = capped.filter(({ minimumLifeDays = 0 }) => minimumLifeDays >= days);
     if (members.length === 0) continue;
     const reduced = cut(usableUnits(free, { minimumLifeDays: days }), members);
-    capped = capped.map((share) => reduced[members.indexOf(share)] ?? share);
+    capped = capped.map((share) => {
+      const cutShare = reduced[members.indexOf(share)];
+      if (cutShare === undefined || cutShare.remaining === share.remaining) return share;
+      return { ...cutShare, isCutByLife: true as const };
+    });
   }
   return cut(total, capped);
 }
