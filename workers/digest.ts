@@ -107,12 +107,14 @@ function watchedLines(
   ];
 }
 
+const skusOf = ({ touches }: AlertRow): string => (Array.isArray(touches.skus) ? touches.skus.join(', ') : '');
+
 function oversoldLines(standing: readonly AlertRow[], { timeZone }: Person): Line[] {
   return standing
     .filter(({ code }) => code === 'oversold')
     .flatMap((alert) =>
       ordersOf(alert.touches).map((order) => ({
-        text: `${sayOrder({ ...order, link: null }, timeZone)} of ${String((alert.touches.skus as readonly string[])[0] ?? '')}`,
+        text: `${sayOrder({ ...order, link: null }, timeZone)} of ${skusOf(alert)}`,
         link: order.link,
       })),
     );

@@ -1,7 +1,6 @@
 /** What nothing else tells: each look opens, changes and closes its alerts by what stands in the tables. */
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CommandBody } from '#core/command.ts';
 import { raiseAlert, resolveAlert } from '#db/alerts.ts';
 import { BRAND_POLICY, orderOf } from '#test/support/brand.ts';
 import {
@@ -91,7 +90,7 @@ describe('oversold orders', () => {
       quantity: 3,
       disposition: 'sellable',
       asOf: clock.now,
-    } as CommandBody);
+    });
     await look();
     expect(await alerts({ code: 'oversold' })).toMatchObject([{ cause: 'main has 2 fewer than are promised there' }]);
   });
