@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { raiseAlert, resolveAlert } from '#db/alerts.ts';
 import { BRAND_POLICY, orderOf } from '#test/support/brand.ts';
+import { expectSupply } from '#test/support/factory.ts';
 import {
   DAY,
   HOUR,
@@ -15,6 +16,7 @@ import {
 } from '#test/support/watch-bench.ts';
 import { checkAlerts } from '#workers/alert-checks.ts';
 import { ordersOf } from '#workers/alert-words.ts';
+import { tellLowPools } from '#workers/low-pools.ts';
 
 let bench: WatchBench;
 let store: WatchBench['store'];
@@ -254,4 +256,36 @@ it('one process looks for all, once a minute', async () => {
   expect(await alerts({ code: 'oversold' })).toHaveLength(1);
   await look();
   expect(await alerts({ code: 'oversold' })).toEqual([]);
+});
+
+describe('said to be mended', () => {
+  const by = 'operator:kim';
+
+  it('a low pool is read again at the next sweep', async () => {
+    await seed();
+    await store.db.rows(sql`
+      insert into low_pool (sku, program, units, remaining, missing, moves) values ('A', 'wholesale', 40, 2, 8, '[]')`);
+    await tellLowPools(store.db);
+    const [alert] = await alerts({ code: 'pool-low' });
+    await resolveAlert(store.db, { id: alert?.id ?? 0, by });
+    await tellLowPools(store.db);
+    expect(await alerts({ code: 'pool-low' })).toMatchObject([{ id: alert?.id, state: 'open', reopened: 1 }]);
+    await resolveAlert(store.db, { id: alert?.id ?? 0, by });
+    await store.db.rows(sql`delete from low_pool`);
+    await tellLowPools(store.db);
+    expect(await alerts({ code: 'pool-low' })).toEqual([]);
+  });
+
+  it('a late supply is read again at once', async () => {
+    await seed();
+    const dueAt = clock.now + HOUR;
+    await decide(expectSupply('PO-1', 5, dueAt, { sku: 'A' }));
+    clock.now += 2 * HOUR;
+    await decide({ kind: 'review', sku: 'A' });
+    const [alert] = await alerts({ code: 'supply-late' });
+    expect(alert).toMatchObject({ touches: { ref: 'PO-1', units: 5 } });
+    await resolveAlert(store.db, { id: alert?.id ?? 0, by });
+    await look();
+    expect(await alerts({ code: 'supply-late' })).toMatchObject([{ id: alert?.id, state: 'open', reopened: 1 }]);
+  });
 });
