@@ -8,6 +8,7 @@
 import { sql } from 'drizzle-orm';
 import type { ChannelId } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
+import { type ChannelLatency, readLatency } from './sales-measures.ts';
 
 export const COUNT_MAX = 10_000;
 const TIMEOUT_MS = 2_000;
@@ -20,6 +21,7 @@ export type Gauges = {
   readonly parkedOpen: number;
   /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
+  readonly latency: readonly ChannelLatency[];
   /** Seconds since each channel's last whole reconcile; only channels that had one. */
   readonly reconciled: readonly { readonly channel: ChannelId; readonly seconds: number }[];
   readonly alertsOpen: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
@@ -33,6 +35,7 @@ export async function readGauges(db: Database): Promise<Gauges> {
       return {
         ...(await readCounts(tx)),
         targetsBehind: await readTargetsBehind(tx),
+        latency: await readLatency(tx),
         reconciled: await readReconciled(tx),
         alertsOpen: await readAlertsOpen(tx),
         messagesWaiting: await readMessagesWaiting(tx),
@@ -42,7 +45,7 @@ export async function readGauges(db: Database): Promise<Gauges> {
   );
 }
 
-type Counts = Omit<Gauges, 'targetsBehind' | 'reconciled' | 'alertsOpen' | 'messagesWaiting'>;
+type Counts = Omit<Gauges, 'targetsBehind' | 'latency' | 'reconciled' | 'alertsOpen' | 'messagesWaiting'>;
 
 const readReconciled = (tx: Queries): Promise<{ channel: string; seconds: number }[]> =>
   tx.rows(sql`
