@@ -136,7 +136,7 @@ const entries = {
     meaning: 'More of a lot is promised at a place than is there: another lot was picked, or fewer were counted.',
     impact: 'The warehouse looks for units that are not there; the total of the item may still be right.',
     check: '`allot lots show LOT`: its open orders and what is on hand.',
-    mend: '`allot reconfirm SKU` confirms the lines anew from the lots that are there; correct a wrong count with `allot count SKU UNITS --location PLACE --lot LOT`.',
+    mend: '`allot reconfirm SKU` confirms the lines anew from the lots that are there; correct a wrong count with `allot count SKU UNITS --location PLACE --lot LOT --as-of now`.',
     proof: 'The sweep finds as much of the lot there as is promised of it.',
   },
   'notification-undelivered': {
