@@ -7,6 +7,7 @@
 import { type ChannelId, EMERGENCY, type Policy, type StockMaster } from '#core/model.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
+import { type ConsoleSettings, consoleSettingsOf } from './config-console.ts';
 import { findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { policyOf } from './config-rules.ts';
@@ -36,6 +37,7 @@ export type ConfigFile = {
   readonly channels: readonly ConfiguredChannel[];
   readonly policy: PolicyBody;
   readonly http: { readonly host: string; readonly port: number };
+  readonly console: ConsoleSettings;
   readonly intervals: Intervals & { readonly sweepMs: number };
 };
 
@@ -65,6 +67,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
       ...(body.approval.policy === 'required' ? { approval: { policy: 'required' as const } } : {}),
     },
     http: body.http,
+    console: consoleSettingsOf(body.console),
     intervals: {
       pollMs: toMs(poll),
       reconcileMs: toMs(reconcile),

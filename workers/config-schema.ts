@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { COMPLETENESS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
+import { consoleSchema } from './config-console.ts';
 import { parseDuration } from './durations.ts';
 
 const UNITS_MAX = 1_000_000_000;
@@ -353,6 +354,7 @@ export const configSchema = z
       .describe("a list of routes: which orders belong to another program than their channel's"),
     approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     http: http.prefault({}).describe('a block with host and port'),
+    console: consoleSchema.prefault({}).describe('a block with enabled, loopbackRole and proxy: who may use the console'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })
   .describe('a block with locations, programs and channels');
