@@ -5,27 +5,18 @@
 import { z } from 'zod';
 import { COMPLETENESS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
+import { alertsSchema } from './alert-schema.ts';
 import { consoleSchema } from './config-console.ts';
-import { parseDuration } from './durations.ts';
+import { duration, idOf } from './config-words.ts';
 
 const UNITS_MAX = 1_000_000_000;
 
-const id = (what: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/)
-    .describe(`the id of a ${what}: letters, digits, "-", "_" and ".", at most 63`);
-
 const units = z.int().min(0).max(UNITS_MAX).describe('a whole number of units, 0 or more');
 const percent = z.int().min(0).max(100).describe('a whole percent from 0 to 100');
-const duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== undefined)
-  .describe('a duration such as "500ms", "30s", "5m" or "2h", a week at most');
 const sku = z.string().min(1).max(200).describe('the SKU of an item, in quotes where it is only digits');
 
 const location = z.strictObject({
-  id: id('location'),
+  id: idOf('location'),
   master: z
     .enum(['allot', 'shopify', '3pl', 'erp'])
     .describe('who says how much there is at this location: one of allot, shopify, 3pl, erp'),
@@ -83,7 +74,7 @@ const scopes = {
 };
 
 const program = z.strictObject({
-  id: id('program'),
+  id: idOf('program'),
   priority: z
     .int()
     .min(0)
@@ -93,7 +84,7 @@ const program = z.strictObject({
     .enum(['ownOnly', 'ownThenShared', 'sharedThenOwn'])
     .default('ownThenShared')
     .describe('which units it takes first: one of ownOnly, ownThenShared, sharedThenOwn'),
-  locations: z.array(id('location')).min(1).describe('a list of at least one location id, the preferred one first'),
+  locations: z.array(idOf('location')).min(1).describe('a list of at least one location id, the preferred one first'),
   completeness: z
     .enum(COMPLETENESS)
     .optional()
@@ -139,7 +130,7 @@ const program = z.strictObject({
 
 const amount = z.number().min(0).max(UNITS_MAX);
 const emsrbClass = z.strictObject({
-  program: id('program'),
+  program: idOf('program'),
   margin: z.number().gt(0).max(UNITS_MAX).describe('what a unit leaves on this program, a number above 0'),
   mean: amount.describe('how many units it will want until the next receipt: a number, 0 or more'),
   deviation: amount.describe('the standard deviation of that: a number, 0 or more'),
@@ -149,7 +140,7 @@ const releasePoint = z.strictObject({ at: moment, percent });
 
 const pool = z
   .strictObject({
-    program: id('program')
+    program: idOf('program')
       .optional()
       .describe('the id of a program, or "emergency": a pool that only a reallocation may touch'),
     emsrb: z
@@ -260,7 +251,7 @@ const channel = z.strictObject({
     .regex(/^[a-z][a-z0-9-]*:[A-Za-z0-9_-]+$/)
     .max(100)
     .describe('the id of a channel: its connector, a colon and a name, such as "shopify:main"'),
-  program: id('program'),
+  program: idOf('program'),
   ...z.object(rule).partial().shape,
   ...scopes,
   intervals: z
@@ -307,8 +298,8 @@ const word = z.string().min(1).max(200);
 const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
 const route = z
   .strictObject({
-    id: id('route'),
-    program: id('program'),
+    id: idOf('route'),
+    program: idOf('program'),
     channel: word.optional().describe('the id of a channel'),
     tag: word.optional().describe('a tag of the order on its platform'),
     partner: word.optional().describe('a partner, as its connector names it'),
@@ -353,6 +344,7 @@ export const configSchema = z
       .default([])
       .describe("a list of routes: which orders belong to another program than their channel's"),
     approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
+    alerts: alertsSchema,
     http: http.prefault({}).describe('a block with host and port'),
     console: consoleSchema.prefault({}).describe('a block with enabled, loopbackRole and proxy: who may use the console'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),

@@ -162,6 +162,7 @@ async function judge(context: WorkerContext, channel: OpenChannel, report: Recon
     channelId: channel.id,
     touches: { listings: count },
     cause: drifting.map(([cause, listings]) => `${cause} ${listings}`).join(', '),
+    mending: isMending,
     nextStep: isMending ? 'nothing yet: allot is mending it; see allot status' : `allot channels live ${channel.id}`,
   });
 }

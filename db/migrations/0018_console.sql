@@ -37,11 +37,10 @@ create index item_title_words on item using gin (to_tsvector('simple', title));
 -- As a column, so that a new state of an order whose number stays touches no index.
 alter table sales_order add column display_ref text generated always as (state->>'displayRef') stored;
 create index sales_order_display on sales_order (display_ref);
-create index sales_order_placed on sales_order (placed_at, id);
+create index sales_order_newest on sales_order (placed_at, id);
 create index listing_by_ref on listing (listing_ref);
 create index listing_unmapped on listing (channel_id, id) where sku is null;
 create index listing_sync_blocked on listing_sync (blocked_until) where blocked_until is not null;
 create index shortage_opened on shortage (opened_at, key) where closed_at is null;
 create index parked_cause on parked (code, channel_id, id) where state = 'parked';
 create index audit_subject on audit (subject, id);
-create index alert_closed on alert (closed_at) where state = 'closed';
