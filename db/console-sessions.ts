@@ -19,7 +19,9 @@ const at = (instant: Instant): SQL => sql`to_timestamp(${instant} / 1000.0)`;
 const hex = (hash: Buffer): SQL => sql`decode(${hash.toString('hex')}, 'hex')`;
 
 export async function openSession(tx: Queries, tokenHash: Buffer, userName: string, now: Instant): Promise<void> {
-  await tx.rows(sql`delete from console_session where expires_at <= ${at(now)} or seen_at <= ${at(now - SESSION_IDLE_MS)}`);
+  await tx.rows(
+    sql`delete from console_session where expires_at <= ${at(now)} or seen_at <= ${at(now - SESSION_IDLE_MS)}`,
+  );
   await tx.rows(sql`
     insert into console_session (token_hash, user_name, created_at, seen_at, expires_at)
     values (${hex(tokenHash)}, ${userName}, ${at(now)}, ${at(now)}, ${at(now + SESSION_MS)})`);

@@ -97,11 +97,14 @@ async function refuseLastAdmin(tx: Queries, user: KnownUser): Promise<void> {
     select (count(*) filter (where role = 'admin'))::int as admins, count(*)::int as people
     from console_user where name <> ${user.name} and password is not null`);
   if ((others?.people ?? 0) === 0 || (others?.admins ?? 0) > 0) return;
-  throw new Rejected(`${user.name} is the last administrator who can log in, and others could still log in after that`, {
-    field: 'name',
-    value: user.name,
-    fix: 'make another one first: allot users role NAME admin',
-  });
+  throw new Rejected(
+    `${user.name} is the last administrator who can log in, and others could still log in after that`,
+    {
+      field: 'name',
+      value: user.name,
+      fix: 'make another one first: allot users role NAME admin',
+    },
+  );
 }
 
 export async function setUserRole(db: Database, name: string, role: UserRole, actor: string): Promise<void> {

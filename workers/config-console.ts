@@ -23,10 +23,14 @@ const proxy = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9-]{1,64}$/)
     .default('X-Forwarded-User')
-    .describe('the header in which the proxy says who is logged in; it must drop what comes under that name from outside'),
+    .describe(
+      'the header in which the proxy says who is logged in; it must drop what comes under that name from outside',
+    ),
   defaultRole: role
     .optional()
-    .describe('the role of whoever allot users does not know: one of viewer, operator, approver, admin; refused when missing'),
+    .describe(
+      'the role of whoever allot users does not know: one of viewer, operator, approver, admin; refused when missing',
+    ),
 });
 
 export const consoleSchema = z.strictObject({
@@ -36,7 +40,9 @@ export const consoleSchema = z.strictObject({
     .describe(
       'what whoever sits at this machine may do until a user has a password: one of viewer, operator, approver, admin',
     ),
-  proxy: proxy.optional().describe('a block with addresses, userHeader and defaultRole, where a reverse proxy logs people in'),
+  proxy: proxy
+    .optional()
+    .describe('a block with addresses, userHeader and defaultRole, where a reverse proxy logs people in'),
 });
 
 export type ConsoleSettings = {
@@ -50,7 +56,11 @@ export type ConsoleSettings = {
   } | null;
 };
 
-export const consoleSettingsOf = ({ enabled, loopbackRole, proxy: given }: z.output<typeof consoleSchema>): ConsoleSettings => ({
+export const consoleSettingsOf = ({
+  enabled,
+  loopbackRole,
+  proxy: given,
+}: z.output<typeof consoleSchema>): ConsoleSettings => ({
   enabled,
   loopbackRole,
   proxy:

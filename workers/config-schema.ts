@@ -346,7 +346,9 @@ export const configSchema = z
     approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     alerts: alertsSchema,
     http: http.prefault({}).describe('a block with host and port'),
-    console: consoleSchema.prefault({}).describe('a block with enabled, loopbackRole and proxy: who may use the console'),
+    console: consoleSchema
+      .prefault({})
+      .describe('a block with enabled, loopbackRole and proxy: who may use the console'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })
   .describe('a block with locations, programs and channels');

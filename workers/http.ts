@@ -15,9 +15,9 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { ChannelConnection, InboundRequest, Verdict } from '#connectors/connector.ts';
 import type { ChannelId, Instant } from '#core/model.ts';
 import type { Received } from '#db/inbox.ts';
-import type { Log } from './context.ts';
 import { addConsole } from './console/console.ts';
 import type { ConsoleParts } from './console/parts.ts';
+import type { Log } from './context.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { storableKey, storableTopic } from './inbox-names.ts';
 import type { Metrics, WebhookOutcome } from './metrics.ts';

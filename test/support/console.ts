@@ -1,7 +1,7 @@
 /** The console of a small brand, over a server that is asked without a socket, or over a real one for a browser. */
 import { randomBytes } from 'node:crypto';
-import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify';
 import { sql } from 'drizzle-orm';
+import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify';
 import { addUser, type UserRole } from '#db/users.ts';
 import { decidePending } from '#workers/allocate.ts';
 import type { AccessSettings } from '#workers/console/access.ts';
@@ -94,7 +94,11 @@ export async function openConsole(options: ConsoleOptions = {}): Promise<Console
   const parts = partsOf(store, clock, options);
   const app = await openApp(parts);
   const ask = (request: InjectOptions) =>
-    app.inject({ remoteAddress: '127.0.0.1', ...request, headers: { ...HERE, 'sec-fetch-site': 'same-origin', ...request.headers } });
+    app.inject({
+      remoteAddress: '127.0.0.1',
+      ...request,
+      headers: { ...HERE, 'sec-fetch-site': 'same-origin', ...request.headers },
+    });
   const page = async (url: string, cookie = '') => (await ask({ url, headers: { cookie } })).body;
   return {
     store,
@@ -107,7 +111,11 @@ export async function openConsole(options: ConsoleOptions = {}): Promise<Console
       await addUser(store.db, { name, role, passwordHash: await hashPassword(PASSWORD) }, 'test');
     },
     async logIn(name) {
-      const response = await ask({ method: 'POST', url: '/console/login', payload: bodyOf({ name, password: PASSWORD }) });
+      const response = await ask({
+        method: 'POST',
+        url: '/console/login',
+        payload: bodyOf({ name, password: PASSWORD }),
+      });
       if (response.statusCode !== 303) throw new Error(`${name} could not log in: ${response.statusCode}`);
       return response.cookies
         .filter(({ value }) => value !== '')

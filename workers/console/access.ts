@@ -156,7 +156,11 @@ export const isNamed = ({ way }: Visitor): boolean => way !== 'loopback';
 
 /** Bound to the session, or where there is none to the person; of no use to anybody else. */
 export function csrfToken(key: Buffer, visitor: Visitor | null, sessionToken: string | null): string {
-  const bound = JSON.stringify([visitor?.way ?? 'none', visitor?.actor ?? '', visitor?.way === 'session' ? sessionToken : '']);
+  const bound = JSON.stringify([
+    visitor?.way ?? 'none',
+    visitor?.actor ?? '',
+    visitor?.way === 'session' ? sessionToken : '',
+  ]);
   return createHmac('sha256', key).update(`csrf ${bound}`).digest('base64url');
 }
 

@@ -1,9 +1,10 @@
 /** Pausing a channel and letting it send: the same as `allot channels pause` and `live`. */
-import type { ChannelMode } from '#core/model.ts';
+
 import { Rejected } from '#core/errors.ts';
+import type { ChannelMode } from '#core/model.ts';
 import { writeAudit } from '#db/audit.ts';
-import { ringBells } from '#db/outbox.ts';
 import { getModes, setMode } from '#db/modes.ts';
+import { ringBells } from '#db/outbox.ts';
 import type { ChannelOverview } from '#db/overview.ts';
 import type { UserRole } from '#db/users.ts';
 import { type Html, html } from './html.ts';
@@ -29,9 +30,10 @@ const goLive = (channel: string, asked: Asked): Html =>
 
 export function channelActions(channel: ChannelOverview, asked: Asked): Html {
   const { id, mode, configured } = channel;
-  const reconcile = asked.may('operator') && configured
-    ? html`<form class="inline" action="/console/reconcile-now" method="post">${csrfField(asked.csrf)}<input type="hidden" name="channel" value="${id}"><button class="plain" type="submit">Reconcile<span class="hidden"> ${id}</span></button></form>`
-    : null;
+  const reconcile =
+    asked.may('operator') && configured
+      ? html`<form class="inline" action="/console/reconcile-now" method="post">${csrfField(asked.csrf)}<input type="hidden" name="channel" value="${id}"><button class="plain" type="submit">Reconcile<span class="hidden"> ${id}</span></button></form>`
+      : null;
   return html`${mode !== 'paused' && asked.may(NEED.paused) ? form(id, 'paused', 'Pause', asked) : null}${reconcile}${
     mode !== 'live' && configured && asked.may(NEED.live) ? goLive(id, asked) : null
   }`;
@@ -46,8 +48,7 @@ const changeMode: Action = {
     const mode = given.get('mode') ?? '';
     const channel = given.get('channel') ?? '';
     if (!isMode(mode)) throw new Rejected(`"${mode}" is no mode`, { fix: 'allot channels live|pause|shadow ID' });
-    if (!asked.may(NEED[mode]))
-      throw new Rejected(`to set a channel ${mode} needs the role ${NEED[mode]}`, { fix: `ask somebody with that role` });
+    asked.require(NEED[mode]);
     const changed = await setMode(asked.db, [channel], mode, asked.visitor.actor);
     asked.wakeRelay();
     return {

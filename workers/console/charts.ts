@@ -31,7 +31,11 @@ export function lineChart({ id, says, unit, times, lines }: Chart, tableId: stri
 
 /** Points of several series over the moments of all of them. */
 export function alignSeries(
-  series: readonly { readonly label: string; readonly points: readonly (readonly [Instant, number])[]; readonly isStep?: boolean }[],
+  series: readonly {
+    readonly label: string;
+    readonly points: readonly (readonly [Instant, number])[];
+    readonly isStep?: boolean;
+  }[],
 ): Pick<Chart, 'times' | 'lines'> {
   const times = [...new Set(series.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b);
   const lines = series.map(({ label, points, isStep }): Line => {

@@ -15,7 +15,7 @@
 import fastifyCookie from '@fastify/cookie';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, Rejected } from '#core/errors.ts';
-import { countOpenAlerts } from '#db/alert-list.ts';
+import { countAlerts } from '#db/alert-counts.ts';
 import type { UserRole } from '#db/users.ts';
 import {
   type Arrival,
@@ -52,6 +52,15 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'permissions-policy': 'camera=(), geolocation=(), microphone=()',
 };
 
+/** An action whose steps need more than the action itself. */
+class RoleMissing extends Error {
+  readonly need: UserRole;
+  constructor(need: UserRole) {
+    super(`this needs the role ${need}`);
+    this.need = need;
+  }
+}
+
 /** What is known of a request once it has passed the gate. */
 type Passed = { readonly visitor: Visitor; readonly csrf: string; readonly sessionToken: string | null };
 
@@ -62,7 +71,10 @@ export const sessionTokenOf = (request: FastifyRequest): string | null =>
 
 /** Registers everything below the prefix that its caller gives, /console. */
 export async function addConsole(app: FastifyInstance, parts: ConsoleParts): Promise<void> {
-  const gate: Gate = { ...parts, proxies: parts.access.proxy === null ? null : addressesOf(parts.access.proxy.addresses) };
+  const gate: Gate = {
+    ...parts,
+    proxies: parts.access.proxy === null ? null : addressesOf(parts.access.proxy.addresses),
+  };
   await app.register(fastifyCookie);
   const passed = new WeakMap<FastifyRequest, Passed>();
   const hub = openLiveHub(parts);
@@ -72,15 +84,19 @@ export async function addConsole(app: FastifyInstance, parts: ConsoleParts): Pro
     reply.header('cache-control', 'no-store');
     if (isSecure(request, gate)) reply.header('strict-transport-security', 'max-age=31536000');
   });
-  app.setErrorHandler<FastifyError>(async (error, request, reply) =>
+  app.setErrorHandler<FastifyError | RoleMissing>(async (error, request, reply) =>
     answerFault(gate, error, { request, reply, passed: passed.get(request) }),
   );
   app.setNotFoundHandler(async (request, reply) =>
-    sendPage(gate, { request, reply, passed: passed.get(request) }, {
-      title: 'There is no such page',
-      body: html`<p>Nothing is at this address. <a href="/console">The overview</a> leads on.</p>`,
-      status: 404,
-    }),
+    sendPage(
+      gate,
+      { request, reply, passed: passed.get(request) },
+      {
+        title: 'There is no such page',
+        body: html`<p>Nothing is at this address. <a href="/console">The overview</a> leads on.</p>`,
+        status: 404,
+      },
+    ),
   );
   serveAssets(app);
   addLogin(app, gate);
@@ -115,11 +131,18 @@ export async function addConsole(app: FastifyInstance, parts: ConsoleParts): Pro
 }
 
 async function turnAway(arrival: Exclude<Arrival, { kind: 'visitor' }>, request: FastifyRequest, reply: FastifyReply) {
-  if (arrival.kind === 'refused') return reply.code(403).type('text/html; charset=utf-8').send(String(refusedPage(arrival)));
+  if (arrival.kind === 'refused')
+    return reply
+      .code(403)
+      .type('text/html; charset=utf-8')
+      .send(String(refusedPage(arrival)));
   // What a script asked for is not the place for a login page.
   if (request.method === 'GET' && request.headers['hx-request'] === undefined)
     return reply.redirect(`/console/login?to=${encodeURIComponent(request.url)}`, 303);
-  return reply.code(401).type('text/html; charset=utf-8').send(String(refusedPage(SESSION_OVER)));
+  return reply
+    .code(401)
+    .type('text/html; charset=utf-8')
+    .send(String(refusedPage(SESSION_OVER)));
 }
 
 const SESSION_OVER = {
@@ -137,10 +160,14 @@ const askedOf = (gate: Gate, { request, passed }: PassedExchange): Asked => ({
   csrf: passed.csrf,
   query: new URLSearchParams(request.url.includes('?') ? request.url.slice(request.url.indexOf('?')) : ''),
   may: (need) => mayAct(passed.visitor.role, need),
+  require: (need) => {
+    if (!mayAct(passed.visitor.role, need)) throw new RoleMissing(need);
+  },
 });
 
 async function showPage(gate: Gate, page: Page, exchange: PassedExchange): Promise<FastifyReply> {
-  if (!mayAct(exchange.passed.visitor.role, page.need ?? 'viewer')) return refuseRole(gate, exchange, page.need ?? 'viewer');
+  if (!mayAct(exchange.passed.visitor.role, page.need ?? 'viewer'))
+    return refuseRole(gate, exchange, page.need ?? 'viewer');
   const body = await page.show(askedOf(gate, exchange));
   if ('redirect' in body) return exchange.reply.redirect(body.redirect, 303);
   return sendPage(gate, exchange, body);
@@ -191,11 +218,9 @@ async function sendPage(gate: Gate, { request, reply, passed }: Exchange, page: 
   const frame: Frame = {
     here: request.url,
     visitor:
-      visitor === undefined
-        ? null
-        : { says: visitor.name, role: visitor.role, canLogOut: visitor.way === 'session' },
+      visitor === undefined ? null : { says: visitor.name, role: visitor.role, canLogOut: visitor.way === 'session' },
     csrf: passed?.csrf ?? '',
-    openAlerts: visitor === undefined || isPart ? 0 : await countOpenAlerts(gate.db),
+    openAlerts: visitor === undefined || isPart ? 0 : (await countAlerts(gate.db)).open,
     notice: kept === undefined ? null : Buffer.from(kept, 'base64url').toString('utf8'),
     isReadOnly: gate.isReadOnly,
   };
@@ -206,7 +231,8 @@ async function sendPage(gate: Gate, { request, reply, passed }: Exchange, page: 
 }
 
 /** What a person may mend is told; what is ours is logged, and told as such. */
-async function answerFault(gate: Gate, error: FastifyError, exchange: Exchange): Promise<FastifyReply> {
+async function answerFault(gate: Gate, error: FastifyError | RoleMissing, exchange: Exchange): Promise<FastifyReply> {
+  if (error instanceof RoleMissing) return refuseRole(gate, exchange, error.need);
   if (error instanceof Rejected) {
     return sendPage(gate, exchange, {
       title: 'That cannot be done',
@@ -217,7 +243,11 @@ async function answerFault(gate: Gate, error: FastifyError, exchange: Exchange):
   }
   const status = error.statusCode !== undefined && error.statusCode < 500 ? error.statusCode : 500;
   if (status < 500)
-    return sendPage(gate, exchange, { title: 'Not understood', body: html`<p>This request cannot be read.</p>`, status });
+    return sendPage(gate, exchange, {
+      title: 'Not understood',
+      body: html`<p>This request cannot be read.</p>`,
+      status,
+    });
   const isOutage = error instanceof Fault && error.code !== 'defect';
   gate.log.error({ err: error, path: exchange.request.routeOptions.url }, 'a page of the console failed');
   const says = isOutage
@@ -227,7 +257,10 @@ async function answerFault(gate: Gate, error: FastifyError, exchange: Exchange):
     { here: '', visitor: null, csrf: '', openAlerts: 0, notice: null, isReadOnly: false },
     { title: 'This page could not be made', body: says },
   );
-  return exchange.reply.code(isOutage ? 503 : 500).type('text/html; charset=utf-8').send(String(bare));
+  return exchange.reply
+    .code(isOutage ? 503 : 500)
+    .type('text/html; charset=utf-8')
+    .send(String(bare));
 }
 
 /** Where the form stood, when it was one of ours. */

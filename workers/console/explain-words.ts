@@ -10,12 +10,19 @@ export function listingState(one: ListingExplanation, now: Instant): Html {
   if (one.blocked !== null) return state('bad', 'refused', one.blocked.reason ?? '');
   if (one.mode !== 'live') return state('idle', one.mode, 'nothing is sent');
   if (one.inFlightVersion !== null) return state('busy', 'sending');
-  if (one.acknowledged === null || one.acknowledged.version < (one.targetVersion ?? 0)) return state('busy', 'to be sent');
+  if (one.acknowledged === null || one.acknowledged.version < (one.targetVersion ?? 0))
+    return state('busy', 'to be sent');
   if (one.observed === null) return state('good', 'sent', 'acknowledged; the platform was not read since');
   if (one.observed.state !== 'tracked') return state('warn', one.observed.state, 'as the platform was last read');
   if (one.observed.sellable === one.quantity) return state('good', 'shows it', `read ${exactly(one.observed.at)}`);
   const isOlder = one.observed.at < one.acknowledged.at;
-  return isOlder ? state('good', 'sent', 'acknowledged after the last read') : state('warn', 'drift', `read ${exactly(one.observed.at)}; ${now > one.observed.at ? 'looked at again with the next reconcile' : ''}`);
+  return isOlder
+    ? state('good', 'sent', 'acknowledged after the last read')
+    : state(
+        'warn',
+        'drift',
+        `read ${exactly(one.observed.at)}; ${now > one.observed.at ? 'looked at again with the next reconcile' : ''}`,
+      );
 }
 
 function steps(one: ListingExplanation): Html {
@@ -38,11 +45,13 @@ export function explanation(one: ListingExplanation, now: Instant, isOpen: boole
   return html`<details class="card" id="why-${listing.id}"${attribute('open', isOpen)}><summary><strong>Why does ${one.channel} show ${figure(one.quantity)}?</strong> <span class="quiet">${listing.listingRef}${pack}</span> ${listingState(one, now)}</summary>
 ${steps(one)}
 <p class="quiet">${one.decidedAt === null ? null : html`Version ${one.targetVersion}, decided ${ago(one.decidedAt, now)} under policy ${one.inputs?.policyVersion}. `}${
-    one.acknowledged === null ? null : html`Sent: ${one.acknowledged.quantity}, acknowledged ${ago(one.acknowledged.at, now)}. `
+    one.acknowledged === null
+      ? null
+      : html`Sent: ${one.acknowledged.quantity}, acknowledged ${ago(one.acknowledged.at, now)}. `
   }${one.observed === null ? null : html`Shows: ${one.observed.sellable}, read ${ago(one.observed.at, now)}.`}</p>
 ${one.blocked === null ? nothing : html`<p class="notice bad">The platform refuses it until ${moment(one.blocked.until, now)}: ${one.blocked.reason}. ${one.blocked.fix}</p>`}
 ${one.reallocations.map(
-    (cause) =>
-      html`<p>Reallocation <a href="/console/reallocation?id=${cause.id}">${cause.id}</a> counts in it: ${cause.reason} (${cause.proposer}${cause.approver === null ? null : html`, approved by ${cause.approver}`}, until ${moment(cause.until, now)}).</p>`,
-  )}</details>`;
+  (cause) =>
+    html`<p>Reallocation <a href="/console/reallocation?id=${cause.id}">${cause.id}</a> counts in it: ${cause.reason} (${cause.proposer}${cause.approver === null ? null : html`, approved by ${cause.approver}`}, until ${moment(cause.until, now)}).</p>`,
+)}</details>`;
 }

@@ -59,7 +59,8 @@ const MARKS: Readonly<Record<Tone, string>> = { good: '●', warn: '▲', bad: '
 export const state = (tone: Tone, says: string, title = ''): Html =>
   html`<span class="state ${tone}" title="${title}"><span aria-hidden="true">${MARKS[tone]}</span> ${says}</span>`;
 
-export const skuLink = (sku: string): Html => html`<a class="sku" href="/console/sku?s=${encodeURIComponent(sku)}">${sku}</a>`;
+export const skuLink = (sku: string): Html =>
+  html`<a class="sku" href="/console/sku?s=${encodeURIComponent(sku)}">${sku}</a>`;
 
 export const orderLink = (id: string, says = id): Html =>
   html`<a href="/console/order?id=${encodeURIComponent(id)}">${says}</a>`;
@@ -85,9 +86,7 @@ export function table({ caption, columns, rows, empty, id, isCaptionHidden = tru
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
   const cell = (value: Shown, index: number): Html => {
     const kind = columns[index]?.isNumber === true ? 'number' : '';
-    return index === 0
-      ? html`<th scope="row" class="${kind}">${value}</th>`
-      : html`<td class="${kind}">${value}</td>`;
+    return index === 0 ? html`<th scope="row" class="${kind}">${value}</th>` : html`<td class="${kind}">${value}</td>`;
   };
   return html`<div class="scroll" tabindex="0" role="group" aria-label="${caption}"><table id="${id ?? ''}">
 <caption class="${isCaptionHidden ? 'hidden' : ''}">${caption}</caption>

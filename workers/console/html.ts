@@ -2,7 +2,7 @@
  * HTML as tagged templates: every value is escaped, arrays are joined, null, undefined and booleans are nothing. The one importer of
  * hono, whose tag may answer a promise where it is given one: here it is given none.
  */
-import { html as tag, raw } from 'hono/html';
+import { raw, html as tag } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 
 export type Html = HtmlEscapedString;

@@ -85,7 +85,10 @@ const whoIsHere = ({ visitor, csrf }: Frame): Html =>
 const liveRegion = ({ here }: Frame, { body, live }: PageBody): Html =>
   live === undefined
     ? html`<div id="live">${body}</div>`
-    : html`<div id="live" hx-get="${here}" hx-select="#live" hx-target="this" hx-swap="outerMorph" hx-trigger="${[...live, 'poll']
+    : html`<div id="live" hx-get="${here}" hx-select="#live" hx-target="this" hx-swap="outerMorph" hx-trigger="${[
+        ...live,
+        'poll',
+      ]
         .map((topic) => `live-${topic} from:body throttle:2s`)
         .join(', ')}">${body}</div>`;
 
@@ -135,5 +138,5 @@ ${page.still}
 
 export type Choice = { readonly value: string; readonly says: string };
 
-export const choiceList = (name: string, choices: readonly Choice[], chosen: string): Html =>
-  html`<select name="${name}" id="${name}">${choices.map(({ value, says }) => html`<option value="${value}"${attribute('selected', value === chosen)}>${says}</option>`)}</select>`;
+export const choiceList = (name: string, choices: readonly Choice[], chosen: string, id: string): Html =>
+  html`<select name="${name}" id="${id}">${choices.map(({ value, says }) => html`<option value="${value}"${attribute('selected', value === chosen)}>${says}</option>`)}</select>`;

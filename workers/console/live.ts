@@ -31,7 +31,9 @@ type Listener = { readonly response: ServerResponse; readonly person: string };
 const eventOf = (name: string): string => `event: ${name}\ndata: \n\n`;
 
 const movedBetween = (before: Pulse, after: Pulse): string[] =>
-  Object.entries(after).flatMap(([topic, value]) => (Object.entries(before).some(([t, v]) => t === topic && v === value) ? [] : [topic]));
+  Object.entries(after).flatMap(([topic, value]) =>
+    Object.entries(before).some(([t, v]) => t === topic && v === value) ? [] : [topic],
+  );
 
 export function openLiveHub({ db, log }: { readonly db: Database; readonly log: Log }): LiveHub {
   const listeners = new Set<Listener>();

@@ -51,7 +51,10 @@ export const refusedPage = ({ reason, mend }: { readonly reason: string; readonl
   bare('Not from here', html`<p>${reason}</p><p>${mend}</p>`);
 
 /** By the address that browsers use, or by the word of a configured proxy. */
-export function isSecure(request: FastifyRequest, { publicUrl, proxies }: Pick<Gate, 'publicUrl' | 'proxies'>): boolean {
+export function isSecure(
+  request: FastifyRequest,
+  { publicUrl, proxies }: Pick<Gate, 'publicUrl' | 'proxies'>,
+): boolean {
   const known = URL.parse(publicUrl ?? '');
   if (known !== null && known.protocol === 'https:' && known.host === hostOf(request)) return true;
   return isFromProxy(request, proxies) && request.headers['x-forwarded-proto'] === 'https';
@@ -112,7 +115,11 @@ async function logIn(gate: Gate, request: FastifyRequest, reply: FastifyReply): 
   const name = (form.get('name') ?? '').trim().toLowerCase().slice(0, 64);
   const keys = failureKeys(name, callerAddress(request, gate.proxies));
   const now = gate.now();
-  const blockedUntil = await loginBlockedUntil(gate.db, keys.map(({ key }) => key), now);
+  const blockedUntil = await loginBlockedUntil(
+    gate.db,
+    keys.map(({ key }) => key),
+    now,
+  );
   if (blockedUntil !== null) {
     reply.header('retry-after', Math.ceil((blockedUntil - now) / 1000));
     return again(429, `Too many wrong tries. Wait ${duration(blockedUntil - now)}, then try again.`);
@@ -128,8 +135,13 @@ async function logIn(gate: Gate, request: FastifyRequest, reply: FastifyReply): 
   await gate.db.transaction(async (tx) => {
     for (const one of old) await closeSession(tx, hashToken(one));
     await openSession(tx, hashToken(token), user.name, now);
-    await forgetLoginFailures(tx, keys.filter(({ free }) => free !== FREE.address).map(({ key }) => key));
-    await writeAudit(tx, [{ actor: `operator:${user.name}`, action: 'log in', subject: `user ${user.name}`, detail: {} }]);
+    await forgetLoginFailures(
+      tx,
+      keys.filter(({ free }) => free !== FREE.address).map(({ key }) => key),
+    );
+    await writeAudit(tx, [
+      { actor: `operator:${user.name}`, action: 'log in', subject: `user ${user.name}`, detail: {} },
+    ]);
   });
   clearSession(reply);
   reply.setCookie(cookieOf(isEncrypted), token, {
@@ -149,7 +161,10 @@ async function logOut(gate: Gate, request: FastifyRequest, reply: FastifyReply):
   const visitor = arrival.kind === 'visitor' ? arrival.visitor : null;
   const isTheirs = isSameToken(form.get('csrf') ?? '', csrfToken(gate.csrfKey, visitor, sessionToken));
   if (visitor !== null && (!isTheirs || !comesFromHere(request)))
-    return reply.code(403).type('text/html; charset=utf-8').send(String(refusedPage(NOT_THEIRS)));
+    return reply
+      .code(403)
+      .type('text/html; charset=utf-8')
+      .send(String(refusedPage(NOT_THEIRS)));
   for (const token of tokensOf(request)) await closeSession(gate.db, hashToken(token));
   clearSession(reply);
   return reply.redirect('/console/login', 303);

@@ -27,6 +27,8 @@ export type Asked = ConsoleParts & {
   readonly csrf: string;
   readonly query: URLSearchParams;
   readonly may: (need: UserRole) => boolean;
+  /** Refuses as `may` says no. */
+  readonly require: (need: UserRole) => void;
 };
 
 export type Page = {

@@ -1,7 +1,7 @@
 /** Reallocations as every page shows them. */
 import type { Instant } from '#core/model.ts';
 import type { Reallocation, ReallocationState } from '#db/reallocations.ts';
-import { ago, moment, skuLink, state, table, type Tone } from './format.ts';
+import { ago, moment, skuLink, state, type Tone, table } from './format.ts';
 import { type Html, html } from './html.ts';
 
 const TONES: Readonly<Record<ReallocationState, Tone>> = {

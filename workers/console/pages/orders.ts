@@ -1,15 +1,26 @@
 /** Orders, newest first; one order with what it has and why; shortages, oldest first. */
+import type { Backordered } from '#core/backorder.ts';
 import { explainOrder, type LineExplanation, type PromiseStep } from '#db/explain.ts';
+import { getModes } from '#db/modes.ts';
 import { listOrders, listShortages } from '#db/order-list.ts';
 import { readBackorders } from '#db/outlook.ts';
-import { getModes } from '#db/modes.ts';
-import { ago, figure, moment, number, orderLink, pairs, signed, skuLink, state, table } from '../format.ts';
+import { ago, moment, number, orderLink, pairs, signed, skuLink, state, table } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import type { Asked, Page } from '../parts.ts';
 
 const ROWS = 50;
 
-function stateOf({ ordered, cancelled, shipped, short }: { ordered: number; cancelled: number; shipped: number; short: number }): Html {
+function stateOf({
+  ordered,
+  cancelled,
+  shipped,
+  short,
+}: {
+  ordered: number;
+  cancelled: number;
+  shipped: number;
+  short: number;
+}): Html {
   if (short > 0) return state('warn', 'short');
   if (ordered - cancelled <= 0) return state('idle', 'cancelled');
   if (shipped >= ordered - cancelled) return state('idle', 'shipped');
@@ -26,10 +37,20 @@ async function showOrders({ db, at, query }: Asked) {
   const last = rows.length === ROWS ? rows.at(-1) : undefined;
   const filter = (id: string, says: string): Html =>
     html`<li><a href="/console/orders?channel=${encodeURIComponent(id)}" aria-current="${String(channel === id)}">${says}</a></li>`;
-  const numbers = ['Lines', 'Ordered', 'Cancelled', 'Shipped', 'Allocated', 'Short'].map((title) => ({ title, isNumber: true }));
+  const numbers = ['Lines', 'Ordered', 'Cancelled', 'Shipped', 'Allocated', 'Short'].map((title) => ({
+    title,
+    isNumber: true,
+  }));
   const body = html`<ul class="filters">${filter('', 'All')}${modes.map(({ id }) => filter(id, id))}</ul>${table({
     caption: 'Orders',
-    columns: [{ title: 'Order' }, { title: 'Channel' }, { title: 'Program' }, { title: 'Placed' }, { title: 'State' }, ...numbers],
+    columns: [
+      { title: 'Order' },
+      { title: 'Channel' },
+      { title: 'Program' },
+      { title: 'Placed' },
+      { title: 'State' },
+      ...numbers,
+    ],
     rows: rows.map((row) => [
       orderLink(row.id, row.displayRef),
       row.channel,
@@ -44,7 +65,9 @@ async function showOrders({ db, at, query }: Asked) {
 }
 
 function lineCells(line: LineExplanation, restock: Html | null): readonly (Html | string | number | null)[] {
-  const has = line.allocations.map(({ location, pool, quantity }) => html`${quantity} at ${location} <span class="quiet">(${pool})</span> `);
+  const has = line.allocations.map(
+    ({ location, pool, quantity }) => html`${quantity} at ${location} <span class="quiet">(${pool})</span> `,
+  );
   return [
     line.sku === null ? html`<span class="unknown">mapped to nothing</span>` : skuLink(line.sku),
     line.ordered,
@@ -53,7 +76,9 @@ function lineCells(line: LineExplanation, restock: Html | null): readonly (Html 
     line.allocated,
     line.short === 0 ? 0 : state('warn', String(line.short)),
     html`${has}`,
-    line.accepted === null ? html`<span class="quiet">not asked</span>` : html`${line.accepted} accepted, ${line.backOrdered} back-ordered, ${line.refused} refused`,
+    line.accepted === null
+      ? html`<span class="quiet">not asked</span>`
+      : html`${line.accepted} accepted, ${line.backOrdered} back-ordered, ${line.refused} refused`,
     restock,
     html`<span title="sellable ${line.sellableNow}, allocated ${line.allocatedNow}, held ${line.heldNow}">${number(line.sellableNow - line.allocatedNow - line.heldNow)}</span>`,
   ];
@@ -62,7 +87,17 @@ function lineCells(line: LineExplanation, restock: Html | null): readonly (Html 
 const historyTable = (history: readonly PromiseStep[], now: number): Html =>
   table({
     caption: 'What it was promised, in order of time',
-    columns: [{ title: 'When' }, { title: 'What' }, { title: 'Units', isNumber: true }, { title: 'Item' }, { title: 'Where' }, { title: 'Pool' }, { title: 'Cause' }, { title: 'Who' }, { title: 'Policy', isNumber: true }],
+    columns: [
+      { title: 'When' },
+      { title: 'What' },
+      { title: 'Units', isNumber: true },
+      { title: 'Item' },
+      { title: 'Where' },
+      { title: 'Pool' },
+      { title: 'Cause' },
+      { title: 'Who' },
+      { title: 'Policy', isNumber: true },
+    ],
     rows: history.map((step) => [
       moment(step.at, now),
       step.kind,
@@ -88,13 +123,23 @@ async function showOrder({ db, at, query }: Asked) {
     };
   }
   const isShort = order.lines.some(({ short }) => short > 0);
-  const expected = isShort ? await readBackorders(db, id, at) : new Map<string, never>();
+  const expected = isShort ? await readBackorders(db, id, at) : new Map<string, Backordered>();
   const body = html`${pairs([
     ['Id', html`<code>${order.id}</code>`],
     ['Channel', order.channel],
-    ['Program', html`${order.program}${order.route === null ? null : html` <span class="quiet">by route ${order.route}</span>`}`],
+    [
+      'Program',
+      html`${order.program}${order.route === null ? null : html` <span class="quiet">by route ${order.route}</span>`}`,
+    ],
     ['Placed', html`${moment(order.placedAt, at)} UTC, ${ago(order.placedAt, at)}`],
-    ['Pick tags', order.pickTags === null ? null : Object.entries(order.pickTags).map(([name, value]) => `${name} ${value}`).join(', ')],
+    [
+      'Pick tags',
+      order.pickTags === null
+        ? null
+        : Object.entries(order.pickTags)
+            .map(([name, value]) => `${name} ${value}`)
+            .join(', '),
+    ],
   ])}<h2>Lines</h2>${table({
     caption: 'Lines',
     columns: [
@@ -111,30 +156,39 @@ async function showOrder({ db, at, query }: Asked) {
   return { title: `Order ${order.displayRef}`, body, live: ['stock'] as const };
 }
 
-type Expected = { readonly quantity?: number; readonly expectedAt?: number | null } | undefined;
-
-const expectedOf = (expected: Expected, now: number): Html | null =>
-  expected?.expectedAt === undefined || expected.expectedAt === null ? null : html`${figure(expected.quantity)} ${ago(expected.expectedAt, now)}`;
+const expectedOf = (line: Backordered | undefined, now: number): Html | null =>
+  line === undefined || line.expected.length === 0
+    ? null
+    : html`${line.expected.map(({ ref, quantity, dueAt }) => html`${quantity} of ${ref} ${ago(dueAt, now)}<br>`)}`;
 
 async function showShortages({ db, at, query }: Asked) {
   const after = query.get('after');
   const rows = await listShortages(db, { limit: ROWS, ...(after === null ? {} : { after }) });
   const last = rows.length === ROWS ? rows.at(-1) : undefined;
-  const body = html`<p class="quiet">The oldest first. Each is filled by itself when goods come in; an item's page tells whose turn it is.</p>${table({
-    caption: 'Open shortages',
-    columns: [{ title: 'Item' }, { title: 'Units', isNumber: true }, { title: 'What' }, { title: 'Program' }, { title: 'Since' }, { title: 'Title' }],
-    rows: rows.map((row) => [
-      skuLink(row.sku),
-      number(row.quantity),
-      row.orderId === null
-        ? html`${state('bad', 'deficit')} more is promised at ${row.location} than is there`
-        : html`order ${orderLink(row.orderId, row.displayRef ?? row.orderId)}`,
-      row.program,
-      ago(row.openedAt, at),
-      row.title,
-    ]),
-    empty: 'Nothing is short.',
-  })}<p class="pages">${last === undefined ? null : html`<a class="button" href="/console/shortages?after=${encodeURIComponent(last.key)}">The next ${ROWS}</a>`}</p>`;
+  const body = html`<p class="quiet">The oldest first. Each is filled by itself when goods come in; an item's page tells whose turn it is.</p>${table(
+    {
+      caption: 'Open shortages',
+      columns: [
+        { title: 'Item' },
+        { title: 'Units', isNumber: true },
+        { title: 'What' },
+        { title: 'Program' },
+        { title: 'Since' },
+        { title: 'Title' },
+      ],
+      rows: rows.map((row) => [
+        skuLink(row.sku),
+        number(row.quantity),
+        row.orderId === null
+          ? html`${state('bad', 'deficit')} more is promised at ${row.location} than is there`
+          : html`order ${orderLink(row.orderId, row.displayRef ?? row.orderId)}`,
+        row.program,
+        ago(row.openedAt, at),
+        row.title,
+      ]),
+      empty: 'Nothing is short.',
+    },
+  )}<p class="pages">${last === undefined ? null : html`<a class="button" href="/console/shortages?after=${encodeURIComponent(last.key)}">The next ${ROWS}</a>`}</p>`;
   return { title: 'Shortages', body, live: ['stock'] as const };
 }
 

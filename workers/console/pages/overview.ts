@@ -1,12 +1,19 @@
 /** The first page: channels with their freshness, what waits and how long, drift, and the alerts that ask for somebody. */
-import { type AlertRow, listOpenAlerts } from '#db/alert-list.ts';
-import { type ChannelOverview, readChannelOverviews, readWaitingWork, readWorkers, type WaitingWork } from '#db/overview.ts';
+import { type AlertCounts, countAlerts } from '#db/alert-counts.ts';
+import { listAlerts } from '#db/alert-list.ts';
+import {
+  type ChannelOverview,
+  readChannelOverviews,
+  readWaitingWork,
+  readWorkers,
+  type WaitingWork,
+} from '#db/overview.ts';
 import { readSyncLatency, type SyncLatency } from '#db/sync-latency.ts';
 import { alertLine } from '../alert-words.ts';
 import { channelActions } from '../channel-forms.ts';
 import { stateOf } from '../channel-state.ts';
 import { alignSeries, bars, lineChart } from '../charts.ts';
-import { ago, count, duration, exactly, figure, number, state, table, type Tone } from '../format.ts';
+import { ago, count, duration, exactly, figure, number, state, type Tone, table } from '../format.ts';
 import { type Html, html, nothing } from '../html.ts';
 import type { Asked, Page } from '../parts.ts';
 
@@ -14,35 +21,72 @@ const ALERTS_SHOWN = 8;
 const SPAN_MS = 10 * 60_000;
 const LATENCY_MS = 24 * 3_600_000;
 
-type Tile = { readonly name: string; readonly value: string; readonly more: string | Html; readonly tone: Tone; readonly to: string };
+type Tile = {
+  readonly name: string;
+  readonly value: string;
+  readonly more: string | Html;
+  readonly tone: Tone;
+  readonly to: string;
+};
 
 const tile = ({ name, value, more, tone, to }: Tile): Html =>
   html`<li class="tile ${tone}"><span class="name">${name}</span><span class="value"><a href="${to}">${value}</a></span><span class="more">${more}</span></li>`;
 
-const sayOldest = (at: number | null, now: number, none: string): string => (at === null ? none : `oldest ${duration(now - at)}`);
+const sayOldest = (at: number | null, now: number, none: string): string =>
+  at === null ? none : `oldest ${duration(now - at)}`;
 
 const QUEUE_OLD_MS = 60_000;
 
-function tiles(work: WaitingWork, channels: readonly ChannelOverview[], alerts: readonly AlertRow[], now: number): Html {
-  const bad = alerts.filter(({ severity }) => severity === 'critical' || severity === 'error').length;
+function tiles(work: WaitingWork, channels: readonly ChannelOverview[], alerts: AlertCounts, now: number): Html {
+  const bad = alerts.grave;
   const oldest = [work.inboxOldestAt, work.commandsOldestAt].filter((at) => at !== null);
   const queueAge = oldest.length === 0 ? null : now - Math.min(...oldest);
   const looked = channels.filter(({ drifting }) => drifting !== null);
   const drifting = looked.reduce((sum, one) => sum + (one.drifting ?? 0), 0);
   const alertTone: Tone = bad > 0 ? 'bad' : 'warn';
   const rows: Tile[] = [
-    { name: 'Open alerts', value: count(alerts.length), more: bad === 0 ? 'none critical' : `${bad} critical or error`,
-      tone: alerts.length === 0 ? 'good' : alertTone, to: '/console/alerts' },
-    { name: 'Queue age', value: queueAge === null ? '0' : duration(queueAge), more: `${count(work.inbox)} in the inbox, ${count(work.commands)} to decide`,
-      tone: queueAge !== null && queueAge > QUEUE_OLD_MS ? 'warn' : 'good', to: '/console/queues' },
-    { name: 'Drift', value: looked.length === 0 ? '?' : number(drifting), more: looked.length === 0 ? 'nobody looked yet' : 'listings show another number',
-      tone: drifting > 0 ? 'warn' : 'good', to: '/console/reconcile' },
-    { name: 'Short', value: `${number(work.shortUnits)}`, more: `units in ${count(work.shortages)} shortages; ${sayOldest(work.shortOldestAt, now, 'none')}`,
-      tone: work.shortages > 0 ? 'warn' : 'good', to: '/console/shortages' },
-    { name: 'Parked', value: count(work.parked), more: sayOldest(work.parkedOldestAt, now, 'nothing waits for a person'),
-      tone: work.parked > 0 ? 'warn' : 'good', to: '/console/parked' },
-    { name: 'To approve', value: count(work.reallocations + work.proposals), more: `${work.reallocations} reallocations, ${work.proposals} policies`,
-      tone: work.reallocations + work.proposals > 0 ? 'busy' : 'good', to: '/console/reallocations' },
+    {
+      name: 'Open alerts',
+      value: count(alerts.open),
+      more: bad === 0 ? 'none critical' : `${bad} critical or error`,
+      tone: alerts.open === 0 ? 'good' : alertTone,
+      to: '/console/alerts',
+    },
+    {
+      name: 'Queue age',
+      value: queueAge === null ? '0' : duration(queueAge),
+      more: `${count(work.inbox)} in the inbox, ${count(work.commands)} to decide`,
+      tone: queueAge !== null && queueAge > QUEUE_OLD_MS ? 'warn' : 'good',
+      to: '/console/queues',
+    },
+    {
+      name: 'Drift',
+      value: looked.length === 0 ? '?' : number(drifting),
+      more: looked.length === 0 ? 'nobody looked yet' : 'listings show another number',
+      tone: drifting > 0 ? 'warn' : 'good',
+      to: '/console/reconcile',
+    },
+    {
+      name: 'Short',
+      value: `${number(work.shortUnits)}`,
+      more: `units in ${count(work.shortages)} shortages; ${sayOldest(work.shortOldestAt, now, 'none')}`,
+      tone: work.shortages > 0 ? 'warn' : 'good',
+      to: '/console/shortages',
+    },
+    {
+      name: 'Parked',
+      value: count(work.parked),
+      more: sayOldest(work.parkedOldestAt, now, 'nothing waits for a person'),
+      tone: work.parked > 0 ? 'warn' : 'good',
+      to: '/console/parked',
+    },
+    {
+      name: 'To approve',
+      value: count(work.reallocations + work.proposals),
+      more: `${work.reallocations} reallocations, ${work.proposals} policies`,
+      tone: work.reallocations + work.proposals > 0 ? 'busy' : 'good',
+      to: '/console/reallocations',
+    },
   ];
   return html`<ul class="tiles">${rows.map(tile)}</ul>`;
 }
@@ -97,7 +141,12 @@ function latencyPicture(rows: readonly SyncLatency[]): Html {
     label: channel,
     points: rows.filter((row) => row.channel === channel).map((row) => [row.at, Math.round(row.p95Ms) / 1000] as const),
   }));
-  const chart = { id: 'latency', says: 'From decision to acknowledgement, 95th percentile by channel, last 24 hours', unit: ' s', ...alignSeries(series) };
+  const chart = {
+    id: 'latency',
+    says: 'From decision to acknowledgement, 95th percentile by channel, last 24 hours',
+    unit: ' s',
+    ...alignSeries(series),
+  };
   const newest = channels.flatMap((channel) => rows.findLast((row) => row.channel === channel) ?? []);
   const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
   return html`${lineChart(chart, 'latency-table')}${table({
@@ -112,7 +161,14 @@ function latencyPicture(rows: readonly SyncLatency[]): Html {
       { title: '95 % within', isNumber: true },
       { title: '99 % within', isNumber: true },
     ],
-    rows: newest.map((row) => [row.channel, exactly(row.at).slice(0, 16), number(row.numbers), seconds(row.p50Ms), seconds(row.p95Ms), seconds(row.p99Ms)]),
+    rows: newest.map((row) => [
+      row.channel,
+      exactly(row.at).slice(0, 16),
+      number(row.numbers),
+      seconds(row.p50Ms),
+      seconds(row.p95Ms),
+      seconds(row.p99Ms),
+    ]),
     empty: nothing,
   })}`;
 }
@@ -128,21 +184,22 @@ export function causesOf(channels: readonly ChannelOverview[]): { readonly label
 
 async function show(asked: Asked) {
   const { db, at } = asked;
-  const [channels, work, workers, alerts, latency] = await Promise.all([
+  const [channels, work, workers, alerts, counts, latency] = await Promise.all([
     readChannelOverviews(db),
     readWaitingWork(db),
     readWorkers(db),
-    listOpenAlerts(db, 1000),
+    listAlerts(db, {}, ALERTS_SHOWN),
+    countAlerts(db),
     readSyncLatency(db, { since: at - LATENCY_MS, spanMs: SPAN_MS }),
   ]);
   const causes = causesOf(channels);
   const body = html`${workers.length === 0 ? html`<p class="notice warn">No worker was seen in the last minute: ${html`<code class="command">npm start</code>`}</p>` : null}
-${tiles(work, channels, alerts, at)}
+${tiles(work, channels, counts, at)}
 <h2>Channels</h2>${channelTable(channels, asked)}
 <div class="columns"><section><h2>Alerts</h2>${
     alerts.length === 0
       ? html`<p class="empty">None is open.</p>`
-      : html`${alerts.slice(0, ALERTS_SHOWN).map((alert) => alertLine(alert, at))}${alerts.length > ALERTS_SHOWN ? html`<p><a href="/console/alerts">All ${count(alerts.length)}</a></p>` : null}`
+      : html`${alerts.map((alert) => alertLine(alert, asked))}${counts.open > ALERTS_SHOWN ? html`<p><a href="/console/alerts">All ${count(counts.open)}</a></p>` : null}`
   }</section>
 <section><h2>Drift by cause</h2>${causes.length === 0 ? html`<p class="empty">The last look at every channel found no listing that shows another number.</p>` : bars(causes)}
 <h2>Sync latency</h2>${latencyPicture(latency)}</section></div>`;

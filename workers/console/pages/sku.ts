@@ -70,7 +70,10 @@ const channelTable = (listings: readonly ListingExplanation[], pools: PoolsExpla
 function poolSection(pools: PoolsExplanation | null): Shown {
   if (pools === null) return html`<p class="empty">No policy is in force yet.</p>`;
   const own = pools.pools.filter(({ remaining }) => remaining > 0);
-  const parts = [...own.map(({ program, remaining }) => ({ label: program, units: remaining })), { label: 'shared', units: Math.max(0, pools.shared) }];
+  const parts = [
+    ...own.map(({ program, remaining }) => ({ label: program, units: remaining })),
+    { label: 'shared', units: Math.max(0, pools.shared) },
+  ];
   return html`${stackedBar(`${pools.free} free units by pool`, parts)}${table({
     caption: 'Pools: who may draw how much',
     columns: [
@@ -97,7 +100,10 @@ function poolSection(pools: PoolsExplanation | null): Shown {
   })}<p class="quiet">Policy ${pools.policyVersion}; ${number(pools.shared)} shared of ${number(pools.free)} free.${pools.nextChangeAt === null ? '' : ` Time alone changes this at ${exactly(pools.nextChangeAt)}.`}</p>`;
 }
 
-function pictureOf(timeline: readonly TimelineEntry[], shown: readonly (ShownStep & { readonly listing: number })[]): Html {
+function pictureOf(
+  timeline: readonly TimelineEntry[],
+  shown: readonly (ShownStep & { readonly listing: number })[],
+): Html {
   const steps = timeline.toReversed();
   const channels = [...new Set(shown.map(({ channel }) => channel))].sort();
   const series = [
@@ -109,7 +115,10 @@ function pictureOf(timeline: readonly TimelineEntry[], shown: readonly (ShownSte
       isStep: true,
     })),
   ];
-  return lineChart({ id: 'timeline-chart', says: 'Stock, promises and numbers over time', unit: '', ...alignSeries(series) }, 'timeline');
+  return lineChart(
+    { id: 'timeline-chart', says: 'Stock, promises and numbers over time', unit: '', ...alignSeries(series) },
+    'timeline',
+  );
 }
 
 const timelineTable = (timeline: readonly TimelineEntry[], now: Instant): Html =>
@@ -146,20 +155,48 @@ const timelineTable = (timeline: readonly TimelineEntry[], now: Instant): Html =
 const holdTable = (holds: readonly HoldRow[], now: Instant): Html =>
   table({
     caption: 'Holds',
-    columns: [{ title: 'Owner' }, { title: 'Kind' }, { title: 'For' }, { title: 'Units', isNumber: true }, { title: 'Reason' }, { title: 'Ends' }],
+    columns: [
+      { title: 'Owner' },
+      { title: 'Kind' },
+      { title: 'For' },
+      { title: 'Units', isNumber: true },
+      { title: 'Reason' },
+      { title: 'Ends' },
+    ],
     rows: holds.map((hold) => [hold.owner, hold.kind, hold.program, hold.units, hold.reason, ago(hold.expiresAt, now)]),
     empty: 'Nobody holds any.',
   });
 
 async function datedSection({ db, at }: Asked, sku: string): Promise<Html> {
-  const [supply, demand] = await Promise.all([listSupply(db, { sku, limit: 50 }, at), listDemand(db, { sku, limit: 50 }, at)]);
+  const [supply, demand] = await Promise.all([
+    listSupply(db, { sku, limit: 50 }, at),
+    listDemand(db, { sku, limit: 50 }, at),
+  ]);
   const rows = [
-    ...supply.map((row) => [row.ref, row.kind, `+${number(row.left)}`, row.location, html`${ago(row.dueAt, at)}${row.isLate ? ' (late)' : null}`]),
-    ...demand.map((row) => [row.ref, 'wanted', `-${number(row.quantity)}`, row.program, html`${ago(row.dueAt, at)}${row.isOverdue ? ' (overdue)' : null}`]),
+    ...supply.map((row) => [
+      row.ref,
+      row.kind,
+      `+${number(row.left)}`,
+      row.location,
+      html`${ago(row.dueAt, at)}${row.isLate ? ' (late)' : null}`,
+    ]),
+    ...demand.map((row) => [
+      row.ref,
+      'wanted',
+      `-${number(row.quantity)}`,
+      row.program,
+      html`${ago(row.dueAt, at)}${row.isOverdue ? ' (overdue)' : null}`,
+    ]),
   ];
   return table({
     caption: 'Expected and wanted',
-    columns: [{ title: 'Reference' }, { title: 'Kind' }, { title: 'Units', isNumber: true }, { title: 'Where, or for' }, { title: 'Due' }],
+    columns: [
+      { title: 'Reference' },
+      { title: 'Kind' },
+      { title: 'Units', isNumber: true },
+      { title: 'Where, or for' },
+      { title: 'Due' },
+    ],
     rows,
     empty: 'Nothing is expected, and nothing is wanted by a date.',
   });
@@ -169,7 +206,15 @@ async function shortageSection({ db, at }: Asked, sku: string): Promise<Html> {
   const rows = await explainShortages(db, sku, at);
   return table({
     caption: 'Shortages, in the order in which they are served',
-    columns: [{ title: 'Turn', isNumber: true }, { title: 'What' }, { title: 'Units', isNumber: true }, { title: 'For' }, { title: 'Since' }, { title: 'Could be given', isNumber: true }, { title: 'Closed to it', isNumber: true }],
+    columns: [
+      { title: 'Turn', isNumber: true },
+      { title: 'What' },
+      { title: 'Units', isNumber: true },
+      { title: 'For' },
+      { title: 'Since' },
+      { title: 'Could be given', isNumber: true },
+      { title: 'Closed to it', isNumber: true },
+    ],
     rows: rows.map((row) => [
       row.turn,
       row.orderId === null ? html`more is promised at ${row.place} than is there` : orderLink(row.orderId),
@@ -187,9 +232,17 @@ const aboutItem = (card: ItemCard, item: SkuFigures): Html =>
   pairs([
     ['Title', card.title === '' ? null : card.title],
     ['State', card.lifecycle === 'active' ? null : card.lifecycle],
-    ['Identifiers', card.identifiers.length === 0 ? null : card.identifiers.map(({ kind, value }) => `${kind} ${value}`).join(', ')],
+    [
+      'Identifiers',
+      card.identifiers.length === 0 ? null : card.identifiers.map(({ kind, value }) => `${kind} ${value}`).join(', '),
+    ],
     ['Groups', card.groups.length === 0 ? null : card.groups.join(', ')],
-    ['Kit of', item.components === undefined ? null : html`${item.components.map(({ sku, quantity }) => html`${quantity} × ${skuLink(sku)} `)}`],
+    [
+      'Kit of',
+      item.components === undefined
+        ? null
+        : html`${item.components.map(({ sku, quantity }) => html`${quantity} × ${skuLink(sku)} `)}`,
+    ],
   ]);
 
 const stockTable = (card: ItemCard, now: Instant): Html =>

@@ -48,7 +48,11 @@
   const drawn = new WeakMap();
 
   const optionsOf = (chart, width) => {
-    const axis = { stroke: style('--soft'), grid: { stroke: style('--line'), width: 1 }, ticks: { stroke: style('--line') } };
+    const axis = {
+      stroke: style('--soft'),
+      grid: { stroke: style('--line'), width: 1 },
+      ticks: { stroke: style('--line') },
+    };
     return {
       width,
       height: 220,
