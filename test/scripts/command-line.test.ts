@@ -13,6 +13,7 @@ const silent: Io = {
   write: () => undefined,
   note: () => undefined,
   ask: null,
+  readSecret: async () => '',
   env: {},
   cwd: '/',
   isTerminal: false,

@@ -1,5 +1,6 @@
 /** The console of a small brand, over a server that is asked without a socket, or over a real one for a browser. */
 import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
 import { sql } from 'drizzle-orm';
 import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify';
 import { addUser, type UserRole } from '#db/users.ts';
@@ -17,6 +18,8 @@ export const PASSWORD = 'correct horse battery';
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 export type ConsoleStage = {
+  /** What was logged as an error. */
+  readonly faults: string[];
   readonly store: TestDatabase;
   readonly app: FastifyInstance;
   readonly clock: { now: number };
@@ -48,10 +51,12 @@ export const cookiesOf = (response: LightMyRequestResponse): string =>
 
 export const csrfOf = (page: string): string => /name="csrf" value="([^"]+)"/.exec(page)?.[1] ?? '';
 
-function partsOf(store: TestDatabase, clock: { now: number }, options: ConsoleOptions): ConsoleParts {
+type Around = { readonly clock: { now: number }; readonly faults: string[] };
+
+function partsOf(store: TestDatabase, { clock, faults }: Around, options: ConsoleOptions): ConsoleParts {
   return {
     db: store.db,
-    log: silent,
+    log: { ...silent, error: (fields) => void faults.push(inspect(fields)) },
     now: () => clock.now,
     decideSoon: () => undefined,
     wakeRelay: () => undefined,
@@ -91,7 +96,10 @@ export async function openConsole(options: ConsoleOptions = {}): Promise<Console
   const clock = { now: Date.now() };
   await seedBrand(store.db, { policy: BRAND_POLICY, ...options, skus });
   await fillConsoleBrand(store.db, clock.now, skus);
-  const parts = partsOf(store, clock, options);
+  // Not before the policy that was just put in force.
+  clock.now = Date.now() + 1000;
+  const faults: string[] = [];
+  const parts = partsOf(store, { clock, faults }, options);
   const app = await openApp(parts);
   const ask = (request: InjectOptions) =>
     app.inject({
@@ -102,6 +110,7 @@ export async function openConsole(options: ConsoleOptions = {}): Promise<Console
   const page = async (url: string, cookie = '') => (await ask({ url, headers: { cookie } })).body;
   return {
     store,
+    faults,
     app,
     clock,
     parts,
@@ -116,7 +125,8 @@ export async function openConsole(options: ConsoleOptions = {}): Promise<Console
         url: '/console/login',
         payload: bodyOf({ name, password: PASSWORD }),
       });
-      if (response.statusCode !== 303) throw new Error(`${name} could not log in: ${response.statusCode}`);
+      if (response.statusCode !== 303)
+        throw new Error(`${name} could not log in: ${response.statusCode} ${faults.join()}`);
       return response.cookies
         .filter(({ value }) => value !== '')
         .map(({ name: cookie, value }) => `${cookie}=${value}`)

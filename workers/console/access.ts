@@ -84,13 +84,17 @@ export const isFromLoopback = (request: FastifyRequest): boolean =>
   isLoopbackHost(request.raw.headers.host) &&
   FORWARDING.every((name) => request.raw.headers[name] === undefined);
 
+/** Each one that was sent: of several, Node's own `headers` keep the first or join them. */
+const valuesOf = ({ raw }: FastifyRequest, name: string): string[] =>
+  raw.rawHeaders.filter((_, index) => index % 2 === 1 && raw.rawHeaders[index - 1]?.toLowerCase() === name);
+
 export const isFromProxy = (request: FastifyRequest, proxies: BlockList | null): boolean =>
   proxies !== null && isIn(proxies, plainAddress(request.raw.socket.remoteAddress));
 
 /** For the login's limits: behind a proxy, the last hop that it names. */
 export function callerAddress(request: FastifyRequest, proxies: BlockList | null): string {
   const peer = plainAddress(request.raw.socket.remoteAddress);
-  const forwarded = request.raw.headersDistinct['x-forwarded-for']?.join(',').split(',').at(-1)?.trim();
+  const forwarded = valuesOf(request, 'x-forwarded-for').join(',').split(',').at(-1)?.trim();
   return isFromProxy(request, proxies) && forwarded !== undefined && forwarded !== '' ? forwarded.slice(0, 64) : peer;
 }
 
@@ -105,8 +109,8 @@ type Asking = {
 export async function identify(request: FastifyRequest, asking: Asking): Promise<Arrival> {
   const { db, settings, proxies, now, sessionToken } = asking;
   if (settings.proxy !== null && isFromProxy(request, proxies)) {
-    const named = request.raw.headersDistinct[settings.proxy.userHeader];
-    if (named !== undefined) return identifyProxied(db, settings.proxy, named);
+    const named = valuesOf(request, settings.proxy.userHeader);
+    if (named.length > 0) return identifyProxied(db, settings.proxy, named);
   }
   if (sessionToken !== null) {
     const user = await findSession(db, hashToken(sessionToken), now);

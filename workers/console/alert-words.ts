@@ -39,7 +39,7 @@ export const nextStepOf = (nextStep: string): Html =>
 const NAMED_MAX = 8;
 export function touchesOf(alert: AlertRow): Html {
   const parts: Shown[] = Object.entries(alert.touches).flatMap(([name, value]) => {
-    if (typeof value !== 'object') return [html`${name} <strong>${value}</strong>; `];
+    if (typeof value !== 'object') return [html`${name} <strong>${value}</strong>`];
     const texts = value.filter((one) => typeof one === 'string');
     if (texts.length === 0) return [];
     const shown = texts.slice(0, NAMED_MAX);
@@ -47,10 +47,14 @@ export function touchesOf(alert: AlertRow): Html {
       name === 'skus'
         ? shown.map((sku) => html`<a class="sku" href="/console/sku?s=${encodeURIComponent(sku)}">${sku}</a> `)
         : [shown.join(', ')];
-    return [html`${name} ${named}${texts.length > NAMED_MAX ? html`and ${texts.length - NAMED_MAX} more` : null}; `];
+    return [html`${name} ${named}${texts.length > NAMED_MAX ? html`and ${texts.length - NAMED_MAX} more` : null}`];
   });
   const { reach } = alert;
-  return html`${parts}${reach === null ? nothing : html`open orders <strong>${reach.orders}</strong>, units wanted <strong>${reach.units}</strong>`}`;
+  if (reach !== null)
+    parts.push(html`open orders <strong>${reach.orders}</strong>, units wanted <strong>${reach.units}</strong>`);
+  return parts.length === 0
+    ? html`<span class="quiet">nothing is counted</span>`
+    : html`${parts.map((part, index) => (index === 0 ? part : html`, ${part}`))}`;
 }
 
 const button = (alert: AlertRow, step: string, says: string, { csrf }: Asked): Html =>

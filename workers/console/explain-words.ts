@@ -25,17 +25,28 @@ export function listingState(one: ListingExplanation, now: Instant): Html {
       );
 }
 
-function steps(one: ListingExplanation): Html {
-  return table({
-    caption: `Steps to the number of ${one.channel} ${one.listing.listingRef}`,
+type Step = ListingExplanation['steps'][number];
+
+const stepTable = (caption: string, steps: readonly Step[]): Html =>
+  table({
+    caption,
     columns: [{ title: 'Step' }, { title: 'Change', isNumber: true }, { title: 'Leaves', isNumber: true }],
-    rows: one.steps.map(({ says, change, result }, index) => [
+    rows: steps.map(({ says, change, result }) => [
       says,
       change === 0 ? html`<span class="quiet">0</span>` : signed(change),
-      index === one.steps.length - 1 ? html`<span class="big">${result}</span>` : result,
+      result,
     ]),
-    empty: one.why,
+    empty: 'None.',
   });
+
+/** What made the number, then its sum; the rules that changed nothing are a click away. */
+function steps(one: ListingExplanation): Html {
+  if (one.quantity === null) return html`<p class="empty">${one.why}</p>`;
+  const name = `${one.channel} ${one.listing.listingRef}`;
+  const moving = one.steps.filter(({ change }, index) => change !== 0 || index === 0);
+  const still = one.steps.filter((step) => !moving.includes(step));
+  return html`${stepTable(`Steps to the number of ${name}`, moving)}<p class="sum">So ${name} should show <strong class="big">${one.quantity}</strong> ${one.unit}.</p>
+${still.length === 0 ? nothing : html`<details><summary>${still.length} rules that changed nothing</summary>${stepTable(`Rules that changed nothing for ${name}`, still)}</details>`}`;
 }
 
 /** The whole of it; open where there are few. */

@@ -1,7 +1,7 @@
 /** How values look on every page: moments, numbers, states, links and tables. Unknown is said, never shown as 0. */
 import type { Instant } from '#core/model.ts';
 import { COUNT_MAX } from '#db/status.ts';
-import { type Html, html, type Shown } from './html.ts';
+import { type Html, html, maybe, type Shown } from './html.ts';
 
 const UNITS: readonly (readonly [string, number])[] = [
   ['d', 86_400_000],
@@ -29,8 +29,15 @@ export const exactly = (at: Instant): string => `${new Date(at).toISOString().sl
 /** `4 min ago`, or `in 2 h`; the moment itself on hover. */
 export function ago(at: Instant | null, now: Instant, unknown = 'never'): Html {
   if (at === null) return html`<span class="unknown">${unknown}</span>`;
-  const says = at > now + 999 ? `in ${duration(at - now)}` : `${duration(now - at)} ago`;
-  return html`<time datetime="${new Date(at).toISOString()}" title="${exactly(at)}">${now - at < 1000 && at <= now ? 'just now' : says}</time>`;
+  return html`<time datetime="${new Date(at).toISOString()}" title="${exactly(at)}">${sayAge(at, now)}</time>`;
+}
+
+/** The database's clock and ours are not quite one. */
+const NOW_MS = 1000;
+
+function sayAge(at: Instant, now: Instant): string {
+  if (Math.abs(now - at) < NOW_MS) return 'just now';
+  return at > now ? `in ${duration(at - now)}` : `${duration(now - at)} ago`;
 }
 
 /** The moment itself, the time that has gone by on hover. */
@@ -57,7 +64,7 @@ export type Tone = 'good' | 'warn' | 'bad' | 'idle' | 'busy';
 const MARKS: Readonly<Record<Tone, string>> = { good: '●', warn: '▲', bad: '■', idle: '○', busy: '◐' };
 
 export const state = (tone: Tone, says: string, title = ''): Html =>
-  html`<span class="state ${tone}" title="${title}"><span aria-hidden="true">${MARKS[tone]}</span> ${says}</span>`;
+  html`<span class="state ${tone}"${maybe('title', title)}><span aria-hidden="true">${MARKS[tone]}</span> ${says}</span>`;
 
 export const skuLink = (sku: string): Html =>
   html`<a class="sku" href="/console/sku?s=${encodeURIComponent(sku)}">${sku}</a>`;
@@ -85,12 +92,16 @@ export type TableOptions = {
 export function table({ caption, columns, rows, empty, id, isCaptionHidden = true }: TableOptions): Html {
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
   const cell = (value: Shown, index: number): Html => {
-    const kind = columns[index]?.isNumber === true ? 'number' : '';
-    return index === 0 ? html`<th scope="row" class="${kind}">${value}</th>` : html`<td class="${kind}">${value}</td>`;
+    const column = columns[index];
+    const other = column?.title === 'Do' ? 'do' : '';
+    const kind = column?.isNumber === true ? 'number' : other;
+    return index === 0
+      ? html`<th scope="row"${maybe('class', kind)}>${value}</th>`
+      : html`<td${maybe('class', kind)}>${value}</td>`;
   };
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="${caption}"><table id="${id ?? ''}">
-<caption class="${isCaptionHidden ? 'hidden' : ''}">${caption}</caption>
-<thead><tr>${columns.map(({ title, isNumber, says }) => html`<th scope="col" class="${isNumber === true ? 'number' : ''}" title="${says ?? ''}">${title}</th>`)}</tr></thead>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${caption}"><table${maybe('id', id ?? '')}>
+<caption${maybe('class', isCaptionHidden ? 'hidden' : '')}>${caption}</caption>
+<thead><tr>${columns.map(({ title, isNumber, says }) => html`<th scope="col"${maybe('class', isNumber === true ? 'number' : '')}${maybe('title', says ?? '')}>${title}</th>`)}</tr></thead>
 <tbody>${rows.map((row) => html`<tr>${row.map(cell)}</tr>`)}</tbody>
 </table></div>`;
 }

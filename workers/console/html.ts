@@ -15,3 +15,7 @@ export const nothing: Html = raw('');
 /** An attribute that is there or not; never give it a name from outside. */
 export const attribute = (name: 'checked' | 'disabled' | 'open' | 'required' | 'selected', is: boolean): Html =>
   raw(is ? ` ${name}` : '');
+
+/** Left out where there is nothing to say. */
+export const maybe = (name: 'class' | 'id' | 'title', value: string): Html =>
+  value === '' ? nothing : html` ${raw(name)}="${value}"`;

@@ -14,7 +14,7 @@ import { channelActions } from '../channel-forms.ts';
 import { stateOf } from '../channel-state.ts';
 import { alignSeries, bars, lineChart } from '../charts.ts';
 import { ago, count, duration, exactly, figure, number, state, type Tone, table } from '../format.ts';
-import { type Html, html, nothing } from '../html.ts';
+import { type Html, html, nothing, type Shown } from '../html.ts';
 import type { Asked, Page } from '../parts.ts';
 
 const ALERTS_SHOWN = 8;
@@ -43,6 +43,9 @@ function tiles(work: WaitingWork, channels: readonly ChannelOverview[], alerts: 
   const queueAge = oldest.length === 0 ? null : now - Math.min(...oldest);
   const looked = channels.filter(({ drifting }) => drifting !== null);
   const drifting = looked.reduce((sum, one) => sum + (one.drifting ?? 0), 0);
+  // What nobody looked at is not well, only unknown.
+  const lookedTone: Tone = looked.length === 0 ? 'idle' : 'good';
+  const driftTone: Tone = drifting > 0 ? 'warn' : lookedTone;
   const alertTone: Tone = bad > 0 ? 'bad' : 'warn';
   const rows: Tile[] = [
     {
@@ -63,7 +66,7 @@ function tiles(work: WaitingWork, channels: readonly ChannelOverview[], alerts: 
       name: 'Drift',
       value: looked.length === 0 ? '?' : number(drifting),
       more: looked.length === 0 ? 'nobody looked yet' : 'listings show another number',
-      tone: drifting > 0 ? 'warn' : 'good',
+      tone: driftTone,
       to: '/console/reconcile',
     },
     {
@@ -174,12 +177,21 @@ function latencyPicture(rows: readonly SyncLatency[]): Html {
 }
 
 /** `manual 3, lateApply 1`, as reconcile writes it. */
-export function causesOf(channels: readonly ChannelOverview[]): { readonly label: string; readonly units: number }[] {
+function causesOf(channels: readonly ChannelOverview[]): { readonly label: string; readonly units: number }[] {
   const sums = new Map<string, number>();
   for (const { driftCauses } of channels)
     for (const [, cause = '', listings = '0'] of (driftCauses ?? '').matchAll(/([A-Za-z]+) (\d+)/g))
       sums.set(cause, (sums.get(cause) ?? 0) + Number(listings));
   return [...sums].map(([label, units]) => ({ label, units })).toSorted((a, b) => b.units - a.units);
+}
+
+export function driftPicture(channels: readonly ChannelOverview[]): Shown {
+  const causes = causesOf(channels);
+  if (causes.length > 0) return bars(causes);
+  const unseen = channels.filter(({ reconciledAt }) => reconciledAt === null).map(({ id }) => id);
+  return unseen.length === 0
+    ? html`<p class="empty">The last look at every channel found no listing that shows another number.</p>`
+    : html`<p class="empty">Nothing found; not looked at yet: ${unseen.join(', ')}.</p>`;
 }
 
 async function show(asked: Asked) {
@@ -192,7 +204,6 @@ async function show(asked: Asked) {
     countAlerts(db),
     readSyncLatency(db, { since: at - LATENCY_MS, spanMs: SPAN_MS }),
   ]);
-  const causes = causesOf(channels);
   const body = html`${workers.length === 0 ? html`<p class="notice warn">No worker was seen in the last minute: ${html`<code class="command">npm start</code>`}</p>` : null}
 ${tiles(work, channels, counts, at)}
 <h2>Channels</h2>${channelTable(channels, asked)}
@@ -201,7 +212,7 @@ ${tiles(work, channels, counts, at)}
       ? html`<p class="empty">None is open.</p>`
       : html`${alerts.map((alert) => alertLine(alert, asked))}${counts.open > ALERTS_SHOWN ? html`<p><a href="/console/alerts">All ${count(counts.open)}</a></p>` : null}`
   }</section>
-<section><h2>Drift by cause</h2>${causes.length === 0 ? html`<p class="empty">The last look at every channel found no listing that shows another number.</p>` : bars(causes)}
+<section><h2>Drift by cause</h2>${driftPicture(channels)}
 <h2>Sync latency</h2>${latencyPicture(latency)}</section></div>`;
   return { title: 'Overview', body, live: ['stock', 'sync', 'alerts', 'channels', 'work'] as const };
 }

@@ -6,11 +6,10 @@ import { readChannelOverviews } from '#db/overview.ts';
 import { alertLine } from '../alert-words.ts';
 import { channelActions } from '../channel-forms.ts';
 import { stateOf } from '../channel-state.ts';
-import { bars } from '../charts.ts';
 import { ago, duration, figure, skuLink, state, table } from '../format.ts';
 import { html } from '../html.ts';
 import type { Asked, Page } from '../parts.ts';
-import { causesOf } from './overview.ts';
+import { driftPicture } from './overview.ts';
 
 const ALERTS_SHOWN = 20;
 const SKUS_SHOWN = 50;
@@ -22,7 +21,6 @@ async function show(asked: Asked) {
     listAlerts(db, { code: 'drift' }, ALERTS_SHOWN),
     readItemPage(db, { filter: 'drifting', after: '', limit: SKUS_SHOWN }),
   ]);
-  const causes = causesOf(channels);
   const body = html`${table({
     caption: 'The last look at each channel',
     columns: [
@@ -48,7 +46,7 @@ async function show(asked: Asked) {
       ];
     }),
     empty: 'No channel yet.',
-  })}<h2>Drift by cause</h2>${causes.length === 0 ? html`<p class="empty">No channel shows another number than it should.</p>` : bars(causes)}
+  })}<h2>Drift by cause</h2>${driftPicture(channels)}
 <h2>Items that are looked at again</h2>${
     drifting.skus.length === 0
       ? html`<p class="empty">None.</p>`

@@ -298,7 +298,7 @@ async function show(asked: Asked): Promise<PageBody> {
   ]);
   const body = html`${aboutItem(card, item)}${figures(item)}
 <h2>On the channels</h2>${channelTable(listings, pools, at)}
-${listings.map((one) => explanation(one, at, listings.length <= OPEN_MAX))}
+<div class="columns">${listings.map((one) => explanation(one, at, listings.length <= OPEN_MAX))}</div>
 <div class="columns"><section><h2>Pools</h2>${poolSection(pools)}</section><section><h2>On hand</h2>${stockTable(card, at)}</section></div>
 <h2>Timeline</h2>${pictureOf(timeline, shown)}${timelineTable(timeline, at)}
 <div class="columns"><section><h2>Shortages</h2>${short}</section><section><h2>Holds</h2>${holdTable(holds, at)}</section>
