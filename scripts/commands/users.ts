@@ -3,15 +3,7 @@
  * alone. A password comes from the terminal or standard input, never from an argument.
  */
 import { type Command, Option } from 'commander';
-import {
-  addUser,
-  listUsers,
-  removeUser,
-  setUserPassword,
-  setUserRole,
-  USER_ROLES,
-  type UserRole,
-} from '#db/users.ts';
+import { addUser, listUsers, removeUser, setUserPassword, setUserRole, USER_ROLES, type UserRole } from '#db/users.ts';
 import { hashPassword } from '#workers/console/passwords.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';

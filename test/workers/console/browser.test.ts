@@ -59,8 +59,7 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
     await page.click('main button[type=submit]');
     await page.waitForURL(`${base}/console`);
   };
-  const isLive = (page: Page): Promise<unknown> =>
-    page.waitForFunction(`document.querySelector('#live-says')?.textContent === 'live'`);
+  const isLive = (page: Page): Promise<unknown> => page.locator('#live-says', { hasText: /^live$/ }).waitFor();
   const expectNoSideways = async (page: Page): Promise<void> => {
     const { whole, seen } = await page.evaluate<{ whole: number; seen: number }>(
       `({ whole: document.documentElement.scrollWidth, seen: document.documentElement.clientWidth })`,
@@ -140,7 +139,7 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
       await decidePending(stage.store.db, { now: () => stage.clock.now });
     };
     await sell(10);
-    await page.waitForFunction(`document.querySelector('.tile .value')?.textContent === '50'`);
+    await page.locator('.tile .value', { hasText: /^50$/ }).first().waitFor();
     expect(await folded.getAttribute('open')).toBeNull();
 
     await page.click('#live-pause');
@@ -150,7 +149,7 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
     await page.waitForResponse((response) => response.url().includes('/console'), { timeout: 4_500 }).catch(() => null); // none may come
     expect(polled).toEqual([]);
     await page.click('#live-pause');
-    await page.waitForFunction(`document.querySelector('.tile .value')?.textContent === '51'`);
+    await page.locator('.tile .value', { hasText: /^51$/ }).first().waitFor();
     expect(faults).toEqual([]);
   });
 
