@@ -3,28 +3,12 @@
  *
  * Guarantees that a page's faults are kept: what its console says as an error, an exception, a refusal by the content security policy.
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, join } from 'node:path';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { findChromium, LAUNCH_ARGUMENTS } from '#scripts/chromium.ts';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
-
-function findChromium(): string | undefined {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    for (const name of NAMES) {
-      try {
-        accessSync(join(folder, name), constants.X_OK);
-        return join(folder, name);
-      } catch {
-        // Not in this folder.
-      }
-    }
-  }
-  return undefined;
-}
-
-const path = findChromium();
+const path = findChromium(process.env.PATH ?? '');
 
 /** Why the tests in a browser cannot run here; undefined where they can. */
 export const missingChromium =
@@ -36,7 +20,7 @@ export const PHONE = { width: 375, height: 740 };
 export function launchBrowser(): Promise<Browser> {
   if (path === undefined) throw new Error(missingChromium);
   // Root in a container has no sandbox; the pages are our own.
-  return chromium.launch({ executablePath: path, args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'] });
+  return chromium.launch({ executablePath: path, args: LAUNCH_ARGUMENTS });
 }
 
 export type Visit = { readonly page: Page; readonly faults: string[]; readonly context: BrowserContext };

@@ -53,8 +53,8 @@ ${still.length === 0 ? nothing : html`<details><summary>${still.length} rules th
 export function explanation(one: ListingExplanation, now: Instant, isOpen: boolean): Html {
   const { listing } = one;
   const pack = listing.pack === 1 ? '' : ` in packs of ${listing.pack}`;
-  return html`<details class="card" id="why-${listing.id}"${attribute('open', isOpen)}><summary><strong>Why does ${one.channel} show ${figure(one.quantity)}?</strong> <span class="quiet">${listing.listingRef}${pack}</span> ${listingState(one, now)}</summary>
-${steps(one)}
+  return html`<details class="card why"${attribute('open', isOpen)}><summary><strong>Why does ${one.channel} show ${figure(one.quantity)}?</strong> <span class="quiet">${listing.listingRef}${pack}</span> ${listingState(one, now)}</summary>
+<div id="why-${listing.id}" tabindex="-1">${steps(one)}</div>
 <p class="quiet">${one.decidedAt === null ? null : html`Version ${one.targetVersion}, decided ${ago(one.decidedAt, now)} under policy ${one.inputs?.policyVersion}. `}${
     one.acknowledged === null
       ? null

@@ -16,7 +16,7 @@ import type { PageBody } from '../layout.ts';
 import type { Asked, Page } from '../parts.ts';
 import { reallocationTable } from '../reallocation-words.ts';
 
-const OPEN_MAX = 3;
+const OPEN_MAX = 6;
 const TIMELINE_SHOWN = 100;
 const HOLDS_SHOWN = 50;
 
@@ -299,9 +299,9 @@ async function show(asked: Asked): Promise<PageBody> {
   const body = html`${aboutItem(card, item)}${figures(item)}
 <h2>On the channels</h2>${channelTable(listings, pools, at)}
 <div class="columns">${listings.map((one) => explanation(one, at, listings.length <= OPEN_MAX))}</div>
-<div class="columns"><section><h2>Pools</h2>${poolSection(pools)}</section><section><h2>On hand</h2>${stockTable(card, at)}</section></div>
+<h2>Pools</h2>${poolSection(pools)}
 <h2>Timeline</h2>${pictureOf(timeline, shown)}${timelineTable(timeline, at)}
-<div class="columns"><section><h2>Shortages</h2>${short}</section><section><h2>Holds</h2>${holdTable(holds, at)}</section>
+<div class="columns"><section><h2>On hand</h2>${stockTable(card, at)}</section><section><h2>Shortages</h2>${short}</section><section><h2>Holds</h2>${holdTable(holds, at)}</section>
 <section><h2>Expected and wanted</h2>${dated}</section><section><h2>Reallocations</h2>${reallocationTable(moves.slice(0, 20), at)}</section></div>`;
   return { title: sku, body, live: ['stock', 'sync'], still: pastForm(sku) };
 }

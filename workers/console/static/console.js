@@ -100,6 +100,14 @@
       draw(figure);
     }
   });
+  // What a link leads to inside something folded is unfolded, where the browser does not do so by itself.
+  const unfold = () => {
+    if (location.hash.length > 1)
+      document.getElementById(location.hash.slice(1))?.closest('details')?.setAttribute('open', '');
+  };
+  addEventListener('hashchange', unfold);
+  unfold();
+
   if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', drawAll);
   else drawAll();
 })();
