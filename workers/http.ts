@@ -21,6 +21,7 @@ import type { Log } from './context.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { storableKey, storableTopic } from './inbox-names.ts';
 import type { Metrics, WebhookOutcome } from './metrics.ts';
+import type { Tracing } from './tracing.ts';
 
 export type Readiness = { readonly ok: boolean; readonly reasons: readonly string[] };
 
@@ -37,6 +38,7 @@ export type HttpOptions = {
   readonly now: () => Instant;
   /** Null: this daemon serves none. */
   readonly console: ConsoleParts | null;
+  readonly tracing?: Pick<Tracing, 'event'>;
 };
 
 export type HttpServer = {
@@ -192,7 +194,9 @@ async function answerWebhook(door: Door, { channelId, connection, inbound }: Arr
       logRefusal(door, channelId, verdict.reason);
       return refuse('refused', 401, 'not accepted');
     }
-    await door.inbox.add(toReceived(channelId, verdict, inbound.rawBody));
+    const received = toReceived(channelId, verdict, inbound.rawBody);
+    await door.inbox.add(received);
+    door.tracing?.event(channelId, received.key, { begunAt: inbound.now, endedAt: door.now() });
     return { outcome: 'stored', status: 200, body: '', contentType: 'text/plain', ...verdict.response };
   } catch (error) {
     door.log.error({ channel: channelId, err: error }, 'webhook not stored: the platform has to send it again');
