@@ -39,8 +39,8 @@ const entries = {
     impact:
       'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % cancelled before shipment over 7 days.',
     check:
-      '`allot alerts list --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
-    mend: "Stop overselling first: raise the channel's buffer or safety stock, or lower its share, then `allot policy apply`. Ship what can be shipped from elsewhere instead of cancelling.",
+      '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
+    mend: "Stop overselling first: raise the channel's buffer or safety stock, or lower its share, then `allot policy apply allot.yaml --reason TEXT`. Ship what can be shipped from elsewhere instead of cancelling.",
     proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',
   },
   'channel-silent': {
@@ -68,7 +68,7 @@ const entries = {
     impact: 'The partner does not have what the document said: an answer to an order, a receipt, or numbers.',
     check: '`allot documents list`; the cause repeats what the partner wrote.',
     mend: "Mend the partner's dialect as the reason says, and tell the partner which answers it misses.",
-    proof: 'The partner has accepted a later document of ours, and none is refused since.',
+    proof: 'The partner has accepted a later document of ours, and refused none with it.',
   },
   drift: {
     severity: 'warning',
@@ -88,7 +88,7 @@ const entries = {
       'Listings show 0 although their program could be promised units: the rules of the channel (buffer, safety stock, share, hide, pack) keep all of them back.',
     impact: 'A phantom stock-out that the policy makes: goods that lie there cannot be bought on this channel.',
     check: '`allot explain SKU`: the step that ends in 0 is the one.',
-    mend: 'If it is not meant so: lower the rule for these items or their group, then `allot policy apply`. If it is: `allot alerts snooze ID --for 30d`.',
+    mend: 'If it is not meant so: lower the rule for these items or their group, then `allot policy apply allot.yaml --reason TEXT`. If it is: `allot alerts snooze ID --for 30d`.',
     proof: 'The sweep has read the targets again and finds no listing of the channel so.',
   },
   'input-parked': {
@@ -127,7 +127,7 @@ const entries = {
     meaning: 'More of an item is promised to orders than there is, and no tolerance of their program covers it.',
     impact: 'These orders cannot be shipped whole: late, cancelled or split, with what the platform charges for it.',
     check: '`allot explain SKU`; `allot alerts show ID` names the orders, with links where the platform has pages.',
-    mend: '`allot reconfirm SKU` shows who gets what there is, and does it once you agree. Or bring units: a count, a receipt, `allot reallocate`.',
+    mend: '`allot reconfirm SKU --simulate` shows who gets what there is; without --simulate it does it. Or bring units: a count, a receipt, a reallocation.',
     proof: 'The sweep finds every order line of the item covered, and no place short.',
   },
   'phantom-stock-out': {
@@ -138,7 +138,7 @@ const entries = {
     impact: 'Sales are lost while goods lie there.',
     check:
       '`allot explain SKU`: should show, sent and shows; at the platform: is the listing active, tracked, suppressed?',
-    mend: 'Mend the listing at the platform (activate it, switch stock tracking on), or what it refuses (`allot alerts list --code push-rejected`).',
+    mend: 'Mend the listing at the platform (activate it, switch stock tracking on), or what it refuses (`allot alerts --code push-rejected`).',
     proof: 'The platform was read again, and every such listing shows units or is no longer wanted.',
   },
   'policy-not-applied': {
@@ -182,7 +182,7 @@ const entries = {
     withinHours: 24,
     meaning: 'Goods that were expected by a date have not come.',
     impact: 'Nothing is promised against them any more; orders that wait for them become shortages.',
-    check: '`allot supply list`; `allot promise SKU`.',
+    check: '`allot supply list`; `allot explain SKU --shortages` for who waits.',
     mend: 'Receive them if they came, move the date, or cancel what does not come: the next step has all three.',
     proof: 'Nothing of the supply is late any more: received, moved or cancelled.',
   },

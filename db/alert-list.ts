@@ -123,3 +123,11 @@ export async function measureReach(db: Queries, ids: readonly number[], now: Ins
         where (l.allocated > 0 or l.short > 0) and (a.channel_id is null or o.channel_id = a.channel_id) limit ${REACH_MAX}) x) end
     where a.id = any(${list(ids)}::bigint[])`);
 }
+
+/** Open alerts that name items and were measured before this moment, those measured longest ago first. */
+export async function staleReaches(db: Queries, before: Instant, limit: number): Promise<number[]> {
+  const rows = await db.rows<{ id: number }>(sql`
+    select id from alert where state <> 'closed' and touches ? 'skus' and coalesce(reach_at < to_timestamp(${before} / 1000.0), true)
+    order by reach_at nulls first, id limit ${limit}`);
+  return rows.map(({ id }) => id);
+}

@@ -17,7 +17,10 @@ import { Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
+import { list } from './list.ts';
+import { ringBells } from './outbox.ts';
 import { recordset } from './recordset.ts';
+import { hastenTurns } from './turns.ts';
 
 export type Touches = Readonly<Record<string, number | string | readonly (string | object)[]>>;
 
@@ -120,6 +123,35 @@ export const raiseAlert = (db: Queries, alert: NewAlert): Promise<void> => upser
 /** Many at once; one whose touches are as they were is left alone, unless somebody said that it is mended. */
 export const raiseAlerts = (db: Queries, alerts: readonly NewAlert[]): Promise<void> => upsert(db, alerts, true);
 
+export type Standing = {
+  readonly codes: readonly AlertCode[];
+  /** All that stand now, the worst first. */
+  readonly alerts: readonly NewAlert[];
+  /** Open at once: more than a person looks at. The rest follows as these close. */
+  readonly openMax: number;
+  readonly proof: string;
+  /** False when more stands than `alerts` tells: then none is closed for not being there. */
+  readonly isWhole?: boolean;
+};
+
+/** Makes the open alerts of these codes what stands now: raises what is new, tells what changed, closes what stands no more. */
+export async function tellStanding(tx: Queries, standing: Standing): Promise<void> {
+  const { codes, alerts, openMax, proof, isWhole = true } = standing;
+  const known = new Set(alerts.map(({ fingerprint }) => fingerprint));
+  const open = await tx.rows<{ fingerprint: string }>(
+    sql`select fingerprint from alert where state <> 'closed' and code = any(${list(codes)})`,
+  );
+  const gone = isWhole ? open.filter(({ fingerprint }) => !known.has(fingerprint)) : [];
+  if (gone.length > 0)
+    await closeAlerts(tx, sql`a.fingerprint = any(${list(gone.map(({ fingerprint }) => fingerprint))})`, proof);
+  const told = new Set(open.map(({ fingerprint }) => fingerprint));
+  let room = openMax - (open.length - gone.length);
+  await tx.rows(sql`
+    update alert set last_seen_at = now() where is_latest and state <> 'closed' and fingerprint = any(${list([...known])})`);
+  const toTell = alerts.filter(({ fingerprint }) => told.has(fingerprint) || room-- > 0);
+  await raiseAlerts(tx, toTell);
+}
+
 /** Closes those that `which` names (over `a`); `proof` says what was read that shows the trouble gone. */
 export async function closeAlerts(db: Queries, which: SQL, proof: string): Promise<void> {
   await db.rows(sql`
@@ -158,10 +190,11 @@ type Change = {
   readonly action: string;
   readonly set: SQL;
   readonly detail: string | null;
+  readonly andThen?: (tx: Queries) => Promise<void>;
 };
 
 /** Throws Rejected for one that is not there, or closed by now. */
-async function step(db: Database, { id, by }: Step, { kind, action, set, detail }: Change): Promise<void> {
+async function step(db: Database, { id, by }: Step, { kind, action, set, detail, andThen }: Change): Promise<void> {
   await db.transaction(async (tx) => {
     const [row] = await tx.rows<{ state: AlertState; proof: string | null }>(
       sql`select state, proof from alert where id = ${id} for update`,
@@ -179,6 +212,7 @@ async function step(db: Database, { id, by }: Step, { kind, action, set, detail 
       sql`insert into alert_event (alert_id, kind, actor, detail) values (${id}, ${kind}, ${by}, ${detail})`,
     );
     await writeAudit(tx, [{ actor: by, action, subject: `alert ${id}`, detail: detail === null ? {} : { detail } }]);
+    await andThen?.(tx);
   });
 }
 
@@ -209,13 +243,23 @@ export const takeAlert = (db: Database, { owner, ...at }: Step & { readonly owne
     detail: owner,
   });
 
-/** Somebody says that it is mended: the next reading closes it, or opens it again. */
+/** Somebody says that it is mended: the next reading, which is asked for at once, closes it, or opens it again. */
 export const resolveAlert = (db: Database, at: Step): Promise<void> =>
   step(db, at, {
     kind: 'resolved',
     action: 'resolve alert',
     set: sql`state = 'proving', snoozed_until = null`,
     detail: null,
+    andThen: async (tx) => {
+      const channels = await tx.rows<{ key: string }>(
+        sql`select channel_id as key from alert where id = ${at.id} and channel_id is not null`,
+      );
+      await ringBells(
+        tx,
+        channels.map(({ key }) => ({ topic: 'reconcile', key })),
+      );
+      await hastenTurns(tx, ['alert checks', 'held back']);
+    },
   });
 
 /** Opens those whose snooze is over, and tells people anew. Answers how many. */

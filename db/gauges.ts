@@ -72,3 +72,26 @@ const readTargetsBehind = (tx: Queries): Promise<{ channel: string; count: numbe
       select l.channel_id, t.listing_id from target t join listing l on l.id = t.listing_id
       where t.is_behind and l.sku is not null) b on b.channel_id = c.id
     where c.mode = 'live' and c.configured group by c.id order by c.id collate "C"`);
+
+export type AlertGauges = {
+  readonly open: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
+  /** Messages that wait, by destination. */
+  readonly waiting: readonly { readonly destination: string; readonly count: number }[];
+};
+
+/** Alerts that are not closed are few, by their bounds; messages are counted up to COUNT_MAX. */
+export async function readAlertGauges(db: Database): Promise<AlertGauges> {
+  return db.transaction(
+    async (tx) => {
+      await tx.rows(sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`);
+      const open = await tx.rows<AlertGauges['open'][number]>(
+        sql`select code, severity, count(*)::int as count from alert where state <> 'closed' group by 1, 2 order by 1, 2`,
+      );
+      const waiting = await tx.rows<AlertGauges['waiting'][number]>(sql`
+        select destination, count(*)::int as count from (select destination from notification where state = 'waiting' limit ${COUNT_MAX}) n
+        group by 1 order by 1`);
+      return { open, waiting };
+    },
+    { readOnly: true },
+  );
+}

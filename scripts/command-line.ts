@@ -9,6 +9,7 @@ import { Fault, Rejected } from '#core/errors.ts';
 import { DatabaseUnreachable } from '#db/client.ts';
 import { MigrationMismatch, SchemaTooNew } from '#db/migrate.ts';
 import { ConfigError } from '#workers/config-problems.ts';
+import { addAlertCommands } from './commands/alerts.ts';
 import { addChannelCommands } from './commands/channels.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDatabaseCommands } from './commands/database.ts';
@@ -50,6 +51,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   const { kit } = session;
   program.commandsGroup('Look:');
   addStatusCommand(program, kit);
+  addAlertCommands(program, kit);
   addExplainCommand(program, kit);
   addPromiseCommand(program, kit);
   addDoctorCommand(program, kit);

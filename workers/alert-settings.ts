@@ -8,6 +8,7 @@
  * | pagerduty | ROUTING_KEY                                                            |
  * | heartbeat | ALERTS_HEARTBEAT_URL                                                   |
  */
+import type { OrderLimits } from '#connectors/connector.ts';
 import type { Severity } from '#core/alert-catalogue.ts';
 import type { ChannelId } from '#core/model.ts';
 import type { AlertsBody, DestinationKind } from './alert-schema.ts';
@@ -31,9 +32,6 @@ export type Person = {
   readonly to: readonly string[];
 };
 
-export type RateLimit = { readonly percent: number; readonly days: number };
-export type ChannelRates = { readonly cancelled?: RateLimit | undefined; readonly late?: RateLimit | undefined };
-
 export type ConfiguredDestination = AlertsBody['destinations'][number];
 
 /** As the file has it. */
@@ -42,7 +40,7 @@ export type AlertSettings = {
   readonly routes: readonly AlertRoute[];
   readonly people: readonly Person[];
   readonly heartbeatMs: number | null;
-  readonly rates: ReadonlyMap<ChannelId, ChannelRates>;
+  readonly rates: ReadonlyMap<ChannelId, OrderLimits>;
 };
 
 export function alertSettingsOf(body: AlertsBody): AlertSettings {

@@ -1,7 +1,10 @@
 /** Alerts in words, the same in messages, digests and on the command line. */
-import type { Instant } from '#core/model.ts';
+import type { Instant, Sku } from '#core/model.ts';
 import { type AlertRow, REACH_MAX } from '#db/alert-list.ts';
 import type { Touches } from '#db/alerts.ts';
+
+/** A SKU in a command line that is to be copied. */
+export const quoted = (sku: Sku): string => (/^[\w.-]+$/.test(sku) ? sku : `"${sku.replaceAll(/(["\\$`])/g, '\\$1')}"`);
 
 const count = (number: number, one: string, many = `${one}s`): string =>
   `${number.toLocaleString('en-US')} ${number === 1 ? one : many}`;
@@ -87,7 +90,7 @@ export function sayDeadline(
 
 export function sayOrder({ order, channel, units, shipBy, link }: TouchedOrder, timeZone?: string): string {
   const due = shipBy === null ? '' : `, ship by ${sayMoment(shipBy, timeZone)}`;
-  return `${order} on ${channel}: ${count(units, 'unit')} short${due}${link === null ? '' : ` ${link}`}`;
+  return `${order} on ${channel}: ${units > 0 ? `${count(units, 'unit')} short` : 'still to ship'}${due}${link === null ? '' : ` ${link}`}`;
 }
 
 /** State with who and until when. */

@@ -7,7 +7,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChannelId } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
-import { COUNT_MAX, readGauges } from '#db/gauges.ts';
+import { COUNT_MAX, readAlertGauges, readGauges } from '#db/gauges.ts';
 import type { Tally } from './context.ts';
 import type { Queues } from './queues.ts';
 
@@ -129,6 +129,7 @@ function defineBacklog(registry: Registry, sources: MetricsSources): () => Promi
   });
   const readers = [
     { source: 'database', gauges: defineDatabaseGauges(registry, sources.db) },
+    { source: 'alerts', gauges: defineAlertGauges(registry, sources.db) },
     { source: 'queue', gauges: defineQueueGauges(registry, sources.queues) },
   ];
   const readAll = async () => {
@@ -198,6 +199,34 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       for (const gauge of grouped) gauge.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
       for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen]) gauge.remove();
+    },
+  };
+}
+
+function defineAlertGauges(registry: Registry, db: Database) {
+  const open = new Gauge({
+    name: 'allot_alerts_open',
+    help: 'Alerts that are not closed, snoozed ones too.',
+    labelNames: ['code', 'severity'],
+    registers: [registry],
+  });
+  const waiting = new Gauge({
+    name: 'allot_notifications_waiting',
+    help: `Messages about alerts that were not sent yet. ${OR_MORE}`,
+    labelNames: ['destination'],
+    registers: [registry],
+  });
+  return {
+    read: async () => {
+      const read = await readAlertGauges(db);
+      open.reset();
+      waiting.reset();
+      for (const { code, severity, count } of read.open) open.set({ code, severity }, count);
+      for (const { destination, count } of read.waiting) waiting.set({ destination }, count);
+    },
+    clear: () => {
+      open.reset();
+      waiting.reset();
     },
   };
 }

@@ -24,7 +24,7 @@ function transportOptions({ smtpUrl, allowPlain }: EmailOptions): SMTPTransport.
   const user = decodeURIComponent(url.username);
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: url.port === '' ? (isSecure ? 465 : 587) : Number(url.port),
+    port: Number(url.port || (isSecure ? 465 : 587)),
     secure: isSecure,
     requireTLS: !isSecure && !allowPlain && !LOOPBACK.has(url.hostname),
     ...(user === '' ? {} : { auth: { user, pass: decodeURIComponent(url.password) } }),

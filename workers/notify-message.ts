@@ -58,7 +58,8 @@ export class DeliveryFailed extends Error {
     message: string,
     { tries = TRIES.lost, retryAt = null }: { tries?: number; retryAt?: Instant | null } = {},
   ) {
-    super(message);
+    // Mail servers name the recipient; an address belongs in no table and no log.
+    super(message.replaceAll(/[^\s<>"']+@[^\s<>"']+/g, '(address)'));
     this.tries = tries;
     this.retryAt = retryAt;
   }

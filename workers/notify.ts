@@ -127,9 +127,8 @@ export async function routeNews({ db, now }: NotifyContext, alerting: Alerting):
     const events = await takeUnrouted(tx, { now: now(), graceMs: MENDING_MS });
     if (events.length === 0) return;
     const messages = routeEvents(events, alerting);
-    const told = new Set(messages.map(({ eventId }) => eventId));
-    const alerts = events.filter(({ id, kind }) => told.has(id) && BEGINS.has(kind)).map(({ alertId }) => alertId);
-    await measureReach(tx, [...new Set(alerts)], now());
+    const begun = events.filter(({ kind }) => BEGINS.has(kind)).map(({ alertId }) => alertId);
+    await measureReach(tx, [...new Set(begun)], now());
     await addMessages(tx, messages, now() + GATHER_MS);
   });
 }

@@ -23,6 +23,8 @@ alter table alert
   add column is_latest boolean not null default true;
 update alert a set told_severity = a.severity,
   is_latest = not exists (select 1 from alert b where b.fingerprint = a.fingerprint and b.id > a.id);
+update alert set proof = 'closed before proofs were asked for' where state = 'closed' and proof is null;
+alter table alert add constraint alert_closed_by_proof check (state <> 'closed' or proof is not null);
 drop index alert_open;
 create unique index alert_latest on alert (fingerprint) where is_latest;
 create index alert_open on alert (fingerprint) where state <> 'closed';
@@ -95,3 +97,13 @@ create table order_day (
 );
 -- Block ranges: next to nothing to keep while orders come in, and they come in in order of time.
 create index sales_order_placed on sales_order using brin (placed_at) with (autosummarize = on, pages_per_range = 32);
+
+-- Orders that were seen with units still to ship after the moment they were promised for: once late, late for ever.
+create table late_order (
+  order_id text collate "C" primary key,
+  channel_id text not null,
+  placed_at timestamptz not null,
+  due_at timestamptz not null,
+  noted_at timestamptz not null
+);
+create index late_order_channel on late_order (channel_id, placed_at);

@@ -24,6 +24,9 @@ async function seedBacklog(): Promise<void> {
     insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, acked_version, batch_id, decided_at)
       select id, 2, 5, 0, 0, 0, case when channel_id = 'fake:even' then 2 else 1 end, 1, now() from listing;
     insert into command (kind, body, actor, occurred_at) select 'review', '{}', 'test', now() from generate_series(1, 3);
+    insert into alert (fingerprint, code, severity, title, cause, next_step, state) values
+      ('a', 'drift', 'warning', 't', 'c', 'n', 'open'), ('b', 'drift', 'warning', 't', 'c', 'n', 'snoozed');
+    insert into notification (destination, topic, body, send_at) values ('ops', 'digest', '{}', now());
     insert into parked (source, source_id, code, reason, fix) values ('inbox', 1, 'c', 'r', 'f');
     insert into inbox_key (channel_id, key, topic, source, received_at)
       values ('fake:live', '1', 't', 'webhook', now() - interval '90 seconds'), ('fake:live', '2', 't', 'webhook', now());
@@ -56,6 +59,8 @@ describe('createMetrics', () => {
     expect(samples.get('allot_inbox_oldest_seconds')).toBeLessThan(600);
     expect(samples.get('allot_commands_pending')).toBe(3);
     expect(samples.get('allot_parked_open')).toBe(1);
+    expect(samples.get('allot_alerts_open{code="drift",severity="warning"}')).toBe(2);
+    expect(samples.get('allot_notifications_waiting{destination="ops"}')).toBe(1);
     const behind = [...samples].filter(([name]) => name.startsWith('allot_targets_behind'));
     expect(behind).toEqual([
       ['allot_targets_behind{channel="fake:even"}', 0],

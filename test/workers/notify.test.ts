@@ -370,6 +370,15 @@ describe('a destination that fails', () => {
     expect(await listUndelivered(store.db, 10)).toMatchObject([{ destination: 'mail', state: 'dead' }]);
   });
 
+  it('and shows no address of a recipient that a server names', async () => {
+    smtp.next.push('554 5.7.1 <ops@example.com> is not wanted here');
+    await raiseAlert(store.db, alert());
+    await run(alertingOf([route(['mail'])]));
+    const [first] = await listUndelivered(store.db, 10);
+    expect(first?.lastError).toContain('(address)> is not wanted here');
+    expect(first?.lastError).not.toContain('ops@');
+  });
+
   it('a mail server that is busy is tried again', async () => {
     smtp.next.push('451 try later');
     await raiseAlert(store.db, alert());
