@@ -52,7 +52,7 @@ beforeEach(async () => {
     publicUrl: null,
     now: () => clock.now,
     log: { ...silent, warn: (fields: object) => void warned.push(JSON.stringify(fields)) },
-    tally: { pushed: () => undefined, drifted: () => undefined },
+    tally: { pushed: () => undefined, drifted: () => undefined, decided: () => undefined },
     wakeRelay: () => undefined,
     decideSoon: () => undefined,
     ringLater: () => undefined,
