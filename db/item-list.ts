@@ -13,16 +13,19 @@ export type ItemPage = {
 };
 
 /** How many rows of the small index are looked through for the items of one page. */
-const LOOKED_MAX = 20_000;
+const LOOKED_MAX = 2_000;
+
+/** One by one: as a join, PostgreSQL reads all listings for some thousands of them. */
+const SKU = sql`(select sku from listing l where l.id = s.listing_id) as sku`;
 
 /** Each by the small index of what it asks for; what shows another number is looked for among what was read last. */
 const CHOSEN: Readonly<Record<Exclude<ItemFilter, 'all'>, SQL>> = {
   short: sql`select sku from shortage where closed_at is null`,
-  blocked: sql`select l.sku from listing_sync s join listing l on l.id = s.listing_id where s.blocked_until > now()`,
-  waiting: sql`select l.sku from target t join listing l on l.id = t.listing_id where t.is_behind`,
+  blocked: sql`select ${SKU} from listing_sync s where blocked_until > now()`,
+  waiting: sql`select ${SKU} from target s where is_behind`,
   drifting: sql`
-    select l.sku from listing_sync s join listing l on l.id = s.listing_id join target t on t.listing_id = s.listing_id
-    where s.read_due_at is not null and s.observed_sellable is distinct from t.quantity`,
+    select ${SKU} from listing_sync s where read_due_at is not null
+      and observed_sellable is distinct from (select quantity from target t where t.listing_id = s.listing_id)`,
 };
 
 export async function readItemPage(

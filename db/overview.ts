@@ -3,7 +3,7 @@
  *
  * Guarantees: every count reads an index of the rows that wait alone and stops at COUNT_MAX; what is not known is null, never 0.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, ChannelMode, Instant } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { COUNT_MAX } from './status.ts';
@@ -33,17 +33,22 @@ export type ChannelOverview = {
   readonly driftCauses: string | null;
 };
 
+/** Of all channels together, so many listings that are behind, and that are refused, are looked at: more is told as "or more". */
+export const LOOKED_MAX = 2_000;
+
+/** Null of one that is mapped to nothing. One by one: as a join, PostgreSQL reads all listings for some thousands of them. */
+const channelOf = (listing: SQL): SQL =>
+  sql`(select channel_id from listing where id = ${listing} and sku is not null)`;
+
 /** Listings are counted to COUNT_MAX; those behind or blocked are found by their own small indexes. */
 export const readChannelOverviews = (db: Queries): Promise<ChannelOverview[]> =>
   db.rows<ChannelOverview>(sql`
     with behind as (
-        select l.channel_id, count(*)::int as count, min(t.behind_since) as since
-        from (select listing_id, behind_since from target where is_behind limit ${COUNT_MAX}) t join listing l on l.id = t.listing_id
-        where l.sku is not null group by 1),
+        select channel_id, count(*)::int as count, min(behind_since) as since
+        from (select behind_since, ${channelOf(sql`t.listing_id`)} as channel_id from target t where is_behind limit ${LOOKED_MAX}) t group by 1),
       blocked as (
-        select l.channel_id, count(*)::int as count
-        from (select listing_id from listing_sync where blocked_until > now() limit ${COUNT_MAX}) s join listing l on l.id = s.listing_id
-        group by 1),
+        select channel_id, count(*)::int as count
+        from (select ${channelOf(sql`s.listing_id`)} as channel_id from listing_sync s where blocked_until > now() limit ${LOOKED_MAX}) s group by 1),
       moving as (select channel_id, count(*)::int as count from push_attempt where state <> 'done' group by 1)
     select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
       h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt", h.last_error as "lastError",

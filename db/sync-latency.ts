@@ -16,7 +16,7 @@ export type SyncLatency = {
   readonly p99Ms: number;
 };
 
-const READ_MAX = 5_000;
+const READ_MAX = 1_000;
 
 /** By spans of `spanMs`, the oldest first. */
 export const readSyncLatency = (
@@ -29,9 +29,11 @@ export const readSyncLatency = (
       (percentile_cont(0.95) within group (order by ms))::float8 as "p95Ms",
       (percentile_cont(0.99) within group (order by ms))::float8 as "p99Ms"
     from (
-      select l.channel_id, floor(extract(epoch from a.acked_at) * 1000 / ${spanMs}::float8) as span,
-        greatest(0, extract(epoch from a.acked_at - e.decided_at) * 1000) as ms
-      from (select * from push_ack where acked_at > to_timestamp(${since}::float8 / 1000.0) order by acked_at desc limit ${READ_MAX}) a
-        join listing l on l.id = a.listing_id
-        join target_entry e on e.listing_id = a.listing_id and e.version = a.version) x
-    group by 1, 2, span order by span, 1`);
+      select channel_id, floor(extract(epoch from acked_at) * 1000 / ${spanMs}::float8) as span,
+        greatest(0, extract(epoch from acked_at - decided_at) * 1000) as ms
+      from (
+        select a.acked_at, (select channel_id from listing l where l.id = a.listing_id) as channel_id,
+          (select e.decided_at from target_entry e where e.listing_id = a.listing_id and e.version = a.version limit 1) as decided_at
+        from (select * from push_ack where acked_at > to_timestamp(${since}::float8 / 1000.0) order by acked_at desc limit ${READ_MAX}) a) y
+      where decided_at is not null) x
+    where channel_id is not null group by 1, 2, span order by span, 1`);

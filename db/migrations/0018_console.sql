@@ -32,7 +32,7 @@ create index login_failure_age on login_failure (last_at);
 
 -- Pages are read in the order of their key, a search by the beginning of a SKU, by words of a title, by an order's number.
 create index item_by_sku on item (sku collate "C");
-create index item_sku_lower on item (lower(sku) collate "C" text_pattern_ops);
+create index item_sku_lower on item (lower(sku) collate "C");
 create index item_title_words on item using gin (to_tsvector('simple', title));
 -- As a column, so that a new state of an order whose number stays touches no index.
 alter table sales_order add column display_ref text generated always as (state->>'displayRef') stored;

@@ -7,7 +7,7 @@ import { ago, moment, pairs, table } from '../format.ts';
 import { type Html, html, nothing } from '../html.ts';
 import type { Action, Asked, Page } from '../parts.ts';
 
-const ROWS = 200;
+const ROWS = 60;
 const HOUR_MS = 3_600_000;
 
 const VIEWS = {

@@ -3,6 +3,7 @@ import { type AlertCounts, countAlerts } from '#db/alert-counts.ts';
 import { listAlerts } from '#db/alert-list.ts';
 import {
   type ChannelOverview,
+  LOOKED_MAX,
   readChannelOverviews,
   readWaitingWork,
   readWorkers,
@@ -98,8 +99,13 @@ function freshness(channel: ChannelOverview, asked: Asked): Html {
   return html`${ago(channel.polledAt, asked.at, 'not yet')} <span class="quiet">of ${duration(asked.paceOf(channel.id).pollMs)}</span>`;
 }
 
-const channelTable = (channels: readonly ChannelOverview[], asked: Asked): Html =>
-  table({
+/** Where as many were found as are looked at, there may be more. */
+const atLeast = (value: number, all: number): string => (all >= LOOKED_MAX ? `${number(value)}+` : number(value));
+
+function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html {
+  const behind = channels.reduce((sum, one) => sum + one.behind, 0);
+  const blocked = channels.reduce((sum, one) => sum + one.blocked, 0);
+  return table({
     caption: 'Channels',
     columns: [
       { title: 'Channel' },
@@ -124,11 +130,11 @@ const channelTable = (channels: readonly ChannelOverview[], asked: Asked): Html 
         html`${state(tone, says, why)}${tone === 'bad' ? html`<br><span class="quiet">${why}</span>` : null}`,
         freshness(channel, asked),
         ago(channel.reconciledAt, asked.at),
-        count(channel.behind),
+        atLeast(channel.behind, behind),
         channel.behindSince === null ? html`<span class="quiet">none</span>` : ago(channel.behindSince, asked.at),
         count(channel.inFlight),
         html`<span title="${channel.driftCauses ?? ''}">${figure(channel.drifting)}</span>`,
-        count(channel.blocked),
+        atLeast(channel.blocked, blocked),
         count(channel.unmapped),
         count(channel.listings),
         channelActions(channel, asked),
@@ -136,6 +142,7 @@ const channelTable = (channels: readonly ChannelOverview[], asked: Asked): Html 
     }),
     empty: html`No channel yet: define one in allot.yaml and start the daemon.`,
   });
+}
 
 function latencyPicture(rows: readonly SyncLatency[]): Html {
   if (rows.length === 0) return html`<p class="empty">No number was acknowledged within the last 24 hours.</p>`;
