@@ -8,6 +8,7 @@
 import { sql } from 'drizzle-orm';
 import type { ChannelId } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
+import { type ChannelLatency, readLatency } from './sales-measures.ts';
 
 export const COUNT_MAX = 10_000;
 const TIMEOUT_MS = 2_000;
@@ -20,9 +21,11 @@ export type Gauges = {
   readonly parkedOpen: number;
   /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
+  readonly latency: readonly ChannelLatency[];
   /** Seconds since each channel's last whole reconcile; only channels that had one. */
   readonly reconciled: readonly { readonly channel: ChannelId; readonly seconds: number }[];
   readonly alertsOpen: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
+  readonly messagesWaiting: readonly { readonly destination: string; readonly count: number }[];
 };
 
 export async function readGauges(db: Database): Promise<Gauges> {
@@ -32,15 +35,17 @@ export async function readGauges(db: Database): Promise<Gauges> {
       return {
         ...(await readCounts(tx)),
         targetsBehind: await readTargetsBehind(tx),
+        latency: await readLatency(tx),
         reconciled: await readReconciled(tx),
         alertsOpen: await readAlertsOpen(tx),
+        messagesWaiting: await readMessagesWaiting(tx),
       };
     },
     { readOnly: true },
   );
 }
 
-type Counts = Omit<Gauges, 'targetsBehind' | 'reconciled' | 'alertsOpen'>;
+type Counts = Omit<Gauges, 'targetsBehind' | 'latency' | 'reconciled' | 'alertsOpen' | 'messagesWaiting'>;
 
 const readReconciled = (tx: Queries): Promise<{ channel: string; seconds: number }[]> =>
   tx.rows(sql`
@@ -73,25 +78,7 @@ const readTargetsBehind = (tx: Queries): Promise<{ channel: string; count: numbe
       where t.is_behind and l.sku is not null) b on b.channel_id = c.id
     where c.mode = 'live' and c.configured group by c.id order by c.id collate "C"`);
 
-export type AlertGauges = {
-  readonly open: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
-  /** Messages that wait, by destination. */
-  readonly waiting: readonly { readonly destination: string; readonly count: number }[];
-};
-
-/** Alerts that are not closed are few, by their bounds; messages are counted up to COUNT_MAX. */
-export async function readAlertGauges(db: Database): Promise<AlertGauges> {
-  return db.transaction(
-    async (tx) => {
-      await tx.rows(sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`);
-      const open = await tx.rows<AlertGauges['open'][number]>(
-        sql`select code, severity, count(*)::int as count from alert where state <> 'closed' group by 1, 2 order by 1, 2`,
-      );
-      const waiting = await tx.rows<AlertGauges['waiting'][number]>(sql`
-        select destination, count(*)::int as count from (select destination from notification where state = 'waiting' limit ${COUNT_MAX}) n
-        group by 1 order by 1`);
-      return { open, waiting };
-    },
-    { readOnly: true },
-  );
-}
+const readMessagesWaiting = (tx: Queries): Promise<{ destination: string; count: number }[]> =>
+  tx.rows(sql`
+    select destination, count(*)::int as count from (select destination from notification where state = 'waiting' limit ${COUNT_MAX}) n
+    group by destination order by destination`);

@@ -7,7 +7,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ChannelId } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
-import { COUNT_MAX, readAlertGauges, readGauges } from '#db/gauges.ts';
+import { COUNT_MAX, readGauges } from '#db/gauges.ts';
+import type { ChannelLatency } from '#db/sales-measures.ts';
 import type { Tally } from './context.ts';
 import type { Queues } from './queues.ts';
 
@@ -129,7 +130,6 @@ function defineBacklog(registry: Registry, sources: MetricsSources): () => Promi
   });
   const readers = [
     { source: 'database', gauges: defineDatabaseGauges(registry, sources.db) },
-    { source: 'alerts', gauges: defineAlertGauges(registry, sources.db) },
     { source: 'queue', gauges: defineQueueGauges(registry, sources.queues) },
   ];
   const readAll = async () => {
@@ -170,6 +170,7 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['channel'],
     registers: [registry],
   });
+  const latency = defineLatency(registry);
   const reconciled = new Gauge({
     name: 'allot_reconciled_age_seconds',
     help: 'Since the last whole reconcile of a channel; absent before the first.',
@@ -182,10 +183,17 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['code', 'severity'],
     registers: [registry],
   });
-  const grouped = [behind, reconciled, alerts];
+  const messages = new Gauge({
+    name: 'allot_notifications_waiting',
+    help: `Messages about alerts that were not sent yet. ${OR_MORE}`,
+    labelNames: ['destination'],
+    registers: [registry],
+  });
+  const grouped = [behind, reconciled, alerts, messages];
   return {
     read: async () => {
       const read = await readGauges(db);
+      latency.set(read.latency);
       inboxPending.set(read.inboxPending);
       inboxOldest.set(read.inboxOldestS);
       commandsPending.set(read.commandsPending);
@@ -194,8 +202,10 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
       for (const { channel, seconds } of read.reconciled) reconciled.set({ channel }, seconds);
       for (const { code, severity, count } of read.alertsOpen) alerts.set({ code, severity }, count);
+      for (const { destination, count } of read.messagesWaiting) messages.set({ destination }, count);
     },
     clear: () => {
+      latency.clear();
       for (const gauge of grouped) gauge.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
       for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen]) gauge.remove();
@@ -203,31 +213,35 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
   };
 }
 
-function defineAlertGauges(registry: Registry, db: Database) {
-  const open = new Gauge({
-    name: 'allot_alerts_open',
-    help: 'Alerts that are not closed, snoozed ones too.',
-    labelNames: ['code', 'severity'],
+/** Quantiles that are reckoned by allot itself: over all processes, and over days. */
+function defineLatency(registry: Registry) {
+  const seconds = new Gauge({
+    name: 'allot_sale_to_ack_seconds',
+    help: 'From a sale elsewhere (sold: on its platform, recorded: in our tables) to the acknowledged number, last 7 days.',
+    labelNames: ['channel', 'since', 'quantile'],
     registers: [registry],
   });
-  const waiting = new Gauge({
-    name: 'allot_notifications_waiting',
-    help: `Messages about alerts that were not sent yet. ${OR_MORE}`,
-    labelNames: ['destination'],
+  const samples = new Gauge({
+    name: 'allot_sale_to_ack_samples',
+    help: 'Sales that allot_sale_to_ack_seconds is of.',
+    labelNames: ['channel', 'since'],
     registers: [registry],
   });
+  const clear = () => {
+    seconds.reset();
+    samples.reset();
+  };
   return {
-    read: async () => {
-      const read = await readAlertGauges(db);
-      open.reset();
-      waiting.reset();
-      for (const { code, severity, count } of read.open) open.set({ code, severity }, count);
-      for (const { destination, count } of read.waiting) waiting.set({ destination }, count);
+    set: (rows: readonly ChannelLatency[]) => {
+      clear();
+      for (const { channel, since, p50Ms, p95Ms, p99Ms, samples: count } of rows) {
+        seconds.set({ channel, since, quantile: '0.5' }, p50Ms / 1_000);
+        seconds.set({ channel, since, quantile: '0.95' }, p95Ms / 1_000);
+        seconds.set({ channel, since, quantile: '0.99' }, p99Ms / 1_000);
+        samples.set({ channel, since }, count);
+      }
     },
-    clear: () => {
-      open.reset();
-      waiting.reset();
-    },
+    clear,
   };
 }
 

@@ -12,7 +12,9 @@ import { takeTurn } from '#db/turns.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import { SWEEP_TURN } from '#db/vitals.ts';
 import type { WorkerContext } from './context.ts';
+import { tellLots } from './lot-alerts.ts';
 import { tellLowPools } from './low-pools.ts';
+import { measureSales } from './measure-sales.ts';
 import { reviewItems } from './policy-review.ts';
 import type { Bell, Queues } from './queues.ts';
 
@@ -30,6 +32,7 @@ export async function sweepOnce(
   await endHoldsDue(context.db, context.now(), ENDS_MAX);
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
+  await tellLots(context.db, context.now());
   await reviewItems(context.db, context.now());
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
@@ -71,6 +74,8 @@ export function startSweep(
         await keepHouse(context);
         keptHouseAt = context.now();
       }
+      // Last: a measure that fails holds up no work.
+      await measureSales(context.db, context.now());
     } catch (error) {
       context.log.warn(
         { error: error instanceof Error ? error.message : String(error) },

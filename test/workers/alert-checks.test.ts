@@ -1,92 +1,36 @@
 /** What nothing else tells: each look opens, changes and closes its alerts by what stands in the tables. */
-import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CommandBody } from '#core/command.ts';
-import type { Policy } from '#core/model.ts';
-import type { OrderState } from '#core/order-state.ts';
-import { type AlertFilter, type AlertRow, listAlerts } from '#db/alert-list.ts';
 import { raiseAlert, resolveAlert } from '#db/alerts.ts';
-import { sealingKey } from '#db/seal.ts';
-import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
-import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
-import { type CheckSettings, checkAlerts } from '#workers/alert-checks.ts';
+import { BRAND_POLICY, orderOf } from '#test/support/brand.ts';
+import {
+  DAY,
+  HOUR,
+  MINUTE,
+  openWatchBench,
+  order,
+  receive,
+  SETTINGS,
+  type WatchBench,
+} from '#test/support/watch-bench.ts';
+import { checkAlerts } from '#workers/alert-checks.ts';
 import { ordersOf } from '#workers/alert-words.ts';
-import { decidePending } from '#workers/allocate.ts';
-import type { OpenChannel, WorkerContext } from '#workers/context.ts';
 
-const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-
-let store: TestDatabase;
-let clock: { now: number };
-let context: WorkerContext;
-let warned: string[];
-
-/** A channel that is never called: only what it declares, and the pages of its orders. */
-const channelOf = (id: string, over: object = {}): OpenChannel =>
-  ({
-    id,
-    capabilities: { orderPolling: true, ...over },
-    connection: { orderLink: (ref: string) => `https://shop.example/${id}/orders/${ref}` },
-  }) as unknown as OpenChannel;
-
+let bench: WatchBench;
+let store: WatchBench['store'];
+let clock: WatchBench['clock'];
+let context: WatchBench['context'];
+let seed: WatchBench['seed'];
+let decide: WatchBench['decide'];
+let look: WatchBench['look'];
+let alerts: WatchBench['alerts'];
+let titles: WatchBench['titles'];
 beforeEach(async () => {
-  store = await createTestDatabase();
-  clock = { now: Date.now() };
-  warned = [];
-  context = {
-    db: store.db,
-    channels: new Map([
-      [
-        'fake:a',
-        channelOf('fake:a', { orderLimits: { cancelled: { percent: 2.5, days: 7 }, late: { percent: 4, days: 30 } } }),
-      ],
-      ['fake:b', channelOf('fake:b')],
-    ]),
-    sealingKeys: [sealingKey(randomBytes(32).toString('base64'))],
-    owner: 'test',
-    readOnly: false,
-    publicUrl: null,
-    now: () => clock.now,
-    log: { ...silent, warn: (fields: object) => void warned.push(JSON.stringify(fields)) },
-    tally: { pushed: () => undefined, drifted: () => undefined, decided: () => undefined },
-    wakeRelay: () => undefined,
-    decideSoon: () => undefined,
-    ringLater: () => undefined,
-  };
+  bench = await openWatchBench();
+  ({ store, clock, context, seed, decide, look, alerts, titles } = bench);
 });
-afterEach(async () => {
-  expect(warned).toEqual([]);
-  await store.drop();
-});
-
-const settings: CheckSettings = { intervals: { pollMs: MINUTE, reconcileMs: 5 * MINUTE }, rates: new Map() };
-
-const seed = (over: Partial<Policy> = {}, skus: readonly string[] = ['A', 'B']) =>
-  seedBrand(store.db, { skus, policy: { ...BRAND_POLICY, ...over } });
-const decide = async (...bodies: readonly CommandBody[]) => {
-  for (const body of bodies) await command(store.db, body, clock.now);
-  await decidePending(store.db, { now: () => clock.now });
-};
-const receive = (sku: string, quantity: number): CommandBody => ({
-  kind: 'receive',
-  sku,
-  location: 'main',
-  quantity,
-  disposition: 'sellable',
-});
-const order = (state: OrderState, channel = 'fake:a'): CommandBody => ({ kind: 'order-state', channel, order: state });
-
-/** A look, a minute after the last. The daemon has run for long unless `startedAt` says otherwise. */
-async function look(over: { readonly settings?: CheckSettings; readonly startedAt?: number } = {}): Promise<void> {
-  clock.now += MINUTE;
-  await checkAlerts(context, over.settings ?? settings, over.startedAt ?? 0);
-}
-const alerts = (filter: AlertFilter): Promise<AlertRow[]> => listAlerts(store.db, filter, 200);
-const titles = async (filter: AlertFilter) => (await alerts(filter)).map(({ title }) => title);
+afterEach(() => bench.close());
 
 describe('oversold orders', () => {
   const shipBy = (dueAt: number) => ({ obligations: [{ kind: 'ship' as const, dueAt }] });
@@ -293,128 +237,21 @@ it('parked input is one alert per channel and cause, and closed when none lies t
     nextStep: 'allot parked list --code unmapped-listing --channel fake:a',
   });
   await resolveAlert(store.db, { id: alert?.id ?? 0, by: 'operator:kim' });
-  await checkAlerts(context, settings, 0);
+  await checkAlerts(context, SETTINGS, 0);
   expect(await alerts({ code: 'input-parked' })).toMatchObject([{ state: 'open', reopened: 1 }]);
   await store.db.rows(sql`update parked set state = 'retried'`);
   await look();
   expect(await alerts({ code: 'input-parked' })).toEqual([]);
 });
 
-describe('the rates of a channel', () => {
-  /** `n` orders of one unit, placed so long ago. */
-  async function place(
-    n: number,
-    from: number,
-    over: (index: number) => Partial<OrderState>,
-    ago = DAY,
-  ): Promise<void> {
-    for (let index = from; index < from + n; index += 1)
-      await command(
-        store.db,
-        order(orderOf(String(index), { A: 1 }, { placedAt: clock.now - ago, ...over(index) })),
-        clock.now,
-      );
-    await decidePending(store.db, { now: () => clock.now });
-  }
-  const cancelled = (is: boolean): Partial<OrderState> => ({
-    lines: [
-      {
-        lineRef: 'line-A',
-        listingRef: 'ref-A',
-        skuHint: 'A',
-        ordered: 1,
-        cancelled: is ? 1 : 0,
-        shipped: 0,
-        returned: 0,
-      },
-    ],
-  });
-  /** A few days are counted at each look. */
-  async function lookAtAll(over?: { readonly settings?: CheckSettings }): Promise<void> {
-    for (let n = 0; n < 8; n += 1) await look(over);
-  }
-
-  it('warn near the limit, are critical above it, and close below', async () => {
-    await seed();
-    await decide(receive('A', 500));
-    await place(98, 0, () => cancelled(false));
-    await place(2, 98, () => cancelled(true));
-    await lookAtAll();
-    expect(await alerts({ code: 'cancel-rate' })).toMatchObject([
-      {
-        severity: 'warning',
-        channel: 'fake:a',
-        title: 'fake:a: 2 % of its orders were cancelled, close to its limit of 2.5 %',
-        cause: '2 of 100 orders placed in the last 7 days were cancelled',
-      },
-    ]);
-    await place(2, 100, () => cancelled(true));
-    clock.now += HOUR;
-    await lookAtAll();
-    expect(await alerts({ code: 'cancel-rate' })).toMatchObject([
-      { severity: 'critical', title: expect.stringContaining('3.92 % of its orders were cancelled, above its limit') },
-    ]);
-    await place(120, 200, () => cancelled(false));
-    clock.now += HOUR;
-    await lookAtAll();
-    expect(await alerts({ code: 'cancel-rate' })).toEqual([]);
-  });
-
-  it('count as late what was to ship and was not, also after it left; the open ones are named with their pages', async () => {
-    await seed();
-    await decide(receive('A', 500));
-    const dueAt = clock.now - 2 * HOUR;
-    const ship = { obligations: [{ kind: 'ship' as const, dueAt }] };
-    const shipped = { ...cancelled(false).lines?.[0], shipped: 1 } as OrderState['lines'][number];
-    await place(57, 0, () => ({ ...ship, lines: [shipped] }));
-    await place(3, 57, () => ship);
-    await lookAtAll();
-    const [alert] = await alerts({ code: 'late-shipment-rate' });
-    expect(alert).toMatchObject({
-      severity: 'critical',
-      cause: '3 of 60 orders placed and to be shipped in the last 30 days were late',
-      nextStep: 'ship #57 first: allot explain --order fake:a/57',
-    });
-    expect(ordersOf(alert?.touches ?? {})).toHaveLength(3);
-    // They leave: late they stay.
-    await place(3, 57, () => ({ ...ship, version: 2, lines: [shipped] }));
-    clock.now += HOUR;
-    await lookAtAll();
-    expect(await alerts({ code: 'late-shipment-rate' })).toMatchObject([
-      { severity: 'critical', touches: { bad: 3, of: 60, orders: [] } },
-    ]);
-  });
-
-  it('are watched by the configuration where the platform says nothing', async () => {
-    await seed();
-    await decide(receive('A', 500));
-    await command(
-      store.db,
-      order(orderOf('1', { A: 1 }, { ...cancelled(true), placedAt: clock.now - DAY }), 'fake:b'),
-      clock.now,
-    );
-    await command(
-      store.db,
-      order(orderOf('2', { A: 1 }, { ...cancelled(true), placedAt: clock.now - DAY }), 'fake:b'),
-      clock.now,
-    );
-    await decidePending(store.db, { now: () => clock.now });
-    const rates = new Map([['fake:b', { cancelled: { percent: 10, days: 3 } }]]);
-    await lookAtAll({ settings: { ...settings, rates } });
-    expect(await titles({ code: 'cancel-rate' })).toEqual([
-      'fake:b: 100 % of its orders were cancelled, above its limit of 10 %',
-    ]);
-  });
-});
-
 it('one process looks for all, once a minute', async () => {
   await seed();
   clock.now += MINUTE;
   await decide(order(orderOf('1', { A: 1 })));
-  await Promise.all([1, 2, 3].map(() => checkAlerts(context, settings, 0)));
+  await Promise.all([1, 2, 3].map(() => checkAlerts(context, SETTINGS, 0)));
   expect(await alerts({ code: 'oversold' })).toMatchObject([{ count: 1 }]);
   await decide(receive('A', 1));
-  await checkAlerts(context, settings, 0);
+  await checkAlerts(context, SETTINGS, 0);
   expect(await alerts({ code: 'oversold' })).toHaveLength(1);
   await look();
   expect(await alerts({ code: 'oversold' })).toEqual([]);
