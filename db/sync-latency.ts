@@ -1,39 +1,22 @@
-/**
- * How long a number takes from its decision to the platform's acknowledgement, per channel: from the acknowledgements that are kept.
- * Bounded: the newest READ_MAX of them alone.
- */
+/** How long until a channel acknowledges what a sale made of its number, hour by hour: from the counts that the sweep keeps. */
 import { sql } from 'drizzle-orm';
 import type { ChannelId, Instant } from '#core/model.ts';
+import { type LatencyFigures, latencyFigures } from '#core/sales-measures.ts';
 import type { Queries } from './client.ts';
 
-export type SyncLatency = {
-  readonly channel: ChannelId;
-  /** The beginning of its span of time. */
-  readonly at: Instant;
-  readonly numbers: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
-};
+export type LatencyHour = LatencyFigures & { readonly channel: ChannelId; readonly at: Instant };
 
-const READ_MAX = 1_000;
+type Counted = { readonly channel: ChannelId; readonly at: Instant; readonly bucket: number; readonly count: number };
 
-/** By spans of `spanMs`, the oldest first. */
-export const readSyncLatency = (
-  db: Queries,
-  { since, spanMs }: { readonly since: Instant; readonly spanMs: number },
-): Promise<SyncLatency[]> =>
-  db.rows<SyncLatency>(sql`
-    select channel_id as channel, to_timestamp(span * ${spanMs}::float8 / 1000.0) as at, count(*)::int as numbers,
-      (percentile_cont(0.50) within group (order by ms))::float8 as "p50Ms",
-      (percentile_cont(0.95) within group (order by ms))::float8 as "p95Ms",
-      (percentile_cont(0.99) within group (order by ms))::float8 as "p99Ms"
-    from (
-      select channel_id, floor(extract(epoch from acked_at) * 1000 / ${spanMs}::float8) as span,
-        greatest(0, extract(epoch from acked_at - decided_at) * 1000) as ms
-      from (
-        select a.acked_at, (select channel_id from listing l where l.id = a.listing_id) as channel_id,
-          (select e.decided_at from target_entry e where e.listing_id = a.listing_id and e.version = a.version limit 1) as decided_at
-        from (select * from push_ack where acked_at > to_timestamp(${since}::float8 / 1000.0) order by acked_at desc limit ${READ_MAX}) a) y
-      where decided_at is not null) x
-    where channel_id is not null group by 1, 2, span order by span, 1`);
+/** From the sale on its platform; the oldest hour first. */
+export async function readLatencyHours(db: Queries, since: Instant): Promise<LatencyHour[]> {
+  const rows = await db.rows<Counted>(sql`
+    select channel_id as channel, hour as at, bucket, count from latency_hour
+    where since = 'sold' and hour > to_timestamp(${since}::float8 / 1000.0) order by hour, channel_id, bucket`);
+  const hours = Map.groupBy(rows, ({ channel, at }) => `${at} ${channel}`);
+  return [...hours.values()].flatMap((counts) => {
+    const [first] = counts;
+    const figures = latencyFigures(counts);
+    return first === undefined || figures === null ? [] : [{ channel: first.channel, at: first.at, ...figures }];
+  });
+}

@@ -33,7 +33,7 @@ const proxy = z.strictObject({
     ),
 });
 
-export const consoleSchema = z.strictObject({
+const block = z.strictObject({
   enabled: z.boolean().default(true).describe('true when the daemon serves the console, else false'),
   loopbackRole: role
     .default('admin')
@@ -44,6 +44,10 @@ export const consoleSchema = z.strictObject({
     .optional()
     .describe('a block with addresses, userHeader and defaultRole, where a reverse proxy logs people in'),
 });
+
+export const consoleSchema = block
+  .prefault({})
+  .describe('a block with enabled, loopbackRole and proxy: who may use the console');
 
 export type ConsoleSettings = {
   readonly enabled: boolean;
@@ -60,7 +64,7 @@ export const consoleSettingsOf = ({
   enabled,
   loopbackRole,
   proxy: given,
-}: z.output<typeof consoleSchema>): ConsoleSettings => ({
+}: z.output<typeof block>): ConsoleSettings => ({
   enabled,
   loopbackRole,
   proxy:

@@ -383,9 +383,7 @@ export const configSchema = z
     approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     alerts: alertsSchema,
     http: http.prefault({}).describe('a block with host and port'),
-    console: consoleSchema
-      .prefault({})
-      .describe('a block with enabled, loopbackRole and proxy: who may use the console'),
+    console: consoleSchema,
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })
   .describe('a block with locations, programs and channels');

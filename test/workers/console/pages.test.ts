@@ -57,12 +57,21 @@ describe('the overview', () => {
     expect(page).toContain('■ last call failed the token is refused');
   });
 
-  it('draws how long numbers took, with the same figures in a table', async () => {
+  it('draws how long the other channels took after a sale, with the same figures in a table', async () => {
     await stage.store.db.rows(sql`
-      insert into push_ack (listing_id, version, acked_at) select e.listing_id, e.version, e.decided_at + interval '2 seconds' from target_entry e`);
+      insert into channel_latency (channel_id, since, samples, p50_ms, p95_ms, p99_ms, measured_at) values ('fake:b', 'sold', 7, 900, 2000, 3100, now())`);
+    await stage.store.db.rows(sql`
+      insert into latency_hour (channel_id, hour, since, bucket, count)
+      select 'fake:b', date_trunc('hour', now()) - make_interval(hours => n), 'sold', 40 + n, 5 from generate_series(0, 3) n`);
     const page = await stage.page('/console');
-    expect(textOf(page)).toMatch(/fake:a \d{4}-\d\d-\d\d \d\d:\d\d 2 2\.00 s 2\.00 s 2\.00 s/);
-    expect(page).toContain('id="latency-table"');
+    expect(textOf(page)).toContain('fake:b 7 0.9 s 2.0 s 3.1 s');
+    expect(page).toContain('aria-details="latency-table"');
+    const drawn = JSON.parse(/data-chart="([^"]+)"/.exec(page)?.[1]?.replaceAll('&quot;', '"') ?? '') as {
+      times: number[];
+      lines: { label: string; values: number[] }[];
+    };
+    expect(drawn.times).toHaveLength(4);
+    expect(drawn.lines).toMatchObject([{ label: 'fake:b' }]);
   });
 
   it('pauses a channel and lets it go on, with who in the trail', async () => {
