@@ -266,6 +266,11 @@ export type ChannelConnection = {
   collect(ticket: string, itemCount: number, signal: AbortSignal): Promise<CollectResult>;
   /** Idempotent; answers what it had to create or mend. */
   ensureSubscriptions(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Ends every subscription of this address, and none of another. Idempotent; answers what it ended. Present where `subscriptions` is
+   * declared: `allot channels leave` calls it.
+   */
+  removeSubscriptions?(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly documents?: DocumentExchange;
   close(): Promise<void>;
 };

@@ -42,6 +42,13 @@ export async function raiseAlerts(db: Queries, alerts: readonly NewAlert[]): Pro
     where alert.touches is distinct from excluded.touches`);
 }
 
+/** Of the alerts of this code that are not closed. */
+export async function openFingerprints(db: Queries, code: string): Promise<string[]> {
+  const rows = await db.rows<{ fingerprint: string }>(sql`
+    select fingerprint from alert where code = ${code} and state <> 'closed' order by fingerprint`);
+  return rows.map(({ fingerprint }) => fingerprint);
+}
+
 /** `proof` says what was read that shows the trouble gone. */
 export async function closeAlert(db: Queries, fingerprint: string, proof: string): Promise<void> {
   await db.rows(sql`

@@ -193,7 +193,7 @@ export async function noteSent(tx: Queries, rows: readonly Sent[]): Promise<void
     order by "listingId"
     on conflict (listing_id) do update set sent_version = excluded.sent_version, sent_quantity = excluded.sent_quantity,
       sent_baseline = excluded.sent_baseline, resend_at = excluded.resend_at, read_due_at = null,
-      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0`);
+      blocked_until = null, blocked_reason = null, blocked_fix = null`);
 }
 
 /** The partner refused these: they are as if never sent. A newer number may be on its way already. */
@@ -254,9 +254,12 @@ export async function acknowledge(tx: Queries, rows: readonly Acknowledged[]): P
   await tx.rows(sql`
     update target t set acked_version = greatest(t.acked_version, r.version)
     from json_to_recordset(${text}::json) as r("listingId" bigint, version int) where t.listing_id = r."listingId"`);
+  // Whatever was parked of these has come to its end.
   await tx.rows(sql`
-    insert into push_ack (listing_id, version) select "listingId", version
-    from json_to_recordset(${text}::json) as r("listingId" bigint, version int)`);
+    with sent as (insert into push_ack (listing_id, version) select "listingId", version
+      from json_to_recordset(${text}::json) as r("listingId" bigint, version int) returning listing_id)
+    update parked p set state = 'retried', closed_at = clock_timestamp(), closed_by = 'push'
+    from sent where p.source = 'listing' and p.source_id = sent.listing_id and p.state = 'parked'`);
 }
 
 export type Observed = {
@@ -306,36 +309,6 @@ export async function noteUnknown(
       as r("listingId" bigint, "ackedQuantity" int, "ackedWire" int, "soldBaseline" int) order by "listingId"
     on conflict (listing_id) do update set unknown_quantity = excluded.unknown_quantity, unknown_wire = excluded.unknown_wire,
       unknown_baseline = excluded.unknown_baseline`);
-}
-
-export type Delay = {
-  readonly listingId: number;
-  /** Look at the platform from this moment on, before anything is written. */
-  readonly readDueAt: Instant | null;
-  readonly blockedUntil: Instant | null;
-  readonly reason: string | null;
-  readonly fix: string | null;
-  /** Waits at random up to this many seconds, doubled with each failure, a minute at most; beside `blockedUntil`. */
-  readonly backOffS: number | null;
-};
-
-/** Puts listings off: a look is due, or a refusal waits for its time; counts as a failure. */
-export async function delayListings(tx: Queries, rows: readonly Delay[]): Promise<void> {
-  if (rows.length === 0) return;
-  const text = JSON.stringify(
-    rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt), blockedUntil: iso(row.blockedUntil) })),
-  );
-  await tx.rows(sql`
-    insert into listing_sync (listing_id, read_due_at, blocked_until, blocked_reason, blocked_fix, failures)
-    select r."listingId", r."readDueAt",
-      coalesce(r."blockedUntil", clock_timestamp() + make_interval(secs =>
-        random() * least(60, r."backOffS" * power(2, least(coalesce(s.failures, 0), 10))))), r.reason, r.fix, 1
-    from json_to_recordset(${text}::json) as r("listingId" bigint, "readDueAt" timestamptz, "blockedUntil" timestamptz,
-      reason text, fix text, "backOffS" float8)
-    left join listing_sync s on s.listing_id = r."listingId" order by r."listingId"
-    on conflict (listing_id) do update set read_due_at = coalesce(excluded.read_due_at, listing_sync.read_due_at),
-      blocked_until = excluded.blocked_until, blocked_reason = excluded.blocked_reason, blocked_fix = excluded.blocked_fix,
-      failures = listing_sync.failures + 1`);
 }
 
 /** Makes these due for a look now, without counting a failure: what reconcile and webhooks about a level ask for, each perhaps twice. */

@@ -46,7 +46,8 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id left join ${own}
       where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)}))
     select topic, key from waiting w where not exists (
-      select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
+      select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})
+      and not exists (select 1 from channel_breaker b where b.channel_id = w.key and b.state <> 'closed' and b.retry_at > ${at})`);
 }
 
 /** Writes the command that ends each hold whose time has come, once; bounded, the rest follows at the next sweep. Answers how many. */

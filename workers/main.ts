@@ -113,7 +113,14 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
     log,
     onDeath,
   });
-  const channels = openChannels(served, { now: systemClock, rates: openSharedRates(db), log });
+  const channels = openChannels(served, {
+    db,
+    rates: openSharedRates(db),
+    now: systemClock,
+    random: Math.random,
+    log,
+    keyIds: sealingKeys.map(({ id }) => id),
+  });
   const metrics = createMetrics({ db, queues });
   let isDraining = false;
   const daemon: Daemon = await startDaemon({
@@ -125,6 +132,7 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
       readOnly: config.isReadOnly,
       publicUrl: config.publicUrl,
       now: systemClock,
+      random: Math.random,
       log,
       tally: metrics.tally,
     },

@@ -46,8 +46,9 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
   for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
+    channel.breaker.see(health.breaker);
     const now = context.now();
-    const waitMs = (health.throttledUntil ?? 0) - now;
+    const waitMs = Math.max((health.throttledUntil ?? 0) - now, channel.breaker.restMs());
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
     const turnMs = await waitForTurn(context, channel);
     if (turnMs > 0) return context.ringLater({ topic: 'push', key: channelId }, turnMs);

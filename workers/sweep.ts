@@ -6,12 +6,13 @@
  */
 import { beat } from '#db/health.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
-import { retryMended } from '#db/parked.ts';
+import { retryMended } from '#db/parked-mended.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
 import { tellLowPools } from './low-pools.ts';
+import { tellParked } from './parked-alerts.ts';
 import { reviewItems } from './policy-review.ts';
 import type { Bell, Queues } from './queues.ts';
 
@@ -30,7 +31,9 @@ export async function sweepOnce(
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
   await reviewItems(context.db, context.now());
-  await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
+  const readers = [...context.channels.values()].map(({ id, reader }) => ({ channel: id, reader }));
+  await context.db.transaction((tx) => retryMended(tx, { readers, now: context.now(), max: RETRIES_MAX }));
+  await tellParked(context.db, context.now());
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
   const bells = found.filter(({ topic, key }) => {
     if (topic === 'intake' || topic === 'allocate') return true;
