@@ -223,20 +223,17 @@ async function drop(
       exitCode: EXIT.usage,
     });
   return run.withDatabase(async (db) => {
-    const chosen = (await chooseShown(db, ids, options)).map(({ id }) => id);
-    if (
-      chosen.length > 0 &&
-      !(await run.confirm(`Forget ${plural(chosen.length, 'parked input')} (${chosen.join(', ')}) for good?`))
-    )
+    const chosen = ids.length > 0 ? ids : (await chooseShown(db, ids, options)).map(({ id }) => id);
+    if (!(await run.confirm(`Forget ${plural(chosen.length, 'parked input')} (${chosen.join(', ')}) for good?`)))
       return EXIT.interrupted;
     const dropped = await db.transaction((tx) => dropParked(tx, chosen, run.actor, reason.trim()));
-    const wanted = Math.max(ids.length, chosen.length);
-    const exitCode = dropped === wanted ? EXIT.done : EXIT.failed;
+    const exitCode = dropped === chosen.length ? EXIT.done : EXIT.failed;
     run.out.show(
       { schema: 'allot.drop/1', ok: exitCode === EXIT.done, dropped },
       () => `${plural(dropped, 'parked input')} dropped.`,
     );
-    if (dropped < wanted) run.io.note(`${wanted - dropped} of them were not parked any more: allot parked show ID\n`);
+    if (dropped < chosen.length)
+      run.io.note(`${chosen.length - dropped} of them were not parked any more: allot parked show ID\n`);
     return exitCode;
   });
 }
