@@ -16,18 +16,7 @@
  * While only a part of its items is written to, whatever wrote before still does: falling back is safe. At the last share nobody else
  * writes, so that an outage never silences allot.
  */
-import type { ChannelMode, Instant } from './model.ts';
-
-/** As the policy has it for a channel; percents from 0 to 100. */
-export type GateRule = {
-  readonly channel: string;
-  readonly cleanDays: number;
-  readonly agreement: number;
-  /** Ends in 100. */
-  readonly ramp: readonly number[];
-  readonly stepDays: number;
-  readonly fallBack: number;
-};
+import type { ChannelMode, GateRule, Instant } from './model.ts';
 
 /** What a day's scans, or one scan, compared. */
 export type Agreement = { readonly compared: number; readonly agreed: number };

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { COMPLETENESS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { parseDuration } from './durations.ts';
+import { gateSchema } from './gate-schema.ts';
 
 const UNITS_MAX = 1_000_000_000;
 
@@ -267,6 +268,7 @@ const channel = z.strictObject({
     .partial()
     .default({})
     .describe('a block with poll and reconcile, where this channel has others than all'),
+  gate: gateSchema.optional(),
   settings: z
     .record(z.string(), z.unknown())
     .default({})
@@ -309,7 +311,9 @@ const route = z
     id: id('route'),
     program: id('program'),
     channel: word.optional().describe('the id of a channel'),
-    tag: word.optional().describe('a tag of the order on its platform (Shopify; who a customer is there is told by tags)'),
+    tag: word
+      .optional()
+      .describe('a tag of the order on its platform (Shopify; who a customer is there is told by tags)'),
     partner: word.optional().describe('a partner, as its connector names it (EDI: its interchange id)'),
     customer: word.optional().describe("a customer, by the platform's own id (EDI: the ship-to code, N1*ST)"),
     company: word.optional().describe("a company that buys, by the platform's own id (EDI: the buyer code, N1*BY)"),

@@ -137,6 +137,13 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
   );
   const commandsPending = plain('allot_commands_pending', `Commands not decided yet. ${OR_MORE}`);
   const parkedOpen = plain('allot_parked_open', `Inputs that could not be taken and wait. ${OR_MORE}`);
+  const parkedOldest = plain('allot_parked_oldest_seconds', 'Age of what was parked first, 0 when nothing is parked.');
+  const breaker = new Gauge({
+    name: 'allot_channel_breaker',
+    help: 'Whether the platform of a channel is called: 0 closed (it is), 1 half open (one probe), 2 open (it is not).',
+    labelNames: ['channel'],
+    registers: [registry],
+  });
   const behind = new Gauge({
     name: 'allot_targets_behind',
     help: `Listings of live channels whose newest target is not acknowledged. ${OR_MORE}`,
@@ -150,13 +157,17 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       inboxOldest.set(read.inboxOldestS);
       commandsPending.set(read.commandsPending);
       parkedOpen.set(read.parkedOpen);
+      parkedOldest.set(read.parkedOldestS);
+      breaker.reset();
+      for (const { channel, state } of read.breakers) breaker.set({ channel }, state);
       behind.reset();
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
     },
     clear: () => {
       behind.reset();
+      breaker.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
-      for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen]) gauge.remove();
+      for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen, parkedOldest]) gauge.remove();
     },
   };
 }

@@ -4,12 +4,14 @@
  *
  * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
  */
+import { OUTAGE_MS } from '#core/gate.ts';
 import { beat } from '#db/health.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import { retryMended } from '#db/parked-mended.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
+import { turnSilentGates } from './agreement.ts';
 import type { WorkerContext } from './context.ts';
 import { tellLowPools } from './low-pools.ts';
 import { tellParked } from './parked-alerts.ts';
@@ -34,6 +36,7 @@ export async function sweepOnce(
   const readers = [...context.channels.values()].map(({ id, reader }) => ({ channel: id, reader }));
   await context.db.transaction((tx) => retryMended(tx, { readers, now: context.now(), max: RETRIES_MAX }));
   await tellParked(context.db, context.now());
+  await turnSilentGates(context, context.now() - OUTAGE_MS);
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
   const bells = found.filter(({ topic, key }) => {
     if (topic === 'intake' || topic === 'allocate') return true;
