@@ -53,7 +53,8 @@ function scheduleOf(backOff: BackOff | null) {
   };
 }
 
-export async function delayListings(tx: Queries, rows: readonly Delay[]): Promise<void> {
+/** Waits begin at `now`. */
+export async function delayListings(tx: Queries, now: Instant, rows: readonly Delay[]): Promise<void> {
   if (rows.length === 0) return;
   const text = JSON.stringify(
     rows.map(({ backOff, ...row }) => ({
@@ -71,7 +72,7 @@ export async function delayListings(tx: Queries, rows: readonly Delay[]): Promis
       left join listing_sync s on s.listing_id = r."listingId"),
     put as (
       insert into listing_sync (listing_id, read_due_at, blocked_until, blocked_reason, blocked_fix, failures, failure_class)
-      select "listingId", "readDueAt", greatest("blockedUntil", clock_timestamp() + make_interval(secs => roll * case
+      select "listingId", "readDueAt", greatest("blockedUntil", ${iso(now)}::timestamptz + make_interval(secs => roll * case
           when failed >= "triesMax" then ${PARKED_AGAIN_MS / 1000}::float8
           else least("capS", "firstS" * power(2, least(failed - 1, 30))) end)), reason, fix, failed, class
       from told order by "listingId"

@@ -117,6 +117,7 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
     // The decision that follows makes a new version, which is due by itself; until then this listing waits.
     await delayListings(
       tx,
+      context.now(),
       unexplained.map((listingId) => ({
         listingId,
         readDueAt: context.now() + 1000,

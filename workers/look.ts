@@ -86,7 +86,7 @@ async function observe(channel: OpenChannel, candidates: readonly PushCandidate[
 
 async function putOff(context: WorkerContext, { pairs, refused }: Look): Promise<void> {
   const at = context.now() + PUT_OFF_MS;
-  await delayListings(context.db, [
+  await delayListings(context.db, context.now(), [
     ...pairs.map(({ candidate, seen }) => ({
       listingId: candidate.listingId,
       readDueAt: at,

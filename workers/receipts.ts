@@ -24,7 +24,7 @@ import { alertRejected } from './settle.ts';
 
 /** Takes the receipts of one document, in the transaction that takes the document. */
 export async function settleReceipts(
-  context: Pick<WorkerContext, 'log' | 'random'>,
+  context: Pick<WorkerContext, 'now' | 'log' | 'random'>,
   tx: Queries,
   channel: Pick<OpenChannel, 'id'>,
   receipts: readonly Receipt[],
@@ -44,7 +44,7 @@ export async function settleReceipts(
 }
 
 async function settleAttempt(
-  context: Pick<WorkerContext, 'random'>,
+  context: Pick<WorkerContext, 'now' | 'random'>,
   tx: Queries,
   channel: Pick<OpenChannel, 'id'>,
   { id, isAccepted, reason, items }: ReceiptedAttempt,
@@ -70,6 +70,7 @@ async function settleAttempt(
   await forgetSent(tx, items);
   await delayListings(
     tx,
+    context.now(),
     behind.map(({ listingId }) => ({
       listingId,
       readDueAt: null,

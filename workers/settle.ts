@@ -222,7 +222,7 @@ export async function settle(
   await context.db.transaction(async (tx) => {
     if (!(await holdFence(tx, attempt.id, attempt.fence))) return;
     await acknowledge(tx, sorted.acknowledged);
-    await delayListings(tx, sorted.delays);
+    await delayListings(tx, context.now(), sorted.delays);
     if (channel.capabilities.observable === 'read') await noteUnknown(tx, unknownItems(attempt.items, outcomes));
     await noteSent(tx, sorted.sent);
     if (sorted.receipt !== null) await keepReceiptName(tx, attempt.id, sorted.receipt);

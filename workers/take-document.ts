@@ -47,7 +47,7 @@ function refusalOfParts(
 
 /** In the transaction that takes the inbox entry. */
 export async function keepDocument(
-  context: Pick<WorkerContext, 'log' | 'random'>,
+  context: Pick<WorkerContext, 'now' | 'log' | 'random'>,
   tx: Queries,
   input: DocumentInput,
   document: ParsedDocument,
