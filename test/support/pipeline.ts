@@ -105,7 +105,7 @@ async function isBusy(context: WorkerContext): Promise<boolean> {
       or exists (select 1 from push_attempt where state <> 'done')
       or exists (select 1 from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
         left join listing_sync s on s.listing_id = t.listing_id
-        where c.mode = 'live' and (t.is_behind or s.read_due_at is not null)) as busy`);
+        where c.mode = 'live' and l.ramp_place < c.live_share and (t.is_behind or s.read_due_at is not null)) as busy`);
   return (row?.busy ?? false) && !context.readOnly;
 }
 
