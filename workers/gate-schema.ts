@@ -3,12 +3,11 @@ import { z } from 'zod';
 import type { GateRule } from '#core/model.ts';
 
 const percent = z
-  .string()
-  .regex(/^(100|\d{1,2}(\.\d{1,2})?)%$/)
+  .union([z.number().min(0).max(100), z.string().regex(/^(100|\d{1,2}(\.\d{1,2})?)%$/)])
   .describe('a percent such as "99%" or "99.5%"');
 const days = (what: string) => z.int().min(1).max(90).describe(`a whole number of days from 1 to 90 ${what}`);
 
-const numberOf = (text: string): number => Number(text.slice(0, -1));
+const numberOf = (given: string | number): number => (typeof given === 'number' ? given : Number.parseFloat(given));
 
 export const gateSchema = z
   .strictObject({
@@ -33,7 +32,7 @@ export const gateSchema = z
       if (numberOf(step) <= numberOf(ramp[index - 1] ?? '0%'))
         refuse(['ramp', index], 'is not above the step before it. Write rising percents', step);
     });
-    if (ramp.at(-1) !== '100%') refuse(['ramp'], 'does not end with "100%". Add it as the last step', ramp);
+    if (numberOf(ramp.at(-1) ?? 0) !== 100) refuse(['ramp'], 'does not end with "100%". Add it as the last step', ramp);
     if (numberOf(fallBack) > numberOf(agreement))
       refuse(
         ['fallBack'],

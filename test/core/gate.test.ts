@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cleanDaysUpTo, compareShown, type GateDay, type GateState, isDiverging, nextShare, turnGate } from '#core/gate.ts';
+import {
+  cleanDaysUpTo,
+  compareShown,
+  type GateDay,
+  type GateState,
+  isDiverging,
+  nextShare,
+  turnGate,
+} from '#core/gate.ts';
 import type { GateRule } from '#core/model.ts';
 
 const DAY_MS = 86_400_000;

@@ -24,6 +24,12 @@ test('full jitter: from 0 to a bound that doubles with each failure, up to its c
 });
 
 test('what is nobody’s own failure is never spent; the rest is, after its tries', () => {
-  expect(CLASSES.filter((of) => isSpent(of, 1_000_000))).toEqual(['input', 'uncertain', 'stale', 'mapping', 'rejected']);
+  expect(CLASSES.filter((of) => isSpent(of, 1_000_000))).toEqual([
+    'input',
+    'uncertain',
+    'stale',
+    'mapping',
+    'rejected',
+  ]);
   expect([5, 6].map((n) => isSpent('rejected', n))).toEqual([false, true]);
 });

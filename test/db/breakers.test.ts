@@ -33,9 +33,7 @@ const alerts = () =>
 test('failures of several processes count together, and each reads the same breaker', async () => {
   const other = openDatabase(store.url, { max: 2 });
   try {
-    await Promise.all(
-      Array.from({ length: OPENS_AT }, (_, n) => step('failed', NOW, n % 2 === 0 ? store.db : other)),
-    );
+    await Promise.all(Array.from({ length: OPENS_AT }, (_, n) => step('failed', NOW, n % 2 === 0 ? store.db : other)));
     expect(await readBreaker(other, CHANNEL)).toMatchObject({ state: 'open', trips: 1, lastError: 'no connection' });
     expect((await channelRest(other, CHANNEL, 'poll')).breaker).toMatchObject({ state: 'open', retryAt: NOW + 1000 });
     expect((await channelHealth(other, CHANNEL))?.breaker).toMatchObject({ state: 'open', openedAt: NOW });
@@ -67,5 +65,7 @@ test('an alert stands while it is open, and closes with what proved it', async (
   expect(await alerts()).toMatchObject([{ state: 'open' }]);
   await step('asked', NOW + 60_000);
   await step('answered', NOW + 60_100);
-  expect(await alerts()).toMatchObject([{ state: 'closed', proof: expect.stringContaining('2026-03-02T10:01:00.100Z') }]);
+  expect(await alerts()).toMatchObject([
+    { state: 'closed', proof: expect.stringContaining('2026-03-02T10:01:00.100Z') },
+  ]);
 });

@@ -83,7 +83,9 @@ test('a number that is refused again and again is parked, told, taken by a perso
   expect(await sellable(p, CHANNEL)).toMatchObject({ B: 4 });
   await p.store.db.transaction((tx) => takeParked(tx, [row?.id ?? 0], 'warehouse'));
   await sweep(p.context);
-  expect(await alerts(p)).toMatchObject([{ title: expect.stringContaining('fake:a: 1 parked (push-rejected)'), state: 'open' }]);
+  expect(await alerts(p)).toMatchObject([
+    { title: expect.stringContaining('fake:a: 1 parked (push-rejected)'), state: 'open' },
+  ]);
   // It cannot be dropped: the newest number is wanted as long as it is mapped.
   await expect(p.store.db.transaction((tx) => dropParked(tx, [row?.id ?? 0], 'ann', 'why'))).rejects.toMatchObject({
     fix: expect.stringContaining('allot listings unmap fake:a'),
