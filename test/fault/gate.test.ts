@@ -48,16 +48,14 @@ async function expectScan(at: Stage): Promise<void> {
   const db = await at.db();
   const read = async () =>
     (
-      await db.rows<{ n: number }>(
-        sql`select coalesce(sum(scans), 0)::int as n from agreement where channel_id = ${CHANNEL}`,
-      )
-    )[0]?.n ?? 0;
+      await db.rows<{ at: number }>(sql`select reconciled_at as at from channel_health where channel_id = ${CHANNEL}`)
+    )[0]?.at ?? 0;
   const before = await read();
-  await waitUntil('it was scanned', async () => (await read()) > before);
+  await waitUntil('it was scanned', async () => (await read()) > before, { limitMs: 60_000 });
 }
 
 test('leaving: writing stops before all, also in another process; subscriptions end, stock stays, and again it changes nothing', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const at = await open();
   const port = await findFreePort();
@@ -97,7 +95,7 @@ test('leaving: writing stops before all, also in another process; subscriptions 
     );
     return row?.n === 2;
   });
-  await expectScan(at).catch(() => undefined);
+  await expectScan(at);
   // An order of the channel that was left still comes in, by its poll, and takes its units.
   await at.control(CHANNEL).placeOrder({ lines: [{ sku: 'S1', quantity: 2 }] });
   await waitUntil(`${OTHER} follows a sale at the channel that was left`, async () =>
@@ -119,7 +117,7 @@ test('leaving: writing stops before all, also in another process; subscriptions 
 });
 
 test('a platform that cannot be reached: writing has stopped all the same, and what is left is said', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const at = await open();
   const daemon = at.start();
@@ -137,7 +135,7 @@ test('a platform that cannot be reached: writing has stopped all the same, and w
 });
 
 test('somebody else writes there all the time: it falls back by itself, says so, and writes no more; the other channel goes on', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const at = await open();
   const first = at.start();
