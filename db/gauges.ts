@@ -19,12 +19,15 @@ export type Gauges = {
   readonly inboxOldestS: number;
   readonly commandsPending: number;
   readonly parkedOpen: number;
-  /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   /** Age of what was parked first; 0 when nothing is parked. */
   readonly parkedOldestS: number;
   /** Of configured channels: 0 closed, 1 half open, 2 open. */
   readonly breakers: readonly { readonly channel: ChannelId; readonly state: number }[];
+  /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
+  /** Seconds since each channel's last whole reconcile; only channels that had one. */
+  readonly reconciled: readonly { readonly channel: ChannelId; readonly seconds: number }[];
+  readonly alertsOpen: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
 };
 
 export async function readGauges(db: Database): Promise<Gauges> {
@@ -35,13 +38,25 @@ export async function readGauges(db: Database): Promise<Gauges> {
         ...(await readCounts(tx)),
         breakers: await readBreakers(tx),
         targetsBehind: await readTargetsBehind(tx),
+        reconciled: await readReconciled(tx),
+        alertsOpen: await readAlertsOpen(tx),
       };
     },
     { readOnly: true },
   );
 }
 
-type Counts = Omit<Gauges, 'targetsBehind' | 'breakers'>;
+type Counts = Omit<Gauges, 'targetsBehind' | 'breakers' | 'reconciled' | 'alertsOpen'>;
+
+const readReconciled = (tx: Queries): Promise<{ channel: string; seconds: number }[]> =>
+  tx.rows(sql`
+    select c.id as channel, greatest(0, extract(epoch from clock_timestamp() - h.reconciled_at))::float8 as seconds
+    from channel c join channel_health h on h.channel_id = c.id
+    where c.configured and h.reconciled_at is not null order by c.id collate "C"`);
+
+const readAlertsOpen = (tx: Queries): Promise<{ code: string; severity: string; count: number }[]> =>
+  tx.rows(sql`
+    select code, severity, count(*)::int as count from alert where state <> 'closed' group by code, severity order by code, severity`);
 
 async function readCounts(tx: Queries): Promise<Counts> {
   const [counts] = await tx.rows<Counts>(sql`

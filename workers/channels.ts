@@ -6,6 +6,7 @@ import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { guardConnection, openBreaker } from './breaker.ts';
 import type { Log, OpenChannel } from './context.ts';
+import { type Tracing, traceConnection } from './tracing.ts';
 import { ALLOT_VERSION } from './version.ts';
 
 /** Longer than any answer a platform means to give; a lease outlives it. */
@@ -27,6 +28,7 @@ export type OpeningAt = {
   readonly log: Log;
   /** Of the keys that payloads can be opened with. */
   readonly keyIds: readonly string[];
+  readonly tracing?: Tracing;
 };
 
 /** What reads a channel's input: another version, other settings (a dialect among them) or another key may read what this one cannot. */
@@ -57,7 +59,10 @@ export function openChannels(channels: readonly ChannelToOpen[], at: OpeningAt):
     const capabilities =
       typeof connector.capabilities === 'function' ? connector.capabilities(settings) : connector.capabilities;
     const breaker = openBreaker({ db: at.db, channelId: id, now: at.now, random: at.random });
-    const connection = guardConnection(connector.open(settings, context), breaker);
+    const line = connector.open(settings, context);
+    // What rests is no call: it leaves no trace.
+    const traced = at.tracing === undefined ? line : traceConnection(id, line, at.tracing);
+    const connection = guardConnection(traced, breaker);
     open.set(id, { id, capabilities, connection, breaker, reader: readerOf(settings, at.keyIds) });
   }
   return open;

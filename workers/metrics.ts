@@ -25,6 +25,7 @@ export type MetricsSources = { readonly db: Database; readonly queues: Pick<Queu
 
 /** Several scrapers, or an impatient one, must not become load. */
 const FRESH_MS = 2_000;
+const DECIDE_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 const PUSH_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const OR_MORE = `${COUNT_MAX} means: or more.`;
 
@@ -35,6 +36,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const webhooks = defineWebhooks(registry);
   const push = definePush(registry);
   const drift = defineDrift(registry);
+  const decide = defineDecide(registry);
   const refresh = defineBacklog(registry, sources);
   return {
     countWebhook: (channel, outcome) => webhooks.received.inc({ channel, outcome }),
@@ -45,6 +47,13 @@ export function createMetrics(sources: MetricsSources): Metrics {
         push.duration.observe({ channel, outcome }, durationMs / 1_000);
       },
       drifted: (channel, cause, listings) => drift.set({ channel, cause }, listings),
+      decided: ({ decided, parked, begunAt, loadedAt, decidedAt, endedAt }) => {
+        decide.commands.inc({ outcome: 'decided' }, decided);
+        decide.commands.inc({ outcome: 'parked' }, parked);
+        decide.duration.observe({ phase: 'load' }, (loadedAt - begunAt) / 1_000);
+        decide.duration.observe({ phase: 'core' }, (decidedAt - loadedAt) / 1_000);
+        decide.duration.observe({ phase: 'write' }, (endedAt - decidedAt) / 1_000);
+      },
     },
     expose: async () => {
       await refresh();
@@ -83,6 +92,23 @@ function definePush(registry: Registry) {
     registers: [registry],
   });
   return { items, duration };
+}
+
+function defineDecide(registry: Registry) {
+  const commands = new Counter({
+    name: 'allot_commands_total',
+    help: 'Commands that left the waiting line, by what became of them.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'allot_batch_duration_seconds',
+    help: 'Time of a batch by phase: locks and loading, the core alone, writing and commit.',
+    labelNames: ['phase'],
+    buckets: DECIDE_BUCKETS_S,
+    registers: [registry],
+  });
+  return { commands, duration };
 }
 
 const defineDrift = (registry: Registry) =>
@@ -150,6 +176,19 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['channel'],
     registers: [registry],
   });
+  const reconciled = new Gauge({
+    name: 'allot_reconciled_age_seconds',
+    help: 'Since the last whole reconcile of a channel; absent before the first.',
+    labelNames: ['channel'],
+    registers: [registry],
+  });
+  const alerts = new Gauge({
+    name: 'allot_alerts_open',
+    help: 'Alerts that no proof has closed.',
+    labelNames: ['code', 'severity'],
+    registers: [registry],
+  });
+  const grouped = [behind, breaker, reconciled, alerts];
   return {
     read: async () => {
       const read = await readGauges(db);
@@ -158,14 +197,14 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       commandsPending.set(read.commandsPending);
       parkedOpen.set(read.parkedOpen);
       parkedOldest.set(read.parkedOldestS);
-      breaker.reset();
+      for (const gauge of grouped) gauge.reset();
       for (const { channel, state } of read.breakers) breaker.set({ channel }, state);
-      behind.reset();
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
+      for (const { channel, seconds } of read.reconciled) reconciled.set({ channel }, seconds);
+      for (const { code, severity, count } of read.alertsOpen) alerts.set({ code, severity }, count);
     },
     clear: () => {
-      behind.reset();
-      breaker.reset();
+      for (const gauge of grouped) gauge.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
       for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen, parkedOldest]) gauge.remove();
     },

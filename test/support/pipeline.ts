@@ -139,7 +139,7 @@ function contextOf({ store, open, clock, rung, readOnly }: Stage): WorkerContext
     now: () => clock.now,
     random,
     log: silent,
-    tally: { pushed: () => undefined, drifted: () => undefined },
+    tally: { pushed: () => undefined, drifted: () => undefined, decided: () => undefined },
     wakeRelay: () => undefined,
     decideSoon: () => undefined,
     ringLater: (bell) => void rung.push(bell),

@@ -42,7 +42,7 @@ function open(over: Partial<Capabilities> = {}): void {
     now: () => clock,
     random: () => 0.999_999,
     log: silent,
-    tally: { pushed: () => undefined, drifted: () => undefined },
+    tally: { pushed: () => undefined, drifted: () => undefined, decided: () => undefined },
     wakeRelay: () => undefined,
     decideSoon: () => undefined,
     ringLater: () => undefined,

@@ -78,7 +78,12 @@ describe('an 850', () => {
 
   test('tells routes who buys: the partner, the company of N1*BY, the ship-to of N1*ST; a party without a code is nobody', () => {
     const text = SAMPLE_850.replace('N1*ST*', 'N1*BY*BANNER TWO*92*B2~\nN1*ST*').replace('SE*14*', 'SE*15*');
-    expect(read(text).attributes).toEqual({ partner: store.partner.id, orderType: 'SA', company: 'B2', customer: '0007' });
+    expect(read(text).attributes).toEqual({
+      partner: store.partner.id,
+      orderType: 'SA',
+      company: 'B2',
+      customer: '0007',
+    });
     const consumer = SAMPLE_850.replace('N1*ST*RETAILER X DC 07*92*0007', 'N1*ST*SOMEBODY');
     const anyPlace = { ...store, orders: { ...store.orders, shipTo: {} } };
     expect(read(consumer, anyPlace).attributes).toEqual({ partner: store.partner.id, orderType: 'SA' });
