@@ -42,18 +42,34 @@ export const getModes = (db: Queries): Promise<ChannelModeRow[]> =>
 /** What a share is when nobody says one: all of it. */
 const WHOLE = 100;
 
+type Change = {
+  readonly channels: readonly ChannelId[] | 'all';
+  readonly mode: ChannelMode;
+  readonly actor: string;
+  /** Percent; undefined: nobody said one. */
+  readonly share?: number;
+};
+
 /**
- * Sets the mode, and for live the share of its items (percent). A person's word: a channel that fell back, or was left, begins anew.
- * Answers the channels whose mode or share changed. `all` means every channel there is, so that a pause stops each process, whatever file it
- * runs on; for live, only configured ones.
+ * A person's word: a channel that fell back, or was left, begins anew. Answers the channels whose mode changed. `all` means every
+ * channel there is, so that a pause stops each process, whatever file it runs on; for live, only configured ones.
  */
-export async function setMode(
+export const setMode = (
   db: Database,
   channels: readonly ChannelId[] | 'all',
   mode: ChannelMode,
   actor: string,
-  { share: given }: { readonly share?: number } = {},
-): Promise<ChannelId[]> {
+): Promise<ChannelId[]> => change(db, { channels, mode, actor });
+
+/** Live, for a part of their items (percent). Answers the channels whose mode or share changed. */
+export const setLive = (
+  db: Database,
+  channels: readonly ChannelId[],
+  share: number,
+  actor: string,
+): Promise<ChannelId[]> => change(db, { channels, mode: 'live', actor, share });
+
+async function change(db: Database, { channels, mode, actor, share: given }: Change): Promise<ChannelId[]> {
   // A pause keeps the share, for whoever goes on; shadow forgets it.
   const share = given === undefined && mode === 'paused' ? null : Math.round((given ?? WHOLE) * SHARE_SCALE);
   return db.transaction(async (tx) => {

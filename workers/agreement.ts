@@ -112,7 +112,8 @@ async function turn(
   told: Pick<StoredGate, 'mode' | 'share'>,
 ): Promise<void> {
   const gate = await readGate(context.db, channelId);
-  if (gate?.rule == null || gate.leftAt !== null || gate.mode !== told.mode || gate.share !== told.share) return;
+  if (gate === undefined || gate.rule === null || gate.leftAt !== null) return;
+  if (gate.mode !== told.mode || gate.share !== told.share) return;
   const now = context.now();
   const days = (await readAgreement(context.db, channelId, DAYS_READ)).filter(({ mode }) => mode === gate.mode);
   const next = turnGate(gate.rule, gate, { days, now });

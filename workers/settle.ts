@@ -110,6 +110,38 @@ type Sorted = {
 /** A day, as most partners promise. */
 const RECEIPT_MS = 24 * 3_600_000;
 
+type Wait = Omit<Delay, 'listingId'>;
+const NO_WAIT: Wait = { readDueAt: null, blockedUntil: null, reason: null, fix: null, backOff: null };
+
+/** How long a listing is put off for its outcome; null where it is not. */
+function waitOf(context: WorkerContext, channel: OpenChannel, outcome: Settled): Wait | null {
+  const now = context.now();
+  const { observable, settleMs } = channel.capabilities;
+  const backOff = (of: RetryClass) => ({ of, random: context.random() });
+  switch (outcome.kind) {
+    case 'stale': {
+      const reason = 'the platform shows another number than we compared with';
+      return { ...NO_WAIT, readDueAt: now, backOff: backOff('stale'), reason };
+    }
+    case 'unknown': {
+      const wait = { ...NO_WAIT, backOff: backOff('uncertain'), reason: outcome.why };
+      if (observable !== 'read') return { ...wait, fix: 'nothing: allot sends it again' };
+      const settled = now + settleMs;
+      return { ...wait, readDueAt: settled, blockedUntil: settled, fix: 'nothing: allot reads the platform' };
+    }
+    case 'rejected':
+      return { ...NO_WAIT, backOff: backOff('rejected'), reason: outcome.reason, fix: outcome.fix };
+    case 'deferred':
+      return { ...NO_WAIT, blockedUntil: outcome.until, reason: outcome.why };
+    case 'notSent':
+      return outcome.until === null
+        ? { ...NO_WAIT, backOff: backOff('transient'), reason: outcome.why }
+        : { ...NO_WAIT, blockedUntil: outcome.until, reason: outcome.why };
+    default:
+      return null;
+  }
+}
+
 function sort(
   context: WorkerContext,
   channel: OpenChannel,
@@ -118,71 +150,19 @@ function sort(
 ): Sorted {
   const now = context.now();
   const { writeProtection, observable, settleMs, documents } = channel.capabilities;
-  const isReadable = observable === 'read';
-  const isProven = writeProtection.includes('compareAndSet') || !isReadable;
+  const isProven = writeProtection.includes('compareAndSet') || observable !== 'read';
   const sorted: Sorted = { acknowledged: [], delays: [], sent: [], receipt: null, ticket: null };
-  const delay = (item: AttemptItem, rest: Partial<Delay>) =>
-    sorted.delays.push({
-      listingId: item.listingId,
-      readDueAt: null,
-      blockedUntil: null,
-      reason: null,
-      fix: null,
-      backOff: null,
-      ...rest,
-    });
-  const backOff = (of: RetryClass) => ({ of, random: context.random() });
   items.forEach((item, index) => {
     const outcome = outcomes[index] ?? { kind: 'unknown', why: 'no outcome' };
-    switch (outcome.kind) {
-      case 'applied':
-      case 'unchanged':
-        sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs, writtenAt: now });
-        break;
-      case 'stale':
-        delay(item, {
-          readDueAt: now,
-          backOff: backOff('stale'),
-          reason: 'the platform shows another number than we compared with',
-        });
-        break;
-      case 'unknown':
-        delay(
-          item,
-          isReadable
-            ? {
-                readDueAt: now + settleMs,
-                blockedUntil: now + settleMs,
-                reason: outcome.why,
-                fix: 'nothing: allot reads the platform',
-                backOff: backOff('uncertain'),
-              }
-            : { backOff: backOff('uncertain'), reason: outcome.why, fix: 'nothing: allot sends it again' },
-        );
-        break;
-      case 'rejected':
-        delay(item, { backOff: backOff('rejected'), reason: outcome.reason, fix: outcome.fix });
-        break;
-      case 'deferred':
-        delay(item, { blockedUntil: outcome.until, reason: outcome.why });
-        break;
-      case 'notSent':
-        delay(
-          item,
-          outcome.until === null
-            ? { backOff: backOff('transient'), reason: outcome.why }
-            : { blockedUntil: outcome.until, reason: outcome.why },
-        );
-        break;
-      case 'accepted':
-        sorted.ticket = { ticket: outcome.ticket };
-        break;
-      case 'sent':
-        sorted.sent.push({ ...item, resendAt: now + (documents?.receiptMs ?? RECEIPT_MS) });
-        sorted.receipt = outcome.receipt;
-        break;
-      default:
-        outcome satisfies never;
+    const wait = waitOf(context, channel, outcome);
+    if (wait !== null) sorted.delays.push({ listingId: item.listingId, ...wait });
+    if (outcome.kind === 'applied' || outcome.kind === 'unchanged') {
+      sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs, writtenAt: now });
+    }
+    if (outcome.kind === 'accepted') sorted.ticket = { ticket: outcome.ticket };
+    if (outcome.kind === 'sent') {
+      sorted.sent.push({ ...item, resendAt: now + (documents?.receiptMs ?? RECEIPT_MS) });
+      sorted.receipt = outcome.receipt;
     }
   });
   return sorted;

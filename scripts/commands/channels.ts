@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { ChannelMode } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { readGate } from '#db/gates.ts';
-import { getModes, setMode } from '#db/modes.ts';
+import { getModes, setLive, setMode } from '#db/modes.ts';
 import { wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
@@ -40,7 +40,7 @@ async function goLive(run: Run, db: Database, ids: readonly string[], given: num
   const shares = await Promise.all(ids.map(async (id) => ({ id, share: await shareOf(db, id, given) })));
   for (const [share, group] of Map.groupBy(shares, (one) => one.share)) {
     const of = group.map(({ id }) => id);
-    const now = await setMode(db, of, 'live', run.actor, share === undefined ? {} : { share });
+    const now = await (share === undefined ? setMode(db, of, 'live', run.actor) : setLive(db, of, share, run.actor));
     changed.push(...now.map((id) => ({ id, share: share ?? WHOLE })));
   }
   return changed;
@@ -169,7 +169,7 @@ export function addChannelCommands(program: Command, kit: Kit): void {
     .option('--dry-run', 'only show what it would do')
     .option('--csv', 'the last numbers as CSV')
     .action(kit.act(leave));
-  kit.examples(left, ['allot channels leave shopify:main', 'allot channels leave shopify:main --yes --csv > last.csv']);
+  kit.examples(left, ['allot channels leave shopify:main', 'allot channels leave shopify:main --yes --csv']);
   const pause = program.command('pause').description('stop sending, everywhere at once');
   const all = pause
     .command('all')

@@ -4,7 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { GateRule } from '#core/model.ts';
 import { openAttempt } from '#db/attempts.ts';
 import { readAgreement, readDiffering, readGate } from '#db/gates.ts';
-import { setMode } from '#db/modes.ts';
+import { setLive, setMode } from '#db/modes.ts';
 import { command } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline, type PipelineOptions, sellable } from '#test/support/pipeline.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -52,7 +52,7 @@ async function reconcile(p: Pipeline): Promise<void> {
   await reconcileChannel(p.context, CHANNEL, never);
 }
 
-const gate = async (p: Pipeline) => await readGate(p.store.db, CHANNEL);
+const gate = (p: Pipeline) => readGate(p.store.db, CHANNEL);
 
 /** Scans on each of so many days, and comes to the morning after. */
 async function days(p: Pipeline, count: number): Promise<void> {
@@ -169,7 +169,7 @@ test('one scan that differs is mended; two in a row take it back to shadow, with
   p.clock.now += DAY_MS;
   await days(p, 5);
   expect(await gate(p)).toMatchObject({ mode: 'shadow', fellBack: true });
-  await setMode(p.store.db, [CHANNEL], 'live', 'ann', { share: 50 });
+  await setLive(p.store.db, [CHANNEL], 50, 'ann');
   expect(await gate(p)).toMatchObject({ mode: 'live', share: 50, fellBack: false });
   expect(await told()).toMatchObject([{ state: 'closed' }]);
 });
@@ -192,10 +192,10 @@ test('a platform that has been silent for an hour takes a channel back on its ra
   await p.store.db.rows(sql`
     insert into channel_breaker (channel_id, state, trips, opened_at, retry_at)
     values (${CHANNEL}, 'open', 9, to_timestamp(${p.clock.now - 3_600_001} / 1000.0), to_timestamp(${p.clock.now + 9000} / 1000.0))`);
-  await setMode(p.store.db, [CHANNEL], 'live', 'ann', { share: 100 });
+  await setLive(p.store.db, [CHANNEL], 100, 'ann');
   await sweep();
   expect(await gate(p)).toMatchObject({ mode: 'live' });
-  await setMode(p.store.db, [CHANNEL], 'live', 'ann', { share: 50 });
+  await setLive(p.store.db, [CHANNEL], 50, 'ann');
   await sweep();
   expect(await gate(p)).toMatchObject({ mode: 'shadow', fellBackWhy: expect.stringContaining('not answered') });
 });
@@ -228,7 +228,7 @@ test('mode and share are checked in the transaction that stores the bytes, and c
     ...over,
   });
   expect(await db.transaction((tx) => openAttempt(tx, attempt(), planned, () => 'x'))).toBeNull();
-  await setMode(db, [CHANNEL], 'live', 'ann', { share: 25 });
+  await setLive(db, [CHANNEL], 25, 'ann');
   const order: string[] = [];
   const opened = await db.transaction(async (tx) => {
     const made = await openAttempt(tx, attempt(), planned, () => 'x');
