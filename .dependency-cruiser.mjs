@@ -133,6 +133,12 @@ const forbidden = [
     to: { path: npm('amazon-sp-api') },
   },
   {
+    name: 'mail-owner',
+    comment: 'Mail goes out in one place, which knows what must not leave without TLS.',
+    from: { pathNot: '^workers/notify-email\\.ts$|^test/' },
+    to: { path: npm('nodemailer', '@types/nodemailer') },
+  },
+  {
     name: 'graphql-owner',
     comment: 'A connector sends GraphQL as text; only the sandbox executes it.',
     from: { pathNot: '^connectors/shopify/sandbox/|^scripts/|^test/' },

@@ -119,7 +119,8 @@ export async function lockListings(
 export async function writeMappings(tx: Queries, changes: readonly MappingChange[], by: By): Promise<MappingResult> {
   if (changes.length === 0) return { commandIds: [], retried: 0 };
   await tx.rows(sql`
-    update listing l set sku = r.sku, pack = r.pack, locations = r.locations, mapped_at = clock_timestamp()
+    update listing l set sku = r.sku, pack = r.pack, locations = r.locations, mapped_at = clock_timestamp(),
+      exposure = case when l.sku = r.sku then l.exposure end
     from ${recordset(changes, { id: 'int8', sku: 'text', pack: 'int4', locations: 'text[]' }, 'r')} where l.id = r.id`);
   const result = await reviewMapped(tx, changes, by);
   await writeAudit(
@@ -238,4 +239,11 @@ async function mapByHint(tx: Queries, channel: ChannelId, discovered: readonly D
   const changes = never.map((listing) => ({ ...listing, from: null, sku: listing.skuHint }));
   await writeMappings(tx, changes, by);
   return changes.length;
+}
+
+/** SKUs of mapped listings, at most `limit`, for people. */
+export async function skusOfListings(db: Queries, ids: readonly number[], limit: number): Promise<Sku[]> {
+  const rows = await db.rows<{ sku: Sku }>(sql`
+    select distinct sku collate "C" as sku from listing where id = any(${list(ids)}::bigint[]) and sku is not null order by 1 limit ${limit}`);
+  return rows.map(({ sku }) => sku);
 }

@@ -109,6 +109,7 @@ const KNOWN_PARTS: readonly string[] = [
   'approval',
   'reallocation',
   'gates',
+  'lots',
 ];
 
 /** A part that came later reaches everything, until somebody says here what it reaches. */

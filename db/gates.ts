@@ -65,7 +65,11 @@ export type TurnTaken = {
 };
 
 /** Answers whether the turn was taken: not where the channel is no more as it was. */
-export async function takeTurn(db: Database, channelId: ChannelId, { from, turn, now }: TurnTaken): Promise<boolean> {
+export async function turnChannel(
+  db: Database,
+  channelId: ChannelId,
+  { from, turn, now }: TurnTaken,
+): Promise<boolean> {
   const share = Math.round((turn.kind === 'fallBack' ? 100 : turn.share) * SHARE_SCALE);
   const mode: ChannelMode = turn.kind === 'fallBack' ? 'shadow' : 'live';
   const at = sql`to_timestamp(${now} / 1000.0)`;

@@ -9,6 +9,7 @@ import { sql } from 'drizzle-orm';
 import type { ChannelId } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
 import { WITHIN_SHARE } from './gates.ts';
+import { type ChannelLatency, readLatency } from './sales-measures.ts';
 
 export const COUNT_MAX = 10_000;
 const TIMEOUT_MS = 2_000;
@@ -25,9 +26,11 @@ export type Gauges = {
   readonly breakers: readonly { readonly channel: ChannelId; readonly state: number }[];
   /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
+  readonly latency: readonly ChannelLatency[];
   /** Seconds since each channel's last whole reconcile; only channels that had one. */
   readonly reconciled: readonly { readonly channel: ChannelId; readonly seconds: number }[];
   readonly alertsOpen: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
+  readonly messagesWaiting: readonly { readonly destination: string; readonly count: number }[];
 };
 
 export async function readGauges(db: Database): Promise<Gauges> {
@@ -38,15 +41,17 @@ export async function readGauges(db: Database): Promise<Gauges> {
         ...(await readCounts(tx)),
         breakers: await readBreakers(tx),
         targetsBehind: await readTargetsBehind(tx),
+        latency: await readLatency(tx),
         reconciled: await readReconciled(tx),
         alertsOpen: await readAlertsOpen(tx),
+        messagesWaiting: await readMessagesWaiting(tx),
       };
     },
     { readOnly: true },
   );
 }
 
-type Counts = Omit<Gauges, 'targetsBehind' | 'breakers' | 'reconciled' | 'alertsOpen'>;
+type Counts = Omit<Gauges, 'targetsBehind' | 'breakers' | 'latency' | 'reconciled' | 'alertsOpen' | 'messagesWaiting'>;
 
 const readReconciled = (tx: Queries): Promise<{ channel: string; seconds: number }[]> =>
   tx.rows(sql`
@@ -86,3 +91,8 @@ const readTargetsBehind = (tx: Queries): Promise<{ channel: string; count: numbe
       select l.channel_id, t.listing_id from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
       where t.is_behind and l.sku is not null and ${WITHIN_SHARE}) b on b.channel_id = c.id
     where c.mode = 'live' and c.configured group by c.id order by c.id collate "C"`);
+
+const readMessagesWaiting = (tx: Queries): Promise<{ destination: string; count: number }[]> =>
+  tx.rows(sql`
+    select destination, count(*)::int as count from (select destination from notification where state = 'waiting' limit ${COUNT_MAX}) n
+    group by destination order by destination`);

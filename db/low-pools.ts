@@ -6,6 +6,7 @@
 import { sql } from 'drizzle-orm';
 import type { LowPool } from '#core/pool-levels.ts';
 import type { Facts } from '#core/state.ts';
+import { closeAlerts } from './alerts.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 
@@ -32,16 +33,16 @@ export const lowPoolFingerprint = ({ sku, program }: Pick<LowPool, 'sku' | 'prog
   `pool-low ${sku} ${program}`;
 
 /**
- * Low pools whose alert is missing or tells other figures; of the missing ones, those that lack most, until `openMax` alerts are open.
+ * Low pools whose alert is missing, tells other figures, or is said to be mended; of the missing ones, those that lack most, until `openMax` alerts are open.
  * What stands open stays, so that no alert closes for want of room.
  */
 export const untoldLowPools = (db: Queries, openMax: number): Promise<LowPool[]> =>
   db.rows<LowPool>(sql`
-    with open as (select fingerprint, touches from alert where code = 'pool-low' and state <> 'closed'),
-      pool as (select p.sku, p.program, p.units, p.remaining, p.missing, p.moves, o.touches
+    with open as (select fingerprint, touches, state from alert where code = 'pool-low' and state <> 'closed'),
+      pool as (select p.sku, p.program, p.units, p.remaining, p.missing, p.moves, o.touches, o.state
         from low_pool p left join open o on o.fingerprint = 'pool-low ' || p.sku || ' ' || p.program)
     (select sku, program, units, remaining, missing, moves from pool
-      where (touches->>'remaining')::int <> remaining or (touches->>'units')::int <> units or touches->'given' <> moves)
+      where state = 'proving' or (touches->>'remaining')::int <> remaining or (touches->>'units')::int <> units or touches->'given' <> moves)
     union all
     (select sku, program, units, remaining, missing, moves from pool where touches is null
       order by missing desc, sku, program limit greatest(0, ${openMax}::int - (select count(*) from open)))`);
@@ -54,10 +55,10 @@ export const listLowPools = (db: Queries): Promise<LowPool[]> =>
     select sku, program, units, remaining, missing, moves from low_pool order by missing desc, sku, program limit ${LISTED_MAX}`);
 
 /** Closes the alerts of pools that are low no more. */
-export async function closeMendedPools(db: Queries): Promise<void> {
-  await db.rows(sql`
-    update alert a set state = 'closed', closed_at = now(),
-      proof = 'the item was decided again, and its pool is at or above its threshold'
-    where a.code = 'pool-low' and a.state <> 'closed' and not exists (
-      select 1 from low_pool p where p.sku = a.touches->>'sku' and p.program = a.touches->>'program')`);
-}
+export const closeMendedPools = (db: Queries): Promise<void> =>
+  closeAlerts(
+    db,
+    sql`a.code = 'pool-low' and not exists (
+      select 1 from low_pool p where p.sku = a.touches->>'sku' and p.program = a.touches->>'program')`,
+    'the item was decided again, and its pool is at or above its threshold',
+  );

@@ -120,23 +120,6 @@ export const listParked = (db: Queries, limit: number, after = 0): Promise<Parke
     select ${ROW}
     from parked where state = 'parked' and id > ${after} order by id limit ${limit}`);
 
-export type ParkedCause = {
-  readonly code: string;
-  readonly channel: string | null;
-  readonly inputs: number;
-  readonly orders: number;
-  /** That nobody has taken. */
-  readonly unowned: number;
-  readonly oldestAt: Instant;
-};
-
-/** What is parked, by cause and channel, the oldest first. */
-export const parkedByCause = (db: Queries): Promise<ParkedCause[]> =>
-  db.rows<ParkedCause>(sql`
-    select code, channel_id as channel, count(*)::int as inputs, count(distinct order_id)::int as orders,
-      (count(*) filter (where owner is null))::int as unowned, min(first_parked_at) as "oldestAt"
-    from parked where state = 'parked' group by 1, 2 order by "oldestAt", 1, 2`);
-
 /** The row with what it holds: the normalised command, or for the inbox its sealed payload's place. */
 export async function showParked(
   db: Queries,

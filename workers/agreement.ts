@@ -23,7 +23,7 @@ import {
   readGate,
   type StoredGate,
   silentChannels,
-  takeTurn,
+  turnChannel,
 } from '#db/gates.ts';
 import { readInFlightMs } from '#db/policy-history.ts';
 import type { PushCandidate } from '#db/push.ts';
@@ -120,7 +120,7 @@ async function turn(
   if (next.kind === 'stay') return;
   // A daemon that may write nothing lets nothing go live; back it may take it.
   if (context.readOnly && next.kind !== 'fallBack') return;
-  if (!(await takeTurn(context.db, channelId, { from: gate, turn: next, now }))) return;
+  if (!(await turnChannel(context.db, channelId, { from: gate, turn: next, now }))) return;
   context.log.warn({ channel: channelId, turn: next.kind, reason: next.says }, 'the gate of a channel turned');
   context.wakeRelay();
 }

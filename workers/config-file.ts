@@ -7,6 +7,7 @@
 import { type ChannelId, EMERGENCY, type Policy, type StockMaster } from '#core/model.ts';
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
+import { type AlertSettings, alertSettingsOf, findBrokenAlerts } from './alert-settings.ts';
 import { findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { policyOf } from './config-rules.ts';
@@ -35,6 +36,7 @@ export type ConfigFile = {
   /** In the order of the file: the index is part of their path. */
   readonly channels: readonly ConfiguredChannel[];
   readonly policy: PolicyBody;
+  readonly alerts: AlertSettings;
   readonly http: { readonly host: string; readonly port: number };
   readonly intervals: Intervals & { readonly sweepMs: number };
 };
@@ -64,6 +66,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
       ...policyOf(body, toMs(inFlight)),
       ...(body.approval.policy === 'required' ? { approval: { policy: 'required' as const } } : {}),
     },
+    alerts: alertSettingsOf(body.alerts),
     http: body.http,
     intervals: {
       pollMs: toMs(poll),
@@ -163,6 +166,7 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
     ...reserved,
     ...doubles,
     ...findSharedSecrets(source, channels),
+    ...findBrokenAlerts(source, channelIds),
   ];
 }
 

@@ -3,29 +3,21 @@
  * scripts/examples/allot.schema.json is made from them (`configJsonSchema`), and a test holds the two together.
  */
 import { z } from 'zod';
+import { EXPIRING_WITHIN_DAYS } from '#core/lots.ts';
 import { COMPLETENESS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
-import { parseDuration } from './durations.ts';
+import { alertsSchema } from './alert-schema.ts';
+import { days, duration, idOf } from './config-words.ts';
 import { gateSchema } from './gate-schema.ts';
 
 const UNITS_MAX = 1_000_000_000;
 
-const id = (what: string) =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/)
-    .describe(`the id of a ${what}: letters, digits, "-", "_" and ".", at most 63`);
-
 const units = z.int().min(0).max(UNITS_MAX).describe('a whole number of units, 0 or more');
 const percent = z.int().min(0).max(100).describe('a whole percent from 0 to 100');
-const duration = z
-  .string()
-  .refine((text) => parseDuration(text) !== undefined)
-  .describe('a duration such as "500ms", "30s", "5m" or "2h", a week at most');
 const sku = z.string().min(1).max(200).describe('the SKU of an item, in quotes where it is only digits');
 
 const location = z.strictObject({
-  id: id('location'),
+  id: idOf('location'),
   master: z
     .enum(['allot', 'shopify', '3pl', 'erp'])
     .describe('who says how much there is at this location: one of allot, shopify, 3pl, erp'),
@@ -44,6 +36,30 @@ const percentText = z
   .describe('a percent such as "10%"');
 const group = z.string().min(1).max(100).describe('a group of items, as `allot import items` names it');
 
+const chanceText = z
+  .string()
+  .refine((text) => {
+    const percents = /^(\d+(?:\.\d{1,3})?)%$/.exec(text)?.[1];
+    return percents !== undefined && Number(percents) >= 0.01 && Number(percents) <= 50;
+  })
+  .describe('a chance in percent from "0.01%" to "50%", such as "0.5%"');
+
+/** What `buffer: latency` stands for. */
+export const LATENCY_BUFFER = { oversellChance: '0.5%', minimum: 0, maximum: 100 } as const;
+const BUFFER_MAX = 10_000;
+const bufferBound = z.int().min(0).max(BUFFER_MAX).describe(`a whole number of units from 0 to ${BUFFER_MAX}`);
+const latencyBuffer = z
+  .strictObject({
+    oversellChance: chanceText.default(LATENCY_BUFFER.oversellChance),
+    minimum: bufferBound.default(LATENCY_BUFFER.minimum),
+    maximum: bufferBound.default(LATENCY_BUFFER.maximum),
+  })
+  .superRefine(({ minimum, maximum }, context) => {
+    if (minimum <= maximum) return;
+    const message = `is above the maximum of ${maximum}. Write at most ${maximum}`;
+    context.addIssue({ code: 'custom', path: ['minimum'], message, input: minimum });
+  });
+
 /** From a promise to a number: what a program says for its channels, a channel for its items, and either for some of them. */
 const values = {
   share: z
@@ -55,8 +71,11 @@ const values = {
     .union([units, percentText, z.literal('planned')])
     .describe('what is never promised to this channel: a whole number of units, a percent such as "10%", or planned'),
   buffer: z
-    .union([units, percentText])
-    .describe('what is kept back for sales still on their way: a whole number of units, or a percent such as "10%"'),
+    .union([units, percentText, z.literal('latency'), latencyBuffer])
+    .describe(
+      'what is kept back for sales still on their way: a whole number of units, a percent such as "10%", ' +
+        'latency, or { oversellChance: 0.5%, minimum: 1, maximum: 20 }: from what other listings sell until this channel knows',
+    ),
   hideAtOrBelow: units
     .nullable()
     .describe('a whole number of units, 0 or more, at or below which the channel shows 0; null never hides'),
@@ -83,7 +102,7 @@ const scopes = {
 };
 
 const program = z.strictObject({
-  id: id('program'),
+  id: idOf('program'),
   priority: z
     .int()
     .min(0)
@@ -93,7 +112,7 @@ const program = z.strictObject({
     .enum(['ownOnly', 'ownThenShared', 'sharedThenOwn'])
     .default('ownThenShared')
     .describe('which units it takes first: one of ownOnly, ownThenShared, sharedThenOwn'),
-  locations: z.array(id('location')).min(1).describe('a list of at least one location id, the preferred one first'),
+  locations: z.array(idOf('location')).min(1).describe('a list of at least one location id, the preferred one first'),
   completeness: z
     .enum(COMPLETENESS)
     .optional()
@@ -104,6 +123,7 @@ const program = z.strictObject({
     .max(365)
     .optional()
     .describe('a whole number of days, 0 to 365, that goods must be there before the date they are wanted (staging)'),
+  minimumLife: days(1, 'how long a lot must live on to be promised to this program').optional(),
   backorder: z
     .union([
       z.literal('none'),
@@ -139,7 +159,7 @@ const program = z.strictObject({
 
 const amount = z.number().min(0).max(UNITS_MAX);
 const emsrbClass = z.strictObject({
-  program: id('program'),
+  program: idOf('program'),
   margin: z.number().gt(0).max(UNITS_MAX).describe('what a unit leaves on this program, a number above 0'),
   mean: amount.describe('how many units it will want until the next receipt: a number, 0 or more'),
   deviation: amount.describe('the standard deviation of that: a number, 0 or more'),
@@ -149,7 +169,7 @@ const releasePoint = z.strictObject({ at: moment, percent });
 
 const pool = z
   .strictObject({
-    program: id('program')
+    program: idOf('program')
       .optional()
       .describe('the id of a program, or "emergency": a pool that only a reallocation may touch'),
     emsrb: z
@@ -260,7 +280,7 @@ const channel = z.strictObject({
     .regex(/^[a-z][a-z0-9-]*:[A-Za-z0-9_-]+$/)
     .max(100)
     .describe('the id of a channel: its connector, a colon and a name, such as "shopify:main"'),
-  program: id('program'),
+  program: idOf('program'),
   ...z.object(rule).partial().shape,
   ...scopes,
   intervals: z
@@ -304,12 +324,17 @@ const reallocation = z.strictObject({
     .default(GUARD_DEFAULTS.lowPoolPercent)
     .describe('a whole percent from 0 to 90 of its protection, below which a pool raises an alert; 0 for none'),
 });
+const lots = z.strictObject({
+  expiringWithin: days(0, 'how long before it expires a lot raises an alert; "0d" for none').default(
+    `${EXPIRING_WITHIN_DAYS}d`,
+  ),
+});
 const word = z.string().min(1).max(200);
 const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
 const route = z
   .strictObject({
-    id: id('route'),
-    program: id('program'),
+    id: idOf('route'),
+    program: idOf('program'),
     channel: word.optional().describe('the id of a channel'),
     tag: word
       .optional()
@@ -351,11 +376,13 @@ export const configSchema = z
     reallocation: reallocation
       .optional()
       .describe('a block with approveAbove, perMovePercent, perDayPercent, cooldown, maxDays and lowPoolPercent'),
+    lots: lots.optional().describe('a block with expiringWithin: when lots that are about to expire are told'),
     routes: z
       .array(route)
       .default([])
       .describe("a list of routes: which orders belong to another program than their channel's"),
     approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
+    alerts: alertsSchema,
     http: http.prefault({}).describe('a block with host and port'),
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })

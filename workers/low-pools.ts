@@ -1,14 +1,12 @@
 /** Low pools as alerts: each with the moves that would mend it, as commands to be copied; closed when the pool is above again. */
-import type { Sku } from '#core/model.ts';
 import type { LowPool } from '#core/pool-levels.ts';
 import { type NewAlert, raiseAlerts } from '#db/alerts.ts';
 import type { Database } from '#db/client.ts';
 import { closeMendedPools, lowPoolFingerprint, untoldLowPools } from '#db/low-pools.ts';
+import { quoted } from './alert-words.ts';
 
 /** Open at once: more than a person looks at. The rest follows as these close. */
 const OPEN_MAX = 100;
-
-const quoted = (sku: Sku): string => (/^[\w.-]+$/.test(sku) ? sku : `"${sku.replaceAll(/(["\\$`])/g, '\\$1')}"`);
 
 const sayMove = ({ sku, program }: LowPool, { from, units }: LowPool['moves'][number]): string =>
   `allot reallocate propose ${quoted(sku)} ${units} --from ${from} --to ${program} --until 7d --reason "the pool of ${program} is low"`;

@@ -15,12 +15,14 @@ import { ensurePartitions } from '#db/partitions.ts';
 import { openSharedRates } from '#db/rates.ts';
 import type { SealingKey } from '#db/seal.ts';
 import { hasOtherSessions } from '#db/sessions.ts';
+import type { Alerting } from './alert-settings.ts';
 import { openChannels } from './channels.ts';
 import { systemClock } from './clock.ts';
 import { type Config, nothingConfigured, readConfig } from './config.ts';
-import { type ValidChannel, validateChannels } from './config-channels.ts';
+import type { ValidChannel } from './config-channels.ts';
 import type { ConfigFile } from './config-file.ts';
 import { ConfigError } from './config-problems.ts';
+import { validateAll } from './config-whole.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { startHttp } from './http.ts';
 import { receive } from './intake.ts';
@@ -79,13 +81,13 @@ async function openStore(config: Config, log: Logger): Promise<Store> {
 
 async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (error: Error) => void): Promise<Stack> {
   const connectors = await loadConnectors({ extraPaths: config.connectorPaths });
-  const valid = validateChannels(config, connectors);
+  const { valid, alerting } = validateAll(config, file, connectors);
   const sealingKeys = await loadSealingKeys(config);
   const [first, ...rest] = sealingKeys;
   if (first === undefined) throw new ConfigError(['ALLOT_SEAL_KEY: is missing']);
   const store = await openStore(config, log);
   try {
-    return await startOn(store, { config, file, valid, sealingKeys: [first, ...rest], log, onDeath });
+    return await startOn(store, { config, file, valid, alerting, sealingKeys: [first, ...rest], log, onDeath });
   } catch (error) {
     await store.close();
     throw error;
@@ -96,12 +98,16 @@ type Plan = {
   readonly config: Config;
   readonly file: ConfigFile;
   readonly valid: readonly ValidChannel[];
+  readonly alerting: Alerting;
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
   readonly log: Logger;
   readonly onDeath: (error: Error) => void;
 };
 
-async function startOn(store: Store, { config, file, valid, sealingKeys, log, onDeath }: Plan): Promise<Stack> {
+async function startOn(
+  store: Store,
+  { config, file, valid, alerting, sealingKeys, log, onDeath }: Plan,
+): Promise<Stack> {
   const { db } = store;
   const configured = valid.map(({ id, connector, program }) => ({ id, connector: connector.name, program }));
   const wanted = { locations: file.locations, channels: configured, policy: file.policy };
@@ -144,6 +150,7 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
     queues,
     roles: new Set(config.roles),
     timing: file.intervals,
+    alerting,
     startHttp: config.roles.includes('http')
       ? async (context) =>
           startHttp({

@@ -8,6 +8,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { ChannelId } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { COUNT_MAX, readGauges } from '#db/gauges.ts';
+import type { ChannelLatency } from '#db/sales-measures.ts';
 import type { Tally } from './context.ts';
 import type { Queues } from './queues.ts';
 
@@ -176,6 +177,7 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['channel'],
     registers: [registry],
   });
+  const latency = defineLatency(registry);
   const reconciled = new Gauge({
     name: 'allot_reconciled_age_seconds',
     help: 'Since the last whole reconcile of a channel; absent before the first.',
@@ -188,10 +190,17 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['code', 'severity'],
     registers: [registry],
   });
-  const grouped = [behind, breaker, reconciled, alerts];
+  const messages = new Gauge({
+    name: 'allot_notifications_waiting',
+    help: `Messages about alerts that were not sent yet. ${OR_MORE}`,
+    labelNames: ['destination'],
+    registers: [registry],
+  });
+  const grouped = [behind, breaker, reconciled, alerts, messages];
   return {
     read: async () => {
       const read = await readGauges(db);
+      latency.set(read.latency);
       inboxPending.set(read.inboxPending);
       inboxOldest.set(read.inboxOldestS);
       commandsPending.set(read.commandsPending);
@@ -202,12 +211,46 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
       for (const { channel, seconds } of read.reconciled) reconciled.set({ channel }, seconds);
       for (const { code, severity, count } of read.alertsOpen) alerts.set({ code, severity }, count);
+      for (const { destination, count } of read.messagesWaiting) messages.set({ destination }, count);
     },
     clear: () => {
+      latency.clear();
       for (const gauge of grouped) gauge.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
       for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen, parkedOldest]) gauge.remove();
     },
+  };
+}
+
+/** Quantiles that are reckoned by allot itself: over all processes, and over days. */
+function defineLatency(registry: Registry) {
+  const seconds = new Gauge({
+    name: 'allot_sale_to_ack_seconds',
+    help: 'From a sale elsewhere (sold: on its platform, recorded: in our tables) to the acknowledged number, last 7 days.',
+    labelNames: ['channel', 'since', 'quantile'],
+    registers: [registry],
+  });
+  const samples = new Gauge({
+    name: 'allot_sale_to_ack_samples',
+    help: 'Sales that allot_sale_to_ack_seconds is of.',
+    labelNames: ['channel', 'since'],
+    registers: [registry],
+  });
+  const clear = () => {
+    seconds.reset();
+    samples.reset();
+  };
+  return {
+    set: (rows: readonly ChannelLatency[]) => {
+      clear();
+      for (const { channel, since, p50Ms, p95Ms, p99Ms, samples: count } of rows) {
+        seconds.set({ channel, since, quantile: '0.5' }, p50Ms / 1_000);
+        seconds.set({ channel, since, quantile: '0.95' }, p95Ms / 1_000);
+        seconds.set({ channel, since, quantile: '0.99' }, p99Ms / 1_000);
+        samples.set({ channel, since }, count);
+      }
+    },
+    clear,
   };
 }
 

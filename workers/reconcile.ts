@@ -11,7 +11,7 @@
 import type { Observation } from '#connectors/connector.ts';
 import { classifyDrift, DRIFT_CAUSES, type DriftCause } from '#core/wire.ts';
 import { closeAlert, closeMendedRefusals, raiseAlert } from '#db/alerts.ts';
-import { hasUndiscovered, saveDiscovered } from '#db/catalogue.ts';
+import { hasUndiscovered, saveDiscovered, skusOfListings } from '#db/catalogue.ts';
 import { advancedAt, channelHealth, noteReconciled, writeCursor } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/push.ts';
@@ -28,8 +28,11 @@ type ReconcileReport = {
   hasUndiscovered: boolean;
   causes: Map<DriftCause, number>;
   readonly agreement: ScanAgreement;
+  /** Some listings that differ, for people. */
+  differing: number[];
 };
 
+const SKUS_TOLD_MAX = 20;
 /** A walk over the whole catalogue costs as much as a scan, and a scan tells what is new. */
 const DISCOVER_EVERY_MS = 3_600_000;
 
@@ -97,7 +100,7 @@ async function scanChannel(
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
   const agreement = await openAgreement(context, channel);
-  const report: ReconcileReport = { scanned: 0, hasUndiscovered: false, causes: new Map(), agreement };
+  const report: ReconcileReport = { scanned: 0, hasUndiscovered: false, causes: new Map(), differing: [], agreement };
   let cursor: string | null = null;
   do {
     const at: string | null = cursor;
@@ -137,6 +140,7 @@ async function comparePage(
     if (cause !== null && !listing.isBeyondShare) {
       report.causes.set(cause, (report.causes.get(cause) ?? 0) + 1);
       toRead.push(listing.listingId);
+      if (cause !== 'lateOrder' && report.differing.length < SKUS_TOLD_MAX) report.differing.push(listing.listingId);
     }
     return [{ listingId: listing.listingId, ...observation }];
   });
@@ -161,7 +165,8 @@ async function judge(context: WorkerContext, channel: OpenChannel, report: Recon
       `a scan of ${report.scanned} listings found every mapped one as it should be`,
     );
   const health = await channelHealth(context.db, channel.id);
-  if (health?.mode === 'shadow') return;
+  if (health?.mode === 'shadow')
+    return closeAlert(context.db, fingerprint, 'the channel is in shadow now: a difference is expected there');
   const isMending = health?.mode === 'live' && !context.readOnly;
   await raiseAlert(context.db, {
     fingerprint,
@@ -169,8 +174,9 @@ async function judge(context: WorkerContext, channel: OpenChannel, report: Recon
     severity: 'warning',
     title: `${channel.id}: ${count} listing(s) show another number than they should`,
     channelId: channel.id,
-    touches: { listings: count },
+    touches: { listings: count, skus: await skusOfListings(context.db, report.differing, SKUS_TOLD_MAX) },
     cause: drifting.map(([cause, listings]) => `${cause} ${listings}`).join(', '),
+    mending: isMending,
     nextStep: isMending ? 'nothing yet: allot is mending it; see allot status' : `allot channels live ${channel.id}`,
   });
 }

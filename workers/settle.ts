@@ -18,6 +18,7 @@ import type { Instant } from '#core/model.ts';
 import { type RetryClass, SCHEDULES } from '#core/retry.ts';
 import { raiseAlert } from '#db/alerts.ts';
 import { type Attempt, type AttemptItem, finishItems, holdFence, keepReceiptName, keepTicket } from '#db/attempts.ts';
+import { skusOfListings } from '#db/catalogue.ts';
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
 import { type Delay, delayListings } from '#db/delays.ts';
@@ -30,6 +31,7 @@ export type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: st
 
 export const COLLECT_AFTER_MS = 100;
 export const LEASE_MS = 30_000;
+const SKUS_TOLD_MAX = 20;
 
 /** Sends and settles; never throws for what the platform did, only for what the database did. */
 export async function sendAttempt(
@@ -241,13 +243,14 @@ export async function alertRejected(
     reasons.set(outcome.reason, group);
   });
   for (const [reason, group] of reasons) {
+    const skus = await skusOfListings(tx, group.listings, SKUS_TOLD_MAX);
     await raiseAlert(tx, {
       fingerprint: `push-rejected ${channel.id} ${reason.slice(0, 120)}`,
       code: 'push-rejected',
       severity: 'error',
       title: `${channel.id}: the platform refuses ${group.listings.length} listing(s)`,
       channelId: channel.id,
-      touches: { listings: group.listings.length },
+      touches: { listings: group.listings.length, skus },
       cause: reason,
       nextStep: group.fix,
     });

@@ -5,16 +5,18 @@
  * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
  */
 import { OUTAGE_MS } from '#core/gate.ts';
-import { beat } from '#db/health.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import { retryMended } from '#db/parked-mended.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
+import { takeTurn } from '#db/turns.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
+import { SWEEP_TURN } from '#db/vitals.ts';
 import { turnSilentGates } from './agreement.ts';
 import type { WorkerContext } from './context.ts';
+import { tellLots } from './lot-alerts.ts';
 import { tellLowPools } from './low-pools.ts';
-import { tellParked } from './parked-alerts.ts';
+import { measureSales } from './measure-sales.ts';
 import { reviewItems } from './policy-review.ts';
 import type { Bell, Queues } from './queues.ts';
 
@@ -32,10 +34,10 @@ export async function sweepOnce(
   await endHoldsDue(context.db, context.now(), ENDS_MAX);
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
+  await tellLots(context.db, context.now());
   await reviewItems(context.db, context.now());
   const readers = [...context.channels.values()].map(({ id, reader }) => ({ channel: id, reader }));
   await context.db.transaction((tx) => retryMended(tx, { readers, now: context.now(), max: RETRIES_MAX }));
-  await tellParked(context.db, context.now());
   await turnSilentGates(context, context.now() - OUTAGE_MS);
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
   const bells = found.filter(({ topic, key }) => {
@@ -62,7 +64,7 @@ export type Sweep = { stop(): Promise<void> };
 export function startSweep(
   context: WorkerContext,
   queues: Pick<Queues, 'ring'>,
-  at: Intervals & { readonly sweepMs: number; readonly roles: readonly string[] },
+  at: Intervals & { readonly sweepMs: number },
 ): Sweep {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -70,12 +72,14 @@ export function startSweep(
   let running = Promise.resolve();
   const turn = async () => {
     try {
-      await beat(context.db, context.owner, at.roles);
       await sweepOnce(context, queues, at);
+      await takeTurn(context.db, SWEEP_TURN, context.now(), 0);
       if (context.now() - keptHouseAt > HOUSEKEEPING_MS) {
         await keepHouse(context);
         keptHouseAt = context.now();
       }
+      // Last: a measure that fails holds up no work.
+      await measureSales(context.db, context.now());
     } catch (error) {
       context.log.warn(
         { error: error instanceof Error ? error.message : String(error) },

@@ -1,11 +1,15 @@
 /** `allot channels list|show|live|pause|shadow|leave` and `allot pause all`: the stored mode of each channel, and its gate. */
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ChannelMode } from '#core/model.ts';
+import { sayTime } from '#core/latency-buffer.ts';
+import type { ChannelId, ChannelMode } from '#core/model.ts';
+import type { LatencyFigures } from '#core/sales-measures.ts';
 import type { Database } from '#db/client.ts';
 import { readGate } from '#db/gates.ts';
 import { getModes, setLive, setMode } from '#db/modes.ts';
+import { type ChannelLatency, readLatency, type Since } from '#db/sales-measures.ts';
 import { wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../io.ts';
+import type { Cell } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 import { leave } from './channel-leave.ts';
 import { showChannel } from './channel-show.ts';
@@ -86,15 +90,34 @@ const sayChanged = (mode: ChannelMode, changed: readonly Changed[]): string =>
     })
     .join('\n');
 
+function figuresOf(times: readonly ChannelLatency[], id: ChannelId, since: Since): LatencyFigures | null {
+  const found = times.find((one) => one.channel === id && one.since === since);
+  if (found === undefined) return null;
+  const { samples, p50Ms, p95Ms, p99Ms } = found;
+  return { samples, p50Ms, p95Ms, p99Ms };
+}
+
+const sayLatency = (figures: LatencyFigures | null): Cell[] =>
+  figures === null
+    ? ['-', '-', '-', 0]
+    : [sayTime(figures.p50Ms), sayTime(figures.p95Ms), sayTime(figures.p99Ms), figures.samples];
+
 async function listChannels(run: Run): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
-    const channels = await getModes(db);
-    const titles = ['CHANNEL', 'MODE', 'SINCE', 'BY', 'PROGRAM', 'BREAKER', 'CONFIGURED'];
+    const times = await readLatency(db);
+    const channels = (await getModes(db)).map((one) => ({
+      ...one,
+      saleToAck: { sold: figuresOf(times, one.id, 'sold'), recorded: figuresOf(times, one.id, 'recorded') },
+    }));
+    const words = ['CHANNEL', 'MODE', 'SINCE', 'BY', 'PROGRAM', 'BREAKER', 'CONFIGURED'].map((title) => ({ title }));
+    const figures = ['SALE TO ACK P50', 'P95', 'P99', 'OF SALES'].map((title) => ({ title, isNumber: true }));
+    const hasTimes = times.length > 0;
+    const columns = hasTimes ? [...words, ...figures] : words;
     run.out.show({ schema: 'allot.channels/1', channels }, () =>
       channels.length === 0
         ? 'There is no channel yet: define one in allot.yaml and start the daemon (npm start).'
         : run.out.table(
-            titles.map((title) => ({ title })),
+            columns,
             channels.map((one) => [
               one.id,
               sayMode(one),
@@ -103,6 +126,7 @@ async function listChannels(run: Run): Promise<ExitCode> {
               one.program,
               one.breaker,
               one.configured ? 'yes' : 'no',
+              ...(hasTimes ? sayLatency(one.saleToAck.sold) : []),
             ]),
           ),
     );
@@ -147,7 +171,12 @@ export function addChannelCommands(program: Command, kit: Kit): void {
   const channels = program
     .command('channels')
     .description('list channels, set their mode (shadow, live or paused), see how far they agree, and leave one');
-  const list = channels.command('list').description('every channel with its mode').action(kit.act(listChannels));
+  const list = channels
+    .command('list')
+    .description(
+      'every channel with its mode, and how long a sale elsewhere takes until it is acknowledged there (50, 95 and 99 of 100 sales of 7 days)',
+    )
+    .action(kit.act(listChannels));
   kit.examples(list, ['allot channels list', 'allot channels list --json']);
   const shown = channels
     .command('show')

@@ -1,5 +1,6 @@
 /** `allot status`: channels, what waits, what is parked, open alerts and shortages; with --skus the items too. */
 import type { Command } from 'commander';
+import { sayTime } from '#core/latency-buffer.ts';
 import {
   type ChannelStatus,
   COUNT_MAX,
@@ -37,8 +38,10 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
     title,
     isNumber: true,
   }));
+  const isMeasured = channels.some(({ saleToAckP99Ms }) => saleToAckP99Ms !== null);
+  const measured = isMeasured ? [{ title: 'SALE TO ACK P99', isNumber: true }] : [];
   return run.out.table(
-    [...words, ...numbers, { title: 'BEHIND SINCE' }],
+    [...words, ...numbers, { title: 'BEHIND SINCE' }, ...measured],
     channels.map((one) => [
       one.id,
       one.mode === 'live' && one.share < 100 ? `live ${one.share} %` : one.mode,
@@ -52,9 +55,15 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
       one.openAttempts,
       ...(hasDocuments ? [one.pendingDocuments, one.awaitingReceipt] : []),
       run.out.age(one.behindSince),
+      ...(isMeasured ? [one.saleToAckP99Ms === null ? null : sayTime(one.saleToAckP99Ms)] : []),
     ]),
   );
 }
+
+const sayWho = ({ state, owner }: Status['alerts'][number]): string => {
+  if (owner !== null) return `, ${owner} has it`;
+  return state === 'open' ? '' : `, ${state}`;
+};
 
 function saySections(run: Run, status: Status, isReadOnly: boolean): string[] {
   const { out } = run;
@@ -100,7 +109,7 @@ function saySections(run: Run, status: Status, isReadOnly: boolean): string[] {
       status.alerts
         .map(
           (one) =>
-            `${out.paint(one.severity === 'warning' || one.severity === 'info' ? 'yellow' : 'red', one.severity)}: ${one.title}, since ${out.age(one.firstSeenAt)}\n  next: ${one.nextStep}`,
+            `${out.paint(one.severity === 'warning' || one.severity === 'info' ? 'yellow' : 'red', one.severity)} #${one.id}: ${one.title}, since ${out.age(one.firstSeenAt)}${sayWho(one)}\n  next: ${one.nextStep}`,
         )
         .join('\n'),
     );
@@ -143,6 +152,7 @@ async function showStatus(run: Run, options: { skus?: number | true }): Promise<
       },
     );
     if (status.parked.length > 0) run.next('next: allot parked list');
+    if (status.alerts.length > 0) run.next('next: allot alerts');
     return EXIT.done;
   });
 }

@@ -3,9 +3,10 @@ import { atpAt, atpByDay, project } from '#core/atp.ts';
 import { nextBreaker } from '#core/breaker.ts';
 import { decide } from '#core/decide.ts';
 import { turnGate } from '#core/gate.ts';
+import { isMaterial, latencyBuffer, smallestBuffer } from '#core/latency-buffer.ts';
 import { joinOrder } from '#core/order-state.ts';
-import { cutInProportion } from '#core/pools.ts';
 import { promiseBy } from '#core/promise.ts';
+import { cutInProportion } from '#core/proportion.ts';
 import { explain, publish } from '#core/publish.ts';
 import { backOffMs } from '#core/retry.ts';
 import { fairShares, splitScarce } from '#core/scarcity.ts';
@@ -27,6 +28,9 @@ export type Core = {
   readonly backOffMs: typeof backOffMs;
   readonly nextBreaker: typeof nextBreaker;
   readonly turnGate: typeof turnGate;
+  readonly smallestBuffer: typeof smallestBuffer;
+  readonly latencyBuffer: typeof latencyBuffer;
+  readonly isMaterial: typeof isMaterial;
 };
 
 export const CORE: Core = {
@@ -45,4 +49,7 @@ export const CORE: Core = {
   backOffMs,
   nextBreaker,
   turnGate,
+  smallestBuffer,
+  latencyBuffer,
+  isMaterial,
 };

@@ -7,6 +7,7 @@ import { insertInbox } from '#db/inbox.ts';
 import { dropParked, listParked, retryParked, takeParked } from '#db/parked.ts';
 import { command, orderOf } from '#test/support/brand.ts';
 import { openPipeline, type Pipeline, type PipelineOptions, sellable } from '#test/support/pipeline.ts';
+import { checkAlerts } from '#workers/alert-checks.ts';
 import { decidePending } from '#workers/allocate.ts';
 import type { OpenChannel, WorkerContext } from '#workers/context.ts';
 import { takeInbox } from '#workers/intake.ts';
@@ -39,10 +40,18 @@ function withLine(p: Pipeline, over: Partial<OpenChannel['connection']>, reader?
   return { ...p.context, channels: new Map([[CHANNEL, spoilt]]) };
 }
 
+const INTERVALS = { pollMs: HOUR_MS, reconcileMs: HOUR_MS };
+
+/** The look for alerts, which one process takes once a minute. */
+async function lookForAlerts(p: Pipeline): Promise<void> {
+  p.clock.now += 5 * 60_000;
+  await checkAlerts(p.context, { intervals: INTERVALS, rates: {} as never }, 0);
+}
+
 const parked = (p: Pipeline) => listParked(p.store.db, 100);
 const alerts = (p: Pipeline) =>
   p.store.db.rows<{ title: string; severity: string; state: string; next: string }>(
-    sql`select title, severity, state, next_step as next from alert where code = 'parked-input' order by id`,
+    sql`select title, severity, state, next_step as next from alert where code = 'input-parked' order by id`,
   );
 
 async function receive(p: Pipeline, sku: string, quantity: number): Promise<void> {
@@ -82,10 +91,9 @@ test('a number that is refused again and again is parked, told, taken by a perso
   });
   expect(await sellable(p, CHANNEL)).toMatchObject({ B: 4 });
   await p.store.db.transaction((tx) => takeParked(tx, [row?.id ?? 0], 'warehouse'));
-  await sweep(p.context);
-  expect(await alerts(p)).toMatchObject([
-    { title: expect.stringContaining('fake:a: 1 parked (push-rejected)'), state: 'open' },
-  ]);
+  await lookForAlerts(p);
+  const title = expect.stringContaining('fake:a: 1 input could not be sent (push-rejected)');
+  expect(await alerts(p)).toMatchObject([{ title, state: 'open' }]);
   // It cannot be dropped: the newest number is wanted as long as it is mapped.
   await expect(p.store.db.transaction((tx) => dropParked(tx, [row?.id ?? 0], 'ann', 'why'))).rejects.toMatchObject({
     fix: expect.stringContaining('allot listings unmap fake:a'),
@@ -93,7 +101,7 @@ test('a number that is refused again and again is parked, told, taken by a perso
   await p.quiet();
   expect(await sellable(p, CHANNEL)).toEqual({ A: 3, B: 4 });
   expect(await parked(p)).toEqual([]);
-  await sweep(p.context);
+  await lookForAlerts(p);
   expect(await alerts(p)).toMatchObject([{ state: 'closed' }]);
 });
 
@@ -216,19 +224,22 @@ test('an order that its platform does not give is asked for ever later, then par
   expect(await p.store.db.rows(sql`select state from inbox_key`)).toEqual([{ state: 'pending' }]);
 });
 
-test('an alert tells how old the oldest is, by steps, and is severe after a day', async () => {
+test('an alert tells how old the oldest is, by steps, and how much is nobody’s', async () => {
   const p = await open();
   await command(p.store.db, { kind: 'receive', sku: 'POT', location: 'main', quantity: 2, disposition: 'sellable' });
   await decidePending(p.store.db, { now: p.context.now });
-  await sweep(p.context);
-  await sweep(p.context);
+  await lookForAlerts(p);
   expect(await alerts(p)).toMatchObject([
-    { title: 'operator: 1 parked (unknown-sku)', severity: 'warning', next: 'allot import items FILE' },
+    { title: 'allot: 1 input could not be taken (unknown-sku)', next: 'allot parked list --code unknown-sku' },
   ]);
-  expect(await p.store.db.rows(sql`select count from alert where code = 'parked-input'`)).toEqual([{ count: 1 }]);
+  const touches = () => p.store.db.rows(sql`select touches from alert where code = 'input-parked'`);
+  expect(await touches()).toEqual([{ touches: { inputs: 1, unowned: 1 } }]);
+  const [row] = await parked(p);
+  await p.store.db.transaction((tx) => takeParked(tx, [row?.id ?? 0], 'warehouse'));
   p.clock.now += 25 * HOUR_MS;
-  await sweep(p.context);
+  await lookForAlerts(p);
   expect(await alerts(p)).toMatchObject([
-    { title: 'operator: 1 parked (unknown-sku), the oldest for more than a day', severity: 'error' },
+    { title: 'allot: 1 input could not be taken (unknown-sku), the oldest for more than a day' },
   ]);
+  expect(await touches()).toEqual([{ touches: { inputs: 1, unowned: 0, age: 'a day' } }]);
 });
