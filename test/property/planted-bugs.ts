@@ -96,11 +96,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'foreign-place',
     'units that a pool of a place protects are drawn there by another program',
     'I5-places',
-    change(
-      'place-pools.ts',
-      '(share) => share.program === id || !isOpen(share)',
-      '(share) => share.program === id && !isOpen(share)',
-    ),
+    change('place-pools.ts', 'share.program === program.id || !isOpen(share)', 'share.program === program.id'),
   ),
   bug(
     'returned-elsewhere',
