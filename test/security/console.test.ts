@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { removeUser, setUserPassword, setUserRole, USER_ROLES, type UserRole } from '#db/users.ts';
 import { bodyOf, type ConsoleStage, csrfOf, openConsole, PASSWORD } from '#test/support/console.ts';
 import { ACTIONS, PAGES } from '#workers/console/pages.ts';
-import { hashPassword, isPassword } from '#workers/console/passwords.ts';
+import { hashPassword } from '#workers/console/passwords.ts';
 
 const stages: ConsoleStage[] = [];
 const open = async (...given: Parameters<typeof openConsole>): Promise<ConsoleStage> => {
@@ -394,19 +394,5 @@ describe('what comes from outside', () => {
       expect(body, url).not.toMatch(/<script>|<img|onerror=alert\(1\)>/);
     }
     expect(await stage.page(`/console/sku?s=${s}`)).toContain('&lt;script&gt;');
-  });
-});
-
-describe('passwords', () => {
-  it('are kept as Argon2id with a salt each, and compared with what is stored', async () => {
-    const [one, two] = [await hashPassword(PASSWORD), await hashPassword(PASSWORD)];
-    expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-    expect(one).not.toBe(two);
-    expect(await isPassword(PASSWORD, one)).toBe(true);
-    expect(await isPassword(`${PASSWORD} `, one)).toBe(false);
-    expect(await isPassword(PASSWORD, null)).toBe(false);
-    expect(await isPassword('', one)).toBe(false);
-    expect(await isPassword(PASSWORD, 'plain text')).toBe(false);
-    await expect(hashPassword('too short')).rejects.toThrow('9 characters');
   });
 });
