@@ -40,7 +40,7 @@ describe('until somebody has a password', () => {
     ];
     for (const from of refused) {
       const response = await stage.ask({ url: '/console', ...from });
-      expect(response.statusCode, JSON.stringify(from)).toBe(403);
+      expect([from, response.statusCode]).toEqual([from, 403]);
       expect(response.body).toContain('allot users add NAME');
       expect(response.body).not.toContain('fake:a');
     }
@@ -98,7 +98,7 @@ describe('with a password', () => {
         url: '/console/login',
         payload: bodyOf({ name: 'kim', password: PASSWORD, to }),
       });
-      expect(sent.headers.location, to).toBe('/console');
+      expect([to, sent.headers.location]).toEqual([to, '/console']);
     }
   });
 
@@ -305,7 +305,7 @@ describe('roles', () => {
     for (const role of USER_ROLES) {
       const response = await stage.submit(`/console${path}`, {}, cookies.get(role));
       const mayNot = USER_ROLES.indexOf(role) < USER_ROLES.indexOf(need);
-      expect([role, response.statusCode === 403], response.body.slice(0, 2000)).toEqual([role, mayNot]);
+      expect([role, response.statusCode === 403]).toEqual([role, mayNot]);
     }
   });
 
@@ -357,7 +357,7 @@ describe('roles', () => {
 });
 
 describe('what comes from outside', () => {
-  const HOSTILE = `"><script>alert('x')</script>&${'`'}\${7*7}'/<img src=x onerror=alert(1)>`;
+  const HOSTILE = '"><script>alert(1)</script>&`{{7*7}}\'/<img src=x onerror=alert(1)>';
 
   it('is shown as text: SKU, title, order, alert, parked reason, search, address', async () => {
     const stage = await open({ skus: [HOSTILE, 'A'] });
@@ -389,9 +389,9 @@ describe('what comes from outside', () => {
     ];
     for (const url of urls) {
       const { body, statusCode, headers } = await stage.ask({ url });
-      expect(statusCode, url).toBeLessThan(500);
-      if (statusCode === 303) expect(String(headers.location)).toMatch(/^\/console/);
-      expect(body, url).not.toMatch(/<script>|<img|onerror=alert\(1\)>/);
+      const location = String(headers.location ?? '/console');
+      const isTold = /<script>|<img|onerror=alert\(1\)>/.test(body);
+      expect([url, statusCode < 500, location.startsWith('/console'), isTold]).toEqual([url, true, true, false]);
     }
     expect(await stage.page(`/console/sku?s=${s}`)).toContain('&lt;script&gt;');
   });
