@@ -165,12 +165,34 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
   return [
     ...unknownPrograms,
     ...unknownLocations,
+    ...findUnusablePlaces(source, { pools, programs, locations }),
     ...unknownChannels,
     ...reserved,
     ...doubles,
     ...findSharedSecrets(source, channels),
     ...findBrokenAlerts(source, channelIds),
   ];
+}
+
+/** A pool of one place keeps units where its program may draw them, and orders may be filled from. */
+function findUnusablePlaces(
+  source: YamlSource,
+  { pools, programs, locations }: Readonly<Record<'pools' | 'programs' | 'locations', readonly Entry[]>>,
+): YamlProblem[] {
+  const ids = textsOf(locations, 'id');
+  return pools.flatMap(({ path, fields: { program, location } }): YamlProblem[] => {
+    if (typeof location !== 'string') return [];
+    const here = [...path, 'location'];
+    const problem = (says: string) => [{ offset: source.offsetOf(here, 'value'), path: here, says }];
+    const known = locations.find(({ fields }) => fields.id === location);
+    if (known === undefined) return problem(`no location is called "${location}". ${suggest(location, ids)}`);
+    if (known.fields.sells === false) return problem(`"${location}" is not sold from, so nothing can be drawn there.`);
+    const reach = programs.find(({ fields }) => fields.id === program)?.fields.locations;
+    if (!Array.isArray(reach) || reach.includes(location)) return [];
+    return problem(
+      `the program "${String(program)}" does not draw at "${location}". Add it to the locations of the program, or name one of them: ${reach.join(', ')}.`,
+    );
+  });
 }
 
 /** Each class of an EMSR-b protection becomes a pool of its program, for the same items and time. */
@@ -182,8 +204,8 @@ function classesOf({ path, fields }: Entry): Entry[] {
   }));
 }
 
-const poolKeyOf = ({ program, sku, group, from, until }: Entry['fields']): unknown =>
-  typeof program === 'string' ? JSON.stringify([program, sku ?? '*', group, from, until]) : undefined;
+const poolKeyOf = ({ program, sku, group, location, from, until }: Entry['fields']): unknown =>
+  typeof program === 'string' ? JSON.stringify([program, sku ?? '*', group, location, from, until]) : undefined;
 
 function findDoubles(entries: readonly Entry[], keyOf: (fields: Entry['fields']) => unknown) {
   const firsts = new Map<string, Entry>();
