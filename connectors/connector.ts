@@ -279,7 +279,7 @@ export type ChannelConnection = {
   ensureSubscriptions(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly documents?: DocumentExchange;
   /** The platform's own page of an order, for people; pure. Null, or absent, where there is none. */
-  orderLink?(orderRef: string): string | null;
+  readonly orderLink?: (orderRef: string) => string | null;
   close(): Promise<void>;
 };
 

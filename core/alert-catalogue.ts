@@ -127,7 +127,7 @@ const entries = {
     impact:
       'From its last day on nobody is promised any of it; before, programs with a minimum life drop out one by one.',
     check: '`allot lots show LOT` says where it lies, and which programs may still have it.',
-    mend: 'Sell it first where its life still suffices; what has expired leaves by `allot inspect SKU UNITS --from sellable --to scrap --lot LOT`.',
+    mend: 'Sell it first where its life still suffices; what has expired leaves by `allot inspect SKU UNITS --location PLACE --from sellable --to scrap --lot LOT`.',
     proof: 'The sweep finds nothing of the lot that may be sold and is about to expire.',
   },
   'lot-lacking': {
@@ -136,7 +136,7 @@ const entries = {
     meaning: 'More of a lot is promised at a place than is there: another lot was picked, or fewer were counted.',
     impact: 'The warehouse looks for units that are not there; the total of the item may still be right.',
     check: '`allot lots show LOT`: its open orders and what is on hand.',
-    mend: '`allot reconfirm SKU` confirms the lines anew from the lots that are there; correct a wrong count with `allot count SKU UNITS --lot LOT`.',
+    mend: '`allot reconfirm SKU` confirms the lines anew from the lots that are there; correct a wrong count with `allot count SKU UNITS --location PLACE --lot LOT --as-of now`.',
     proof: 'The sweep finds as much of the lot there as is promised of it.',
   },
   'notification-undelivered': {

@@ -17,6 +17,7 @@ type Share = {
   readonly program: ProgramId;
   readonly remaining: number;
   readonly minimumLifeDays?: number;
+  readonly isCutByLife?: true;
 };
 
 /** Free units, over all places, that a program with this life may use. */
@@ -46,7 +47,11 @@ export function cutByLife<S extends Share>(
     if (members.length === 0) continue;
     const life = { minimumLifeDays: days };
     const reduced = cut(usableUnits(free, life), members, (location) => usableAt(free, location, life));
-    capped = capped.map((share) => reduced[members.indexOf(share)] ?? share);
+    capped = capped.map((share) => {
+      const cutShare = reduced[members.indexOf(share)];
+      if (cutShare === undefined || cutShare.remaining === share.remaining) return share;
+      return { ...cutShare, isCutByLife: true as const };
+    });
   }
   return cut(total, capped, at);
 }

@@ -64,8 +64,8 @@ export function lowPoolsOf(
     .sort((a, b) => b.units - a.units || (a.from < b.from ? -1 : 1));
   const lowItems = low.map((share) => {
     const missing = missingIn(share, percent);
-    // A pool that has drawn more than it protects would swallow what it is given (core/reallocation.ts).
-    let open = share.consumed > share.units ? 0 : missing;
+    // A pool that has drawn more than it protects would swallow what it is given (core/reallocation.ts), and no move makes lots younger.
+    let open = share.consumed > share.units || share.isCutByLife === true ? 0 : missing;
     const moves = donors.flatMap(({ from, units }) => {
       const given = Math.min(open, units);
       open -= given;

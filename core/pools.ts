@@ -91,6 +91,8 @@ export type PoolShare = {
   readonly limitLeft: number | null;
   /** What its program asks for, of an item with lots. */
   readonly minimumLifeDays?: number;
+  /** Less is left of it than it protects, since no more lots live long enough. */
+  readonly isCutByLife?: true;
 };
 
 export type Pools = {

@@ -147,7 +147,8 @@ export async function tellStanding(tx: Queries, standing: Standing): Promise<voi
   const told = new Set(open.map(({ fingerprint }) => fingerprint));
   let room = openMax - (open.length - gone.length);
   await tx.rows(sql`
-    update alert set last_seen_at = now() where is_latest and state <> 'closed' and fingerprint = any(${list([...known])})`);
+    update alert set last_seen_at = now()
+    where is_latest and state <> 'closed' and last_seen_at < now() - interval '1 minute' and fingerprint = any(${list([...known])})`);
   const toTell = alerts.filter(({ fingerprint }) => told.has(fingerprint) || room-- > 0);
   await raiseAlerts(tx, toTell);
 }

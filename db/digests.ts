@@ -20,13 +20,14 @@ export async function lastDigestAt(tx: Queries, person: string, day: string): Pr
   return row?.at ?? null;
 }
 
-const LINES_MAX = 200;
+/** More than stands by the bounds of what raises alerts. */
+const ALERTS_MAX = 5000;
 
 /** All that is not closed, in the order in which somebody should look. */
 export const readStanding = (tx: Queries): Promise<AlertRow[]> =>
   tx.rows<AlertRow>(sql`
     select ${ALERT_COLUMNS} from alert a where a.state <> 'closed'
-    order by array_position(array['critical', 'error', 'warning', 'info'], a.severity), a.deadline nulls last, a.id limit ${LINES_MAX}`);
+    order by array_position(array['critical', 'error', 'warning', 'info'], a.severity), a.deadline nulls last, a.id limit ${ALERTS_MAX}`);
 
 export type ClosedAlert = AlertRow & {
   /** Nobody acknowledged it, took it or said it was mended. */
@@ -37,7 +38,7 @@ export const readClosedSince = (tx: Queries, since: Instant): Promise<ClosedAler
   tx.rows<ClosedAlert>(sql`
     select ${ALERT_COLUMNS}, not exists (
         select 1 from alert_event e where e.alert_id = a.id and e.kind in ('acknowledged', 'taken', 'resolved')) as "isByItself"
-    from alert a where a.state = 'closed' and a.is_latest and a.closed_at > ${at(since)} order by a.closed_at, a.id limit ${LINES_MAX}`);
+    from alert a where a.state = 'closed' and a.is_latest and a.closed_at > ${at(since)} order by a.closed_at, a.id limit ${ALERTS_MAX}`);
 
 export type WatchedChannel = {
   readonly channel: ChannelId;

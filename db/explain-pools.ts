@@ -10,7 +10,16 @@ import { freeByLot, openLots } from '#core/lot-book.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
 import { sayPoolRule } from '#core/pool-words.ts';
-import { nextPoolChange, type Pools, poolsOf, promisableTo, protectedFrom, unfilledPools } from '#core/pools.ts';
+import {
+  type FreeByLocation,
+  nextPoolChange,
+  type Pools,
+  poolsOf,
+  promisableTo,
+  protectedFrom,
+  unfilledPools,
+} from '#core/pools.ts';
+import type { ItemLots } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { readLotsAt } from './lots.ts';
 
@@ -135,6 +144,17 @@ const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
       };
     });
 
+function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Policy, at: Instant): FreeByLocation {
+  const totals = places.map(({ location, sellable, allocated, held }) => ({
+    location,
+    total: { onHand: sellable, promised: allocated + held },
+  }));
+  const book = openLots(lots);
+  return book === null
+    ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
+    : freeByLot(book, totals, policy, at);
+}
+
 /** Null where the item is not known, or no policy was in force yet. */
 export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<PoolsExplanation | null> {
   const [policy, items, places, drawnRows, moves, lots] = await Promise.all([
@@ -158,15 +178,7 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
   for (const program of unfilledPools(policy, { sku, groups: known.groups, drawn }, at))
     drawn.set(program, filled(before, program));
   const item = { sku, groups: known.groups, drawn, moves };
-  const totals = places.map(({ location, sellable, allocated, held }) => ({
-    location,
-    total: { onHand: sellable, promised: allocated + held },
-  }));
-  const book = openLots(lots);
-  const free =
-    book === null
-      ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
-      : freeByLot(book, totals, policy, at);
+  const free = freeAt(places, lots, policy, at);
   const pools = poolsOf(policy, item, free, at);
   const named = [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
   const own = new Map(pools.own.map((share) => [share.program, share]));

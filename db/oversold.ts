@@ -44,24 +44,21 @@ const readShortLines = (tx: Queries): Promise<Line[]> =>
 
 /** Units of these lines that the tolerance of their program covers, by line. */
 async function readCovered(tx: Queries, policy: Policy, lines: readonly Line[], now: Instant) {
-  const tolerant = new Set(
-    policy.programs.filter(({ backorder = 'none' }) => backorder !== 'none').map(({ id }) => id),
-  );
+  const programs = policy.programs.filter(({ backorder = 'none' }) => backorder !== 'none');
+  const tolerant = new Set(programs.map(({ id }) => id));
   const skus = [...new Set(lines.filter(({ program }) => tolerant.has(program)).map(({ sku }) => sku))];
   const programOf = new Map(lines.map(({ id, lineRef, program }) => [lineKey(id, lineRef), program]));
   const covered = new Map<string, number>();
   for (let at = 0; at < skus.length; at += SKUS_AT_ONCE) {
     const some = skus.slice(at, at + SKUS_AT_ONCE);
     const state = await loadToPreview(tx, some, policy);
-    for (const sku of some) {
-      const outlook = outlookFrom(state, sku, now);
-      if (outlook === null) continue;
-      for (const program of policy.programs.filter(({ id }) => tolerant.has(id))) {
-        for (const [key, { units }] of backordersOf(outlook, project(outlook, program, now))) {
-          if (programOf.get(key) === program.id) covered.set(key, units);
-        }
-      }
-    }
+    const outlooks = some.map((sku) => outlookFrom(state, sku, now)).filter((one) => one !== null);
+    const backorders = outlooks.flatMap((outlook) =>
+      programs.flatMap((program) =>
+        [...backordersOf(outlook, project(outlook, program, now))].filter(([key]) => programOf.get(key) === program.id),
+      ),
+    );
+    for (const [key, { units }] of backorders) covered.set(key, units);
   }
   return covered;
 }

@@ -247,24 +247,20 @@ const listingOf = (row: ListingRow): ListingState => ({
   ...(row.exposure === null ? {} : { exposure: row.exposure }),
 });
 
+type ItemRow = Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean };
+
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
-  {
-    skus,
-    countedFrom,
-    holds: named,
-    lots: codes,
-  }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds' | 'lots'>,
+  at: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds' | 'lots'>,
   policy: Policy,
 ): Promise<Omit<ItemState, keyof DatedState>[]> {
+  const { skus, countedFrom } = at;
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const holds = await loadHolds(tx, skus, named);
+  const holds = await loadHolds(tx, skus, at.holds);
   const [items, balances, promises, drawn, moves, listings, shorts, recent] = await Promise.all([
-    tx.rows<
-      Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean }
-    >(sql`
+    tx.rows<ItemRow>(sql`
       select sku, groups, minimum, safety_stock as "safetyStock", has_lots as "hasLots",
         (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
           and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
@@ -305,15 +301,7 @@ async function loadItems(
     of(listings),
     of(recent),
   ];
-  const lotsBySku = await loadLots(
-    tx,
-    items.flatMap(({ sku, hasLots }) => (hasLots ? [sku] : [])),
-    codes,
-  );
-  const lotsAt = (sku: string): Pick<ItemState, 'lots'> => {
-    const lots = lotsBySku.get(sku);
-    return lots === undefined ? {} : { lots };
-  };
+  const lotsAt = await loadLots(tx, items, at.lots);
   return items.map(({ sku, groups, minimum, safetyStock, nextHoldEndsAt }) => ({
     sku,
     ...lotsAt(sku),
@@ -328,11 +316,15 @@ async function loadItems(
     moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     ...firstOf(shorts.get(sku) ?? [], policy),
-    recentEntries: (recentOf.get(sku) ?? []).map(({ lot, ...entry }) => (lot === null ? entry : { ...entry, lot })),
+    recentEntries: recentOf.get(sku) ?? [],
   }));
 }
 
-const loadRecent = (tx: Queries, skus: readonly string[], countedFrom: Instant) =>
-  tx.rows<{ sku: string; lot: LotCode | null } & Omit<ItemState['recentEntries'][number], 'lot'>>(sql`
+async function loadRecent(tx: Queries, skus: readonly string[], countedFrom: Instant) {
+  const rows = await tx.rows<
+    { sku: string; lot: LotCode | null } & Omit<ItemState['recentEntries'][number], 'lot'>
+  >(sql`
     select sku, location, disposition, delta, occurred_at as "occurredAt", lot from stock_entry
     where sku = any(${list(skus)}) and occurred_at > to_timestamp(${countedFrom} / 1000.0) order by id`);
+  return rows.map(({ lot, ...entry }) => (lot === null ? entry : { ...entry, lot }));
+}

@@ -7,6 +7,7 @@
  * | listings whose rules keep all units back          | held-back          |
  * | channels that were not read for long              | channel-silent     |
  * | input that lies parked                            | input-parked       |
+ * | late supplies that are said to be mended          | supply-late        |
  * | orders cancelled and late (rate-checks.ts)        | cancel-rate, late-shipment-rate |
  *
  * Guarantees: set-based and bounded; each look opens, changes and closes its alerts in one transaction, by what stands then; one that
@@ -15,6 +16,7 @@
 import { explain, type StepId } from '#core/publish.ts';
 import { measureReach, staleReaches } from '#db/alert-list.ts';
 import { type NewAlert, tellStanding } from '#db/alerts.ts';
+import { refsToProve, tellLateRefs } from '#db/dated-facts.ts';
 import { type HeldBackRow, type PhantomGroup, readHeldBack, readPhantoms } from '#db/listing-checks.ts';
 import { type OversoldItem, readOversold } from '#db/oversold.ts';
 import { readParkedGroups, readSilentChannels } from '#db/standing.ts';
@@ -74,7 +76,7 @@ export function oversoldAlert(context: Linker, { sku, orders, places }: Oversold
     severity: 'critical',
     title: `${sku}: ${plural(units, 'unit')} promised to orders ${units === 1 ? 'is' : 'are'} not there`,
     channelId: null,
-    touches: { skus: [sku], units, orders: named },
+    touches: { skus: [sku], units, orderCount: orders.length, orders: named },
     cause: causes.join('; '),
     nextStep: `allot reconfirm ${quoted(sku)} --simulate`,
     size: units,
@@ -241,6 +243,11 @@ async function checkParked(context: WorkerContext): Promise<void> {
   );
 }
 
+/** Late supplies are told by the batch that makes them late: said to be mended, they are read again here. */
+async function proveLateSupplies({ db }: WorkerContext): Promise<void> {
+  await db.transaction(async (tx) => tellLateRefs(tx, await refsToProve(tx)));
+}
+
 /** What an alert touches changes while it stands. */
 async function measureAgain({ db, now }: WorkerContext): Promise<void> {
   await measureReach(db, await staleReaches(db, now() - REACH_EVERY_MS, REACHES_PER_LOOK), now());
@@ -256,6 +263,7 @@ export async function checkAlerts(context: WorkerContext, settings: CheckSetting
     ['silent channels', () => checkSilence(context, settings, startedAt)],
     ['parked input', () => checkParked(context)],
     ['rates of orders', () => checkRates(context, settings.rates)],
+    ['late supplies', () => proveLateSupplies(context)],
     ['open orders that alerts touch', () => measureAgain(context)],
   ];
   for (const [what, look] of looks) {

@@ -54,6 +54,7 @@ export function sayTouches({ touches, reach }: Pick<AlertRow, 'touches' | 'reach
       const value = touches[field];
       return typeof value === 'number' && value > 0 ? [count(value, one, many)] : [];
     }),
+    ...(namesOf(touches.orders).length === 0 ? [] : [`orders ${namesOf(touches.orders).join(', ')}`]),
     ...(reach === null || reach.orders === 0
       ? []
       : [

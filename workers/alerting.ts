@@ -12,6 +12,7 @@ const CHECK_EVERY_MS = 10_000;
 const DIGEST_EVERY_MS = 20_000;
 /** Looked at so often, that a beat is late by a fraction of its interval at most. */
 const BEATS_LOOKED_AT = 5;
+const LOOK_LEAST_MS = 500;
 
 export function startAlerting(context: WorkerContext, alerting: Alerting, intervals: Intervals): Loop {
   const { log } = context;
@@ -28,9 +29,12 @@ export function startAlerting(context: WorkerContext, alerting: Alerting, interv
     ...(heartbeat === null
       ? []
       : [
-          every({ everyMs: heartbeat.everyMs / BEATS_LOOKED_AT, log, what: 'the heartbeat' }, async (signal) => {
-            await beatHeart(context, heartbeat, signal);
-          }),
+          every(
+            { everyMs: Math.max(LOOK_LEAST_MS, heartbeat.everyMs / BEATS_LOOKED_AT), log, what: 'the heartbeat' },
+            async (signal) => {
+              await beatHeart(context, heartbeat, signal);
+            },
+          ),
         ]),
   ];
   return {

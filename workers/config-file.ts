@@ -8,6 +8,7 @@ import { type ChannelId, EMERGENCY, type Policy, type StockMaster } from '#core/
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
 import { type AlertSettings, alertSettingsOf, findBrokenAlerts } from './alert-settings.ts';
+import { type ConsoleSettings, consoleSettingsOf } from './config-console.ts';
 import { findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { policyOf } from './config-rules.ts';
@@ -38,6 +39,7 @@ export type ConfigFile = {
   readonly policy: PolicyBody;
   readonly alerts: AlertSettings;
   readonly http: { readonly host: string; readonly port: number };
+  readonly console: ConsoleSettings;
   readonly intervals: Intervals & { readonly sweepMs: number };
 };
 
@@ -68,6 +70,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
     },
     alerts: alertSettingsOf(body.alerts),
     http: body.http,
+    console: consoleSettingsOf(body.console),
     intervals: {
       pollMs: toMs(poll),
       reconcileMs: toMs(reconcile),

@@ -7,6 +7,7 @@ import { EXPIRING_WITHIN_DAYS } from '#core/lots.ts';
 import { COMPLETENESS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { alertsSchema } from './alert-schema.ts';
+import { consoleSchema } from './config-console.ts';
 import { pool } from './config-pool-schema.ts';
 import { days, duration, group, idOf, percent, sku, units } from './config-words.ts';
 
@@ -252,6 +253,7 @@ export const configSchema = z
     approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     alerts: alertsSchema,
     http: http.prefault({}).describe('a block with host and port'),
+    console: consoleSchema,
     intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
   })
   .describe('a block with locations, programs and channels');

@@ -19,7 +19,7 @@ import {
 } from '#db/digests.ts';
 import { addOwnMessage } from '#db/notifications.ts';
 import type { Alerting, Person } from './alert-settings.ts';
-import { ordersOf, sayDeadline, sayMoment, sayOrder, sayTouches } from './alert-words.ts';
+import { ordersOf, quoted, sayDeadline, sayMoment, sayOrder, sayTouches } from './alert-words.ts';
 import type { NotifyContext } from './notify.ts';
 import type { DigestBody, DigestSection } from './notify-message.ts';
 
@@ -107,15 +107,26 @@ function watchedLines(
   ];
 }
 
+const skusOf = ({ touches }: Pick<AlertRow, 'touches'>): string =>
+  Array.isArray(touches.skus) ? touches.skus.join(', ') : '';
+
+/** An alert names some orders; the rest is counted. */
+function moreOrders({ touches }: AlertRow): Line[] {
+  const more = typeof touches.orderCount === 'number' ? touches.orderCount - ordersOf(touches).length : 0;
+  const sku = skusOf({ touches });
+  return more > 0 ? [{ text: `and ${more} more of ${sku}: allot explain ${quoted(sku)} --shortages`, link: null }] : [];
+}
+
 function oversoldLines(standing: readonly AlertRow[], { timeZone }: Person): Line[] {
   return standing
     .filter(({ code }) => code === 'oversold')
-    .flatMap((alert) =>
-      ordersOf(alert.touches).map((order) => ({
-        text: `${sayOrder({ ...order, link: null }, timeZone)} of ${String((alert.touches.skus as readonly string[])[0] ?? '')}`,
+    .flatMap((alert) => [
+      ...ordersOf(alert.touches).map((order) => ({
+        text: `${sayOrder({ ...order, link: null }, timeZone)} of ${skusOf(alert)}`,
         link: order.link,
       })),
-    );
+      ...moreOrders(alert),
+    ]);
 }
 
 const section = (title: string, none: string, lines: readonly Line[]): DigestSection => ({

@@ -10,7 +10,7 @@ import { ordersOf, sayDeadline, sayMoment, sayOrder, sayState, sayTouches } from
 import { alertPage } from '../alert-page.ts';
 import { collectIds, takeInstant, takeSpan, wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
-import { plural, sayPairs, type Style } from '../output.ts';
+import { plural, type Style, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 import { testDestinations } from './alerts-test.ts';
 

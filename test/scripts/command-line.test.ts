@@ -14,6 +14,7 @@ const silent: Io = {
   write: () => undefined,
   note: () => undefined,
   ask: null,
+  readSecret: async () => '',
   env: {},
   cwd: '/',
   isTerminal: false,
@@ -52,7 +53,7 @@ describe('every command', () => {
     expect(named.length).toBeGreaterThan(20);
     for (const line of named) {
       const { program, ran } = parseOnly();
-      const [, ...args] = splitLine(line.replaceAll(/\bID\b/g, '12'));
+      const [, ...args] = splitLine(line.replaceAll(/\b(ID|UNITS)\b/g, '12'));
       await program.parseAsync(args, { from: 'user' });
       expect([line, ran.length]).toEqual([line, 1]);
     }

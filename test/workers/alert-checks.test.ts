@@ -1,9 +1,9 @@
 /** What nothing else tells: each look opens, changes and closes its alerts by what stands in the tables. */
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CommandBody } from '#core/command.ts';
 import { raiseAlert, resolveAlert } from '#db/alerts.ts';
 import { BRAND_POLICY, orderOf } from '#test/support/brand.ts';
+import { expectSupply } from '#test/support/factory.ts';
 import {
   DAY,
   HOUR,
@@ -16,6 +16,7 @@ import {
 } from '#test/support/watch-bench.ts';
 import { checkAlerts } from '#workers/alert-checks.ts';
 import { ordersOf } from '#workers/alert-words.ts';
+import { tellLowPools } from '#workers/low-pools.ts';
 
 let bench: WatchBench;
 let store: WatchBench['store'];
@@ -91,7 +92,7 @@ describe('oversold orders', () => {
       quantity: 3,
       disposition: 'sellable',
       asOf: clock.now,
-    } as CommandBody);
+    });
     await look();
     expect(await alerts({ code: 'oversold' })).toMatchObject([{ cause: 'main has 2 fewer than are promised there' }]);
   });
@@ -255,4 +256,36 @@ it('one process looks for all, once a minute', async () => {
   expect(await alerts({ code: 'oversold' })).toHaveLength(1);
   await look();
   expect(await alerts({ code: 'oversold' })).toEqual([]);
+});
+
+describe('said to be mended', () => {
+  const by = 'operator:kim';
+
+  it('a low pool is read again at the next sweep', async () => {
+    await seed();
+    await store.db.rows(sql`
+      insert into low_pool (sku, program, units, remaining, missing, moves) values ('A', 'wholesale', 40, 2, 8, '[]')`);
+    await tellLowPools(store.db);
+    const [alert] = await alerts({ code: 'pool-low' });
+    await resolveAlert(store.db, { id: alert?.id ?? 0, by });
+    await tellLowPools(store.db);
+    expect(await alerts({ code: 'pool-low' })).toMatchObject([{ id: alert?.id, state: 'open', reopened: 1 }]);
+    await resolveAlert(store.db, { id: alert?.id ?? 0, by });
+    await store.db.rows(sql`delete from low_pool`);
+    await tellLowPools(store.db);
+    expect(await alerts({ code: 'pool-low' })).toEqual([]);
+  });
+
+  it('a late supply is read again at once', async () => {
+    await seed();
+    const dueAt = clock.now + HOUR;
+    await decide(expectSupply('PO-1', 5, dueAt, { sku: 'A' }));
+    clock.now += 2 * HOUR;
+    await decide({ kind: 'review', sku: 'A' });
+    const [alert] = await alerts({ code: 'supply-late' });
+    expect(alert).toMatchObject({ touches: { ref: 'PO-1', units: 5 } });
+    await resolveAlert(store.db, { id: alert?.id ?? 0, by });
+    await look();
+    expect(await alerts({ code: 'supply-late' })).toMatchObject([{ id: alert?.id, state: 'open', reopened: 1 }]);
+  });
 });

@@ -53,11 +53,11 @@ it('beats once per interval, whoever is first', async () => {
 describe('tells the failure, and why', () => {
   const old = sql`clock_timestamp() - interval '6 minutes'`;
   it.each([
-    ['a role that nobody has', sql`delete from worker where id = 'two'`, 'no living process has the role push'],
+    ['a role that nobody has', sql`delete from worker where id = 'two'`, /^no living process has the role push$/],
     [
       'a process that is silent',
       sql`update worker set seen_at = ${old} where id = 'one'`,
-      'no living process has the role http',
+      /^no living process has the role http$/,
     ],
     [
       'a sweep that does not end',
@@ -84,8 +84,7 @@ describe('tells the failure, and why', () => {
     expect(await heart()).toBe('ill');
     expect(http.arrivals[0]?.path).toBe('/ping/uuid-1/fail?rid=7');
     const [line] = (http.arrivals[0]?.body ?? '').split('\n');
-    if (typeof says === 'string') expect(line).toBe(says);
-    else expect(line).toMatch(says);
+    expect(line).toMatch(says);
   });
 
   it('a database that does not answer', async () => {

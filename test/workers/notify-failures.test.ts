@@ -3,8 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listAlerts, readAlert } from '#db/alert-list.ts';
 import { raiseAlert } from '#db/alerts.ts';
 import { listUndelivered } from '#db/notifications.ts';
-import { alert, MINUTE, type NotifyBench, openNotifyBench, route } from '#test/support/notify-bench.ts';
-import { backOffMs, deliver, GATHER_MS, openSender, routeNews } from '#workers/notify.ts';
+import { alert, HOOK_KEY, MINUTE, type NotifyBench, openNotifyBench, route } from '#test/support/notify-bench.ts';
+import { backOffMs, deliver, GATHER_MS, routeNews } from '#workers/notify.ts';
+import { openWebhook } from '#workers/notify-webhook.ts';
 
 let bench: NotifyBench;
 let store: NotifyBench['store'];
@@ -155,7 +156,7 @@ describe('several processes', () => {
     await Promise.all([1, 2, 3].map(() => routeNews(context, alerting)));
     clock.now += GATHER_MS;
     await Promise.all([1, 2, 3].map(() => send(alerting)));
-    expect(texts().sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((n) => `ERROR: shop ${n}`));
+    expect(texts().map(String).toSorted()).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((n) => `ERROR: shop ${n}`));
     expect(bodies('/hook')).toHaveLength(8);
   });
 
@@ -165,13 +166,10 @@ describe('several processes', () => {
     await routeNews(context, alerting);
     clock.now += GATHER_MS;
     const stopping = new AbortController();
-    const [hook] = alerting.destinations.filter(({ id }) => id === 'hook');
     http.next.push('hang');
-    const sending = deliver(
-      context,
-      { id: 'hook', sender: openSender(hook ?? expect.fail('no hook'), context.now) },
-      stopping.signal,
-    );
+    const url = `${http.url}/hook`;
+    const hook = openWebhook({ url, secret: HOOK_KEY.toString('base64'), now: context.now });
+    const sending = deliver(context, { id: 'hook', sender: hook }, stopping.signal);
     await expect.poll(() => http.arrivals.length).toBe(1);
     stopping.abort();
     expect(await sending).toBe(0);
