@@ -218,7 +218,16 @@ export type Policy = {
   /** Absent: whoever may apply it may change it alone. */
   readonly approval?: PolicyApproval;
   readonly reallocation?: ReallocationPolicy;
+  /** Channels where drift is not always allot's to win. */
+  readonly drift?: readonly (DriftRule & { readonly channel: ChannelId })[];
 };
+
+/** Whose number stands where a listing shows another one that nothing explains (drift.ts). */
+export const WINNERS = ['allot', 'platform', 'ask'] as const;
+export type Winner = (typeof WINNERS)[number];
+
+/** `up`: it shows more than it should; `down`: less. */
+export type DriftRule = { readonly up: Winner; readonly down: Winner };
 
 /** `policy: required`: while this policy is in force, another takes its place only when a second person approved that. */
 export type PolicyApproval = { readonly policy: 'required' };

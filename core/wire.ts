@@ -115,14 +115,24 @@ function planOnHand(target: WireTarget, sync: SyncState, protection: Protection,
   };
 }
 
+/**
+ * Sales that a write stands on after a read. Fewer than our orders tell, by no more than what is open of them: cancelled there, and put
+ * back on sale, before we hear of it. Our write undoes that, so it is counted as cancelled from now on; else the number would be
+ * thought to rise by itself when we hear. If it was an edit instead, the next compare or read tells.
+ */
+function soldToStandOn(target: WireTarget, soldThere: number): number {
+  const known = target.ownSold + target.inFlight;
+  return soldThere < known && known - soldThere <= target.ownOpen ? soldThere : known;
+}
+
 function planWithRead(
   target: WireTarget,
   sync: SyncState,
   protection: Protection,
   { read, now }: { readonly read: FreshRead; readonly now: Instant },
 ): WirePlan {
-  const soldBaseline = target.ownSold + target.inFlight;
   const seenSold = soldByRead(target, sync, read);
+  const soldBaseline = soldToStandOn(target, seenSold);
   const isExpired = isForgotten(target, now) && seenSold <= (target.seenSold ?? 0);
   if (seenSold > soldBaseline && !isExpired) return { kind: 'unexplained', seenSold };
   if (read.sellable === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
