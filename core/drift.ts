@@ -56,7 +56,7 @@ export type DriftRemedy = 'fetch' | 'write' | 'adopt' | 'stop' | 'wait';
 /** Why nothing is written to a listing: what ends it is a person's word, or for `ownStock` a count too. */
 export type StopReason = 'secondWriter' | 'ownStock' | 'ask';
 
-/** Another number was found where ours had been. Not sure: a cancellation that we have not heard of would look the same. */
+/** Another number was found where ours had been. Not sure: a write of ours that was lost would look the same. */
 export type Overwrite = {
   readonly at: Instant;
   readonly ours: number;
@@ -155,17 +155,17 @@ function tellClock({ observed: { asOf }, now, writtenAt }: DriftEvidence): Told 
   return { cause: 'clock', because: [says] };
 }
 
-/** Units that the read is below (sales) or above (cancellations) what orders explain, while they may still come. */
-function tellLateOrder(evidence: DriftEvidence): Told | null {
-  const { target, sync, protection, observed, now } = evidence;
+/** Units that the read is below (sales) or above (cancellations) what orders explain, while these may still come. */
+function tellLateOrder({ target, sync, protection, observed, now }: DriftEvidence): Told | null {
   if (protection.basis === 'onHandLessOwnOpen' || sync.soldBaseline === null) return null;
-  const unexplained = soldByRead(target, sync, observed) - target.ownSold - target.inFlight;
+  const sold = soldByRead(target, sync, observed);
+  const unexplained = sold - target.ownSold - target.inFlight;
+  const isOver = target.seenUntil !== null && target.seenUntil <= now;
   if (unexplained > 0) {
-    const isOver =
-      target.seenUntil !== null && target.seenUntil <= now && (target.seenSold ?? 0) >= unexplained + target.ownSold;
-    return isOver ? null : { cause: 'lateOrder', because: [`${unexplained} unit(s) fewer than our orders explain`] };
+    if (isOver && (target.seenSold ?? 0) >= sold) return null;
+    return { cause: 'lateOrder', because: [`${unexplained} unit(s) fewer than our orders explain`] };
   }
-  if (unexplained === 0 || -unexplained > target.ownOpen) return null;
+  if (unexplained === 0 || -unexplained > target.ownOpen || (isOver && target.seenSold === sold)) return null;
   const says = `${-unexplained} unit(s) more, of ${target.ownOpen} in its own open orders: perhaps cancelled there`;
   return { cause: 'lateOrder', because: [says] };
 }
@@ -211,7 +211,6 @@ function tellOwnStock(evidence: DriftEvidence, direction: 'up' | 'down'): Told |
 
 /** Causes that overwrite our number, and whether they are sure to. */
 const OVERWRITES: ReadonlyMap<DriftCause, boolean> = new Map<DriftCause, boolean>([
-  ['lateOrder', false],
   ['lostPush', false],
   ['unit', true],
   ['mapping', true],
@@ -233,10 +232,9 @@ function tellCause(evidence: DriftEvidence, direction: 'up' | 'down', wanted: nu
   const clock = tellClock(evidence);
   if (clock !== null) return { ...clock, overwrite: null };
   const late = tellLateOrder(evidence);
-  // Fewer units may be sales for as long as orders may come: nothing else is concluded until then.
-  if (late !== null && direction === 'down') return { ...late, overwrite: null };
-  const told = late ??
-    tellMisread(evidence, wanted) ??
+  // Nothing else is concluded for as long as orders may come.
+  if (late !== null) return { ...late, overwrite: null };
+  const told = tellMisread(evidence, wanted) ??
     tellLostPush(evidence) ??
     tellOwnStock(evidence, direction) ?? {
       cause: 'manualEdit' as const,
@@ -273,8 +271,7 @@ function remedyOf(
       // To lower is safe whenever the read was taken.
       return { remedy: direction === 'up' ? 'write' : 'wait', stops: null };
     case 'lateOrder':
-      // An unheard cancellation is lowered like every number that is too high.
-      return { remedy: direction === 'down' ? 'fetch' : 'write', stops: null };
+      return { remedy: 'fetch', stops: null };
     case 'unit':
     case 'mapping':
     case 'lostPush':

@@ -8,6 +8,7 @@
  * | situation                              | plan                                                              |
  * | never acknowledged, nothing read       | read                                                              |
  * | read shows unseen sales                | unexplained: store them (ObservedCommand), fetch orders, no write |
+ * | read shows fewer sales than our orders | the same, and a wait: perhaps cancelled there (RISE_WAIT_MS)      |
  * | platform already shows the number      | acknowledged, without a write (its own order's decrement)         |
  * | compare-and-set                        | write, comparing with what it must show; a stale compare -> read  |
  * | no protection, lower                   | write at once                                                     |
@@ -115,15 +116,18 @@ function planOnHand(target: WireTarget, sync: SyncState, protection: Protection,
   };
 }
 
+/** How long a number above what our orders tell is taken for a cancellation that we have not heard of. */
+export const RISE_WAIT_MS = 60_000;
+
 /**
- * Sales that a write stands on after a read. Fewer than our orders tell, by no more than what is open of them: cancelled there, and put
- * back on sale, before we hear of it. Our write undoes that, so it is counted as cancelled from now on; else the number would be
- * thought to rise by itself when we hear. If it was an edit instead, the next compare or read tells.
+ * Fewer sales there than our orders tell, by no more than what is open of them: perhaps cancelled there and put back on sale. To write our
+ * number over it would undo that, and the number would be thought to have risen by itself when we hear. A number that has to fall anyway
+ * does not wait.
  */
-function soldToStandOn(target: WireTarget, soldThere: number): number {
-  const known = target.ownSold + target.inFlight;
-  return soldThere < known && known - soldThere <= target.ownOpen ? soldThere : known;
-}
+const isPerhapsCancelled = (target: WireTarget, sync: SyncState, soldThere: number): boolean => {
+  const missing = target.ownSold - soldThere;
+  return missing > 0 && missing <= target.ownOpen && target.quantity >= (expectedShown(target, sync) ?? 0);
+};
 
 function planWithRead(
   target: WireTarget,
@@ -131,13 +135,19 @@ function planWithRead(
   protection: Protection,
   { read, now }: { readonly read: FreshRead; readonly now: Instant },
 ): WirePlan {
+  const soldBaseline = target.ownSold + target.inFlight;
   const seenSold = soldByRead(target, sync, read);
-  const soldBaseline = soldToStandOn(target, seenSold);
   const isExpired = isForgotten(target, now) && seenSold <= (target.seenSold ?? 0);
   if (seenSold > soldBaseline && !isExpired) return { kind: 'unexplained', seenSold };
   if (read.sellable === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
+  const hasWaited = target.seenSold === seenSold && target.seenUntil !== null;
+  if (isPerhapsCancelled(target, sync, seenSold)) {
+    if (!hasWaited) return { kind: 'unexplained', seenSold };
+    if ((target.seenUntil ?? now) > now) return { kind: 'wait', until: target.seenUntil ?? now };
+  }
   const compareWith = protection.compares ? read.sellable : null;
-  return { kind: 'write', wireQuantity: target.quantity, compareWith, soldBaseline, forgetSeen: isExpired };
+  const forgetSeen = isExpired || (hasWaited && seenSold < target.ownSold);
+  return { kind: 'write', wireQuantity: target.quantity, compareWith, soldBaseline, forgetSeen };
 }
 
 function planNow(target: WireTarget, sync: SyncState, protection: Protection, { read, now }: PlanAt): WirePlan {

@@ -170,8 +170,8 @@ export class Allot implements Player {
   }
 
   /** Keeps what a look made of sales that no order explains; null takes it back. */
-  keepSeen(line: Line, seenSold: number | null): void {
-    const until = seenSold === null ? null : this.now + this.inFlightMs;
+  keepSeen(line: Line, seenSold: number | null, forMs: number = this.inFlightMs): void {
+    const until = seenSold === null ? null : this.now + forMs;
     this.decideSoon(line.sku, { kind: 'observed', listing: line.id, seenSold, until });
   }
 

@@ -1,6 +1,6 @@
 /** Push in memory: plan, look, write, settle; one listing at a time (workers/push.ts, carry-out.ts, settle.ts). */
 import { isContested } from '#core/drift.ts';
-import { expectedShown, type SyncState, syncAfterUnknown, type WirePlan, type WireTarget } from '#core/wire.ts';
+import { expectedShown, RISE_WAIT_MS, type SyncState, syncAfterUnknown, type WirePlan, type WireTarget } from '#core/wire.ts';
 import type { Allot } from './allot.ts';
 import { MINUTE_MS } from './brand.ts';
 import { backOff, type Line, NEVER_WRITTEN } from './line.ts';
@@ -94,6 +94,8 @@ export class Pusher {
     const { now } = this.#allot;
     switch (plan.kind) {
       case 'wait':
+        // After a look: nothing can be concluded from it yet.
+        if (seen !== null) line.readDueAt = plan.until;
         return this.ring(line, plan.until - now);
       case 'read':
         return this.#look(line, target);
@@ -101,7 +103,7 @@ export class Pusher {
         this.#acknowledge(line, target, plan);
         return this.ring(line);
       case 'unexplained':
-        this.#allot.keepSeen(line, plan.seenSold);
+        this.#allot.keepSeen(line, plan.seenSold, plan.seenSold < target.ownSold ? RISE_WAIT_MS : undefined);
         this.#allot.poll(line.channel);
         line.readDueAt = now + 1000;
         line.blockedUntil = now + 50;
