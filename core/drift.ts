@@ -12,8 +12,8 @@
  * | unit         | exactly a pack more, or a pack less, than it should            | our number is written; alert                 |
  * | mapping      | the platform calls it by the SKU of another item               | our number is written; alert                 |
  * | lostPush     | the number of an earlier write of ours                         | our number is written                        |
- * | secondWriter | somebody has overwritten us again and again                    | nothing is written until a person resumes it |
- * | ownStock     | another channel of the item was lowered too and no order came, | nothing is written until the item is counted |
+ * | secondWriter | somebody has overwritten us again and again                    | never raised until a person resumes it       |
+ * | ownStock     | another channel of the item was lowered too and no order came, | never raised until the item is counted       |
  * |              | or it was lowered while more is promised than there is         |                                              |
  * | manualEdit   | nothing of all that                                            | by who wins on the channel, up and down      |
  *
@@ -53,8 +53,12 @@ export type DriftCause = (typeof CAUSES)[number];
 /** What is done: orders fetched, our number written, the platform's taken, or nothing until something else happens. */
 export type DriftRemedy = 'fetch' | 'write' | 'adopt' | 'stop' | 'wait';
 
-/** Why nothing is written to a listing: what ends it is a person's word, or for `ownStock` a count too. */
+/** Why a listing is stopped: what ends it is a person's word, or for `ownStock` a count too. */
 export type StopReason = 'secondWriter' | 'ownStock' | 'ask';
+
+/** What a stopped listing is still written: lower numbers, since too high a one sells what is not there; where a person is asked, nothing. */
+export const mayWriteStopped = (stopped: StopReason, wireQuantity: number, shown: number | null): boolean =>
+  stopped !== 'ask' && shown !== null && wireQuantity < shown;
 
 /** Another number was found where ours had been. Not sure: a write of ours that was lost would look the same. */
 export type Overwrite = {
@@ -278,7 +282,8 @@ function remedyOf(
       return { remedy: 'write', stops: null };
     case 'secondWriter':
     case 'ownStock':
-      return { remedy: 'stop', stops: cause };
+      // Too high a number sells what is not there: a war goes on in that direction, at the pace of looks.
+      return { remedy: direction === 'up' ? 'write' : 'stop', stops: cause };
     case 'manualEdit': {
       const winner = evidence.wins[direction];
       if (winner === 'allot') return { remedy: 'write', stops: null };

@@ -177,7 +177,7 @@ export class Allot implements Player {
 
   blameFor(channel: string, sku: string): string | null {
     const line = this.line(channel, sku);
-    if (line.stopped !== null) return 'stopped';
+    if (line.stopped === 'ask') return 'stopped';
     if (line.isWrittenKnowing) return 'out of a number that was sent although an order was known';
     const since = line.behindSince;
     if (since === null) return null;

@@ -67,7 +67,6 @@ export class Looks {
   }
 
   #askForRead(line: Line): void {
-    if (line.stopped !== null) return;
     line.readDueAt = Math.min(line.readDueAt ?? this.#allot.now, this.#allot.now);
     this.#allot.pusher.ring(line);
   }
@@ -88,8 +87,7 @@ export class Looks {
   compare(line: Line, seen: Seen): void {
     const target = this.#allot.target(line);
     if (target === null) return;
-    const isStopped = line.stopped !== null;
-    if (!isStopped && seen.state === 'tracked' && this.#isInFlight(line, target.version)) return;
+    if (line.stopped === null && seen.state === 'tracked' && this.#isInFlight(line, target.version)) return;
     const { protection } = line.platform.channel;
     const proof = this.#allot.core.provesHealed(target, protection, seen);
     if (proof !== null) return this.#heal(line, target, seen);
@@ -179,8 +177,8 @@ export class Looks {
     for (const line of this.#allot.lines.values()) {
       if (!isMeant(line) || line.stopped === null) continue;
       this.#allot.world.tell(`${line.channel} ${line.sku} is written to again`);
-      line.stopped = null;
-      line.overwrites = [];
+        line.stopped = null;
+      [line.overwrites, line.blockedUntil] = [[], 0];
       this.#askForRead(line);
     }
   }

@@ -1,5 +1,5 @@
 /** Push in memory: plan, look, write, settle; one listing at a time (workers/push.ts, carry-out.ts, settle.ts). */
-import { isContested } from '#core/drift.ts';
+import { isContested, mayWriteStopped } from '#core/drift.ts';
 import { expectedShown, RISE_WAIT_MS, type SyncState, syncAfterUnknown, type WirePlan, type WireTarget } from '#core/wire.ts';
 import type { Allot } from './allot.ts';
 import { MINUTE_MS } from './brand.ts';
@@ -51,7 +51,7 @@ export class Pusher {
   #push(line: Line): void {
     const { now, core } = this.#allot;
     const target = this.#allot.target(line);
-    if (line.isBusy || line.stopped !== null || target === null) return;
+    if (line.isBusy || target === null) return;
     const isReadAsked = line.readDueAt !== null && line.readDueAt <= now;
     if (target.version <= line.ackedVersion && !isReadAsked) {
       if (line.readDueAt !== null) this.ring(line, line.readDueAt - now);
@@ -110,6 +110,7 @@ export class Pusher {
         return this.ring(line, 100);
       case 'write':
         if (seen !== null && this.#isSomebodyElses(line, target, seen)) return;
+        if (!this.#isAllowed(line, target, plan, seen)) return;
         return this.#write(line, target, plan, seen);
       default:
         plan satisfies never;
@@ -125,6 +126,15 @@ export class Pusher {
     if (drift.remedy === 'write') return false;
     if (drift.remedy !== 'stop') this.#putOff(line, MINUTE_MS);
     return true;
+  }
+
+  #isAllowed(line: Line, target: Target, plan: Write, seen: Seen | null): boolean {
+    if (line.stopped === null) return true;
+    const shown = seen === null ? expectedShown(target, line.sync) : seen.sellable;
+    if (mayWriteStopped(line.stopped, plan.wireQuantity, shown)) return true;
+    // Nothing before the person's word but the looks of the light scan.
+    [line.readDueAt, line.blockedUntil] = [null, this.#allot.now + PUT_OFF_MS];
+    return false;
   }
 
   #write(line: Line, target: Target, plan: Write, seen: Seen | null): void {
@@ -192,7 +202,7 @@ export class Pusher {
   #pushDocument(line: Line): void {
     const { now, core } = this.#allot;
     const target = this.#allot.target(line);
-    if (target === null || line.stopped !== null || this.#allot.isUndecided(line.sku)) return;
+    if (target === null || this.#allot.isUndecided(line.sku)) return;
     if (target.version <= line.ackedVersion) return;
     if (line.sent !== null && line.sent.version === target.version && line.sent.resendAt > now) return;
     const known = line.sent === null ? line.sync : NEVER_WRITTEN;

@@ -55,13 +55,13 @@ export const ORDERS = 500;
 export const QUIET_FROM: Instant = START + DAY_MS;
 export const END: Instant = QUIET_FROM + 2 * HOUR_MS;
 
-const LOST = 0.02;
-const LATE = 0.03;
+const LOST = 0.03;
+const LATE = 0.04;
 const TWICE = 0.03;
 
 function newsOf(random: Random): News {
   if (random.chance(LOST)) return [];
-  const first = random.chance(LATE) ? random.about(4 * MINUTE_MS) : random.about(1500);
+  const first = random.chance(LATE) ? random.about(4 * MINUTE_MS) : random.about(6000);
   return random.chance(TWICE) ? [first, first + random.about(20_000)] : [first];
 }
 
@@ -93,10 +93,10 @@ function arrivalsOf(seed: number): Arrival[] {
   for (let rush = 0; rush < rushes; rush += 1) {
     const [start, sku] = [momentOf(random), skuAt(random.whole(0, SKUS.length - 1))];
     const home = random.chance(0.6) ? 0 : 1;
-    const [size, length] = [random.whole(20, 45), random.whole(4, 14) * MINUTE_MS];
+    const [size, length] = [random.whole(25, 60), random.whole(3, 10) * MINUTE_MS];
     for (let one = 0; one < size; one += 1) {
       const at = start + Math.floor(random.next() * length);
-      const channel = channelIds[random.chance(0.96) ? home : random.weighted(weights)] ?? '';
+      const channel = channelIds[random.chance(0.99) ? home : random.weighted(weights)] ?? '';
       arrivals.push(make(at, channel, sku, arrivals.length));
     }
   }
