@@ -89,7 +89,7 @@ export type DriftEvidence = {
   /** When the platform last accepted a write of ours, and when it was last known to show the acknowledged number. */
   readonly writtenAt: Instant | null;
   readonly ackedAt: Instant | null;
-  /** Sellable quantities that we wrote before the acknowledged one, newest first. */
+  /** Numbers on the wire that we wrote before the last one, newest first; not those that a read alone acknowledged. */
   readonly writtenBefore: readonly number[];
   readonly pack: number;
   readonly sku: Sku;
@@ -169,21 +169,18 @@ function tellLateOrder({ target, sync, protection, observed, now }: DriftEvidenc
     if (isOver && (target.seenSold ?? 0) >= sold) return null;
     return { cause: 'lateOrder', because: [`${unexplained} unit(s) fewer than our orders explain`] };
   }
-  if (unexplained === 0 || -unexplained > target.ownOpen || (isOver && target.seenSold === sold)) return null;
-  const says = `${-unexplained} unit(s) more, of ${target.ownOpen} in its own open orders: perhaps cancelled there`;
+  if (unexplained === 0 || -unexplained > target.ownOpen || (protection.compares && isOver)) return null;
+  const why = protection.compares ? '' : ', or sold while a write of ours was not shown yet';
+  const says = `${-unexplained} unit(s) more, of ${target.ownOpen} in its own open orders: perhaps cancelled there${why}`;
   return { cause: 'lateOrder', because: [says] };
 }
 
-/** The number that an earlier write of ours, or the acknowledged one before its target moved, would leave there. */
+/** The number that a write of ours before the last one left, less what was sold since: the last one never arrived. */
 function tellLostPush({ target, sync, protection, observed, writtenBefore }: DriftEvidence): Told | null {
   const shown = protection.basis === 'sellable' ? observed.sellable : observed.shown;
-  const newest = protection.basis === 'sellable' ? sync.ackedQuantity : sync.ackedWire;
-  if (newest === null) return null;
   const sold = Math.max(0, target.ownSold - (sync.soldBaseline ?? target.ownSold));
-  const found = [newest, ...writtenBefore].find((written) => shown === written || shown === written - sold);
-  return found === undefined
-    ? null
-    : { cause: 'lostPush', because: [`it shows ${shown}: our own number of an earlier write`] };
+  if (!writtenBefore.some((written) => shown === written || shown === written - sold)) return null;
+  return { cause: 'lostPush', because: [`it shows ${shown}: our own number of an earlier write`] };
 }
 
 /** The overwrites of a war, oldest first; null while it is none. */
@@ -275,7 +272,8 @@ function remedyOf(
       // To lower is safe whenever the read was taken.
       return { remedy: direction === 'up' ? 'write' : 'wait', stops: null };
     case 'lateOrder':
-      return { remedy: 'fetch', stops: null };
+      // Without a compare nothing is waited for (wire.ts).
+      return { remedy: direction === 'up' && !evidence.protection.compares ? 'write' : 'fetch', stops: null };
     case 'unit':
     case 'mapping':
     case 'lostPush':

@@ -8,7 +8,7 @@
  * | situation                              | plan                                                              |
  * | never acknowledged, nothing read       | read                                                              |
  * | read shows unseen sales                | unexplained: store them (ObservedCommand), fetch orders, no write |
- * | read shows fewer sales than our orders | the same, and a wait: perhaps cancelled there (RISE_WAIT_MS)      |
+ * | compare, a read shows fewer sales      | the same, and a wait: perhaps cancelled there (RISE_WAIT_MS)      |
  * | platform already shows the number      | acknowledged, without a write (its own order's decrement)         |
  * | compare-and-set                        | write, comparing with what it must show; a stale compare -> read  |
  * | no protection, lower                   | write at once                                                     |
@@ -118,16 +118,21 @@ function planOnHand(target: WireTarget, sync: SyncState, protection: Protection,
 
 /** How long a number above what our orders tell is taken for a cancellation that we have not heard of. */
 export const RISE_WAIT_MS = 60_000;
+/** A rise that was seen longer ago is another one. */
+const RISE_KNOWN_MS = 5 * RISE_WAIT_MS;
 
 /**
  * Fewer sales there than our orders tell, by no more than what is open of them: perhaps cancelled there and put back on sale. To write our
  * number over it would undo that, and the number would be thought to have risen by itself when we hear. A number that has to fall anyway
- * does not wait.
+ * does not wait; nor does one without a compare, where our own write may have shown late over a sale.
  */
-const isPerhapsCancelled = (target: WireTarget, sync: SyncState, soldThere: number): boolean => {
+function waitForCancellation(target: WireTarget, expected: number, soldThere: number, now: Instant): WirePlan | null {
   const missing = target.ownSold - soldThere;
-  return missing > 0 && missing <= target.ownOpen && target.quantity >= (expectedShown(target, sync) ?? 0);
-};
+  if (missing <= 0 || missing > target.ownOpen || target.quantity < expected) return null;
+  const until = target.seenSold !== null && target.seenSold < target.ownSold ? target.seenUntil : null;
+  if (until === null || until < now - RISE_KNOWN_MS) return { kind: 'unexplained', seenSold: soldThere };
+  return until > now ? { kind: 'wait', until } : null;
+}
 
 function planWithRead(
   target: WireTarget,
@@ -140,13 +145,11 @@ function planWithRead(
   const isExpired = isForgotten(target, now) && seenSold <= (target.seenSold ?? 0);
   if (seenSold > soldBaseline && !isExpired) return { kind: 'unexplained', seenSold };
   if (read.sellable === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
-  const hasWaited = target.seenSold === seenSold && target.seenUntil !== null;
-  if (isPerhapsCancelled(target, sync, seenSold)) {
-    if (!hasWaited) return { kind: 'unexplained', seenSold };
-    if ((target.seenUntil ?? now) > now) return { kind: 'wait', until: target.seenUntil ?? now };
-  }
+  const expected = expectedShown(target, sync);
+  const rise = protection.compares && expected !== null ? waitForCancellation(target, expected, seenSold, now) : null;
+  if (rise !== null) return rise;
   const compareWith = protection.compares ? read.sellable : null;
-  const forgetSeen = isExpired || (hasWaited && seenSold < target.ownSold);
+  const forgetSeen = isExpired || (target.seenSold !== null && target.seenSold < target.ownSold);
   return { kind: 'write', wireQuantity: target.quantity, compareWith, soldBaseline, forgetSeen };
 }
 

@@ -8,8 +8,8 @@ export const DAY_MS = 24 * HOUR_MS;
 export const START: Instant = Date.UTC(2026, 2, 1);
 export const LOCATION = 'main';
 /** Within this every listing that can be read is looked at; a few of them at each tick. */
-export const LIGHT_SCAN_MS = 4 * MINUTE_MS;
-export const LIGHT_TICK_MS = 20_000;
+export const LIGHT_SCAN_MS = 2 * MINUTE_MS;
+export const LIGHT_TICK_MS = 10_000;
 /** Alerts that may stay open once nothing is wrong. */
 export const QUIET_ALERTS = 0;
 

@@ -14,8 +14,8 @@ export type Line = {
   readonly pack: number;
   readonly platform: Platform;
   sync: SyncState;
-  /** Newest first. */
-  writtenBefore: readonly number[];
+  /** The last two, newest first. */
+  written: readonly number[];
   unknown: SyncState | null;
   ackedVersion: number;
   ackedAt: Instant;
@@ -45,7 +45,7 @@ export const openLine = (platform: Platform, sku: string): Line => ({
   pack: packOf(platform.channel.id, sku),
   platform,
   sync: NEVER_WRITTEN,
-  writtenBefore: [],
+  written: [],
   unknown: null,
   ackedVersion: 0,
   ackedAt: 0,

@@ -115,7 +115,7 @@ export class Looks {
       now: this.#allot.now,
       writtenAt: line.writtenAt,
       ackedAt: line.ackedAt === 0 ? null : line.ackedAt,
-      writtenBefore: line.writtenBefore,
+      writtenBefore: line.written.slice(1),
       pack: line.pack,
       sku: line.sku,
       namedSku: observed.named,

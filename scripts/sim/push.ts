@@ -164,6 +164,7 @@ export class Pusher {
       case 'applied':
         this.#acknowledge(line, target, { wireQuantity: sent.ackedWire ?? 0, soldBaseline: sent.soldBaseline ?? 0 });
         line.writtenAt = now;
+        line.written = [sent.ackedWire ?? 0, ...line.written.slice(0, 1)];
         line.readDueAt = protection.compares ? null : now + settleMs;
         return this.ring(line);
       case 'stale':
@@ -189,7 +190,6 @@ export class Pusher {
 
   #acknowledge(line: Line, target: Target, plan: { readonly wireQuantity: number; readonly soldBaseline: number }): void {
     if (target.version < line.ackedVersion) this.#allot.violate(`${line.channel} ${line.sku}: an older version after a newer`);
-    if (line.sync.ackedQuantity !== null) line.writtenBefore = [line.sync.ackedQuantity];
     line.sync = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     line.ackedVersion = target.version;
     line.ackedAt = this.#allot.now;

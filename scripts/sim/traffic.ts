@@ -148,7 +148,7 @@ function faultsOf(seed: number): Fault[] {
     kind: 'writer',
     until: at.at + 3 * HOUR_MS,
     everyMs: random.about(15 * MINUTE_MS),
-    number: random.whole(5, 30),
+    number: random.whole(4, 15),
   }));
   add(0.5, (at) => ({ ...at, kind: 'lowered', counted: random.whole(1, 4), countAt: at.at + 45 * MINUTE_MS }));
   add(0.5, (at) => ({ ...at, channel: 'market:main', sku: random.pick(['SKU-4', 'SKU-9']), kind: 'unit' }));
