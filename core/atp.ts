@@ -62,6 +62,7 @@ type Dated = {
 
 /** When dated rows will move numbers without an event: supply becomes late at its moment, and any row comes into sight. */
 export function datedMoments(item: Dated, now: Instant): Instant[] {
+  if (item.supply.size + item.demand.size === 0) return [];
   const supply = [...item.supply.values()].filter((row) => leftOf(row) > 0).map((row) => row.dueAt);
   const demand = [...item.demand.values()].filter((row) => row.state === 'open').map((row) => row.dueAt);
   return [...supply, ...[...supply, ...demand].map((at) => at - HORIZON_MS)].filter((at) => at > now);
@@ -100,7 +101,10 @@ class Stock {
   constructor(outlook: Outlook, viewer: ProgramId, now: Instant) {
     this.#outlook = outlook;
     this.#viewer = viewer;
-    this.#free = new Map(outlook.free);
+    this.#free = new Map();
+    outlook.free.forEach((units, location) => {
+      this.#free.set(location, units);
+    });
     this.#drawn = new Map(outlook.item.drawn);
     this.#now = now;
   }

@@ -10,7 +10,7 @@
  * The fill rule that an order brings itself wins over the last two; where a line comes from stays the program's to say.
  * An order that grows beyond what can be had whole gives back what it held: it holds all that it wants, or nothing.
  */
-import type { Books, ItemBook } from './books.ts';
+import { type Books, type ItemBook, listingOf } from './books.ts';
 import type { Command } from './command.ts';
 import { allocateSets, partsOf, promiseAt, setsAt } from './kits.ts';
 import { allocateUnits } from './line-units.ts';
@@ -24,8 +24,7 @@ export function supplyOf(program: Program, own: readonly LocationId[]): readonly
 
 /** The supply set of a line: of the listing that it was bought from, while that is mapped to its item. */
 export function placesOfLine(books: Books, program: Program, listing: ListingId | null): readonly LocationId[] {
-  const known = listing === null ? undefined : books.listings.get(listing);
-  return supplyOf(program, known?.listing.locations ?? []);
+  return supplyOf(program, listingOf(books, listing)?.locations ?? []);
 }
 
 /** What an order is filled by: the order's own fill rule does away with the all or nothing of its program. */

@@ -4,8 +4,10 @@
  * Supply is coming while it is open, not all of it was received and its moment has not passed. After that moment it is late: no
  * promise counts on it, and it is told, until it is received, moved or cancelled.
  */
+
 import type { DatedSupply, Instant, Sku } from './model.ts';
 import { CommandRefused } from './refusal.ts';
+import { withRow } from './rows.ts';
 
 /** Units still expected. Goods beyond what was expected are taken all the same. */
 export const leftOf = (row: DatedSupply): number =>
@@ -14,7 +16,7 @@ export const leftOf = (row: DatedSupply): number =>
 export const isLateAt = (row: DatedSupply, now: Instant): boolean => leftOf(row) > 0 && row.dueAt <= now;
 
 /** What of an item's working book is dated (books.ts). */
-type SupplyBook = { readonly sku: Sku; readonly supply: Map<string, DatedSupply>; readonly changedSupply: Set<string> };
+type SupplyBook = { readonly sku: Sku; supply: ReadonlyMap<string, DatedSupply> };
 
 /** Units of a dated supply came in: so much less is expected. Throws CommandRefused where nothing such is expected. */
 export function countDown(item: SupplyBook, ref: string, quantity: number): void {
@@ -25,8 +27,7 @@ export function countDown(item: SupplyBook, ref: string, quantity: number): void
     const says = row === undefined ? 'is not expected' : 'was cancelled';
     throw new CommandRefused('unknown-supply', `supply ${ref} of ${item.sku} ${says}`, { field: 'supply', fix });
   }
-  item.supply.set(ref, { ...row, received: row.received + quantity });
-  item.changedSupply.add(ref);
+  item.supply = withRow(item.supply, ref, { ...row, received: row.received + quantity });
 }
 
 /** Marks what became late, or ceased to be: the change is a fact, and told once. */
@@ -34,7 +35,6 @@ export function settleLate(item: SupplyBook, now: Instant): void {
   for (const row of item.supply.values()) {
     const isLate = isLateAt(row, now);
     if (isLate === row.isLate) continue;
-    item.supply.set(row.ref, { ...row, isLate });
-    item.changedSupply.add(row.ref);
+    item.supply = withRow(item.supply, row.ref, { ...row, isLate });
   }
 }

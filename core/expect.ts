@@ -8,6 +8,7 @@ import { type Books, touch } from './books.ts';
 import type { Command, ExpectDemandCommand, ExpectSupplyCommand } from './command.ts';
 import type { DatedDemand, DatedSupply } from './model.ts';
 import { CommandRefused } from './refusal.ts';
+import { withRow } from './rows.ts';
 import { checkQuantity, goodsFor, masterAt } from './stock.ts';
 
 const REF_MAX = 200;
@@ -54,8 +55,7 @@ export function applyExpectSupply(books: Books, command: Command, body: ExpectSu
   const [received, isLate] = [before?.received ?? 0, before?.isLate ?? false];
   const after: DatedSupply = { ref, location, kind, quantity, received, dueAt, state, isLate };
   if (before !== undefined && isSame(after, before)) return false;
-  item.supply.set(ref, after);
-  item.changedSupply.add(ref);
+  item.supply = withRow(item.supply, ref, after);
   touch(books, item, command.id);
   return true;
 }
@@ -73,8 +73,7 @@ export function applyExpectDemand(books: Books, command: Command, body: ExpectDe
   }
   const after: DatedDemand = { ref, program, quantity, dueAt, state };
   if (before !== undefined && isSame(after, before)) return false;
-  item.demand.set(ref, after);
-  item.changedDemand.add(ref);
+  item.demand = withRow(item.demand, ref, after);
   touch(books, item, command.id);
   return true;
 }

@@ -13,6 +13,7 @@ import { allocatedUnits, partsOf, promiseAt, sourcesOf, withComposition } from '
 import { mergeAllocations, noteShort } from './line-units.ts';
 import type { Allocation, Completeness, OrderId, Policy, Program, Sku } from './model.ts';
 import { openUnits } from './order-lines.ts';
+import { dropRow, withRow } from './rows.ts';
 import type { ShortLine } from './state.ts';
 
 const priorityOf = (policy: Policy, program: string): number =>
@@ -80,14 +81,15 @@ function supplyLeft(books: Books): { readonly has: (claim: Claim) => boolean; re
   return { has, end: (claim) => known.set(keyOf(claim, placesOf(claim)), false) };
 }
 
-function hasShorts(items: ReadonlySet<ItemBook>): boolean {
+function hasShorts(items: readonly ItemBook[]): boolean {
   for (const item of items) if (item.shorts.size > 0) return true;
   return false;
 }
 
 /** `touched`: items that the command touched. What is given to a line only lowers what others can get, so one pass is enough. */
-export function fillShorts(books: Books, touched: ReadonlySet<ItemBook>, command: Command): void {
+export function fillShorts(books: Books, touched: readonly ItemBook[], command: Command): void {
   if (books.kitsWith.size === 0 && !hasShorts(touched)) return;
+  // What is given away is touched too, and not looked at again.
   const items = [...touched];
   const cause = { ...command, occurredAt: books.now };
   const left = supplyLeft(books);
@@ -147,9 +149,9 @@ function keepFilled(books: Books, item: ItemBook, short: ShortLine, drawn: reado
   const allocations = mergeAllocations([...line.allocations, ...drawn]);
   const after = { ...line, allocations, short: openUnits(line) - allocatedUnits({ ...line, allocations }) };
   noteShort(item, short.program, after.short - line.short);
-  if (after.short > 0) item.shorts.set(key, { ...short, line: after });
+  if (after.short > 0) item.shorts = withRow(item.shorts, key, { ...short, line: after });
   else {
-    item.shorts.delete(key);
+    dropRow(item.shorts, key);
     item.hasFilled = true;
   }
   const order = books.orders.get(short.id);

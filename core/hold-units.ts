@@ -2,13 +2,15 @@
  * The units of a hold and how they move: drawn, given back, handed to an order line. Each move is an entry of the promise ledger; what
  * moves between a hold and an order is never free in between.
  */
-import { type Books, freeOf, type ItemBook, poolsFor, postPromise, stockKey, touch } from './books.ts';
+import { type Books, freeOf, type ItemBook, poolsFor, postPromise, touch } from './books.ts';
 import type { Command } from './command.ts';
 import { bestPlace } from './completeness.ts';
+import { rowAt } from './item-book.ts';
 import { promiseAt } from './kits.ts';
 import type { Allocation, Hold, HoldId, HoldKind, HoldState, LocationId, OrderId, Program } from './model.ts';
 import { draw, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
+import { withRow } from './rows.ts';
 
 /** What every step of a command about an item's holds is done with. */
 export type HoldWork = { readonly books: Books; readonly item: ItemBook; readonly command: Command };
@@ -21,18 +23,14 @@ function tooMany({ books, item }: HoldWork, program: Program, units: { asked: nu
   const pools = poolsFor(books, item, free);
   const may = promisableTo(program, pools, free);
   const can = units.had + may.own + may.shared;
-  const sum = (at: ReadonlyMap<string, number>): number =>
-    program.locations.reduce((total, place) => total + (at.get(place) ?? 0), 0);
-  const sellable = program.locations.reduce(
-    (total, place) => total + (item.onHand.get(stockKey(place, 'sellable'))?.quantity ?? 0),
-    0,
-  );
+  const sum = (of: 'sellable' | 'allocated' | 'held'): number =>
+    program.locations.reduce((total, place) => total + rowAt(books.places, item.places, place)[of], 0);
   const others = protectedFrom(program, pools).reduce((total, one) => total + one.units, 0);
   const limitLeft = pools.own.find((one) => one.program === program.id)?.limitLeft ?? null;
   const inTheWay = [
-    `${sellable} sellable at ${program.locations.join(', ') || 'no place'}`,
-    `${sum(item.allocatedAt)} allocated`,
-    `${sum(item.heldAt)} held`,
+    `${sum('sellable')} sellable at ${program.locations.join(', ') || 'no place'}`,
+    `${sum('allocated')} allocated`,
+    `${sum('held')} held`,
     `${others} of ${pools.free} free protected for other programs`,
     ...(limitLeft === null ? [] : [`${limitLeft} left of its limit`]),
     ...(program.drawOrder === 'ownOnly' ? [`${program.id} draws from its own pool alone`] : []),
@@ -119,8 +117,7 @@ export function giveBack({ books, item, command }: HoldWork, hold: Hold, units: 
 }
 
 export function keepHold({ books, item, command }: HoldWork, hold: Hold): void {
-  item.holds.set(hold.id, hold);
-  if (hold.ref !== null) item.holdByRef.set(hold.ref, hold.id);
+  item.holds = withRow(item.holds, hold.id, hold);
   books.changedHolds.set(hold.id, hold);
   touch(books, item, command.id);
 }
@@ -131,7 +128,7 @@ const FOR_ORDERS: ReadonlySet<HoldKind> = new Set(['launch', 'presale', 'subscri
 /** Gives all of it back. */
 export function endHold(work: HoldWork, hold: Hold, state: HoldState): void {
   keepHold(work, { ...hold, parts: giveBack(work, hold, unitsOf(hold)), state });
-  if (FOR_ORDERS.has(hold.kind)) work.item.servedFirst.add(hold.program);
+  if (FOR_ORDERS.has(hold.kind)) work.item.servedFirst = [...work.item.servedFirst, hold.program];
 }
 
 /** Hands up to `units` over to an order line, the first drawn first: the same places and pools, and what is drawn stays drawn. */

@@ -77,7 +77,7 @@ function drawerOf(books: Books, body: Pick<HoldCommand, 'program' | 'location'>)
       fix: `the known ones are ${[...books.masterOf.keys()].join(', ')}`,
     });
   }
-  const sells = new Set(books.sellingPlaces.map((place) => place.location));
+  const sells = new Set(books.places.selling);
   if (!program.locations.includes(location) || !sells.has(location)) {
     throw new CommandRefused('place-not-used', `${program.id} does not sell from ${location}`, {
       field: 'location',
@@ -116,7 +116,7 @@ export function applyHold(books: Books, command: Command, body: HoldCommand): bo
   checkText('reason', body.reason);
   if (body.ref !== null) checkText('ref', body.ref);
   checkQuantity(body.quantity, 'quantity', 1);
-  const before = body.ref === null ? undefined : item.holds.get(item.holdByRef.get(body.ref) ?? -1);
+  const before = body.ref === null ? undefined : [...item.holds.values()].find(({ ref }) => ref === body.ref);
   if (before !== undefined && saysTheSame(before, body)) return false;
   if (before !== undefined && isOver(before, command)) {
     throw goneHold(before, 'ref', 'give the new hold another ref');

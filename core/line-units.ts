@@ -7,6 +7,7 @@ import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './book
 import type { Command } from './command.ts';
 import type { Allocation, LocationId, OrderId } from './model.ts';
 import { draw } from './pools.ts';
+import { withRow } from './rows.ts';
 
 export type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
 
@@ -74,7 +75,7 @@ export function takeUnits(
 
 /** A line of a program is so many units more short than before, or less. */
 export function noteShort(item: ItemBook, program: string, change: number): void {
-  if (change !== 0) item.shortOf.set(program, (item.shortOf.get(program) ?? 0) + change);
+  if (change !== 0) item.shortOf = withRow(item.shortOf, program, (item.shortOf.get(program) ?? 0) + change);
 }
 
 /** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */

@@ -12,6 +12,7 @@ import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits
 import { mergeAllocations, noteShort } from './line-units.ts';
 import type { Completeness, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
+import { dropRow, withRow } from './rows.ts';
 
 export const openUnits = (line: OrderLine): number => Math.max(0, line.ordered - closedUnits(line) - line.shipped);
 
@@ -80,12 +81,12 @@ function keepWaiting({ books, command, order, fillRule }: Turn, item: ItemBook, 
   const after = { ...line, short };
   noteShort(item, order.program, short - line.short);
   if (short > 0)
-    item.shorts.set(lineKey(order.id, line.lineRef), {
+    item.shorts = withRow(item.shorts, lineKey(order.id, line.lineRef), {
       ...order,
       ...(fillRule === undefined ? {} : { fillRule }),
       line: after,
     });
-  else if (item.shorts.size > 0) item.shorts.delete(lineKey(order.id, line.lineRef));
+  else if (item.shorts.size > 0) dropRow(item.shorts, lineKey(order.id, line.lineRef));
   touch(books, item, command.id);
   return after;
 }

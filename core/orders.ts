@@ -13,11 +13,12 @@
  * Guarantees: applying a state twice changes nothing; a line is never dropped; a request to cancel frees nothing, only a total.
  */
 import { answerLines, closedUnits, owesAnswer } from './answers.ts';
-import { type Books, lineKey, touch } from './books.ts';
+import { type Books, lineKey, listingOf, touch } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { FILL_RULE_OF, isAllOrNothing } from './completeness.ts';
 import { assert } from './errors.ts';
 import { checkHoldUses, convertHolds, endHoldUses } from './hold-orders.ts';
+import { writableListing } from './item-book.ts';
 import { allocatedUnits, withComposition } from './kits.ts';
 import type { Order, OrderId, OrderLine } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
@@ -58,7 +59,7 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
   const state = order.lines[index];
   assert(state !== undefined, `order ${order.displayRef} has no line ${index}`);
   const listingId = state.listingRef === null ? undefined : books.listingByRef.get(channel)?.get(state.listingRef);
-  const known = listingId === undefined ? undefined : books.listings.get(listingId);
+  const known = listingOf(books, listingId ?? null);
   if (state.listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
     throw new CommandRefused(
       'unmapped-listing',
@@ -71,9 +72,9 @@ function newLine(books: Books, channel: string, order: OrderState, index: number
   }
   return {
     lineRef: state.lineRef,
-    listing: known?.listing.id ?? null,
-    sku: known?.listing.sku ?? null,
-    pack: known?.listing.pack ?? 1,
+    listing: known?.id ?? null,
+    sku: known?.sku ?? null,
+    pack: known?.pack ?? 1,
     ordered: 0,
     cancelled: 0,
     returned: 0,
@@ -100,13 +101,14 @@ const uncounted = (line: OrderLine): OrderLine => ({
 
 /** Own sales of the line's listing, in listing units, for the number its platform keeps itself. */
 function countOwnSales({ books, command }: Turn, before: OrderLine, after: OrderLine): void {
-  const known = after.listing === null ? undefined : books.listings.get(after.listing);
-  if (known === undefined) return;
+  const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing);
+  if (item === undefined || after.listing === null) return;
   const sold = (line: OrderLine) => (line.ordered - closedUnits(line)) / line.pack;
   const open = (line: OrderLine) => Math.max(0, (line.ordered - closedUnits(line) - line.reportedShipped) / line.pack);
-  known.listing.ownSold += sold(after) - sold(before);
-  known.listing.ownOpen += open(after) - open(before);
-  touch(books, known.item, command.id);
+  const listing = writableListing(item, after.listing);
+  listing.ownSold += sold(after) - sold(before);
+  listing.ownOpen += open(after) - open(before);
+  touch(books, item, command.id);
 }
 
 /** The line with what the platform now says of it, in base units. */

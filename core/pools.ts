@@ -17,7 +17,10 @@ import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
 import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
 /** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
-export type FreeByLocation = ReadonlyMap<LocationId, number>;
+export type FreeByLocation = {
+  get(location: LocationId): number | undefined;
+  forEach(visit: (units: number, location: LocationId) => void): void;
+};
 
 /** What one program has drawn of an item. */
 export type Drawn = {
@@ -225,7 +228,10 @@ function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolSha
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
-  const net = sumOf(free.values());
+  let net = 0;
+  free.forEach((units) => {
+    net += units;
+  });
   const total = Math.max(0, net);
   const moves = item.moves ?? [];
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);

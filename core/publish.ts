@@ -122,16 +122,24 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a +
 const promiseOf = (inputs: PublishInputs): number =>
   inputs.kit === undefined ? inputs.fromOwn + (inputs.fairShare?.units ?? inputs.fromShared) : setsOf(inputs.kit);
 
-/** The quantity alone, in listing units (packs): what the hot path computes. */
-export function publish(inputs: PublishInputs): number {
-  const promise = promiseOf(inputs);
-  const shared = Math.floor((promise * inputs.sharePercent) / 100);
-  const kept = shared - inputs.safetyStock - inputs.buffer - inputs.inFlight;
-  const sold = kept + (inputs.backorder?.units ?? 0);
-  const hidden = inputs.hideAtOrBelow !== null && sold <= inputs.hideAtOrBelow ? Math.min(sold, 0) : sold;
-  const capped = inputs.cap === null ? hidden : Math.min(hidden, inputs.cap);
-  return Math.max(0, Math.floor(capped / inputs.pack));
+/** The figures that a promise becomes a number by. */
+export type ShowFigures = Pick<
+  PublishInputs,
+  'sharePercent' | 'safetyStock' | 'buffer' | 'inFlight' | 'hideAtOrBelow' | 'cap' | 'pack'
+> & { readonly backorder?: Pick<BackorderInputs, 'units'> };
+
+/** The one definition of the number, in listing units (packs), from the promise on. */
+export function quantityOf(promise: number, by: ShowFigures): number {
+  const shared = Math.floor((promise * by.sharePercent) / 100);
+  const kept = shared - by.safetyStock - by.buffer - by.inFlight;
+  const sold = kept + (by.backorder?.units ?? 0);
+  const hidden = by.hideAtOrBelow !== null && sold <= by.hideAtOrBelow ? Math.min(sold, 0) : sold;
+  const capped = by.cap === null ? hidden : Math.min(hidden, by.cap);
+  return Math.max(0, Math.floor(capped / by.pack));
 }
+
+/** The number again, from the inputs that are stored with it alone. */
+export const publish = (inputs: PublishInputs): number => quantityOf(promiseOf(inputs), inputs);
 
 /** Where the channel may show `share` units: how many its rule keeps back, and of what, in words. */
 export function keptBack(
@@ -162,7 +170,7 @@ export function keptBack(
   };
 }
 
-const inBrackets = (words: string | undefined): string => (words === undefined ? '' : ` (${words})`);
+const inBrackets = (words: string | undefined): string => (words === undefined || words === '' ? '' : ` (${words})`);
 
 type Draft = { id: StepId; result: number; says: string };
 

@@ -105,9 +105,7 @@ function largestMove(books: Books, item: ItemBook, before: Pools, move: Move): n
   const most = Math.min(move.units, givableFrom(before, item.moves, move.from));
   for (let units = most; units > Math.max(0, most - TRIES_MAX); units--) {
     const tried = { ...move, units };
-    item.moves.push(tried);
-    const after = poolsFor(books, item);
-    item.moves.pop();
+    const after = poolsFor(books, { ...item, moves: [...item.moves, tried] });
     if (isBetweenTwo(before, after, tried)) return units;
   }
   return 0;
@@ -141,7 +139,7 @@ export function applyReallocate(books: Books, command: Command, body: Reallocate
   const move: Move = { id, from, to, units, until };
   const largest = largestMove(books, item, before, move);
   if (largest < units) refuseBeyond(item, before, body, largest);
-  item.moves.push(move);
+  item.moves = [...item.moves, move];
   keepMove(books, item, { command, kind: 'applied', move, before, returned: 0, spent: 0 });
   return true;
 }
@@ -189,13 +187,12 @@ function countDrawn(books: Books, item: ItemBook, command: Command, drawn: { poo
 
 export function applyEndReallocation(books: Books, command: Command, body: EndReallocationCommand): boolean {
   const item = itemFor(books, body.sku);
-  const index = item.moves.findIndex(({ id }) => id === body.id);
-  const move = item.moves[index];
+  const move = item.moves.find(({ id }) => id === body.id);
   if (move === undefined) return false;
   const before = poolsFor(books, item);
   const returned = Math.min(move.units, undrawnOf(item, before, move.to));
   const spent = move.units - returned;
-  item.moves.splice(index, 1);
+  item.moves = item.moves.filter((one) => one !== move);
   countDrawn(books, item, command, { pool: move.from, units: spent });
   // A policy may have lowered the receiver's own rule meanwhile: never less than nothing is drawn.
   const drawn = move.to === 'shared' ? 0 : Math.max(0, item.drawn.get(move.to)?.consumed ?? 0);

@@ -61,7 +61,7 @@ function keepMore(to: Standing, parts: readonly Allocation[]): void {
 
 /** A place that has less than it promised takes the rest from its lines, the last served first. */
 export function clearDeficits(run: Run): void {
-  for (const [location, free] of freeOf(run.books, run.item)) {
+  freeOf(run.books, run.item).forEach((free, location) => {
     let missing = -free;
     for (const standing of run.lastFirst) {
       for (const part of standing.allocations.filter((one) => one.location === location).toReversed()) {
@@ -71,7 +71,7 @@ export function clearDeficits(run: Run): void {
         missing -= units;
       }
     }
-  }
+  });
 }
 
 function drawFree(run: Run, to: Standing, wanted: number): void {

@@ -36,6 +36,7 @@ import type { Allocation, OrderLine } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import { checkReconfirm, claimsOf } from './reconfirm-claims.ts';
 import { clearDeficits, type Run, runTurns, type Standing } from './reconfirm-turns.ts';
+import { dropRow, withRow } from './rows.ts';
 import type { PromiseEntry } from './state.ts';
 import { itemFor } from './stock.ts';
 
@@ -57,9 +58,9 @@ function keepLine(books: Books, item: ItemBook, { head, key }: Standing, allocat
   const settled = { ...head.line, allocations };
   const line: OrderLine = { ...settled, short: openUnits(settled) - allocatedUnits(settled) };
   noteShort(item, head.program, line.short - head.line.short);
-  if (line.short > 0) item.shorts.set(key, { ...head, line });
+  if (line.short > 0) item.shorts = withRow(item.shorts, key, { ...head, line });
   else {
-    if (item.shorts.delete(key)) item.hasFilled = true;
+    if (dropRow(item.shorts, key)) item.hasFilled = true;
   }
   const order = books.orders.get(head.id);
   if (order === undefined) books.filled.set(key, { orderId: head.id, line });
@@ -75,7 +76,7 @@ function keepLine(books: Books, item: ItemBook, { head, key }: Standing, allocat
 /** A copy of an item to plan on: its promises and draws move, the goods do not. */
 const copyOf = (item: ItemBook): ItemBook => ({
   ...item,
-  allocatedAt: new Map(item.allocatedAt),
+  places: item.places.map((row) => ({ ...row })),
   drawn: new Map(item.drawn),
 });
 
@@ -88,7 +89,7 @@ export function applyReconfirm(books: Books, command: Command, body: ReconfirmCo
     units: claim.before,
     secured: 0,
   }));
-  const planned: Books = { ...books, promises: [], touched: new Set() };
+  const planned: Books = { ...books, promises: [], touched: [] };
   const run: Run = { books: planned, item: copyOf(item), command, body, standings, lastFirst: standings.toReversed() };
   clearDeficits(run);
   runTurns(run);
@@ -98,6 +99,6 @@ export function applyReconfirm(books: Books, command: Command, body: ReconfirmCo
   for (const standing of standings)
     if (changed.has(standing.key)) keepLine(books, item, standing, standing.allocations);
   // Who waits is not filled by this command: the run has said who gets what.
-  books.touched.delete(item);
+  books.touched.length = 0;
   return entries.length > 0;
 }

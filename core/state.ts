@@ -202,10 +202,11 @@ export type Facts = {
     readonly disposition: Disposition;
     readonly asOf: Instant;
   }[];
-  /** Every touched place where more is promised than there is, and 0 where that ended. */
+  /** The places of items where more is promised than there is, or was before the batch (0 where that ended); of reviewed items all. */
   readonly deficits: readonly { readonly sku: Sku; readonly location: LocationId; readonly quantity: number }[];
   /** What programs have drawn of touched items, as it stands after the batch; only where it changed. */
   readonly drawn: readonly ({ readonly sku: Sku; readonly program: ProgramId } & Drawn)[];
+  /** Those that changed or have a new target beside them; of reviewed items all. */
   readonly listings: readonly {
     readonly listing: ListingId;
     readonly ownSold: number;

@@ -4,7 +4,7 @@
  * Guarantees: a person's command that would take more than there is, is refused with the number there is; a count writes one
  * signed entry, `count - balance as of its moment`, so that movements after it stand.
  */
-import { type Books, freeOf, type ItemBook, postMovement, postPromise, postStock, stockKey, touch } from './books.ts';
+import { type Books, freeOf, type ItemBook, postMovement, postPromise, postStock, touch } from './books.ts';
 import type {
   AdjustCommand,
   Command,
@@ -15,6 +15,7 @@ import type {
   TransferCommand,
 } from './command.ts';
 import { countDown } from './dated.ts';
+import { onHandOf, stockKey } from './item-book.ts';
 import type { Disposition, LocationId, Sku, StockMaster } from './model.ts';
 import { NOTHING_DRAWN } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
@@ -68,11 +69,11 @@ export function checkQuantity(quantity: number, field: string, least: number): v
   });
 }
 
-const onHandOf = (item: ItemBook, location: LocationId, disposition: Disposition): number =>
-  item.onHand.get(stockKey(location, disposition))?.quantity ?? 0;
+const unitsAt = (item: ItemBook, location: LocationId, disposition: Disposition): number =>
+  onHandOf(item).get(stockKey(location, disposition))?.quantity ?? 0;
 
 function checkThere(item: ItemBook, location: LocationId, disposition: Disposition, quantity: number): void {
-  const there = onHandOf(item, location, disposition);
+  const there = unitsAt(item, location, disposition);
   if (quantity <= there) return;
   throw new CommandRefused('not-there', `${item.sku} has ${there} ${disposition} at ${location}, not ${quantity}`, {
     field: 'quantity',
@@ -142,7 +143,7 @@ export function applyCount(books: Books, command: Command, body: CountCommand): 
   const { location, disposition, asOf } = body;
   checkPlace(books, body, location, 'location');
   checkQuantity(body.quantity, 'quantity', 0);
-  const balance = item.onHand.get(stockKey(location, disposition));
+  const balance = onHandOf(item).get(stockKey(location, disposition));
   const last = balance?.countedAsOf ?? null;
   if (last !== null && asOf <= last) {
     throw new CommandRefused(
@@ -160,13 +161,18 @@ export function applyCount(books: Books, command: Command, body: CountCommand): 
       fix: 'give the moment at which the goods were counted, with its time zone',
     });
   }
-  const later = item.recentEntries
+  const posted = books.stock.filter((entry) => entry.sku === item.sku);
+  const later = [...item.loaded.recentEntries, ...posted]
     .filter((entry) => entry.location === location && entry.disposition === disposition && entry.occurredAt > asOf)
     .reduce((sum, entry) => sum + entry.delta, 0);
   const delta = body.quantity - ((balance?.quantity ?? 0) - later);
   postStock(item, books, { commandId: command.id, location, disposition, delta, kind: 'count', occurredAt: asOf });
-  const key = stockKey(location, disposition);
-  item.onHand.set(key, { location, disposition, quantity: onHandOf(item, location, disposition), countedAsOf: asOf });
+  onHandOf(item).set(stockKey(location, disposition), {
+    location,
+    disposition,
+    quantity: unitsAt(item, location, disposition),
+    countedAsOf: asOf,
+  });
   books.counted.push({ sku: item.sku, location, disposition, asOf });
   touch(books, item, command.id);
   return true;
@@ -177,7 +183,7 @@ export function applyTransfer(books: Books, command: Command, body: TransferComm
   checkPlace(books, body, body.from, 'from');
   checkPlace(books, body, body.to, 'to');
   checkQuantity(body.quantity, 'quantity', 1);
-  const free = freeOf(books, item).get(body.from) ?? onHandOf(item, body.from, 'sellable');
+  const free = freeOf(books, item).get(body.from) ?? unitsAt(item, body.from, 'sellable');
   if (body.quantity > free) {
     throw new CommandRefused(
       'not-free',

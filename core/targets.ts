@@ -5,18 +5,27 @@
  * quantity again (publish.ts).
  */
 import { type BackorderInputs, backorderFor } from './backorder.ts';
-import { type Books, freeOf, type ItemBook, type ListingBook, poolsFor, stockKey } from './books.ts';
+import { type Books, freeOf, type ItemBook, poolsFor } from './books.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
+import { rowAt } from './item-book.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
 import { type FreeByLocation, type PoolShare, type Pools, promisableTo, protectedFrom, sayPoolRule } from './pools.ts';
-import { keptBack, PUBLISH_VERSION, type PublishInputs, publish, setsOf } from './publish.ts';
+import {
+  type KitInputs,
+  keptBack,
+  PUBLISH_VERSION,
+  type PublishInputs,
+  quantityOf,
+  type ShowFigures,
+  setsOf,
+} from './publish.ts';
 import { channelRuleFor, rulesOf, scopeOf } from './rules.ts';
-import type { TargetFact } from './state.ts';
+import type { ListingState, Target, TargetFact } from './state.ts';
 
-const inFlightOf = (listing: ListingBook, now: Instant): number => {
+const inFlightOf = (listing: ListingState, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
   return Math.max(0, listing.seenSold - listing.ownSold);
 };
@@ -51,14 +60,11 @@ function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
   return limitLeft === null ? own : { ...own, limitLeft };
 }
 
-const NO_FAIR_PARTS: ReadonlyMap<number, FairPart> = new Map();
+type FairParts = ReadonlyMap<number, FairPart>;
+const NO_FAIR_PARTS: FairParts = new Map();
 
 /** Parts of the shared pool for the listings whose channels ask for a fair one; not of kits, nor where a line has one place alone. */
-function fairPartsFor(
-  books: Books,
-  item: ItemBook,
-  { pools, free }: { pools: Pools; free: FreeByLocation },
-): ReadonlyMap<number, FairPart> {
+function fairPartsFor(books: Books, { item, pools, free }: ItemNow): FairParts {
   if (!rulesOf(books.policy).hasFairShares || item.components !== null) return NO_FAIR_PARTS;
   const claims = item.listings.flatMap((listing) => {
     const rule = channelRuleFor(books.policy, listing.channel, item);
@@ -70,70 +76,105 @@ function fairPartsFor(
   return fairParts(claims, pools, free);
 }
 
-function inputsFor(
-  books: Books,
-  item: ItemBook,
-  listing: ListingBook,
-  at: Pick<ItemNow, 'pools' | 'free'> & { readonly placeAt: PlaceAt; readonly fair: ReadonlyMap<number, FairPart> },
-): PublishInputs | null {
+/** What a listing's number is made of, as far as the number alone needs it: most numbers did not change, and are not told. */
+type Shown = ShowFigures & {
+  readonly channelRule: ChannelRule;
+  readonly isBelow: boolean;
+  readonly program: Program;
+  /** Where its units may come from; of a program whose lines come from one place, the best of them alone. */
+  readonly from: readonly LocationId[];
+  readonly best: LocationId | undefined;
+  readonly kit: KitInputs | undefined;
+  readonly fair: FairPart | undefined;
+  readonly own: number;
+  readonly shared: number;
+  readonly units: number;
+  readonly kept: ReturnType<typeof keptBack>;
+  readonly backorder?: BackorderInputs;
+};
+
+/** Null for a listing that no rule shows anything of. */
+function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingState, parts: FairParts): Shown | null {
   const channelRule = channelRuleFor(books.policy, listing.channel, item);
   const program = channelRule === undefined ? undefined : books.programs.get(channelRule.program);
   if (channelRule === undefined || program === undefined) return null;
   const supply = supplyOf(program, listing.locations);
+  const supplied = supply === program.locations ? program : { ...program, locations: supply };
   const kit = item.components === null ? undefined : kitInputs(books, item.components, program, supply);
   // A kit's figures are those of the component that limits it.
-  const source = kit === undefined ? item : bookOf(books, kit.limitedBy);
-  const { pools, free, placeAt } =
-    kit === undefined ? at : { pools: poolsFor(books, source), free: freeOf(books, source), placeAt: placesOf(source) };
+  const source = kit === undefined ? { pools, free } : standingOf(books, bookOf(books, kit.limitedBy));
   const best =
     kit === undefined && program.completeness === 'onePlace' ? bestPlace(books, item, program, supply) : undefined;
-  const may = best === undefined ? supply : [best];
-  const fair = at.fair.get(listing.id);
-  const promised = fair === undefined ? promisableTo : promiseBesideFair;
-  const all = promised(supply === program.locations ? program : { ...program, locations: supply }, pools, free);
-  const promise = best === undefined ? all : atMost(promisableTo({ ...program, locations: may }, pools, free), all);
+  const from = best === undefined ? supply : [best];
+  const fair = parts.get(listing.id);
+  const all = (fair === undefined ? promisableTo : promiseBesideFair)(supplied, source.pools, source.free);
+  const promise =
+    best === undefined ? all : atMost(promisableTo({ ...program, locations: from }, source.pools, source.free), all);
   const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
-  const share = Math.floor((units * rule.sharePercent) / 100);
-  const inFlight = inFlightOf(listing, books.now);
-  const kept = keptBack(rule, share, item.safetyStock);
-  const backorder =
-    kit === undefined ? backorderOf(books, item, { ...program, locations: supply }, { units, rule }) : null;
+  const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock);
+  const backorder = kit === undefined ? backorderOf(books, item, supplied, { units, rule }) : null;
+  const shown = {
+    channelRule,
+    isBelow,
+    program,
+    from,
+    best,
+    kit,
+    fair,
+    own: promise.own,
+    shared: promise.shared,
+    units,
+    kept,
+    sharePercent: rule.sharePercent,
+    safetyStock: kept.safetyStock,
+    buffer: kept.buffer,
+    inFlight: inFlightOf(listing, books.now) * listing.pack,
+    hideAtOrBelow: rule.hideAtOrBelow,
+    cap: rule.cap,
+    pack: listing.pack,
+  };
+  return backorder === null ? shown : { ...shown, backorder };
+}
+
+/** All that the number is explained by. */
+function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown): PublishInputs {
+  const { channelRule, program, kit, kept, best } = shown;
+  const { item, pools } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
+  const protectedBy = protectedFrom(program, pools);
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
     program: program.id,
     drawOrder: program.drawOrder,
-    places: may.map(placeAt),
+    // As the books have them after the batch: nothing writes on them any more.
+    places: shown.from.map((location) => rowAt(books.places, item.places, location)),
     free: pools.free,
     own: ownOf(pools.own.find((one) => one.program === program.id)),
     protectedForOthers: 0,
-    fromOwn: promise.own,
-    fromShared: promise.shared,
+    protectedBy,
+    fromOwn: shown.own,
+    fromShared: shown.shared,
     rule: scopeOf(channelRule),
-    sharePercent: rule.sharePercent,
-    safetyStock: kept.safetyStock,
-    buffer: kept.buffer,
-    inFlight: inFlight * listing.pack,
-    inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
-    hideAtOrBelow: rule.hideAtOrBelow,
-    cap: rule.cap,
-    pack: listing.pack,
+    sharePercent: shown.sharePercent,
+    safetyStock: shown.safetyStock,
+    buffer: shown.buffer,
+    inFlight: shown.inFlight,
+    inFlightUntil: shown.inFlight > 0 ? listing.seenUntil : null,
+    hideAtOrBelow: shown.hideAtOrBelow,
+    cap: shown.cap,
+    pack: shown.pack,
   };
+  for (const one of protectedBy) inputs.protectedForOthers += one.units;
   // What few numbers have is added to those: to spread it into all costs each of them.
-  const protectedBy = protectedFrom(program, pools);
-  if (protectedBy.length > 0) {
-    inputs.protectedBy = protectedBy;
-    for (const one of protectedBy) inputs.protectedForOthers += one.units;
-  }
-  if (isBelow && item.minimum !== null) inputs.belowMinimum = item.minimum;
+  if (shown.isBelow && at.item.minimum !== null) inputs.belowMinimum = at.item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
-  if (fair !== undefined) inputs.fairShare = fair;
-  if (backorder !== null) inputs.backorder = backorder;
-  const moves = item.moves.length === 0 ? [] : movesOf(item, program.id);
+  if (shown.fair !== undefined) inputs.fairShare = shown.fair;
+  if (shown.backorder !== undefined) inputs.backorder = shown.backorder;
+  const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;
   return inputs;
 }
@@ -145,60 +186,55 @@ const backorderOf = (
   program: Program,
   { units, rule }: { readonly units: number; readonly rule: ShowRule },
 ): BackorderInputs | null =>
-  backorderFor(
-    program,
-    { short: item.shortOf.get(program.id) ?? 0, promise: units, sharePercent: rule.sharePercent },
-    () => outlookOf(books, item),
-    books.now,
-  );
-
-type PlaceAt = (location: LocationId) => PublishInputs['places'][number];
-
-/** What there is at a place; the numbers of all listings of an item are made of the same rows. */
-function placesOf(item: ItemBook): PlaceAt {
-  const known = new Map<LocationId, ReturnType<PlaceAt>>();
-  return (location) => {
-    const before = known.get(location);
-    if (before !== undefined) return before;
-    const place = {
-      location,
-      sellable: item.onHand.get(stockKey(location, 'sellable'))?.quantity ?? 0,
-      allocated: item.allocatedAt.get(location) ?? 0,
-      held: item.heldAt.get(location) ?? 0,
-    };
-    known.set(location, place);
-    return place;
-  };
-}
+  program.backorder === undefined
+    ? null
+    : backorderFor(
+        program,
+        { short: item.shortOf.get(program.id) ?? 0, promise: units, sharePercent: rule.sharePercent },
+        () => outlookOf(books, item),
+        books.now,
+      );
 
 /** An item as it stands after the batch. */
 export type ItemNow = { readonly item: ItemBook; readonly free: FreeByLocation; readonly pools: Pools };
 
+export function standingOf(books: Books, item: ItemBook): ItemNow {
+  const free = freeOf(books, item);
+  return { item, free, pools: poolsFor(books, item, free) };
+}
+
+const isSameTarget = (a: Target, b: Omit<Target, 'version'>): boolean =>
+  a.quantity === b.quantity &&
+  a.ownSold === b.ownSold &&
+  a.ownOpen === b.ownOpen &&
+  a.inFlight === b.inFlight &&
+  a.restockAt === b.restockAt;
+
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
-export function targetsOf(books: Books, { item, pools, free }: ItemNow): TargetFact[] {
-  const fair = fairPartsFor(books, item, { pools, free });
-  const placeAt = placesOf(item);
+export function targetsOf(books: Books, at: ItemNow): TargetFact[] {
+  const { item } = at;
+  const parts = fairPartsFor(books, at);
   const targets: TargetFact[] = [];
   for (const listing of item.listings) {
-    const inputs = inputsFor(books, item, listing, { pools, free, placeAt, fair });
-    if (inputs === null) continue;
+    const shown = shownOf(books, at, listing, parts);
+    if (shown === null) continue;
     const before = listing.target;
-    const after = {
-      quantity: publish(inputs),
-      ownSold: listing.ownSold,
-      ownOpen: listing.ownOpen,
-      inFlight: inputs.inFlight / listing.pack,
-      restockAt: inputs.backorder?.restockAt ?? null,
-    };
-    const isSame =
-      before !== null &&
-      before.quantity === after.quantity &&
-      before.ownSold === after.ownSold &&
-      before.ownOpen === after.ownOpen &&
-      before.inFlight === after.inFlight &&
-      before.restockAt === after.restockAt;
-    if (!isSame)
-      targets.push({ listing: listing.id, sku: item.sku, version: (before?.version ?? 0) + 1, ...after, inputs });
+    const quantity = quantityOf(shown.units, shown);
+    const { ownSold, ownOpen } = listing;
+    const inFlight = shown.inFlight / listing.pack;
+    const restockAt = shown.backorder?.restockAt ?? null;
+    if (before !== null && isSameTarget(before, { quantity, ownSold, ownOpen, inFlight, restockAt })) continue;
+    targets.push({
+      listing: listing.id,
+      sku: item.sku,
+      version: (before?.version ?? 0) + 1,
+      quantity,
+      ownSold,
+      ownOpen,
+      inFlight,
+      restockAt,
+      inputs: inputsOf(books, at, listing, shown),
+    });
   }
   return targets;
 }

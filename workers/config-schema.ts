@@ -309,10 +309,12 @@ const route = z
     id: id('route'),
     program: id('program'),
     channel: word.optional().describe('the id of a channel'),
-    tag: word.optional().describe('a tag of the order on its platform'),
-    partner: word.optional().describe('a partner, as its connector names it'),
-    customer: word.optional().describe("a customer, by the platform's own id"),
-    company: word.optional().describe("a company that buys, by the platform's own id"),
+    tag: word
+      .optional()
+      .describe('a tag of the order on its platform (Shopify; who a customer is there is told by tags)'),
+    partner: word.optional().describe('a partner, as its connector names it (EDI: its interchange id)'),
+    customer: word.optional().describe("a customer, by the platform's own id (EDI: the ship-to code, N1*ST)"),
+    company: word.optional().describe("a company that buys, by the platform's own id (EDI: the buyer code, N1*BY)"),
     orderType: word.optional().describe('a type of order, as its platform names it'),
   })
   .refine((entry) => CONDITIONS.some((name) => entry[name] !== undefined), {

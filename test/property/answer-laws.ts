@@ -1,6 +1,5 @@
 /** Laws of answers to orders: given once, never more than is there, adding up, and keeping the books right. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import { closedUnits } from '#core/answers.ts';
 import type { CommandBody } from '#core/command.ts';
 import type { OrderLine } from '#core/model.ts';
@@ -9,6 +8,7 @@ import { commandsOf, opening, PLAIN, type World } from '../support/arbitraries.t
 import { command, NOW } from '../support/factory.ts';
 import { allocatedOf, take } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 const RULES = ['cancelBalance', 'backOrder', 'shipComplete'] as const;

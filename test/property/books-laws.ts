@@ -4,7 +4,6 @@
  */
 
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import { closedUnits } from '#core/answers.ts';
 import type { Command } from '#core/command.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
@@ -12,6 +11,7 @@ import { commandsOf, opening, PLAIN, splitAt, type World } from '../support/arbi
 import { command, NOW } from '../support/factory.ts';
 import { allocatedOf, take } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 

@@ -1,10 +1,10 @@
 /** The count rule: whatever order movements and counts arrive in, the balance is the last count and what moved after it. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { Command, CommandBody } from '#core/command.ts';
 import { command, item, listing, NOW, oneLineOrder, stateOf } from '../support/factory.ts';
 import { take, takeAll } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 type Move = { readonly at: number; readonly units: number };
 

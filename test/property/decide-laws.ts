@@ -1,6 +1,5 @@
 /** Laws of `decide` as a function: deterministic, harmless to its input, indifferent to how commands are cut into batches, parking alone. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import { type Command, orderOf } from '#core/command.ts';
 import { applyFacts as replayFacts } from '#core/replay.ts';
 import type { Facts, ShortLine, State } from '#core/state.ts';
@@ -8,6 +7,7 @@ import { badBody, commandsOf, opening, PLAIN, splitAt, type World } from '../sup
 import { command, NOW } from '../support/factory.ts';
 import { applyFacts, deepFreeze, loadFor, take, takeAll } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 

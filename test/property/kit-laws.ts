@@ -1,6 +1,5 @@
 /** Laws of kits, packs and singles on one stock, of places, and of orders that want all or nothing. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { Command } from '#core/command.ts';
 import type { LocationId, OrderLine, Program } from '#core/model.ts';
 import type { State, StoredOrder } from '#core/state.ts';
@@ -21,6 +20,7 @@ import { KIT_WORLD, KITS, kitBrand, SET, SINGLE, SIX_PACK } from '../support/kit
 import { allocatedOf, take } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);

@@ -1,6 +1,5 @@
 /** Laws of orders as states: any arrival order or duplication of one order's states ends in one final state. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { Command } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { State } from '#core/state.ts';
@@ -8,6 +7,7 @@ import { brandArb, channelOfOrder, orderStateArb, PLACES, SKUS } from '../suppor
 import { command, NOW } from '../support/factory.ts';
 import { take, takeAll } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 /** In one form: what the join makes of a state alone. */
 const settled = (core: Core, state: OrderState): OrderState => core.joinOrder(state, state);

@@ -1,6 +1,5 @@
 /** Laws of pools (I5), of the proportional cut, and of who is served when stock comes. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
 import type { Policy, Program } from '#core/model.ts';
@@ -11,6 +10,7 @@ import { command, NOW, oneLineOrder, receive } from '../support/factory.ts';
 import { allocatedOf, take, takeAll } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);

@@ -1,12 +1,12 @@
 /** Laws of the published number: its explanation recomputes it, and it is never below 0 nor above what may be promised. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { PublishInputs, StepId } from '#core/publish.ts';
 import type { State } from '#core/state.ts';
 import { anyBody, brandArb, commandsOf, opening, PLACES, PLAIN, SKUS, type World } from '../support/arbitraries.ts';
 import { command, NOW, publishInputs } from '../support/factory.ts';
 import { take, takeAll } from '../support/memory-store.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);

@@ -1,6 +1,5 @@
 /** Laws of reallocations: what moves is never lost or made, never taken from a bystander, and comes back. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import { openBooks, poolsFor } from '#core/books.ts';
 import type { Command } from '#core/command.ts';
 import type { PoolId, PoolRule } from '#core/model.ts';
@@ -12,6 +11,7 @@ import { command, NOW } from '../support/factory.ts';
 import { take } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);

@@ -1,6 +1,5 @@
 /** Laws of a re-confirmation, after any story: never more than there is, each strategy keeps its word, protection holds. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { ReconfirmCommand, Strategy } from '#core/command.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
 import { reconfirmReport } from '#core/reconfirm-report.ts';
@@ -10,6 +9,7 @@ import { command, NOW } from '../support/factory.ts';
 import { applyFacts, loadFor, take, takeAll } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);

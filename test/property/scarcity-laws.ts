@@ -1,8 +1,8 @@
 /** Laws of splitting a scarce stock: exact sums, bounds, no say for the order of the demands, and monotone where that is promised. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { Demand } from '#core/scarcity.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
 

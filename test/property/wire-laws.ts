@@ -1,6 +1,5 @@
 /** Laws of the push plan, by simulation: whatever happens, in the end the platform shows the target; where it compares, no unseen sale is undone. */
 import * as fc from 'fast-check';
-import { expect } from 'vitest';
 import type { Protection } from '#core/wire.ts';
 import {
   drain,
@@ -16,6 +15,7 @@ import {
   type WorldEvent,
 } from '../support/platform-model.ts';
 import type { Core } from './core-under-test.ts';
+import { expect } from './expect.ts';
 
 export const PROTECTIONS: readonly Protection[] = [
   { basis: 'sellable', compares: true },

@@ -8,6 +8,7 @@
 import { Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import type { FillRule, Obligation, OrderLineState, OrderState } from '#core/order-state.ts';
+import type { OrderAttributes } from '#core/rules.ts';
 import type { Partner } from '../partner.ts';
 import { elementOf, type Segment, type TransactionSet } from '../x12/read.ts';
 
@@ -136,13 +137,38 @@ function checkLineRefs(lines: readonly OrderLineState[], order: string): void {
   }
 }
 
+/** N104 of a party (N101): the code that partner and supplier know it by; '' where it is told by name alone. */
+const partyCode = (heading: readonly Segment[], role: 'BY' | 'ST'): string =>
+  elementOf(
+    heading.find((segment) => segment.tag === 'N1' && elementOf(segment, 1) === role),
+    4,
+  );
+
+/**
+ * What a route may ask for: the partner by its interchange id, the kind of order (BEG02: SA stand-alone, DS drop ship, RL release), the
+ * buying company (N1*BY: a banner of the group) and the ship-to (N1*ST: a store or distribution centre), by their codes. No name is read.
+ */
+function readAttributes(heading: readonly Segment[], partner: Partner): OrderAttributes {
+  const [orderType, company, customer] = [
+    elementOf(
+      heading.find(({ tag }) => tag === 'BEG'),
+      2,
+    ),
+    partyCode(heading, 'BY'),
+    partyCode(heading, 'ST'),
+  ];
+  return {
+    partner: partner.partner.id,
+    ...(orderType === '' ? {} : { orderType }),
+    ...(company === '' ? {} : { company }),
+    ...(customer === '' ? {} : { customer }),
+  };
+}
+
 function readLocation(heading: readonly Segment[], partner: Partner, order: string): string | null {
   const { shipTo } = partner.orders;
   if (Object.keys(shipTo).length === 0) return null;
-  const code = elementOf(
-    heading.find((segment) => segment.tag === 'N1' && elementOf(segment, 1) === 'ST'),
-    4,
-  );
+  const code = partyCode(heading, 'ST');
   const location = Object.hasOwn(shipTo, code) ? shipTo[code] : undefined;
   if (location !== undefined) return location;
   const fix = `put it into \`orders.shipTo\` of the dialect`;
@@ -202,8 +228,7 @@ export function readPurchaseOrder(set: TransactionSet, partner: Partner, receive
     modifiedAt: placedAt,
     fulfilledBy: 'seller',
     locationRef: readLocation(heading, partner, order),
-    // The kind of order (SA stand-alone, DS drop ship, RL release ...), for routes.
-    ...(elementOf(begin, 2) === '' ? {} : { attributes: { orderType: elementOf(begin, 2) } }),
+    attributes: readAttributes(heading, partner),
     obligations: readObligations(heading, partner, { placedAt: receivedAt, order }),
     ...(partner.answers.orderAnswerHours === null ? {} : { fillRule: readFillRule(heading, partner) }),
     lines: read,

@@ -54,7 +54,7 @@ describe('an 850', () => {
       modifiedAt: Date.UTC(2026, 10, 23),
       fulfilledBy: 'seller',
       locationRef: 'reno-dc',
-      attributes: { orderType: 'SA' },
+      attributes: { partner: store.partner.id, orderType: 'SA', customer: '0007' },
       obligations: [
         { kind: 'accept', dueAt: AT + 24 * HOUR_MS },
         { kind: 'ship', dueAt: Date.UTC(2026, 11, 2) },
@@ -74,6 +74,19 @@ describe('an 850', () => {
         { lineRef: '2', listingRef: '778813', skuHint: 'TEA-GRN', ordered: 30, cancelled: 0, shipped: 0, returned: 0 },
       ],
     });
+  });
+
+  test('tells routes who buys: the partner, the company of N1*BY, the ship-to of N1*ST; a party without a code is nobody', () => {
+    const text = SAMPLE_850.replace('N1*ST*', 'N1*BY*BANNER TWO*92*B2~\nN1*ST*').replace('SE*14*', 'SE*15*');
+    expect(read(text).attributes).toEqual({
+      partner: store.partner.id,
+      orderType: 'SA',
+      company: 'B2',
+      customer: '0007',
+    });
+    const consumer = SAMPLE_850.replace('N1*ST*RETAILER X DC 07*92*0007', 'N1*ST*SOMEBODY');
+    const anyPlace = { ...store, orders: { ...store.orders, shipTo: {} } };
+    expect(read(consumer, anyPlace).attributes).toEqual({ partner: store.partner.id, orderType: 'SA' });
   });
 
   test('reads pairs in any order, and lines without a number by their place', () => {

@@ -1,0 +1,152 @@
+/**
+ * The facts of a batch, read off its books once all commands are done: item by item, in the order of their SKUs.
+ *
+ * Told is what changed. `listings` are those that changed or have a new target beside them; `deficits` are the places of items that
+ * have a deficit or had one. Of an item that was reviewed both are told whole, so that a review mends what is stored.
+ */
+import { datedMoments } from './atp.ts';
+import type { Books, ItemBook } from './books.ts';
+import { settleLate } from './dated.ts';
+import { hasDeficit } from './item-book.ts';
+import type { Instant } from './model.ts';
+import { lowPoolsOf } from './pool-levels.ts';
+import { nextPoolChange } from './pools.ts';
+import type { Facts, Outcome, PromiseEntry } from './state.ts';
+import { type ItemNow, standingOf, targetsOf } from './targets.ts';
+
+/** When the item has to be looked at again by itself. */
+function nextReviewOf({ policy, now }: Books, { item, pools }: ItemNow): Instant | null {
+  // Only when some left the list: else the next look would find the same lines waiting, for ever.
+  if (item.moreShorts && item.hasFilled) return now;
+  let next = nextPoolChange(policy, item, pools, now) ?? Number.POSITIVE_INFINITY;
+  // One that has passed is the sweep's: it asks for the end of the hold, which decides the item again.
+  const consider = (at: Instant | null): void => {
+    if (at !== null && at > now && at < next) next = at;
+  };
+  for (const { seenUntil } of item.listings) consider(seenUntil);
+  for (const hold of item.holds.values()) if (hold.state === 'held') consider(hold.expiresAt);
+  consider(item.nextHoldEndsAt);
+  for (const at of datedMoments(item, now)) consider(at);
+  return next === Number.POSITIVE_INFINITY ? null : next;
+}
+
+/** A kit's number is made of its components': it is decided again with them. */
+const withTheirKits = (books: Books, items: ItemBook[]): ItemBook[] =>
+  books.kitsWith.size === 0
+    ? items
+    : [...new Set(items.flatMap((item) => [item, ...(books.kitsWith.get(item.sku) ?? [])]))];
+
+/** As a state is loaded they stand in order already. */
+function inOrder(items: ItemBook[]): ItemBook[] {
+  const isSorted = items.every((item, index) => index === 0 || (items[index - 1]?.sku ?? '') < item.sku);
+  return isSorted ? items : items.toSorted((a, b) => (a.sku < b.sku ? -1 : 1));
+}
+
+/** First in the ledger: what is drawn in the same batch is drawn after the fill. */
+const firstFillsOf = (books: Books, item: ItemBook): PromiseEntry[] =>
+  item.firstFills.map(({ program, consumed }) => ({
+    commandId: item.touchedBy ?? 0,
+    sku: item.sku,
+    location: books.programs.get(program)?.locations[0] ?? books.places.selling[0] ?? '',
+    program,
+    pool: 'own',
+    kind: 'refill',
+    delta: 0,
+    consumed: 0 - Math.max(0, consumed),
+    held: 0,
+    hold: null,
+    orderId: null,
+    lineRef: null,
+    occurredAt: books.now,
+  }));
+
+type Growing<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer Row)[] ? Row[] : never };
+
+type ItemFacts = Growing<
+  Pick<Facts, 'deficits' | 'drawn' | 'listings' | 'targets' | 'lowPools' | 'supply' | 'demand' | 'reviews'>
+>;
+
+function tellDeficits(books: Books, { item, free }: ItemNow, facts: ItemFacts): void {
+  if (!item.isReviewed && !item.hadDeficit && !hasDeficit(books.places, item.places)) return;
+  free.forEach((units, location) => {
+    facts.deficits.push({ sku: item.sku, location, quantity: Math.max(0, -units) });
+  });
+}
+
+/** Programs whose drawn units changed, by id: every entry makes a new row. */
+function tellDrawn({ sku, drawn, loaded }: ItemBook, facts: ItemFacts): void {
+  const first = facts.drawn.length;
+  for (const [program, row] of drawn) {
+    if (loaded.drawn.some((before) => before === row)) continue;
+    const { consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
+    facts.drawn.push({ sku, program, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
+  }
+  if (facts.drawn.length < first + 2) return;
+  facts.drawn.push(...facts.drawn.splice(first).sort((a, b) => (a.program < b.program ? -1 : 1)));
+}
+
+function tellListings(books: Books, standing: ItemNow, facts: ItemFacts): void {
+  const { item } = standing;
+  const targets = targetsOf(books, standing);
+  let next = 0;
+  item.listings.forEach((listing, index) => {
+    const target = targets[next]?.listing === listing.id ? targets[next++] : undefined;
+    if (target !== undefined) facts.targets.push(target);
+    else if (!item.isReviewed && listing === item.loaded.listings[index]) return;
+    const { id, ownSold, ownOpen, seenSold, seenUntil } = listing;
+    facts.listings.push({ listing: id, ownSold, ownOpen, seenSold, seenUntil });
+  });
+}
+
+/** Dated rows that are not as they were loaded, by ref. */
+function changedRows<Row extends { readonly ref: string }>(
+  sku: string,
+  rows: ReadonlyMap<string, Row>,
+  loaded: readonly Row[],
+): { readonly sku: string; readonly row: Row }[] {
+  if (rows.size === 0) return [];
+  const before = new Set(loaded);
+  const changed = [...rows.values()].filter((row) => !before.has(row));
+  return changed.sort((a, b) => (a.ref < b.ref ? -1 : 1)).map((row) => ({ sku, row }));
+}
+
+function tellItem(books: Books, item: ItemBook, facts: ItemFacts): void {
+  const standing = standingOf(books, item);
+  tellDeficits(books, standing, facts);
+  tellListings(books, standing, facts);
+  tellDrawn(item, facts);
+  for (const low of lowPoolsOf(books.policy, item, standing.pools)) facts.lowPools.push(low);
+  for (const row of changedRows(item.sku, item.supply, item.loaded.supply)) facts.supply.push(row);
+  for (const row of changedRows(item.sku, item.demand, item.loaded.demand)) facts.demand.push(row);
+  facts.reviews.push({ sku: item.sku, nextReviewAt: nextReviewOf(books, standing) });
+}
+
+export function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
+  const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
+  const touched = inOrder(withTheirKits(books, moved));
+  for (const item of touched) settleLate(item, books.now);
+  const told: ItemFacts = {
+    deficits: [],
+    drawn: [],
+    listings: [],
+    targets: [],
+    lowPools: [],
+    supply: [],
+    demand: [],
+    reviews: [],
+  };
+  for (const item of touched) tellItem(books, item, told);
+  const changed = [...books.changedOrders].sort();
+  const firstFills = moved.flatMap((item) => firstFillsOf(books, item));
+  return {
+    ...told,
+    stock: books.stock,
+    promises: firstFills.length === 0 ? books.promises : [...firstFills, ...books.promises],
+    orders: changed.flatMap((id) => books.orders.get(id) ?? []),
+    filledLines: [...books.filled.values()],
+    holds: [...books.changedHolds.values()],
+    counted: books.counted,
+    moves: books.moves,
+    outcomes,
+  };
+}
