@@ -68,14 +68,8 @@ export type Overwrite = {
   readonly isSure: boolean;
 };
 
-/** Another listing of the same item, base units: as last read, and what it should show by the orders that there are. */
-export type OtherListing = {
-  readonly channel: ChannelId;
-  readonly shows: number;
-  readonly wants: number;
-  /** What it shows may be about to change. */
-  readonly isInFlight: boolean;
-};
+/** Another listing of the same item: units that its number is lower than its orders explain, as it was last believed. */
+export type OtherListing = { readonly channel: ChannelId; readonly unexplained: number };
 
 export type DriftEvidence = {
   readonly target: WireTarget;
@@ -146,8 +140,9 @@ export const isContested = (target: WireTarget, sync: SyncState, protection: Pro
 
 type Told = Pick<Drift, 'cause' | 'because'>;
 
+/** Of numbers as small as a pack it may be chance. */
 const isPackOff = (shown: number, wanted: number, pack: number): boolean =>
-  pack > 1 && wanted > 0 && (shown === wanted * pack || shown * pack === wanted);
+  pack > 1 && Math.max(shown, wanted) > 3 * pack && (shown === wanted * pack || shown * pack === wanted);
 
 function tellClock({ observed: { asOf }, now, writtenAt }: DriftEvidence): Told | null {
   const ahead = asOf - now;
@@ -201,9 +196,9 @@ const sayCount = (countedAt: Instant | null): string =>
 function tellOwnStock(evidence: DriftEvidence, direction: 'up' | 'down'): Told | null {
   const { others, deficit, countedAt } = evidence;
   if (direction !== 'down') return null;
-  const first = others.find(({ shows, wants, isInFlight }) => !isInFlight && shows < wants);
+  const first = others.find(({ unexplained }) => unexplained > 0);
   if (first !== undefined) {
-    const says = `${first.channel} was lowered too, to ${first.shows} unit(s) where ${first.wants} should be shown`;
+    const says = `${first.channel} was lowered too, by ${first.unexplained}, and no order explains it`;
     return { cause: 'ownStock', because: [says, sayCount(countedAt)] };
   }
   if (deficit === 0) return null;

@@ -80,8 +80,8 @@ export const packOf = (channel: string, sku: string): number =>
 export const listingIdOf = (channel: string, sku: string): number =>
   SKUS.indexOf(sku) * CHANNELS.length + CHANNELS.findIndex(({ id }) => id === channel) + 1;
 
-/** What the retailer's program keeps of each item; what it draws it gets anew with each receipt. */
-const POOL_UNITS = 8;
+/** What the retailer's program keeps of each item, for the day. */
+const POOL_UNITS = 10;
 
 const PRIORITIES: Readonly<Record<string, number>> = { wholesale: 1, dtc: 2, marketplace: 3 };
 
@@ -105,7 +105,7 @@ export const policyWith = (buffer: number): Policy => ({
     drawOrder: program === 'wholesale' ? 'ownOnly' : 'ownThenShared',
     locations: [LOCATION],
   })),
-  pools: [{ program: 'wholesale', sku: '*', units: POOL_UNITS, refill: 'receipt' }],
+  pools: [{ program: 'wholesale', sku: '*', units: POOL_UNITS, refill: 'never' }],
   channels: CHANNELS.map((channel) => ruleOf(channel, buffer)),
   inFlightMs: 10 * MINUTE_MS,
 });

@@ -119,21 +119,16 @@ export class Looks {
       pack: line.pack,
       sku: line.sku,
       namedSku: observed.named,
-      others: others.map((other) => this.#otherOf(other)),
+      others: others.map(({ channel, sku }): OtherListing => {
+        const { seenSold, ownSold } = this.#allot.books.listing(channel, sku);
+        return { channel, unexplained: Math.max(0, (seenSold ?? 0) - ownSold) };
+      }),
       deficit: item.shorts.reduce((sum, { line: short }) => sum + short.short, 0),
       countedAt: Math.max(0, ...item.balances.map(({ countedAsOf }) => countedAsOf ?? 0)) || null,
       overwrites: line.overwrites,
       wins: ALLOT_WINS,
       inputs: null,
     };
-  }
-
-  #otherOf(other: Line): OtherListing {
-    const { quantity = 0, inFlight = 0, version = 0 } = this.#allot.target(other) ?? {};
-    const wants = (quantity + inFlight) * other.pack;
-    const shows = other.seen === null ? wants : other.seen.sellable * other.pack;
-    const isInFlight = other.stopped === null && this.#isInFlight(other, version);
-    return { channel: other.channel, shows, wants, isInFlight };
   }
 
   /** Keeps a drift, with what follows from it but the mending. */

@@ -145,6 +145,7 @@ function faultsOf(seed: number): Fault[] {
   add(2, (at) => ({ ...at, kind: 'edit', by: random.whole(3, 12) * (random.chance(0.5) ? 1 : -1) }));
   add(0.4, (at) => ({
     ...at,
+    sku: random.pick(['SKU-1', 'SKU-2', 'SKU-3', 'SKU-5', 'SKU-6', 'SKU-8']),
     kind: 'writer',
     until: at.at + 3 * HOUR_MS,
     everyMs: random.about(15 * MINUTE_MS),
