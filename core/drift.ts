@@ -93,6 +93,8 @@ export type DriftEvidence = {
   /** Units of the item promised beyond what is there. */
   readonly deficit: number;
   readonly countedAt: Instant | null;
+  /** When a person, or a count, last said that our number is to be written: counts until it was. */
+  readonly resumedAt: Instant | null;
   /** Of this listing, oldest first. */
   readonly overwrites: readonly Overwrite[];
   readonly wins: DriftRule;
@@ -297,7 +299,10 @@ export function judgeDrift(evidence: DriftEvidence): Drift | null {
   const should = shouldSell(evidence) ?? target.quantity;
   const direction = observed.sellable > (observed.sellable === should ? target.quantity : should) ? 'up' : 'down';
   const told = tellCause(evidence, direction, should);
-  return { ...told, direction, ...remedyOf(evidence, told.cause, direction) };
+  const remedy = remedyOf(evidence, told.cause, direction);
+  const isAsTold = evidence.resumedAt !== null && evidence.resumedAt > (evidence.ackedAt ?? 0);
+  if (isAsTold && remedy.stops !== null) return { ...told, direction, remedy: 'write', stops: null };
+  return { ...told, direction, ...remedy };
 }
 
 /** What a read proves, in words: that the listing shows what it should; null when it does not. Drift and its alert end by this alone. */

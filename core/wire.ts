@@ -44,7 +44,13 @@ export type FreshRead = { readonly sellable: number; readonly shown: number };
 export type WirePlan =
   | { readonly kind: 'read'; readonly why: string }
   | { readonly kind: 'wait'; readonly until: Instant }
-  | { readonly kind: 'acknowledged'; readonly wireQuantity: number; readonly soldBaseline: number }
+  | {
+      readonly kind: 'acknowledged';
+      readonly wireQuantity: number;
+      readonly soldBaseline: number;
+      /** As of a write. */
+      readonly forgetSeen?: true;
+    }
   | { readonly kind: 'unexplained'; readonly seenSold: number }
   | {
       readonly kind: 'write';
@@ -144,7 +150,10 @@ function planWithRead(
   const seenSold = soldByRead(target, sync, read);
   const isExpired = isForgotten(target, now) && seenSold <= (target.seenSold ?? 0);
   if (seenSold > soldBaseline && !isExpired) return { kind: 'unexplained', seenSold };
-  if (read.sellable === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
+  if (read.sellable === target.quantity) {
+    const forgetSeen = isForgotten(target, now) ? { forgetSeen: true as const } : {};
+    return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline, ...forgetSeen };
+  }
   const expected = expectedShown(target, sync);
   const rise = protection.compares && expected !== null ? waitForCancellation(target, expected, seenSold, now) : null;
   if (rise !== null) return rise;

@@ -3,7 +3,7 @@ import type { Drift, Overwrite, StopReason } from '#core/drift.ts';
 import type { Instant } from '#core/model.ts';
 import type { SyncState } from '#core/wire.ts';
 import { listingIdOf, packOf } from './brand.ts';
-import type { Platform, Seen } from './platform.ts';
+import type { Platform } from './platform.ts';
 
 export const NEVER_WRITTEN: SyncState = { ackedQuantity: null, ackedWire: null, soldBaseline: null };
 
@@ -26,10 +26,10 @@ export type Line = {
   blockedUntil: Instant;
   failures: number;
   lookedAt: Instant;
-  seen: Seen | null;
   /** Of a number that went out by document: it has no receipt yet. */
   sent: { readonly version: number; readonly resendAt: Instant } | null;
   stopped: StopReason | null;
+  resumedAt: Instant | null;
   overwrites: readonly Overwrite[];
   drift: { readonly cause: Drift['cause']; readonly foundAt: Instant } | null;
   /** Since when a target is not acknowledged. */
@@ -55,9 +55,9 @@ export const openLine = (platform: Platform, sku: string): Line => ({
   blockedUntil: 0,
   failures: 0,
   lookedAt: 0,
-  seen: null,
   sent: null,
   stopped: null,
+  resumedAt: null,
   overwrites: [],
   drift: null,
   behindSince: null,

@@ -93,7 +93,7 @@ export class Looks {
     if (proof !== null) return this.#heal(line, target, seen);
     const drift = this.judge(line, target, seen);
     if (drift === null) return;
-    this.note(line, drift, seen);
+    this.note(line, drift);
     if (drift.remedy === 'fetch') this.#allot.poll(line.channel);
     if (drift.remedy === 'fetch' || drift.remedy === 'write') this.#askForRead(line);
   }
@@ -125,6 +125,7 @@ export class Looks {
       }),
       deficit: item.shorts.reduce((sum, { line: short }) => sum + short.short, 0),
       countedAt: Math.max(0, ...item.balances.map(({ countedAsOf }) => countedAsOf ?? 0)) || null,
+      resumedAt: line.resumedAt,
       overwrites: line.overwrites,
       wins: ALLOT_WINS,
       inputs: null,
@@ -132,12 +133,11 @@ export class Looks {
   }
 
   /** Keeps a drift, with what follows from it but the mending. */
-  note(line: Line, drift: Drift, seen: Seen): void {
+  note(line: Line, drift: Drift): void {
     const { now, world } = this.#allot;
     const foundAt = line.drift?.foundAt ?? now;
     if (line.drift?.cause !== drift.cause) world.tell(`${line.channel} ${line.sku} drifts: ${drift.cause}, ${drift.because.join('; ')} -> ${drift.remedy}`);
     line.drift = { cause: drift.cause, foundAt };
-    line.seen = seen;
     if (drift.overwrite !== null) line.overwrites = [...line.overwrites.slice(-20), drift.overwrite];
     if (drift.stops !== null && line.stopped === null) line.stopped = drift.stops;
     const lasts = now - foundAt >= LIGHT_SCAN_MS;
@@ -151,10 +151,10 @@ export class Looks {
     if (this.alerts.has(fingerprint)) return;
     this.alerts.set(fingerprint, { cause, line, openedAt: this.#allot.now });
     this.#allot.world.tell(`ALERT ${cause} ${line.channel} ${line.sku}`);
+    if (cause === 'ownStock') this.#allot.world.count(this.#allot, line.sku);
   }
 
   #heal(line: Line, target: WireTarget, seen: Seen): void {
-    line.seen = seen;
     line.drift = null;
     if (line.stopped !== null) return;
     for (const [fingerprint, alert] of this.alerts) {
@@ -173,7 +173,7 @@ export class Looks {
       if (!isMeant(line) || line.stopped === null) continue;
       this.#allot.world.tell(`${line.channel} ${line.sku} is written to again`);
         line.stopped = null;
-      [line.overwrites, line.blockedUntil] = [[], 0];
+      [line.overwrites, line.blockedUntil, line.resumedAt] = [[], 0, this.#allot.now];
       this.#askForRead(line);
     }
   }

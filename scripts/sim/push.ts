@@ -73,7 +73,6 @@ export class Pusher {
       line.isBusy = false;
       if (seen === null) return this.#putOff(line, backOff(line, NOT_SENT_MS));
       line.lookedAt = this.#allot.now;
-      line.seen = seen;
       if (seen.state !== 'tracked') {
         this.#allot.looks.compare(line, seen);
         line.readDueAt = this.#allot.now + PUT_OFF_MS;
@@ -101,6 +100,7 @@ export class Pusher {
         return this.#look(line, target);
       case 'acknowledged':
         this.#acknowledge(line, target, plan);
+        if (plan.forgetSeen === true) this.#allot.keepSeen(line, null);
         return this.ring(line);
       case 'unexplained':
         this.#allot.keepSeen(line, plan.seenSold, plan.seenSold < target.ownSold ? RISE_WAIT_MS : undefined);
@@ -122,7 +122,7 @@ export class Pusher {
     if (!isContested(target, line.sync, line.platform.channel.protection, seen)) return false;
     const drift = this.#allot.looks.judge(line, target, seen);
     if (drift === null) return false;
-    this.#allot.looks.note(line, drift, seen);
+    this.#allot.looks.note(line, drift);
     if (drift.remedy === 'write') return false;
     if (drift.remedy !== 'stop') this.#putOff(line, MINUTE_MS);
     return true;

@@ -12,7 +12,7 @@
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { Books } from './books.ts';
-import { CHANNELS, LOCATION, policyWith, START } from './brand.ts';
+import { CHANNELS, LOCATION, MINUTE_MS, policyWith, START } from './brand.ts';
 import { Clock } from './clock.ts';
 import { Platform } from './platform.ts';
 import { type Arrival, END, type Fault, type Traffic } from './traffic.ts';
@@ -40,6 +40,9 @@ export type Figures = {
   undersold: number;
   soldUnits: number;
 };
+
+/** From an alert that says so. */
+const COUNTED_AFTER_MS = 20 * MINUTE_MS;
 
 export type Told = { readonly at: number; readonly says: string };
 
@@ -196,12 +199,20 @@ export class World {
     for (const platform of this.platforms.values())
       if (platform.channel.kind !== 'documents') platform.edit(sku, Math.floor(counted / platform.baseUnits(sku, 1)));
     this.lowered.push(fault);
-    this.clock.at(countAt, () => {
-      const quantity = this.truth.item(sku).balances.reduce((sum, row) => sum + row.quantity, 0);
-      this.tell(`warehouse: counts ${quantity} of ${sku}`);
-      const asOf = this.clock.now;
-      this.clock.after(5000, () => player.onStock({ ...head, quantity, asOf }, asOf));
-    });
+    this.clock.at(countAt, () => this.#countNow(player, sku));
+  }
+
+  /** Somebody is told that a count is due, and counts. */
+  count(player: Player, sku: string): void {
+    this.clock.after(COUNTED_AFTER_MS, () => this.#countNow(player, sku));
+  }
+
+  #countNow(player: Player, sku: string): void {
+    const quantity = this.truth.item(sku).balances.reduce((sum, row) => sum + row.quantity, 0);
+    this.tell(`warehouse: counts ${quantity} of ${sku}`);
+    const asOf = this.clock.now;
+    const body = { kind: 'count', sku, location: LOCATION, disposition: 'sellable', quantity, asOf } as const;
+    this.clock.after(5000, () => player.onStock(body, asOf));
   }
 
   #overwrite(player: Player, fault: Extract<Fault, { kind: 'writer' }>): void {
