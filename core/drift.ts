@@ -207,14 +207,8 @@ function tellOwnStock(evidence: DriftEvidence, direction: 'up' | 'down'): Told |
   return { cause: 'ownStock', because: [`${deficit} unit(s) are promised beyond what is there`, sayCount(countedAt)] };
 }
 
-/** Causes that overwrite our number, and whether they are sure to. */
-const OVERWRITES: ReadonlyMap<DriftCause, boolean> = new Map<DriftCause, boolean>([
-  ['lostPush', false],
-  ['unit', true],
-  ['mapping', true],
-  ['ownStock', true],
-  ['manualEdit', true],
-]);
+/** Causes by which somebody else did write. */
+const SURE_OVERWRITES: ReadonlySet<DriftCause> = new Set<DriftCause>(['unit', 'mapping', 'ownStock', 'manualEdit']);
 
 function tellMisread(evidence: DriftEvidence, wanted: number): Told | null {
   const { observed, pack, sku, namedSku } = evidence;
@@ -238,7 +232,9 @@ function tellCause(evidence: DriftEvidence, direction: 'up' | 'down', wanted: nu
       cause: 'manualEdit' as const,
       because: [`it shows ${observed.sellable}, and ${wanted} was left there`],
     };
-  const isSure = OVERWRITES.get(told.cause) === true;
+  // Without a compare, our own late write over a sale or a cancellation leaves as much behind.
+  const isBlurred = !evidence.protection.compares && Math.abs(observed.sellable - wanted) <= evidence.target.ownOpen;
+  const isSure = SURE_OVERWRITES.has(told.cause) && !isBlurred;
   // Nobody wrote where our own last number still stands; and one that was seen before is no second one until we wrote again.
   const before = evidence.overwrites.at(-1);
   const isNew = observed.sellable !== wanted && (before === undefined || (evidence.ackedAt ?? 0) > before.at);

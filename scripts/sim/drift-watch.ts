@@ -60,9 +60,13 @@ export class DriftWatch {
     return target !== null && target.inFlight > 0;
   }
 
-  /** It shows what our last write left, less what was truly sold since. */
-  #isHealed({ sync, platform, sku }: Line): boolean {
+  /** It shows what it should, or what our last write left less what was truly sold since. */
+  #isHealed(line: Line): boolean {
+    const { sync, platform, sku } = line;
     const shelf = platform.shelf(sku);
+    const target = this.#allot.target(line);
+    const isAcked = target?.version === line.ackedVersion && shelf.pending === 0 && shelf.state === 'tracked';
+    if (isAcked && shelf.number === target.quantity) return true;
     if (sync.ackedQuantity === null || sync.soldBaseline === null || shelf.pending > 0) return false;
     return shelf.state === 'tracked' && shelf.number === sync.ackedQuantity - (shelf.sold - sync.soldBaseline);
   }

@@ -3,7 +3,7 @@
  *
  * It lowers its own number when it sells, whatever anybody has heard of it (quantity basis `sellable`). A write may be applied and
  * its answer lost, answered and never shown, refused for the moment, or refused for a stale compare; one that shows late overwrites
- * what was sold meanwhile. Models per call what a connector and its platform do per batch.
+ * what was sold meanwhile. It sells nothing of a listing that it does not count. Models per call what a connector and its platform do per batch.
  */
 import type { OrderState } from '#core/order-state.ts';
 import { HOUR_MS, MINUTE_MS, packOf, type SimChannel, SKUS } from './brand.ts';
@@ -101,10 +101,8 @@ export class Platform {
 
   sell(arrival: Arrival): boolean {
     const shelf = this.shelf(arrival.sku);
-    const isOpen = shelf.state === 'tracked' || shelf.state === 'untracked';
-    if (!isOpen || (shelf.state === 'tracked' && shelf.number < arrival.units)) return false;
-    if (shelf.state === 'tracked') shelf.number -= arrival.units;
-    else shelf.editedAt = this.#clock.now;
+    if (shelf.state !== 'tracked' || shelf.number < arrival.units) return false;
+    shelf.number -= arrival.units;
     shelf.sold += arrival.units;
     const { now } = this.#clock;
     const order = { arrival, placedAt: now, cancelled: false, modifiedAt: now, version: 1, listedAt: now };

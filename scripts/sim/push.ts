@@ -231,7 +231,7 @@ export class Pusher {
   #checkBaseline(line: Line, plan: Write, shelf: Readonly<Shelf>): void {
     if (plan.compareWith === null || plan.forgetSeen || plan.soldBaseline >= shelf.sold) return;
     // Somebody else's change may hide a sale: no compare can tell.
-    if (this.#allot.now - shelf.editedAt < EDIT_HIDES_MS) return;
+    if (this.#allot.now - shelf.editedAt < EDIT_HIDES_MS || shelf.editedAt > line.ackedAt) return;
     const unseen = shelf.sold - plan.soldBaseline;
     this.#allot.violate(`${line.channel} ${line.sku}: ${unseen} unit(s) sold there were put back on sale`);
   }

@@ -53,7 +53,7 @@ export type Traffic = {
 export const ORDERS = 500;
 /** Nothing goes wrong from here on, and nobody buys: what is then not as it should be stays so. */
 export const QUIET_FROM: Instant = START + DAY_MS;
-export const END: Instant = QUIET_FROM + 2 * HOUR_MS;
+export const END: Instant = QUIET_FROM + 3 * HOUR_MS;
 
 const LOST = 0.03;
 const LATE = 0.04;
@@ -89,11 +89,11 @@ function arrivalsOf(seed: number): Arrival[] {
   const weights = CHANNELS.map(({ weight }) => weight);
   const arrivals: Arrival[] = [];
   // A drop, a mail, a price that somebody found: dozens within minutes, mostly on one channel.
-  const rushes = random.whole(3, 5);
+  const rushes = random.whole(4, 6);
   for (let rush = 0; rush < rushes; rush += 1) {
     const [start, sku] = [momentOf(random), skuAt(random.whole(0, SKUS.length - 1))];
     const home = random.chance(0.6) ? 0 : 1;
-    const [size, length] = [random.whole(25, 60), random.whole(3, 10) * MINUTE_MS];
+    const [size, length] = [random.whole(25, 60), random.whole(2, 6) * MINUTE_MS];
     for (let one = 0; one < size; one += 1) {
       const at = start + Math.floor(random.next() * length);
       const channel = channelIds[random.chance(0.99) ? home : random.weighted(weights)] ?? '';

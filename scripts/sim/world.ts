@@ -109,8 +109,7 @@ export class World {
     const { number, state } = platform.shelf(sku);
     const said = `${channel} ${ref}: ${units} of ${sku}, ${number} shown, ${could} could be sold`;
     if (!platform.sell(arrival)) {
-      const isForSale = state === 'tracked' || state === 'untracked';
-      if (isForSale && could >= units) {
+      if (state === 'tracked' && could >= units) {
         this.figures.undersold += platform.baseUnits(sku, units);
         this.tell(`${said}: REFUSED without need`);
       }
