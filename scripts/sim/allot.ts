@@ -186,6 +186,8 @@ export class Allot implements Player {
     const isWritable = line.platform.wasUpSince(since) && line.platform.shelf(sku).state === 'tracked';
     const target = this.target(line);
     const isLowering = target !== null && target.quantity < (line.sync.ackedQuantity ?? 0);
-    return isWritable && isLowering && this.now - since > bound ? 'out of a number that was known to be too high' : null;
+    return isWritable && isLowering && this.now - since > bound
+      ? 'out of a number that was known to be too high'
+      : null;
   }
 }

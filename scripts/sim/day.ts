@@ -9,6 +9,7 @@ import { type Figures, type Told, World } from './world.ts';
 
 export type DayResult = {
   readonly seed: number;
+  readonly buffer: number;
   /** Base units. */
   readonly demandUnits: number;
   readonly allot: Figures;
@@ -63,7 +64,9 @@ export function playDay(seed: number, { buffer = 0, core = CORE }: { buffer?: nu
     ...(afterKnown === 0 ? [] : [`${afterKnown} unit(s) were oversold after they were known to be gone`]),
     ...lost,
     ...unsettled(world, allot),
-    ...(looks.alerts.size > QUIET_ALERTS ? [`${looks.alerts.size} alert(s) are open although nothing is wrong any more`] : []),
+    ...(looks.alerts.size > QUIET_ALERTS
+      ? [`${looks.alerts.size} alert(s) are open although nothing is wrong any more`]
+      : []),
   ];
   const demandUnits = traffic.arrivals.reduce(
     (sum, { channel, sku, units }) => sum + world.platform(channel).baseUnits(sku, units),
@@ -71,6 +74,7 @@ export function playDay(seed: number, { buffer = 0, core = CORE }: { buffer?: nu
   );
   const result: DayResult = {
     seed,
+    buffer,
     demandUnits,
     allot: world.figures,
     naive: naive.figures,

@@ -65,4 +65,5 @@ export const openLine = (platform: Platform, sku: string): Line => ({
 });
 
 /** Doubles from `first` with each failure, to a minute. */
-export const backOff = (line: Line, firstMs: number): number => Math.min(60_000, firstMs * 2 ** Math.min(10, line.failures));
+export const backOff = (line: Line, firstMs: number): number =>
+  Math.min(60_000, firstMs * 2 ** Math.min(10, line.failures));

@@ -136,7 +136,8 @@ export class Looks {
   note(line: Line, drift: Drift): void {
     const { now, world } = this.#allot;
     const foundAt = line.drift?.foundAt ?? now;
-    if (line.drift?.cause !== drift.cause) world.tell(`${line.channel} ${line.sku} drifts: ${drift.cause}, ${drift.because.join('; ')} -> ${drift.remedy}`);
+    if (line.drift?.cause !== drift.cause)
+      world.tell(`${line.channel} ${line.sku} drifts: ${drift.cause}, ${drift.because.join('; ')} -> ${drift.remedy}`);
     line.drift = { cause: drift.cause, foundAt };
     if (drift.overwrite !== null) line.overwrites = [...line.overwrites.slice(-20), drift.overwrite];
     if (drift.stops !== null && line.stopped === null) line.stopped = drift.stops;
@@ -172,7 +173,7 @@ export class Looks {
     for (const line of this.#allot.lines.values()) {
       if (!isMeant(line) || line.stopped === null) continue;
       this.#allot.world.tell(`${line.channel} ${line.sku} is written to again`);
-        line.stopped = null;
+      line.stopped = null;
       [line.overwrites, line.blockedUntil, line.resumedAt] = [[], 0, this.#allot.now];
       this.#askForRead(line);
     }

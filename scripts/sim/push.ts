@@ -1,6 +1,13 @@
 /** Push in memory: plan, look, write, settle; one listing at a time (workers/push.ts, carry-out.ts, settle.ts). */
 import { isContested, mayWriteStopped } from '#core/drift.ts';
-import { expectedShown, RISE_WAIT_MS, type SyncState, syncAfterUnknown, type WirePlan, type WireTarget } from '#core/wire.ts';
+import {
+  expectedShown,
+  RISE_WAIT_MS,
+  type SyncState,
+  syncAfterUnknown,
+  type WirePlan,
+  type WireTarget,
+} from '#core/wire.ts';
 import type { Allot } from './allot.ts';
 import { MINUTE_MS } from './brand.ts';
 import { backOff, type Line, NEVER_WRITTEN } from './line.ts';
@@ -145,7 +152,9 @@ export class Pusher {
     line.isWrittenKnowing = this.#allot.isReceivedUncounted(line.sku);
     line.isBusy = true;
     const how = plan.compareWith === null ? '' : `, if it shows ${plan.compareWith}`;
-    this.#allot.world.tell(`${line.channel} ${line.sku} <- ${plan.wireQuantity} (version ${target.version}, ${plan.soldBaseline} sold${how})`);
+    this.#allot.world.tell(
+      `${line.channel} ${line.sku} <- ${plan.wireQuantity} (version ${target.version}, ${plan.soldBaseline} sold${how})`,
+    );
     const sent = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     const wire = { number: plan.wireQuantity, compareWith: plan.compareWith };
     const onApplied = (shelf: Readonly<Shelf>): void => this.#checkBaseline(line, plan, shelf);
@@ -188,8 +197,13 @@ export class Pusher {
     this.ring(line, Math.max(1, ms));
   }
 
-  #acknowledge(line: Line, target: Target, plan: { readonly wireQuantity: number; readonly soldBaseline: number }): void {
-    if (target.version < line.ackedVersion) this.#allot.violate(`${line.channel} ${line.sku}: an older version after a newer`);
+  #acknowledge(
+    line: Line,
+    target: Target,
+    plan: { readonly wireQuantity: number; readonly soldBaseline: number },
+  ): void {
+    if (target.version < line.ackedVersion)
+      this.#allot.violate(`${line.channel} ${line.sku}: an older version after a newer`);
     line.sync = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     line.ackedVersion = target.version;
     line.ackedAt = this.#allot.now;
@@ -212,11 +226,17 @@ export class Pusher {
     this.#documents += 1;
     line.isWrittenKnowing = this.#allot.isReceivedUncounted(line.sku);
     line.sent = { version: target.version, resendAt: now + RECEIPT_WAIT_MS };
-    line.platform.sendDocument(line.sku, plan.wireQuantity, this.#documents, () => undefined, () => {
-      if (target.version <= line.ackedVersion) return;
-      if (line.sent?.version === target.version) line.sent = null;
-      this.#acknowledge(line, target, plan);
-    });
+    line.platform.sendDocument(
+      line.sku,
+      plan.wireQuantity,
+      this.#documents,
+      () => undefined,
+      () => {
+        if (target.version <= line.ackedVersion) return;
+        if (line.sent?.version === target.version) line.sent = null;
+        this.#acknowledge(line, target, plan);
+      },
+    );
   }
 
   /** No number is raised on trust where the platform does not compare. */
@@ -231,7 +251,7 @@ export class Pusher {
   #checkBaseline(line: Line, plan: Write, shelf: Readonly<Shelf>): void {
     if (plan.compareWith === null || plan.forgetSeen || plan.soldBaseline >= shelf.sold) return;
     // Somebody else's change may hide a sale: no compare can tell.
-    if (this.#allot.now - shelf.editedAt < EDIT_HIDES_MS || shelf.editedAt > line.ackedAt) return;
+    if (this.#allot.now - shelf.editedAt < EDIT_HIDES_MS || shelf.editedAt > line.ackedAt - MINUTE_MS) return;
     const unseen = shelf.sold - plan.soldBaseline;
     this.#allot.violate(`${line.channel} ${line.sku}: ${unseen} unit(s) sold there were put back on sale`);
   }

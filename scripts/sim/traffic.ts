@@ -35,12 +35,21 @@ export type Fault =
   | { readonly kind: 'outage'; readonly channel: string; readonly at: Instant; readonly until: Instant }
   | (ListingFault & { readonly kind: 'edit'; readonly by: number })
   | (ListingFault & { readonly kind: 'lowered'; readonly counted: number; readonly countAt: Instant })
-  | (ListingFault & { readonly kind: 'writer'; readonly until: Instant; readonly everyMs: number; readonly number: number })
+  | (ListingFault & {
+      readonly kind: 'writer';
+      readonly until: Instant;
+      readonly everyMs: number;
+      readonly number: number;
+    })
   | (ListingFault & { readonly kind: 'unit' })
   | (ListingFault & { readonly kind: 'mapping'; readonly until: Instant; readonly named: string })
   | (ListingFault & { readonly kind: 'clock'; readonly until: Instant; readonly aheadMs: number })
   | (ListingFault & { readonly kind: 'lost' })
-  | (ListingFault & { readonly kind: 'state'; readonly until: Instant; readonly state: 'untracked' | 'missing' | 'notBuyable' });
+  | (ListingFault & {
+      readonly kind: 'state';
+      readonly until: Instant;
+      readonly state: 'untracked' | 'missing' | 'notBuyable';
+    });
 
 export type Traffic = {
   readonly seed: number;
@@ -68,8 +77,7 @@ function newsOf(random: Random): News {
 /** Few at night, most in the evening. */
 const HOURS = [1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 5, 5, 5, 5, 6, 8, 9, 9, 7, 4, 2];
 
-const momentOf = (random: Random): Instant =>
-  START + random.weighted(HOURS) * HOUR_MS + random.whole(0, HOUR_MS - 1);
+const momentOf = (random: Random): Instant => START + random.weighted(HOURS) * HOUR_MS + random.whole(0, HOUR_MS - 1);
 
 function arrivalsOf(seed: number): Arrival[] {
   const random = randomOf(seed, 'demand');
@@ -89,9 +97,9 @@ function arrivalsOf(seed: number): Arrival[] {
   const weights = CHANNELS.map(({ weight }) => weight);
   const arrivals: Arrival[] = [];
   // A drop, a mail, a price that somebody found: dozens within minutes, mostly on one channel.
-  const rushes = random.whole(4, 6);
+  const [rushes, first] = [random.whole(4, 6), random.whole(0, SKUS.length - 1)];
   for (let rush = 0; rush < rushes; rush += 1) {
-    const [start, sku] = [momentOf(random), skuAt(random.whole(0, SKUS.length - 1))];
+    const [start, sku] = [momentOf(random), skuAt((first + 5 * rush) % SKUS.length)];
     const home = random.chance(0.6) ? 0 : 1;
     const [size, length] = [random.whole(25, 60), random.whole(2, 6) * MINUTE_MS];
     for (let one = 0; one < size; one += 1) {
