@@ -274,7 +274,7 @@ function remedyOf(
     case 'secondWriter':
     case 'ownStock':
       // Too high a number sells what is not there: a war goes on in that direction, at the pace of looks.
-      return { remedy: direction === 'up' ? 'write' : 'stop', stops: cause };
+      return { remedy: evidence.observed.sellable > evidence.target.quantity ? 'write' : 'stop', stops: cause };
     case 'manualEdit': {
       const winner = evidence.wins[direction];
       if (winner === 'allot') return { remedy: 'write', stops: null };

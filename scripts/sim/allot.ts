@@ -183,7 +183,8 @@ export class Allot implements Player {
     if (since === null) return null;
     const { kind, settleMs } = line.platform.channel;
     const bound = kind === 'documents' ? DOCUMENT_KNOWN_MS : KNOWN_MS + settleMs;
-    const isWritable = line.platform.wasUpSince(since) && line.platform.shelf(sku).state === 'tracked';
+    const { state, trackedSince } = line.platform.shelf(sku);
+    const isWritable = line.platform.wasUpSince(since) && state === 'tracked' && trackedSince <= since;
     const target = this.target(line);
     const isLowering = target !== null && target.quantity < (line.sync.ackedQuantity ?? 0);
     return isWritable && isLowering && this.now - since > bound

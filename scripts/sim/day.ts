@@ -40,7 +40,9 @@ function lostCommands(world: World, allot: Allot): string[] {
 function unsettled(world: World, allot: Allot): string[] {
   return [...allot.lines.values()].flatMap((line) => {
     const target = allot.target(line);
-    const { number } = world.platform(line.channel).shelf(line.sku);
+    const { kind } = world.platform(line.channel).channel;
+    // Who cannot be read has acknowledged what is wanted.
+    const number = kind === 'documents' ? line.sync.ackedQuantity : world.platform(line.channel).shelf(line.sku).number;
     const what = `${line.channel} ${line.sku}`;
     if (target === null) return [`${what} has no target`];
     if (line.stopped !== null) return [`${what} is stopped at the end (${line.stopped})`];

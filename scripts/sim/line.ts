@@ -26,6 +26,8 @@ export type Line = {
   blockedUntil: Instant;
   failures: number;
   lookedAt: Instant;
+  /** As it was last read. */
+  shows: number;
   /** Of a number that went out by document: it has no receipt yet. */
   sent: { readonly version: number; readonly resendAt: Instant } | null;
   stopped: StopReason | null;
@@ -55,6 +57,7 @@ export const openLine = (platform: Platform, sku: string): Line => ({
   blockedUntil: 0,
   failures: 0,
   lookedAt: 0,
+  shows: 0,
   sent: null,
   stopped: null,
   resumedAt: null,

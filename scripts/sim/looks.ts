@@ -87,6 +87,7 @@ export class Looks {
   compare(line: Line, seen: Seen): void {
     const target = this.#allot.target(line);
     if (target === null) return;
+    line.shows = seen.sellable;
     if (line.stopped === null && seen.state === 'tracked' && this.#isInFlight(line, target.version)) return;
     const { protection } = line.platform.channel;
     const proof = this.#allot.core.provesHealed(target, protection, seen);

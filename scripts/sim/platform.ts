@@ -26,6 +26,7 @@ export type WriteOutcome = 'applied' | 'stale' | 'rejected' | 'unknown' | 'notSe
 export type Shelf = {
   number: number;
   state: ShelfState;
+  trackedSince: number;
   named: string | null;
   clockAheadMs: number;
   /** Units sold and not cancelled, over all time. */
@@ -73,6 +74,7 @@ export class Platform {
     const fresh = (): Shelf => ({
       number: 0,
       state: 'tracked',
+      trackedSince: 0,
       named: null,
       clockAheadMs: 0,
       sold: 0,

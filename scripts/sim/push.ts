@@ -24,6 +24,10 @@ const DOCUMENT_EVERY_MS = 15 * MINUTE_MS;
 type Target = WireTarget & { readonly version: number };
 type Write = Extract<WirePlan, { kind: 'write' }>;
 
+/** As `dueListings`: a stopped listing is due only to be lowered. */
+const isDueWhileStopped = ({ stopped, shows }: Line, { quantity }: Target): boolean =>
+  stopped === null || (stopped !== 'ask' && quantity < shows);
+
 export class Pusher {
   readonly #allot: Allot;
   readonly #rung = new Map<number, number>();
@@ -58,7 +62,7 @@ export class Pusher {
   #push(line: Line): void {
     const { now, core } = this.#allot;
     const target = this.#allot.target(line);
-    if (line.isBusy || target === null) return;
+    if (line.isBusy || target === null || !isDueWhileStopped(line, target)) return;
     const isReadAsked = line.readDueAt !== null && line.readDueAt <= now;
     if (target.version <= line.ackedVersion && !isReadAsked) {
       if (line.readDueAt !== null) this.ring(line, line.readDueAt - now);
@@ -80,6 +84,7 @@ export class Pusher {
       line.isBusy = false;
       if (seen === null) return this.#putOff(line, backOff(line, NOT_SENT_MS));
       line.lookedAt = this.#allot.now;
+      line.shows = seen.sellable;
       if (seen.state !== 'tracked') {
         this.#allot.looks.compare(line, seen);
         line.readDueAt = this.#allot.now + PUT_OFF_MS;
@@ -130,7 +135,8 @@ export class Pusher {
     const drift = this.#allot.looks.judge(line, target, seen);
     if (drift === null) return false;
     this.#allot.looks.note(line, drift);
-    if (drift.remedy === 'write') return false;
+    // The plan has waited for orders as long as it may.
+    if (drift.remedy === 'write' || drift.remedy === 'fetch') return false;
     if (drift.remedy !== 'stop') this.#putOff(line, MINUTE_MS);
     return true;
   }
@@ -139,8 +145,7 @@ export class Pusher {
     if (line.stopped === null) return true;
     const shown = seen === null ? expectedShown(target, line.sync) : seen.sellable;
     if (mayWriteStopped(line.stopped, plan.wireQuantity, shown)) return true;
-    // Nothing before the person's word but the looks of the light scan.
-    [line.readDueAt, line.blockedUntil] = [null, this.#allot.now + PUT_OFF_MS];
+    line.readDueAt = null;
     return false;
   }
 
@@ -169,6 +174,7 @@ export class Pusher {
   #settle(line: Line, target: Target, outcome: string, sent: SyncState): void {
     const { now } = this.#allot;
     const { protection, settleMs } = line.platform.channel;
+    if (outcome !== 'applied') this.#allot.world.tell(`${line.channel} ${line.sku}: the write is ${outcome}`);
     switch (outcome) {
       case 'applied':
         this.#acknowledge(line, target, { wireQuantity: sent.ackedWire ?? 0, soldBaseline: sent.soldBaseline ?? 0 });
@@ -224,6 +230,7 @@ export class Pusher {
     if (plan.kind === 'acknowledged') return this.#acknowledge(line, target, plan);
     if (plan.kind !== 'write') return;
     this.#documents += 1;
+    this.#allot.world.tell(`${line.channel} ${line.sku} <- ${plan.wireQuantity} by document ${this.#documents} (version ${target.version})`);
     line.isWrittenKnowing = this.#allot.isReceivedUncounted(line.sku);
     line.sent = { version: target.version, resendAt: now + RECEIPT_WAIT_MS };
     line.platform.sendDocument(

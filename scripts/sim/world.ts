@@ -178,7 +178,7 @@ export class World {
         break;
       case 'state':
         shelf.state = fault.state;
-        clock.at(fault.until, () => Object.assign(shelf, { state: 'tracked' }));
+        clock.at(fault.until, () => Object.assign(shelf, { state: 'tracked', trackedSince: clock.now }));
         break;
       default:
         fault satisfies never;
