@@ -100,6 +100,21 @@ const forbidden = [
     to: { path: npm('bullmq', 'ioredis', 'pg', '@types/pg') },
   },
   {
+    name: 'trace-owner',
+    comment:
+      'Only workers/tracing-otlp.ts knows OpenTelemetry: it is loaded where a collector is named, and nowhere else.',
+    from: { pathNot: '^workers/tracing-otlp\\.ts$|^test/' },
+    to: {
+      path: npm(
+        '@opentelemetry/api',
+        '@opentelemetry/context-async-hooks',
+        '@opentelemetry/exporter-trace-otlp-http',
+        '@opentelemetry/resources',
+        '@opentelemetry/sdk-trace',
+      ),
+    },
+  },
+  {
     name: 'sql-owner',
     comment: 'Only db/ has SQL and its driver: add a function there.',
     from: { pathNot: '^(db|test)/' },

@@ -9,6 +9,7 @@
  * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
+import { addArrived, copyFree, takePromised, type WritableFree } from './lot-free.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
 import {
   type Drawn,
@@ -91,7 +92,7 @@ type Queued = { readonly key: string; readonly program: Program; quantity: numbe
 /** The stock on its way through time. */
 class Stock {
   readonly #outlook: Outlook;
-  readonly #free: Map<string, number>;
+  readonly #free: WritableFree;
   readonly #drawn: Map<string, Drawn>;
   readonly #now: Instant;
   readonly #queue: Queued[] = [];
@@ -101,10 +102,7 @@ class Stock {
   constructor(outlook: Outlook, viewer: ProgramId, now: Instant) {
     this.#outlook = outlook;
     this.#viewer = viewer;
-    this.#free = new Map();
-    outlook.free.forEach((units, location) => {
-      this.#free.set(location, units);
-    });
+    this.#free = copyFree(outlook.free);
     this.#drawn = new Map(outlook.item.drawn);
     this.#now = now;
   }
@@ -124,15 +122,14 @@ class Stock {
 
   /** Goods that come where nobody sells from change nothing. */
   arrive({ location, ...row }: DatedSupply): void {
-    const free = this.#free.get(location);
-    if (free !== undefined) this.#free.set(location, free + leftOf({ location, ...row }));
+    addArrived(this.#free, location, leftOf({ location, ...row }));
   }
 
   serve(from: DatedSupply | null): void {
     for (const waiting of this.#queue) {
       if (waiting.quantity === 0) continue;
       for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
-        this.#free.set(part.location, (this.#free.get(part.location) ?? 0) - part.quantity);
+        takePromised(this.#free, part);
         const drawn = this.#drawn.get(part.program) ?? NOTHING_DRAWN;
         const consumed = drawn.consumed + (part.pool === 'own' ? part.quantity : 0);
         this.#drawn.set(part.program, { ...drawn, consumed, taken: drawn.taken + part.quantity });

@@ -13,6 +13,7 @@ import {
   rowAt,
   stockKey,
 } from './item-book.ts';
+import { changeLot, copyLots, freeByLot, type LotBook, lotAt } from './lot-book.ts';
 import type {
   Hold,
   HoldId,
@@ -128,8 +129,20 @@ export function openBooks(state: State, now: Instant): Books {
   };
 }
 
-/** Free units of an item per place that sells, as they stand whenever they are asked for: sellable less allocated less held. */
-export const freeOf = (books: Books, item: ItemBook): FreeByLocation => new FreeUnits(books.places, item.places);
+/**
+ * Free units of an item per place that sells, as they stand whenever they are asked for: sellable less allocated less held. Of an
+ * item with lots as they stand now, by lot.
+ */
+export const freeOf = (books: Books, item: ItemBook): FreeByLocation =>
+  item.lots === null ? new FreeUnits(books.places, item.places) : freeOfLots(books, item, item.lots);
+
+function freeOfLots({ places, policy, now }: Books, item: ItemBook, lots: LotBook): FreeByLocation {
+  const totals = places.selling.map((location) => {
+    const { sellable, allocated, held } = rowAt(places, item.places, location);
+    return { location, total: { onHand: sellable, promised: allocated + held } };
+  });
+  return freeByLot(lots, totals, policy, now);
+}
 
 export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
   poolsOf(books.policy, item, free, books.now);
@@ -155,8 +168,19 @@ export function postStock(item: ItemBook, books: Books, entry: Omit<StockEntry, 
   assert(Number.isSafeInteger(quantity), `on hand of ${item.sku} at ${location} is not a whole number`);
   onHand.set(key, { location, disposition, quantity, countedAsOf: balance?.countedAsOf ?? null });
   if (disposition === 'sellable') rowAt(books.places, item.places, location).sellable = quantity;
+  if (item.lots !== null && entry.lot !== undefined) {
+    changeLot(item.lots, { lot: entry.lot, location, disposition }, { quantity: delta });
+  }
   touch(books, item, entry.commandId);
   books.stock.push({ ...entry, sku: item.sku });
+}
+
+/** When the goods that move were last counted, the place or their lot alone. */
+function lastCount(item: ItemBook, { location, disposition, lot }: Omit<StockEntry, 'sku'>): Instant | null {
+  const ofPlace = onHandOf(item).get(stockKey(location, disposition))?.countedAsOf ?? null;
+  if (item.lots === null || lot === undefined) return ofPlace;
+  const { countedAsOf } = lotAt(item.lots, { lot, location, disposition });
+  return countedAsOf === null ? ofPlace : Math.max(countedAsOf, ofPlace ?? countedAsOf);
 }
 
 /**
@@ -164,7 +188,7 @@ export function postStock(item: ItemBook, books: Books, entry: Omit<StockEntry, 
  * the count already saw it (DESIGN section 5; Square and Odoo do the same, facts/more-channels 3.3).
  */
 export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntry, 'sku'>): void {
-  const countedAsOf = onHandOf(item).get(stockKey(entry.location, entry.disposition))?.countedAsOf ?? null;
+  const countedAsOf = lastCount(item, entry);
   postStock(item, books, entry);
   if (countedAsOf === null || entry.occurredAt > countedAsOf) return;
   postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
@@ -195,6 +219,9 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   const heldThere = row.held + held;
   assert(heldThere >= 0, `held of ${item.sku} at ${location} would be ${heldThere}`);
   row.held = heldThere;
+  if (item.lots !== null && entry.lot !== undefined) {
+    changeLot(item.lots, { lot: entry.lot, location, disposition: 'sellable' }, { allocated: delta, held });
+  }
   item.drawn = withRow(item.drawn, entry.program, drawnAfter(item.drawn, entry));
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, held, hold, sku: item.sku });
@@ -211,13 +238,15 @@ export function orTakeBack<T>(books: Books, items: Iterable<ItemBook>, change: (
     item,
     allocated: item.places.map((row) => row.allocated),
     drawn: new Map(item.drawn),
+    lots: copyLots(item.lots),
     touchedBy: item.touchedBy,
   }));
   const made = change();
   if (made !== null) return made;
   books.promises.length = entries;
   books.touched.length = touched;
-  for (const { item, allocated, drawn, touchedBy } of before) {
+  for (const { item, allocated, drawn, lots, touchedBy } of before) {
+    item.lots = lots;
     item.places.forEach((row, number) => {
       row.allocated = allocated[number] ?? 0;
     });

@@ -11,6 +11,7 @@ import type {
   Instant,
   ListingId,
   LocationId,
+  LotCode,
   OrderId,
   PoolId,
   ProgramId,
@@ -34,35 +35,51 @@ export type HoldUse = { readonly hold: HoldId; readonly rest: 'keep' | 'release'
 /** Who speaks of goods; absent: allot itself, by a person or a rule. Refused where another is the place's stock master. */
 type FromMaster = { readonly source?: StockMaster };
 
-export type ReceiveCommand = FromMaster & {
-  readonly kind: 'receive';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly quantity: number;
-  readonly disposition: Disposition;
-  /** The dated supply that came: so much less of it is expected still. */
-  readonly supply?: string;
-};
+/**
+ * The lot that goods are of. Absent: what leaves is taken from units without a lot first, then as it expires; what comes has none, and
+ * its expiry is unknown. `expiresAt` makes a lot that is not known yet (null: it never expires).
+ */
+type OfLot = { readonly lot?: LotCode; readonly expiresAt?: Instant | null };
+
+export type ReceiveCommand = FromMaster &
+  OfLot & {
+    readonly kind: 'receive';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly quantity: number;
+    readonly disposition: Disposition;
+    /** The dated supply that came: so much less of it is expected still. */
+    readonly supply?: string;
+  };
 
 /** A signed correction of what is on hand, with the reason a person gave. */
-export type AdjustCommand = FromMaster & {
-  readonly kind: 'adjust';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly disposition: Disposition;
-  readonly delta: number;
-  readonly reason: string;
-};
+export type AdjustCommand = FromMaster &
+  OfLot & {
+    readonly kind: 'adjust';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly disposition: Disposition;
+    readonly delta: number;
+    readonly reason: string;
+  };
 
-/** What was counted, and the moment of counting: later movements are not erased by it. */
-export type CountCommand = FromMaster & {
-  readonly kind: 'count';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly disposition: Disposition;
-  readonly quantity: number;
-  readonly asOf: Instant;
-};
+/** Units of one lot among what was counted. */
+export type LotCount = Required<Pick<OfLot, 'lot'>> & Pick<OfLot, 'expiresAt'> & { readonly quantity: number };
+
+/**
+ * What was counted, and the moment of counting: later movements are not erased by it. With a `lot`, of that lot alone; else of the
+ * place, and `lots` says what it is made of: a lot that is not named has nothing there, and what they leave of the whole has no lot.
+ */
+export type CountCommand = FromMaster &
+  OfLot & {
+    readonly lots?: readonly LotCount[];
+    readonly kind: 'count';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly disposition: Disposition;
+    readonly quantity: number;
+    readonly asOf: Instant;
+  };
 
 export type TransferCommand = FromMaster & {
   readonly kind: 'transfer';
@@ -70,6 +87,7 @@ export type TransferCommand = FromMaster & {
   readonly from: LocationId;
   readonly to: LocationId;
   readonly quantity: number;
+  readonly lot?: LotCode;
 };
 
 /** Moves goods between dispositions at one place: the inspection that lets a return leave quarantine, or damage found. */
@@ -80,22 +98,35 @@ export type InspectCommand = FromMaster & {
   readonly from: Disposition;
   readonly to: Disposition;
   readonly quantity: number;
+  readonly lot?: LotCode;
+  /** Where somebody gave one: a recall. */
+  readonly reason?: string;
 };
 
-/** Ships open units of an order; without lines, all that is allocated. */
+/** Ships open units of an order; without lines, all that is allocated. `lot`: the one that was picked, whichever was allocated. */
 export type ShipCommand = {
   readonly kind: 'ship';
   readonly orderId: OrderId;
-  readonly lines: readonly { readonly lineRef: string; readonly quantity: number }[] | null;
+  readonly lines: readonly { readonly lineRef: string; readonly quantity: number; readonly lot?: LotCode }[] | null;
+};
+
+/** Corrects when a lot expires. */
+export type SetLotCommand = {
+  readonly kind: 'set-lot';
+  readonly sku: Sku;
+  readonly lot: LotCode;
+  readonly expiresAt: Instant | null;
+  readonly reason: string;
 };
 
 /** Goods that came back without their order's channel saying so; they enter quarantine. */
-export type ReturnCommand = FromMaster & {
-  readonly kind: 'return';
-  readonly sku: Sku;
-  readonly location: LocationId;
-  readonly quantity: number;
-};
+export type ReturnCommand = FromMaster &
+  OfLot & {
+    readonly kind: 'return';
+    readonly sku: Sku;
+    readonly location: LocationId;
+    readonly quantity: number;
+  };
 
 /** A read of the platform that known orders do not explain: `seenSold` units sold in all, as its number implies. Null takes it back. */
 export type ObservedCommand = {
@@ -215,6 +246,7 @@ export type CommandBody =
   | InspectCommand
   | ShipCommand
   | ReturnCommand
+  | SetLotCommand
   | ObservedCommand
   | ReviewCommand
   | HoldCommand
@@ -247,4 +279,11 @@ export function orderOf(body: CommandBody): OrderId | null {
 /** The item a command names itself; orders and observations reach their items through their listings. */
 export function skuOf(body: CommandBody): Sku | null {
   return 'sku' in body ? body.sku : null;
+}
+
+/** Lots that a command names, which of them are of an item only its books know. */
+export function lotsOf(body: CommandBody): LotCode[] {
+  if (body.kind === 'ship') return (body.lines ?? []).flatMap(({ lot }) => lot ?? []);
+  const own = 'lot' in body && body.lot !== undefined ? [body.lot] : [];
+  return body.kind === 'count' ? [...own, ...(body.lots ?? []).map(({ lot }) => lot)] : own;
 }

@@ -6,6 +6,7 @@
  */
 import { type Books, type ItemBook, openBooks, touch } from './books.ts';
 import { type Command, type ObservedCommand, orderOf } from './command.ts';
+import { applyCount } from './counts.ts';
 import { Defect } from './errors.ts';
 import { applyExpectDemand, applyExpectSupply } from './expect.ts';
 import { factsOf } from './facts.ts';
@@ -18,7 +19,15 @@ import { applyEndReallocation, applyReallocate } from './reallocation.ts';
 import { applyReconfirm } from './reconfirm.ts';
 import { CommandRefused } from './refusal.ts';
 import type { Facts, Outcome, State } from './state.ts';
-import { applyAdjust, applyCount, applyInspect, applyReceive, applyReturn, applyTransfer, itemFor } from './stock.ts';
+import {
+  applyAdjust,
+  applyInspect,
+  applyReceive,
+  applyReturn,
+  applySetLotExpiry,
+  applyTransfer,
+  itemFor,
+} from './stock.ts';
 
 function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
   const item = books.itemOfListing.get(body.listing);
@@ -61,6 +70,8 @@ function apply(books: Books, command: Command): boolean {
       return applyInspect(books, command, body);
     case 'return':
       return applyReturn(books, command, body);
+    case 'set-lot':
+      return applySetLotExpiry(books, command, body);
     case 'observed':
       return applyObserved(books, command, body);
     case 'expect-supply':

@@ -7,8 +7,10 @@
 import { datedMoments } from './atp.ts';
 import type { Books, ItemBook } from './books.ts';
 import { settleLate } from './dated.ts';
-import { hasDeficit } from './item-book.ts';
-import type { Instant } from './model.ts';
+import { FreeUnits, hasDeficit } from './item-book.ts';
+import { type LotBook, standingLots } from './lot-book.ts';
+import { lifeMoments, livesOf } from './lots.ts';
+import type { Instant, Sku } from './model.ts';
 import { lowPoolsOf } from './pool-levels.ts';
 import { nextPoolChange } from './pools.ts';
 import type { Facts, Outcome, PromiseEntry } from './state.ts';
@@ -27,6 +29,7 @@ function nextReviewOf({ policy, now }: Books, { item, pools }: ItemNow): Instant
   for (const hold of item.holds.values()) if (hold.state === 'held') consider(hold.expiresAt);
   consider(item.nextHoldEndsAt);
   for (const at of datedMoments(item, now)) consider(at);
+  if (item.lots !== null) for (const at of lifeMoments(standingLots(item.lots), livesOf(policy), now)) consider(at);
   return next === Number.POSITIVE_INFINITY ? null : next;
 }
 
@@ -63,12 +66,14 @@ const firstFillsOf = (books: Books, item: ItemBook): PromiseEntry[] =>
 type Growing<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer Row)[] ? Row[] : never };
 
 type ItemFacts = Growing<
-  Pick<Facts, 'deficits' | 'drawn' | 'listings' | 'targets' | 'lowPools' | 'supply' | 'demand' | 'reviews'>
+  Pick<Facts, 'deficits' | 'lots' | 'drawn' | 'listings' | 'targets' | 'lowPools' | 'supply' | 'demand' | 'reviews'>
 >;
 
 function tellDeficits(books: Books, { item, free }: ItemNow, facts: ItemFacts): void {
   if (!item.isReviewed && !item.hadDeficit && !hasDeficit(books.places, item.places)) return;
-  free.forEach((units, location) => {
+  // Expired units are there: what is promised of them is no deficit, but told by itself.
+  const there = item.lots === null ? free : new FreeUnits(books.places, item.places);
+  there.forEach((units, location) => {
     facts.deficits.push({ sku: item.sku, location, quantity: Math.max(0, -units) });
   });
 }
@@ -83,6 +88,14 @@ function tellDrawn({ sku, drawn, loaded }: ItemBook, facts: ItemFacts): void {
   }
   if (facts.drawn.length < first + 2) return;
   facts.drawn.push(...facts.drawn.splice(first).sort((a, b) => (a.program < b.program ? -1 : 1)));
+}
+
+/** Lots that the batch made or changed, by code. */
+function tellLots(sku: Sku, { lots, changed }: LotBook, facts: ItemFacts): void {
+  for (const code of [...changed].sort()) {
+    const lot = lots.get(code);
+    if (lot !== undefined) facts.lots.push({ ...lot, sku });
+  }
 }
 
 function tellListings(books: Books, standing: ItemNow, facts: ItemFacts): void {
@@ -115,6 +128,7 @@ function tellItem(books: Books, item: ItemBook, facts: ItemFacts): void {
   tellDeficits(books, standing, facts);
   tellListings(books, standing, facts);
   tellDrawn(item, facts);
+  if (item.lots !== null) tellLots(item.sku, item.lots, facts);
   for (const low of lowPoolsOf(books.policy, item, standing.pools)) facts.lowPools.push(low);
   for (const row of changedRows(item.sku, item.supply, item.loaded.supply)) facts.supply.push(row);
   for (const row of changedRows(item.sku, item.demand, item.loaded.demand)) facts.demand.push(row);
@@ -127,6 +141,7 @@ export function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   for (const item of touched) settleLate(item, books.now);
   const told: ItemFacts = {
     deficits: [],
+    lots: [],
     drawn: [],
     listings: [],
     targets: [],

@@ -6,6 +6,8 @@
  * most what is free there. By divisors (`fairShares`): one more unit in the shared pool lowers no part. Units of own pools are not
  * split; a part smaller than a listing's pack is shown by nobody. Pure.
  */
+import { lifeRoom } from './lot-life.ts';
+import { usableAt } from './lots.ts';
 import type { ListingId, LocationId, Program } from './model.ts';
 import { type FreeByLocation, type Pools, promisableTo } from './pools.ts';
 import { fairShares } from './scarcity.ts';
@@ -36,6 +38,15 @@ export const promiseBesideFair = (
 ): { own: number; shared: number } =>
   promisableTo(program.drawOrder === 'ownOnly' ? program : { ...program, drawOrder: 'ownThenShared' }, pools, free);
 
+type Row = { readonly weight: number; quantity: number };
+
+function cutTo(room: number, rows: readonly Row[]): void {
+  const shares = fairShares(room, rows);
+  rows.forEach((row, index) => {
+    row.quantity = shares[index] ?? 0;
+  });
+}
+
 export function fairParts(claims: readonly FairClaim[], pools: Pools, free: FreeByLocation): Map<ListingId, FairPart> {
   const rows = claims
     .toSorted((a, b) => a.listing - b.listing)
@@ -43,16 +54,24 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
       listing,
       reach: new Set(locations),
       weight: program.weight ?? 1,
+      minimumLifeDays: program.minimumLifeDays ?? 0,
       quantity: Math.min(pools.shared, promiseBesideFair({ ...program, locations }, pools, free).shared),
     }));
   const reaches = [...new Map(rows.map(({ reach }) => [[...reach].sort().join(' '), reach])).values()];
   for (const reach of reaches.sort((a, b) => a.size - b.size)) {
     const inside = rows.filter((row) => row.reach.isSubsetOf(reach));
     const room = Math.max(0, sumOf([...reach].map((location) => free.get(location) ?? 0)));
-    const shares = fairShares(room, inside);
-    inside.forEach((row, index) => {
-      row.quantity = shares[index] ?? 0;
-    });
+    cutTo(room, inside);
+    // Of lots, who asks for a longer life shares what lives so long alone.
+    const { lots } = free;
+    for (const days of lots?.lives ?? []) {
+      const asking = inside.filter(({ minimumLifeDays }) => minimumLifeDays >= days);
+      const long = [...reach].map((location) =>
+        lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }),
+      );
+      const room = lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, pools.own, lots);
+      cutTo(Math.max(0, Math.min(room, sumOf(long))), asking);
+    }
   }
   const units = fairShares(pools.shared, rows);
   const ofWeight = sumOf(rows.map(({ weight }) => weight));

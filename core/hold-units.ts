@@ -7,8 +7,10 @@ import type { Command } from './command.ts';
 import { bestPlace } from './completeness.ts';
 import { rowAt } from './item-book.ts';
 import { promiseAt } from './kits.ts';
+import { ofLot } from './lot-goods.ts';
+import { lotInputsOf, sayLots } from './lot-inputs.ts';
 import type { Allocation, Hold, HoldId, HoldKind, HoldState, LocationId, OrderId, Program } from './model.ts';
-import { draw, promisableTo, protectedFrom } from './pools.ts';
+import { draw, lifeRoomOf, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 import { withRow } from './rows.ts';
 
@@ -25,12 +27,21 @@ function tooMany({ books, item }: HoldWork, program: Program, units: { asked: nu
   const can = units.had + may.own + may.shared;
   const sum = (of: 'sellable' | 'allocated' | 'held'): number =>
     program.locations.reduce((total, place) => total + rowAt(books.places, item.places, place)[of], 0);
+  const lots =
+    free.lots === undefined
+      ? null
+      : lotInputsOf(program, program.locations, free.lots, {
+          room: lifeRoomOf(program, pools, free.lots),
+          shared: pools.shared,
+        });
+  const there = sum('sellable') - sum('allocated') - sum('held');
   const others = protectedFrom(program, pools).reduce((total, one) => total + one.units, 0);
   const limitLeft = pools.own.find((one) => one.program === program.id)?.limitLeft ?? null;
   const inTheWay = [
     `${sum('sellable')} sellable at ${program.locations.join(', ') || 'no place'}`,
     `${sum('allocated')} allocated`,
     `${sum('held')} held`,
+    ...(lots === null ? [] : [`of lots ${sayLots(program.id, there, lots, program.locations.length)}`]),
     `${others} of ${pools.free} free protected for other programs`,
     ...(limitLeft === null ? [] : [`${limitLeft} left of its limit`]),
     ...(program.drawOrder === 'ownOnly' ? [`${program.id} draws from its own pool alone`] : []),
@@ -52,6 +63,7 @@ const entryOf = (command: Command, hold: HoldId, part: Allocation) => ({
   orderId: null,
   lineRef: null,
   occurredAt: command.occurredAt,
+  ...ofLot(part.lot),
 });
 
 type DrawAsk = {

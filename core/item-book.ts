@@ -4,6 +4,7 @@
  * One is opened for every item of every batch, so it copies nothing before it is changed: listings and moves are those of the state
  * until one changes, maps come from rows.ts. Nothing of the state is ever written on.
  */
+import { type LotBook, openLots } from './lot-book.ts';
 import type {
   Component,
   DatedDemand,
@@ -45,6 +46,8 @@ export type ItemBook = {
   readonly hadDeficit: boolean;
   /** All that is on hand, by location and disposition; null until goods move. Read it by `onHandOf`. */
   onHand: Map<string, StockBalance> | null;
+  /** Null while it never had a lot. */
+  lots: LotBook | null;
   /** Those that the batch names, ended ones too. */
   holds: ReadonlyMap<HoldId, Hold>;
   readonly nextHoldEndsAt: Instant | null;
@@ -160,6 +163,7 @@ export function openItem(state: ItemState, places: Places): ItemBook {
     places: rows,
     hadDeficit: hasDeficit(places, rows),
     onHand: null,
+    lots: openLots(state.lots),
     holds: rowsBy(state.holds, (hold) => hold.id, asItIs),
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: NOTHING,

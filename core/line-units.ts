@@ -5,6 +5,7 @@
  */
 import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './books.ts';
 import type { Command } from './command.ts';
+import { ofLot } from './lot-goods.ts';
 import type { Allocation, LocationId, OrderId } from './model.ts';
 import { draw } from './pools.ts';
 import { withRow } from './rows.ts';
@@ -19,6 +20,7 @@ const entryOf = (command: Command, owner: LineOwner, allocation: Allocation) => 
   orderId: owner.orderId,
   lineRef: owner.lineRef,
   occurredAt: command.occurredAt,
+  ...ofLot(allocation.lot),
 });
 
 /** Promises up to `wanted` units to a line, at `places` of its program (absent: at all); answers what was drawn. */
@@ -78,14 +80,23 @@ export function noteShort(item: ItemBook, program: string, change: number): void
   if (change !== 0) item.shortOf = withRow(item.shortOf, program, (item.shortOf.get(program) ?? 0) + change);
 }
 
-/** Joins parts of the same place and pool, so that a line filled in many turns stays short to read. */
+/**
+ * Joins parts of the same place, pool and lot, so that a line filled in many turns stays short to read. Lots of one place and pool
+ * stand together: what is given back first hangs on places and pools alone.
+ */
 export function mergeAllocations(parts: readonly Allocation[]): readonly Allocation[] {
   if (parts.length < 2) return parts;
-  const merged = new Map<string, Allocation>();
+  const merged = new Map<string, Allocation[]>();
   for (const part of parts) {
     const key = `${part.location} ${part.program} ${part.pool} ${part.sku ?? ''}`;
-    const before = merged.get(key);
-    merged.set(key, before === undefined ? part : { ...part, quantity: before.quantity + part.quantity });
+    const together = merged.get(key);
+    if (together === undefined) merged.set(key, [part]);
+    else {
+      const at = together.findIndex(({ lot }) => lot === part.lot);
+      const before = together[at];
+      if (before === undefined) together.push(part);
+      else together[at] = { ...part, quantity: before.quantity + part.quantity };
+    }
   }
-  return [...merged.values()];
+  return [...merged.values()].flat();
 }

@@ -68,6 +68,20 @@ export type Program = {
   readonly weight?: number;
   /** Absent: `split`. */
   readonly completeness?: Completeness;
+  /** Its customers take no lot with fewer days to live, and none of unknown expiry (lots.ts); absent: any that is not expired. */
+  readonly minimumLifeDays?: number;
+};
+
+/** As the maker or the warehouse calls it; unique within the item. */
+export type LotCode = string;
+
+/** Goods of one item that were made, or came in, together. */
+export type Lot = {
+  readonly code: LotCode;
+  /** When the first of it came in. */
+  readonly receivedAt: Instant;
+  /** From this moment on nobody is promised any of it; null: it never expires. */
+  readonly expiresAt: Instant | null;
 };
 
 /** What one set of a kit takes of an item, base units. */
@@ -138,6 +152,9 @@ export type PoolRule = {
   readonly because?: string;
 };
 
+/** A buffer from measured latency (latency-buffer.ts): the chance of overselling that is allowed, and bounds in units. */
+export type LatencyBuffer = { readonly oversellPercent: number; readonly atLeast: number; readonly atMost: number };
+
 /** From a promise to a number. */
 export type ShowRule = {
   /** Percent of the promise, 0 to 100, rounded down. */
@@ -153,6 +170,8 @@ export type ShowRule = {
   /** Kept back for sales still on their way, units; and as percent of the share, rounded up, on top. */
   readonly buffer: number;
   readonly bufferPercent?: number;
+  /** Counts instead of both. */
+  readonly latencyBuffer?: LatencyBuffer;
   /** Shows 0 at or below this number; null never hides. */
   readonly hideAtOrBelow: number | null;
   readonly cap: number | null;
@@ -218,6 +237,8 @@ export type Policy = {
   /** Absent: whoever may apply it may change it alone. */
   readonly approval?: PolicyApproval;
   readonly reallocation?: ReallocationPolicy;
+  /** Absent: as `EXPIRING_WITHIN_DAYS` says (lots.ts). */
+  readonly lots?: LotPolicy;
   /** Channels where drift is not always allot's to win. */
   readonly drift?: readonly (DriftRule & { readonly channel: ChannelId })[];
 };
@@ -228,6 +249,9 @@ export type Winner = (typeof WINNERS)[number];
 
 /** `up`: it shows more than it should; `down`: less. */
 export type DriftRule = { readonly up: Winner; readonly down: Winner };
+
+/** Units of a lot that expires within so many days are told; 0 tells of none. */
+export type LotPolicy = { readonly expiringWithinDays: number };
 
 /** `policy: required`: while this policy is in force, another takes its place only when a second person approved that. */
 export type PolicyApproval = { readonly policy: 'required' };
@@ -240,6 +264,8 @@ export type Allocation = {
   readonly quantity: number;
   /** The component of a kit that the units are of; absent: the line's own item. */
   readonly sku?: Sku;
+  /** The lot that they are of; absent: none is known. */
+  readonly lot?: LotCode;
 };
 
 export const HOLD_KINDS = ['cart', 'draft', 'launch', 'presale', 'subscription', 'forecast'] as const;

@@ -10,7 +10,8 @@ import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
 import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
 import { mergeAllocations, noteShort } from './line-units.ts';
-import type { Completeness, Order, OrderLine } from './model.ts';
+import { ofLot, postLeaving } from './lot-goods.ts';
+import type { Completeness, LotCode, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
 import { dropRow, withRow } from './rows.ts';
 
@@ -33,7 +34,13 @@ export const turnOf = (books: Books, command: Command, order: Order, fillRule: O
   rule: completenessOf(books.programs.get(order.program), fillRule),
 });
 
-export function shipUnits({ books, command, order }: Turn, item: ItemBook, line: OrderLine, units: number): OrderLine {
+/** Goods of a line that leave; `lot` where it is known which was picked, whichever was promised. */
+export function shipUnits(
+  { books, command, order }: Turn,
+  item: ItemBook,
+  line: OrderLine,
+  { units, lot: picked }: { readonly units: number; readonly lot?: LotCode | undefined },
+): OrderLine {
   const owner = { orderId: order.id, lineRef: line.lineRef };
   const program = books.programs.get(order.program);
   // Drawn first where nothing was: what a program ships comes out of its pool, whenever its order was heard of (I5).
@@ -49,15 +56,18 @@ export function shipUnits({ books, command, order }: Turn, item: ItemBook, line:
     beyond === 0 || place === undefined
       ? []
       : partsOf(line, item).map(({ sku, quantity }) => ({ sku, location: place, quantity: beyond * quantity }));
-  for (const part of [...taken, ...unpromised]) {
-    postMovement(part.sku === undefined ? item : bookOf(books, part.sku), books, {
-      commandId: command.id,
-      location: part.location,
-      disposition: 'sellable',
-      delta: -part.quantity,
-      kind: 'ship',
-      occurredAt: command.occurredAt,
-    });
+  const entry = {
+    commandId: command.id,
+    disposition: 'sellable' as const,
+    kind: 'ship' as const,
+    occurredAt: command.occurredAt,
+  };
+  for (const { sku, location, quantity, lot } of taken) {
+    const goods = sku === undefined ? item : bookOf(books, sku);
+    postMovement(goods, books, { ...entry, location, delta: -quantity, ...ofLot(picked ?? lot) });
+  }
+  for (const { sku, location, quantity } of unpromised) {
+    postLeaving(bookOf(books, sku), books, { ...entry, location }, { units: quantity, lot: picked });
   }
   return { ...line, shipped: line.shipped + units, allocations: left };
 }

@@ -13,13 +13,14 @@
  * Guarantees: applying a state twice changes nothing; a line is never dropped; a request to cancel frees nothing, only a total.
  */
 import { answerLines, closedUnits, owesAnswer } from './answers.ts';
-import { type Books, lineKey, listingOf, touch } from './books.ts';
+import { type Books, type ItemBook, lineKey, listingOf, touch } from './books.ts';
 import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { FILL_RULE_OF, isAllOrNothing } from './completeness.ts';
 import { assert } from './errors.ts';
 import { checkHoldUses, convertHolds, endHoldUses } from './hold-orders.ts';
 import { writableListing } from './item-book.ts';
 import { allocatedUnits, withComposition } from './kits.ts';
+import { knownLot, onHandOfLot } from './lot-goods.ts';
 import type { Order, OrderId, OrderLine } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
 import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
@@ -132,7 +133,7 @@ function applyTotals(turn: Turn, before: OrderLine, totals: OrderLine): OrderLin
   if (item === undefined) return totals;
   const line = withComposition(totals, item);
   const newlyShipped = Math.max(0, line.reportedShipped - before.shipped);
-  const shipped = newlyShipped > 0 ? shipUnits(turn, item, line, newlyShipped) : line;
+  const shipped = newlyShipped > 0 ? shipUnits(turn, item, line, { units: newlyShipped }) : line;
   returnUnits(turn, item, line, line.returned - before.returned);
   // All lines of an order that wants all or nothing are settled together.
   return isAllOrNothing(turn.rule) ? shipped : settlePromise(turn, item, shipped);
@@ -220,6 +221,32 @@ function keepOrder(books: Books, order: StoredOrder): void {
   books.changedOrders.add(order.id);
 }
 
+/** The lot that was picked is there, wherever the line holds its units. */
+function checkPicked(
+  item: ItemBook,
+  line: OrderLine,
+  { units, lot }: { readonly units: number; readonly lot: string },
+): void {
+  if (line.components !== undefined || item.components !== null) {
+    throw new CommandRefused('lot-of-kit', `line ${line.lineRef} is of kit ${item.sku}, which has no lot`, {
+      field: 'lot',
+      fix: 'ship it without a lot: the lots of its components leave as they are allocated',
+    });
+  }
+  knownLot(item, lot);
+  const places = [...new Set(line.allocations.map(({ location }) => location))];
+  const there = Math.max(0, ...places.map((location) => onHandOfLot(item, { location, disposition: 'sellable' }, lot)));
+  if (units <= there) return;
+  throw new CommandRefused(
+    'lot-not-there',
+    `lot ${lot} of ${item.sku} has ${there} units at ${places.join(', ') || 'no place of the line'}, not ${units}`,
+    {
+      field: 'lot',
+      fix: `see where it lies: allot lots show ${lot} --sku ${item.sku}; or count it first: allot count ${item.sku} N --lot ${lot}`,
+    },
+  );
+}
+
 /** A person's or a warehouse's word that units left. */
 export function applyShip(books: Books, command: Command, body: ShipCommand): boolean {
   const order = books.orders.get(body.orderId);
@@ -229,11 +256,12 @@ export function applyShip(books: Books, command: Command, body: ShipCommand): bo
       fix: 'write it as channel/order, for example shopify:main/gid://shopify/Order/1001',
     });
   }
-  const asked = new Map(body.lines?.map((line) => [line.lineRef, line.quantity]));
+  const asked = new Map(body.lines?.map((line) => [line.lineRef, line]));
   const currentOf = (line: OrderLine) => filledLine(books, order.id, line.lineRef) ?? line;
   const plan = order.lines.map(currentOf).map((line) => ({
     line,
-    units: body.lines === null ? allocatedUnits(line) : (asked.get(line.lineRef) ?? 0),
+    units: body.lines === null ? allocatedUnits(line) : (asked.get(line.lineRef)?.quantity ?? 0),
+    lot: asked.get(line.lineRef)?.lot,
   }));
   for (const lineRef of asked.keys()) {
     if (order.lines.some((line) => line.lineRef === lineRef)) continue;
@@ -255,10 +283,11 @@ export function applyShip(books: Books, command: Command, body: ShipCommand): bo
   }
   if (plan.every(({ units }) => units === 0)) return false;
   const turn = turnOf(books, command, order, order.state.fillRule);
-  const shipped = plan.map(({ line, units }) => {
+  const shipped = plan.map(({ line, units, lot }) => {
     const item = line.sku === null ? undefined : books.items.get(line.sku);
     if (item === undefined || units === 0) return line;
-    const after = shipUnits(turn, item, withComposition(line, item), units);
+    if (lot !== undefined) checkPicked(item, line, { units, lot });
+    const after = shipUnits(turn, item, withComposition(line, item), { units, lot });
     return isAllOrNothing(turn.rule) ? after : settlePromise(turn, item, after);
   });
   keepOrder(books, { ...order, lines: isAllOrNothing(turn.rule) ? settleWhole(turn, shipped) : shipped });

@@ -54,7 +54,7 @@ const namingOf = (section: string): Naming =>
     name: (entry) => `${section} ${textOf(entry.id ?? entry.channel ?? entry.program ?? scopeOf(entry))}`,
   };
 
-type Word = { readonly says: string; readonly unit?: '%' | 'units' | 'ms' | 'instant' };
+type Word = { readonly says: string; readonly unit?: '%' | 'units' | 'ms' | 'instant' | 'days' };
 
 /** Fields that read better by another name, or that need their unit. */
 const WORDS: Readonly<Record<string, Word>> = {
@@ -76,6 +76,10 @@ const WORDS: Readonly<Record<string, Word>> = {
   isSafetyStockPlanned: { says: 'planned safety stock' },
   buffer: { says: 'buffer', unit: 'units' },
   bufferPercent: { says: 'buffer on top', unit: '%' },
+  latencyBuffer: { says: 'buffer from measured latency' },
+  oversellPercent: { says: 'chance of overselling at most', unit: '%' },
+  atLeast: { says: 'at least', unit: 'units' },
+  atMost: { says: 'at most', unit: 'units' },
   hideAtOrBelow: { says: 'shows 0 at or below' },
   cap: { says: 'cap', unit: 'units' },
   below: { says: 'below the minimum' },
@@ -84,6 +88,8 @@ const WORDS: Readonly<Record<string, Word>> = {
   at: { says: 'at', unit: 'instant' },
   reviewBy: { says: 'review by' },
   pickTags: { says: 'pick tags' },
+  minimumLifeDays: { says: 'minimum remaining life of lots', unit: 'days' },
+  expiringWithinDays: { says: 'told when they expire within', unit: 'days' },
   inFlightMs: { says: 'time in flight', unit: 'ms' },
   cooldownMs: { says: 'cooldown', unit: 'ms' },
   approveAbove: { says: 'approval above', unit: 'units' },
@@ -126,6 +132,7 @@ function sayValue(field: string, value: unknown): string {
   const unit = WORDS[field]?.unit;
   if (unit === 'ms') return durationWords(value);
   if (unit === 'instant') return instantWords(value);
+  if (unit === 'days') return `${value} ${value === 1 ? 'day' : 'days'}`;
   if (unit === undefined) return String(value);
   return unit === '%' ? `${value} %` : `${value} ${value === 1 ? 'unit' : 'units'}`;
 }

@@ -12,14 +12,21 @@
  * (now free, and taken since), so that no draw moves them.
  */
 import { assert } from './errors.ts';
+import { cutByLife, lifeRoom } from './lot-life.ts';
+import { drawLots, type FreeLots, usableAt } from './lots.ts';
 import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
 import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
+import { cutInProportion } from './proportion.ts';
 import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
 
-/** Free units per location: sellable less allocated less held; negative where more is promised than there is. */
+/**
+ * Free units per location: sellable less allocated less held; negative where more is promised than there is. Of an item with lots
+ * those that are expired are left out, and `lots` says which there are: who may use them hangs on the program.
+ */
 export type FreeByLocation = {
   get(location: LocationId): number | undefined;
   forEach(visit: (units: number, location: LocationId) => void): void;
+  readonly lots?: FreeLots;
 };
 
 /** What one program has drawn of an item. */
@@ -96,59 +103,16 @@ export type PoolShare = {
   readonly remaining: number;
   /** What its limit leaves to the program; null without one. */
   readonly limitLeft: number | null;
+  /** What its program asks for, of an item with lots. */
+  readonly minimumLifeDays?: number;
 };
 
 export type Pools = { readonly free: number; readonly own: readonly PoolShare[]; readonly shared: number };
-
-/** A want at a rate, rounded half up: the units whose turn in `cutInProportion` comes at that rate or before. */
-const unitsOf = (want: number, taken: number, rate: number): number =>
-  Math.max(0, Math.min(want, Math.floor(want * rate + 0.5)) - taken);
-
-const unitsAt = (rate: number, wants: readonly number[], taken: readonly number[]): number[] =>
-  wants.map((want, i) => unitsOf(want, taken[i] ?? 0, rate));
-
-/** The sum of `unitsAt`, without the list: the hot part of a cut. */
-function totalAt(rate: number, wants: readonly number[], taken: readonly number[]): number {
-  let total = 0;
-  for (let i = 0; i < wants.length; i++) total += unitsOf(wants[i] ?? 0, taken[i] ?? 0, rate);
-  return total;
-}
 
 function sumOf(numbers: Iterable<number>): number {
   let total = 0;
   for (const number of numbers) total += number;
   return total;
-}
-
-/** Enough halvings that only units of equal turn are left to hand out one by one. */
-const HALVINGS = 40;
-
-/**
- * Hands out `total` whole units in proportion to `wants`, on top of what each has already `taken`, never above a want; answers the
- * units on top. Unit after unit goes to the greatest want / (2 x units had + 1), ties by position (Webster's divisors).
- *
- * Largest remainders would not do: there one more unit can lower a share (the Alabama paradox), and a share that is drawn down
- * would be filled again from the others'. Here no draw from one share moves another (I5).
- */
-export function cutInProportion(total: number, wants: readonly number[], taken: readonly number[] = []): number[] {
-  const gaps = unitsAt(1, wants, taken);
-  if (sumOf(gaps) <= total) return gaps;
-  if (total <= 0) return wants.map(() => 0);
-  let [low, high] = [0, 1];
-  for (let i = 0; i < HALVINGS; i++) {
-    const middle = (low + high) / 2;
-    if (totalAt(middle, wants, taken) <= total) low = middle;
-    else high = middle;
-  }
-  const shares = unitsAt(low, wants, taken);
-  const turnOf = (i: number): number =>
-    (shares[i] ?? 0) < (gaps[i] ?? 0) ? (wants[i] ?? 0) / (2 * ((taken[i] ?? 0) + (shares[i] ?? 0)) + 1) : 0;
-  for (let left = total - sumOf(shares); left > 0; left--) {
-    let next = 0;
-    for (let i = 1; i < wants.length; i++) if (turnOf(i) > turnOf(next)) next = i;
-    shares[next] = (shares[next] ?? 0) + 1;
-  }
-  return shares;
 }
 
 /** Where a part of the rest is large enough to be any share: the cut is then an apportionment by parts. */
@@ -217,6 +181,8 @@ function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolSha
       left,
       members.map(({ units }) => units),
       members.map(({ consumed }) => consumed),
+      // Lower than its units where lots leave less to it: its turns stay those of its units, so that no draw moves another.
+      members.map((share) => share.consumed + share.remaining),
     );
     members.forEach((share, index) => {
       remaining.set(share, cut[index] ?? 0);
@@ -256,7 +222,8 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
     const remaining = Math.max(0, protects - consumed);
     return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
-  const own = cutPools(total, shares);
+  const own =
+    free.lots === undefined ? cutPools(total, shares) : cutByLife(policy, { total, shares }, free.lots, cutPools);
   let shared = total;
   for (const { remaining } of own) shared -= remaining;
   return { free: total, own, shared };
@@ -326,9 +293,20 @@ const isOpenTo = (program: Program, share: PoolShare): boolean =>
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
 function freeAt(program: Program, free: FreeByLocation): number {
   let units = 0;
-  for (const location of program.locations) units += free.get(location) ?? 0;
+  const { lots } = free;
+  for (const location of program.locations) {
+    units += lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program);
+  }
   return Math.max(0, units);
 }
+
+/** What a program may take of lots beyond its own pool: all but what is still protected of those that live so long. */
+export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): number =>
+  lifeRoom(
+    program,
+    pools.own.filter((share) => !isOpenTo(program, share)),
+    lots,
+  );
 
 /** What a program may be promised now, by its draw order, its limit and its places. */
 export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): { own: number; shared: number } {
@@ -337,7 +315,8 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
   const ownPool = share?.remaining ?? 0;
   let opened = 0;
   for (const one of pools.own) if (isOpenTo(program, one)) opened += one.remaining;
-  const sharedPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
+  const openPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
+  const sharedPool = free.lots === undefined ? openPool : Math.min(openPool, lifeRoomOf(program, pools, free.lots));
   if (program.drawOrder === 'sharedThenOwn') {
     const shared = Math.min(sharedPool, reach);
     return { own: Math.min(ownPool, reach - shared), shared };
@@ -352,7 +331,10 @@ const SHARED_FIRST = ['shared', 'own'] as const;
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
   const may = promisableTo(program, pools, free);
-  const left = program.locations.map((location) => Math.max(0, free.get(location) ?? 0));
+  const { lots } = free;
+  const left = program.locations.map((location) =>
+    Math.max(0, lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program)),
+  );
   const drawn: Allocation[] = [];
   let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
@@ -367,5 +349,5 @@ export function draw(program: Program, wanted: number, pools: Pools, free: FreeB
     });
     assert(units === 0, `draw found pool units without a place: ${units} of ${program.id}`);
   }
-  return drawn;
+  return lots === undefined ? drawn : drawLots(lots, program, drawn);
 }

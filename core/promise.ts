@@ -2,7 +2,7 @@
  * What a salesperson may say to a customer: how many by a date, when the whole, and from what. Reserves nothing.
  *
  * Guarantees: pure; never more than the program's ATP at that moment, so that nobody who waits, and no dated demand, lacks a unit for
- * it; what is told adds up, part by part, to the quantity. A kit is promised in whole sets: the least of what its components allow.
+ * it; what is told adds up, part by part, to the quantity. Lots count as old as they will be at that moment. A kit is promised in whole sets: the least of what its components allow.
  */
 import {
   atpAt,
@@ -16,6 +16,8 @@ import {
   type Projection,
   project,
 } from './atp.ts';
+import { freeWith } from './lot-free.ts';
+import { agedTo } from './lots.ts';
 import type { DatedSupply, Instant, LocationId, Program, Sku, SupplyKind } from './model.ts';
 
 /** Where units of an item come from: the program's own pool, what all share, or a dated supply. */
@@ -87,7 +89,9 @@ export function promiseBy(
   { asked, by }: Question,
   now: Instant,
 ): Promised {
-  const seen = parts.map(({ outlook, each }) => {
+  const seen = parts.map(({ outlook: stands, each }) => {
+    const { lots } = stands.free;
+    const outlook = lots === undefined ? stands : { ...stands, free: freeWith(agedTo(lots, by)) };
     return { sku: outlook.item.sku, each, projection: project(outlook, program, now) };
   });
   const from = (units: number): PromisePart[] => seen.flatMap((part) => partsOf(part, program, units * part.each));

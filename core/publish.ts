@@ -6,10 +6,12 @@
  */
 import type { BackorderInputs } from './backorder.ts';
 import type { FairPart } from './fair-parts.ts';
+import { type Exposure, type LatencyBufferInputs, latencyBuffer, sayLatencyBuffer } from './latency-buffer.ts';
+import { type LotInputs, sayLots } from './lot-inputs.ts';
 import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
-export const PUBLISH_VERSION = 2;
+export const PUBLISH_VERSION = 3;
 
 /** What a kit's number is made of; the figures beside it are those of the component `limitedBy`. */
 export type KitInputs = {
@@ -72,6 +74,8 @@ export type PublishInputs = {
   /** What these two are made of, where they are more than units of the rule. */
   readonly safetyStockOf?: string;
   readonly bufferOf?: string;
+  /** Of the buffer: what is reckoned from measured latency. */
+  readonly latencyBuffer?: LatencyBufferInputs;
   /** Base units. */
   readonly inFlight: number;
   readonly inFlightUntil: Instant | null;
@@ -84,6 +88,8 @@ export type PublishInputs = {
   readonly kit?: KitInputs;
   /** The only place that counts, for a program whose lines come from one place; absent where they may be split. */
   readonly onePlace?: LocationId;
+  /** What lots keep from it; absent where they keep nothing. */
+  readonly lots?: LotInputs;
   /** Reallocations in force that touch the program's own pool or the shared one. */
   readonly moves?: readonly Move[];
 };
@@ -100,6 +106,7 @@ export type StepId =
   | 'supply'
   | 'committed'
   | 'held'
+  | 'life'
   | 'protected'
   | 'drawOrder'
   | 'fairShare'
@@ -146,12 +153,15 @@ export function keptBack(
   rule: ShowRule,
   share: number,
   planned: number | null,
-): Pick<PublishInputs, 'safetyStock' | 'buffer' | 'safetyStockOf' | 'bufferOf'> {
+  exposure: Exposure | null = null,
+): Pick<PublishInputs, 'safetyStock' | 'buffer' | 'safetyStockOf' | 'bufferOf' | 'latencyBuffer'> {
   const percentOf = (percent: number | undefined): number =>
     percent === undefined ? 0 : Math.ceil((Math.max(0, share) * percent) / 100);
   const isPlanned = rule.isSafetyStockPlanned === true;
+  const derived = rule.latencyBuffer === undefined ? undefined : latencyBuffer(rule.latencyBuffer, exposure);
   if (rule.safetyStockPercent === undefined && !isPlanned && rule.bufferPercent === undefined) {
-    return { safetyStock: rule.safetyStock, buffer: rule.buffer };
+    if (derived === undefined) return { safetyStock: rule.safetyStock, buffer: rule.buffer };
+    return { safetyStock: rule.safetyStock, buffer: derived.units, latencyBuffer: derived };
   }
   const safetyParts = [
     ...(rule.safetyStock > 0 ? [`${rule.safetyStock} units`] : []),
@@ -164,9 +174,10 @@ export function keptBack(
   ];
   return {
     safetyStock: rule.safetyStock + percentOf(rule.safetyStockPercent) + (isPlanned ? (planned ?? 0) : 0),
-    buffer: rule.buffer + percentOf(rule.bufferPercent),
+    buffer: derived?.units ?? rule.buffer + percentOf(rule.bufferPercent),
     ...(rule.safetyStockPercent === undefined && !isPlanned ? {} : { safetyStockOf: safetyParts.join(' + ') }),
     ...(rule.bufferPercent === undefined ? {} : { bufferOf: bufferParts.join(' + ') }),
+    ...(derived === undefined ? {} : { latencyBuffer: derived }),
   };
 }
 
@@ -188,7 +199,9 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   const held = sum(inputs.places.map((place) => place.held));
   const names = inputs.places.map((place) => `${place.location} ${place.sellable}`).join(', ');
   const free = supply - committed - held;
-  const reachable = Math.max(0, free);
+  const { lots } = inputs;
+  const usable = free - (lots?.unusable ?? 0);
+  const reachable = Math.max(0, usable);
   const { rule: ownRule, limitLeft } = inputs.own;
   const protectors = inputs.protectedBy?.map(({ program, units }) => `${program} ${units}`).join(', ');
   return [
@@ -199,6 +212,9 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
     },
     { id: 'committed', result: supply - committed, says: `${committed} allocated to open orders of every channel` },
     { id: 'held', result: free, says: `${held} held` },
+    ...(lots === undefined
+      ? []
+      : [{ id: 'life' as const, result: usable, says: sayLots(inputs.program, free, lots, inputs.places.length) }]),
     {
       id: 'protected',
       result: Math.min(reachable, Math.max(0, inputs.free - inputs.protectedForOthers)),
@@ -262,6 +278,7 @@ function ruleWords({ rule, belowMinimum }: PublishInputs): string | undefined {
 function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
   const share = Math.floor((promise * inputs.sharePercent) / 100);
   const safety = share - inputs.safetyStock;
+  const bufferWords = inputs.latencyBuffer === undefined ? inputs.bufferOf : sayLatencyBuffer(inputs.latencyBuffer);
   const buffer = safety - inputs.buffer;
   const inFlight = buffer - inputs.inFlight;
   const backorder = inFlight + (inputs.backorder?.units ?? 0);
@@ -280,7 +297,7 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
       result: safety,
       says: `${inputs.safetyStock} safety stock, never promised${inBrackets(inputs.safetyStockOf)}`,
     },
-    { id: 'buffer', result: buffer, says: `${inputs.buffer} buffer of the channel${inBrackets(inputs.bufferOf)}` },
+    { id: 'buffer', result: buffer, says: `${inputs.buffer} buffer of the channel${inBrackets(bufferWords)}` },
     {
       id: 'inFlight',
       result: inFlight,

@@ -3,6 +3,8 @@ import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './book
 import type { Command, ReconfirmCommand, Strategy } from './command.ts';
 import { placesOfLine } from './completeness.ts';
 import { allocateUnits, mergeAllocations, takeUnits } from './line-units.ts';
+import { lackingLots } from './lot-book.ts';
+import { mayUse, ofLot, totalAt } from './lot-goods.ts';
 import type { Allocation } from './model.ts';
 import type { Claim } from './reconfirm-claims.ts';
 import { splitScarce } from './scarcity.ts';
@@ -59,18 +61,43 @@ function keepMore(to: Standing, parts: readonly Allocation[]): void {
   to.units += parts.reduce((sum, part) => sum + part.quantity, 0);
 }
 
+/** Units of lots that a line may not have any more, and those that their lot lacks, the last served first. */
+function clearLots(run: Run): void {
+  const { books, item, lastFirst } = run;
+  if (item.lots === null) return;
+  for (const standing of lastFirst) {
+    const program = books.programs.get(standing.head.program);
+    if (program === undefined) continue;
+    for (const part of standing.allocations) {
+      if (!mayUse(item, program, part.lot, books.now)) release(run, standing, part, part.quantity);
+    }
+  }
+  for (const location of books.places.selling) {
+    const total = totalAt(books, item, { location, disposition: 'sellable' });
+    for (const { lot, units } of lackingLots(item.lots, location, total)) {
+      takeFrom(run, units, (part) => part.location === location && part.lot === lot);
+    }
+  }
+}
+
+/** Takes missing units from lines, the last served first. */
+function takeFrom(run: Run, units: number, isMeant: (part: Allocation) => boolean): void {
+  let missing = units;
+  for (const standing of run.lastFirst) {
+    for (const part of standing.allocations.filter(isMeant).toReversed()) {
+      if (missing <= 0) return;
+      const some = Math.min(missing, part.quantity);
+      release(run, standing, part, some);
+      missing -= some;
+    }
+  }
+}
+
 /** A place that has less than it promised takes the rest from its lines, the last served first. */
 export function clearDeficits(run: Run): void {
+  clearLots(run);
   freeOf(run.books, run.item).forEach((free, location) => {
-    let missing = -free;
-    for (const standing of run.lastFirst) {
-      for (const part of standing.allocations.filter((one) => one.location === location).toReversed()) {
-        if (missing <= 0) break;
-        const units = Math.min(missing, part.quantity);
-        release(run, standing, part, units);
-        missing -= units;
-      }
-    }
+    takeFrom(run, -free, (part) => part.location === location);
   });
 }
 
@@ -94,7 +121,8 @@ function handOver(run: Run, { from, to }: Hands, part: Allocation, units: number
     pool: isGivenUp ? 'shared' : part.pool,
     quantity: units,
   };
-  const entry = { commandId: run.command.id, location: part.location, occurredAt: run.command.occurredAt };
+  const at = { location: part.location, occurredAt: run.command.occurredAt };
+  const entry = { commandId: run.command.id, ...at, ...ofLot(part.lot) };
   const { program, pool } = part;
   postPromise(run.item, run.books, {
     ...entry,
@@ -137,6 +165,7 @@ function takeFromOthers(run: Run, to: Standing, wanted: number): void {
       const isOpen = isSame ? program.drawOrder !== 'ownOnly' || part.pool === 'own' : program.drawOrder !== 'ownOnly';
       const isFree = isSame || part.pool === 'shared' || from.strategy === 'lose';
       if (!isOpen || !isFree || !places.includes(part.location)) continue;
+      if (!mayUse(run.item, program, part.lot, run.books.now)) continue;
       const units = Math.min(open, spare, part.quantity, isSame ? open : limitLeft);
       if (units <= 0) continue;
       handOver(run, { from, to }, part, units);

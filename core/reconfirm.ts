@@ -20,6 +20,9 @@
  * drawn. Units that a line drew from its program's own pool pass to another program only where the line's strategy is `lose`, which
  * somebody chose in so many words: then the protection is given up with them. (SAP too lets protection outrank all but lose.)
  *
+ * Lots: units that a line's program may not be promised any more (expired, or too old for it) count as missing, as those do of which
+ * a lot has less than was promised of it: they are given back first, and the line is served anew, of lots that it may have.
+ *
  * Lines of kits, and of orders that want one place or all or nothing, are not in the run: a part is no use to them. They keep what they
  * have, and the report says how much.
  *
@@ -32,6 +35,7 @@ import { type Books, type ItemBook, lineKey, postPromise } from './books.ts';
 import type { Command, ReconfirmCommand } from './command.ts';
 import { allocatedUnits } from './kits.ts';
 import { noteShort } from './line-units.ts';
+import { copyLots } from './lot-book.ts';
 import type { Allocation, OrderLine } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import { checkReconfirm, claimsOf } from './reconfirm-claims.ts';
@@ -44,7 +48,7 @@ import { itemFor } from './stock.ts';
 function netEntries(entries: readonly PromiseEntry[]): PromiseEntry[] {
   const sums = new Map<string, PromiseEntry>();
   for (const entry of entries) {
-    const key = JSON.stringify([entry.orderId, entry.lineRef, entry.location, entry.program, entry.pool]);
+    const key = JSON.stringify([entry.orderId, entry.lineRef, entry.location, entry.program, entry.pool, entry.lot]);
     const before = sums.get(key);
     const delta = (before?.delta ?? 0) + entry.delta;
     const consumed = (before?.consumed ?? 0) + entry.consumed;
@@ -78,6 +82,7 @@ const copyOf = (item: ItemBook): ItemBook => ({
   ...item,
   places: item.places.map((row) => ({ ...row })),
   drawn: new Map(item.drawn),
+  lots: copyLots(item.lots),
 });
 
 export function applyReconfirm(books: Books, command: Command, body: ReconfirmCommand): boolean {

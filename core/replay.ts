@@ -8,6 +8,7 @@
 import { drawnAfter } from './books.ts';
 import { assert } from './errors.ts';
 import type { Hold, OrderLine, Sku } from './model.ts';
+import { applyLots } from './replay-lots.ts';
 import type { Facts, ItemState, ListingState, ShortLine, State, StoredOrder } from './state.ts';
 
 type BySku<T> = ReadonlyMap<Sku, readonly T[]>;
@@ -64,17 +65,25 @@ function applyStock(item: ItemState, sorted: Sorted): Pick<ItemState, 'balances'
     change(balances, keyOf(entry), fresh, (row) => ({ ...row, quantity: row.quantity + delta }));
   }
   for (const count of counts) {
-    const { location, disposition, asOf } = count;
+    const { location, disposition, asOf, lot } = count;
+    if (lot !== undefined) continue;
     const fresh = { location, disposition, quantity: 0, countedAsOf: null };
     change(balances, keyOf(count), fresh, (row) => ({ ...row, countedAsOf: Math.max(asOf, row.countedAsOf ?? asOf) }));
   }
-  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({
+  const kept = entries.map(({ location, disposition, delta, occurredAt, lot }) => ({
     location,
     disposition,
     delta,
     occurredAt,
+    ...(lot === undefined ? {} : { lot }),
   }));
   return { balances: [...balances.values()], recentEntries: [...item.recentEntries, ...kept] };
+}
+
+function lotsAfter(item: ItemState, facts: Facts): Pick<ItemState, 'lots'> {
+  if (item.lots === undefined && facts.lots.length === 0) return {};
+  const lots = applyLots(item.lots, item.sku, facts);
+  return lots === undefined ? {} : { lots };
 }
 
 const byProgram = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
@@ -199,6 +208,7 @@ export function applyFacts(state: State, facts: Facts): State {
   const items = state.items.map(({ openLines, ...item }) => ({
     ...item,
     ...applyStock(item, sorted),
+    ...lotsAfter(item, facts),
     ...applyPromises(item, sorted),
     holds: applyHolds(item, sorted),
     moves: applyMoves(item, sorted),

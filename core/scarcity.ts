@@ -5,7 +5,7 @@
  * | splitScarce     | tiers, minimums, weighted max-min, largest remainder       | one run over open order lines         |
  * | largestRemainder| Hare: quota, then the largest remainders                   | ratios, and the rounding of the above |
  * | fairShares      | weighted max-min, rounded by Webster's divisors            | what listings show of the shared pool |
- * | cutInProportion | in proportion to the wants, Webster (pools.ts)             | pools that supply cannot cover        |
+ * | cutInProportion | in proportion to the wants, Webster (proportion.ts)        | pools that supply cannot cover        |
  *
  * Largest remainders keep each share within a unit of its exact part, but one more unit of stock can lower a share (the Alabama
  * paradox). So `splitScarce` is computed from scratch each time, never carried on from the last answer, and ties are broken by
@@ -16,7 +16,7 @@
  * more than a demand. Without packs and all-or-nothing the shares sum to min(stock, demand).
  */
 import { assert } from './errors.ts';
-import { cutInProportion } from './pools.ts';
+import { cutInProportion } from './proportion.ts';
 
 export type Demand = {
   readonly id: string;

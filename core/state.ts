@@ -1,6 +1,7 @@
 /**
  * What `decide` reads and what it answers: plain data, loaded and written by db/ in one transaction.
  */
+import type { Exposure } from './latency-buffer.ts';
 import type {
   ChannelId,
   CommandId,
@@ -14,6 +15,8 @@ import type {
   Listing,
   ListingId,
   LocationId,
+  Lot,
+  LotCode,
   Move,
   Order,
   OrderId,
@@ -35,6 +38,21 @@ export type StockBalance = {
   /** Moment of the last count; a movement from before it is absorbed. */
   readonly countedAsOf: Instant | null;
 };
+
+/** What there is of a lot at a place; what has no lot is the rest of the place's own balance. */
+export type LotBalance = {
+  readonly lot: LotCode;
+  readonly location: LocationId;
+  readonly disposition: Disposition;
+  readonly quantity: number;
+  readonly allocated: number;
+  readonly held: number;
+  /** Moment of the last count of this lot alone. */
+  readonly countedAsOf: Instant | null;
+};
+
+/** Lots of an item: those of which anything is there or promised, and those that the batch names. */
+export type ItemLots = { readonly lots: readonly Lot[]; readonly balances: readonly LotBalance[] };
 
 export type PromiseBalance = {
   readonly location: LocationId;
@@ -63,6 +81,8 @@ export type ListingState = Listing & {
   readonly seenSold: number | null;
   readonly seenUntil: Instant | null;
   readonly target: Target | null;
+  /** What a buffer from measured latency is reckoned from; absent: nothing is measured yet. */
+  readonly exposure?: Exposure;
 };
 
 export type ItemState = {
@@ -76,6 +96,8 @@ export type ItemState = {
   /** What planning says must stay; null while it has not said. */
   readonly safetyStock: number | null;
   readonly balances: readonly StockBalance[];
+  /** Absent while the item never had a lot. */
+  readonly lots?: ItemLots;
   readonly promises: readonly PromiseBalance[];
   /** Those that the batch names, ended ones too. */
   readonly holds: readonly Hold[];
@@ -98,6 +120,7 @@ export type ItemState = {
     readonly disposition: Disposition;
     readonly delta: number;
     readonly occurredAt: Instant;
+    readonly lot?: LotCode;
   }[];
   /** What is expected still, and whatever else the batch names. */
   readonly supply: readonly DatedSupply[];
@@ -139,6 +162,8 @@ export type StockEntry = {
   readonly delta: number;
   readonly kind: 'receive' | 'adjust' | 'count' | 'transfer' | 'inspect' | 'ship' | 'return' | 'absorb';
   readonly occurredAt: Instant;
+  /** Absent: of no lot. */
+  readonly lot?: LotCode;
 };
 
 export type PromiseEntry = {
@@ -159,6 +184,7 @@ export type PromiseEntry = {
   readonly orderId: OrderId | null;
   readonly lineRef: string | null;
   readonly occurredAt: Instant;
+  readonly lot?: LotCode;
 };
 
 /** A reallocation that came into force or ended; `kind` is its state from now on. */
@@ -201,7 +227,11 @@ export type Facts = {
     readonly location: LocationId;
     readonly disposition: Disposition;
     readonly asOf: Instant;
+    /** Counted alone; absent: the whole place. */
+    readonly lot?: LotCode;
   }[];
+  /** Lots as they stand after the batch, where it made or changed them. */
+  readonly lots: readonly (Lot & { readonly sku: Sku })[];
   /** The places of items where more is promised than there is, or was before the batch (0 where that ended); of reviewed items all. */
   readonly deficits: readonly { readonly sku: Sku; readonly location: LocationId; readonly quantity: number }[];
   /** What programs have drawn of touched items, as it stands after the batch; only where it changed. */

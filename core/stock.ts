@@ -1,22 +1,22 @@
 /**
- * Commands on goods: receive, adjust, count, transfer, inspect, return.
+ * Commands on goods: receive, adjust, transfer, inspect, return; a lot's expiry. Counts are in counts.ts.
  *
- * Guarantees: a person's command that would take more than there is, is refused with the number there is; a count writes one
- * signed entry, `count - balance as of its moment`, so that movements after it stand.
+ * Guarantees: a person's command that would take more than there is, is refused with the number there is.
  */
-import { type Books, freeOf, type ItemBook, postMovement, postPromise, postStock, touch } from './books.ts';
+import { type Books, type ItemBook, postMovement, postPromise } from './books.ts';
 import type {
   AdjustCommand,
   Command,
-  CountCommand,
   InspectCommand,
   ReceiveCommand,
   ReturnCommand,
+  SetLotCommand,
   TransferCommand,
 } from './command.ts';
 import { countDown } from './dated.ts';
-import { onHandOf, stockKey } from './item-book.ts';
-import type { Disposition, LocationId, Sku, StockMaster } from './model.ts';
+import { FreeUnits, onHandOf, stockKey } from './item-book.ts';
+import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved } from './lot-goods.ts';
+import type { Disposition, LocationId, LotCode, Sku, StockMaster } from './model.ts';
 import { NOTHING_DRAWN } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 import { poolRulesFor } from './rules.ts';
@@ -51,7 +51,12 @@ export function goodsFor(books: Books, sku: Sku): ItemBook {
 }
 
 /** The place is known, and whoever speaks is its stock master: two masters would each undo the other's word. */
-function checkPlace(books: Books, body: { readonly source?: StockMaster }, location: LocationId, field: string): void {
+export function checkPlace(
+  books: Books,
+  body: { readonly source?: StockMaster },
+  location: LocationId,
+  field: string,
+): void {
   const master = masterAt(books, location, field);
   const source = body.source ?? 'allot';
   if (source === master) return;
@@ -72,13 +77,23 @@ export function checkQuantity(quantity: number, field: string, least: number): v
 const unitsAt = (item: ItemBook, location: LocationId, disposition: Disposition): number =>
   onHandOf(item).get(stockKey(location, disposition))?.quantity ?? 0;
 
-function checkThere(item: ItemBook, location: LocationId, disposition: Disposition, quantity: number): void {
-  const there = unitsAt(item, location, disposition);
+type Where = { readonly location: LocationId; readonly disposition: Disposition };
+
+/** So many are there: of the lot that is named, or at all. */
+function checkThere(item: ItemBook, where: Where, quantity: number, lot: LotCode | undefined): void {
+  if (lot !== undefined) knownLot(item, lot);
+  const there = lot === undefined ? unitsAt(item, where.location, where.disposition) : onHandOfLot(item, where, lot);
   if (quantity <= there) return;
-  throw new CommandRefused('not-there', `${item.sku} has ${there} ${disposition} at ${location}, not ${quantity}`, {
-    field: 'quantity',
-    fix: `give at most ${there}, or correct the stock first: allot count ${item.sku} N --location ${location}`,
-  });
+  const name = lot === undefined ? item.sku : `lot ${lot} of ${item.sku}`;
+  const told = lot === undefined ? '' : ` --lot ${lot}`;
+  throw new CommandRefused(
+    'not-there',
+    `${name} has ${there} ${where.disposition} at ${where.location}, not ${quantity}`,
+    {
+      field: 'quantity',
+      fix: `give at most ${there}, or correct the stock first: allot count ${item.sku} N --location ${where.location}${told}`,
+    },
+  );
 }
 
 /** A receipt starts each pool with refill `receipt` anew. */
@@ -116,6 +131,7 @@ export function applyReceive(books: Books, command: Command, body: ReceiveComman
     delta: quantity,
     kind: 'receive',
     occurredAt: command.occurredAt,
+    ...comingLot(item, body, command.occurredAt),
   });
   if (disposition === 'sellable') refillPools(item, books, command, location);
   return true;
@@ -125,57 +141,19 @@ export function applyAdjust(books: Books, command: Command, body: AdjustCommand)
   const item = goodsFor(books, body.sku);
   checkPlace(books, body, body.location, 'location');
   checkQuantity(body.delta, 'delta', -1_000_000_000);
-  if (body.delta < 0) checkThere(item, body.location, body.disposition, -body.delta);
-  const { location, disposition, delta } = body;
-  postMovement(item, books, {
+  const { location, disposition, delta, lot } = body;
+  const entry = {
     commandId: command.id,
     location,
     disposition,
-    delta,
-    kind: 'adjust',
+    kind: 'adjust' as const,
     occurredAt: command.occurredAt,
-  });
+  };
+  if (delta < 0) {
+    checkThere(item, body, -delta, lot);
+    postLeaving(item, books, entry, { units: -delta, lot });
+  } else if (delta > 0) postMovement(item, books, { ...entry, delta, ...comingLot(item, body, command.occurredAt) });
   return delta !== 0;
-}
-
-export function applyCount(books: Books, command: Command, body: CountCommand): boolean {
-  const item = goodsFor(books, body.sku);
-  const { location, disposition, asOf } = body;
-  checkPlace(books, body, location, 'location');
-  checkQuantity(body.quantity, 'quantity', 0);
-  const balance = onHandOf(item).get(stockKey(location, disposition));
-  const last = balance?.countedAsOf ?? null;
-  if (last !== null && asOf <= last) {
-    throw new CommandRefused(
-      'older-count',
-      `a count of ${item.sku} at ${location} as of ${new Date(last).toISOString()} is newer than this one`,
-      {
-        field: 'asOf',
-        fix: 'count again and give the moment of the new count',
-      },
-    );
-  }
-  if (asOf > command.recordedAt + 60_000) {
-    throw new CommandRefused('count-in-the-future', `as-of ${new Date(asOf).toISOString()} has not come yet`, {
-      field: 'asOf',
-      fix: 'give the moment at which the goods were counted, with its time zone',
-    });
-  }
-  const posted = books.stock.filter((entry) => entry.sku === item.sku);
-  const later = [...item.loaded.recentEntries, ...posted]
-    .filter((entry) => entry.location === location && entry.disposition === disposition && entry.occurredAt > asOf)
-    .reduce((sum, entry) => sum + entry.delta, 0);
-  const delta = body.quantity - ((balance?.quantity ?? 0) - later);
-  postStock(item, books, { commandId: command.id, location, disposition, delta, kind: 'count', occurredAt: asOf });
-  onHandOf(item).set(stockKey(location, disposition), {
-    location,
-    disposition,
-    quantity: unitsAt(item, location, disposition),
-    countedAsOf: asOf,
-  });
-  books.counted.push({ sku: item.sku, location, disposition, asOf });
-  touch(books, item, command.id);
-  return true;
 }
 
 export function applyTransfer(books: Books, command: Command, body: TransferCommand): boolean {
@@ -183,25 +161,23 @@ export function applyTransfer(books: Books, command: Command, body: TransferComm
   checkPlace(books, body, body.from, 'from');
   checkPlace(books, body, body.to, 'to');
   checkQuantity(body.quantity, 'quantity', 1);
-  const free = freeOf(books, item).get(body.from) ?? unitsAt(item, body.from, 'sellable');
-  if (body.quantity > free) {
+  const { quantity, lot } = body;
+  const where = (location: LocationId): Where => ({ location, disposition: 'sellable' });
+  // What is promised at a place that sells stays there; an expired lot may be moved like any other.
+  const goods = new FreeUnits(books.places, item.places).get(body.from) ?? unitsAt(item, body.from, 'sellable');
+  const free = Math.min(goods, ...(lot === undefined ? [] : [freeOfLot(item, body.from, lot)]));
+  if (quantity > free) {
     throw new CommandRefused(
       'not-free',
-      `${item.sku} has ${Math.max(0, free)} free units at ${body.from}, not ${body.quantity}`,
+      `${item.sku} has ${Math.max(0, free)} free units${lot === undefined ? '' : ` of lot ${lot}`} at ${body.from}, not ${quantity}`,
       {
         field: 'quantity',
         fix: `move at most ${Math.max(0, free)}; the rest is allocated to open orders or held there`,
       },
     );
   }
-  const entry = {
-    commandId: command.id,
-    disposition: 'sellable' as const,
-    kind: 'transfer' as const,
-    occurredAt: command.occurredAt,
-  };
-  postMovement(item, books, { ...entry, location: body.from, delta: -body.quantity });
-  postMovement(item, books, { ...entry, location: body.to, delta: body.quantity });
+  const entry = { commandId: command.id, kind: 'transfer' as const, occurredAt: command.occurredAt };
+  postMoved(item, books, entry, { from: where(body.from), to: where(body.to), units: quantity, lot });
   return true;
 }
 
@@ -209,15 +185,11 @@ export function applyInspect(books: Books, command: Command, body: InspectComman
   const item = goodsFor(books, body.sku);
   checkPlace(books, body, body.location, 'location');
   checkQuantity(body.quantity, 'quantity', 1);
-  checkThere(item, body.location, body.from, body.quantity);
-  const entry = {
-    commandId: command.id,
-    location: body.location,
-    kind: 'inspect' as const,
-    occurredAt: command.occurredAt,
-  };
-  postMovement(item, books, { ...entry, disposition: body.from, delta: -body.quantity });
-  postMovement(item, books, { ...entry, disposition: body.to, delta: body.quantity });
+  const { location, quantity, lot } = body;
+  checkThere(item, { location, disposition: body.from }, quantity, lot);
+  const entry = { commandId: command.id, kind: 'inspect' as const, occurredAt: command.occurredAt };
+  const where = (disposition: Disposition): Where => ({ location, disposition });
+  postMoved(item, books, entry, { from: where(body.from), to: where(body.to), units: quantity, lot });
   return true;
 }
 
@@ -230,7 +202,16 @@ export function applyReturn(books: Books, command: Command, body: ReturnCommand)
     location: body.location,
     disposition: 'quarantine' as const,
     kind: 'return' as const,
+    ...comingLot(item, body, command.occurredAt),
   };
   postMovement(item, books, { ...entry, delta: body.quantity, occurredAt: command.occurredAt });
   return true;
+}
+
+export function applySetLotExpiry(books: Books, command: Command, body: SetLotCommand): boolean {
+  const item = goodsFor(books, body.sku);
+  if (body.reason.trim() === '') {
+    throw new CommandRefused('no-reason', 'the reason is empty', { field: 'reason', fix: 'say why in some words' });
+  }
+  return applySetLot(books, item, command, body);
 }

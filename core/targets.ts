@@ -10,9 +10,18 @@ import { bestPlace, supplyOf } from './completeness.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { rowAt } from './item-book.ts';
 import { bookOf, kitInputs } from './kits.ts';
+import { lotInputsOf } from './lot-inputs.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
-import { type FreeByLocation, type PoolShare, type Pools, promisableTo, protectedFrom, sayPoolRule } from './pools.ts';
+import {
+  type FreeByLocation,
+  lifeRoomOf,
+  type PoolShare,
+  type Pools,
+  promisableTo,
+  protectedFrom,
+  sayPoolRule,
+} from './pools.ts';
 import {
   type KitInputs,
   keptBack,
@@ -112,7 +121,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
     best === undefined ? all : atMost(promisableTo({ ...program, locations: from }, source.pools, source.free), all);
   const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
-  const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock);
+  const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock, listing.exposure);
   const backorder = kit === undefined ? backorderOf(books, item, supplied, { units, rule }) : null;
   const shown = {
     channelRule,
@@ -140,7 +149,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
 /** All that the number is explained by. */
 function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown): PublishInputs {
   const { channelRule, program, kit, kept, best } = shown;
-  const { item, pools } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
+  const { item, pools, free } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
   const protectedBy = protectedFrom(program, pools);
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
@@ -170,12 +179,18 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   if (shown.isBelow && at.item.minimum !== null) inputs.belowMinimum = at.item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;
+  if (kept.latencyBuffer !== undefined) inputs.latencyBuffer = kept.latencyBuffer;
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
   if (shown.fair !== undefined) inputs.fairShare = shown.fair;
   if (shown.backorder !== undefined) inputs.backorder = shown.backorder;
   const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;
+  if (free.lots !== undefined) {
+    const figures = { room: lifeRoomOf(program, pools, free.lots), shared: pools.shared };
+    const lots = lotInputsOf(program, shown.from, free.lots, figures);
+    if (lots !== null) inputs.lots = lots;
+  }
   return inputs;
 }
 

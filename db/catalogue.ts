@@ -119,7 +119,8 @@ export async function lockListings(
 export async function writeMappings(tx: Queries, changes: readonly MappingChange[], by: By): Promise<MappingResult> {
   if (changes.length === 0) return { commandIds: [], retried: 0 };
   await tx.rows(sql`
-    update listing l set sku = r.sku, pack = r.pack, locations = r.locations, mapped_at = clock_timestamp()
+    update listing l set sku = r.sku, pack = r.pack, locations = r.locations, mapped_at = clock_timestamp(),
+      exposure = case when l.sku = r.sku then l.exposure end
     from ${recordset(changes, { id: 'int8', sku: 'text', pack: 'int4', locations: 'text[]' }, 'r')} where l.id = r.id`);
   const result = await reviewMapped(tx, changes, by);
   await writeAudit(

@@ -107,6 +107,7 @@ const KNOWN_PARTS: readonly string[] = [
   'routes',
   'approval',
   'reallocation',
+  'lots',
 ];
 
 /** A part that came later reaches everything, until somebody says here what it reaches. */

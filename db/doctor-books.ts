@@ -56,6 +56,35 @@ const HOLDS_AND_PROMISES: SQL = sql`
   select format('entries of %s hold %s units under hold %s, which is not there', sku, sum(held), hold_id)
   from promise_entry e where hold_id is not null and not exists (select 1 from hold h where h.id = e.hold_id) group by sku, hold_id`;
 
+/** Lots: rows are sums of entries, and of what order lines and holds have of them; and an item with lots is known to have some. */
+const LOT_BALANCE: SQL = sql`
+  with goods as (select sku, lot, location, disposition, sum(delta) as quantity from stock_entry where lot is not null group by 1, 2, 3, 4),
+    promised as (select sku, lot, location, 'sellable' as disposition, sum(delta) as allocated, sum(held) as held
+      from promise_entry where lot is not null group by 1, 2, 3)
+  select format('lot %s of %s at %s, %s: %s there, %s allocated, %s held by its row; %s, %s, %s by its entries', lot, sku, location, disposition,
+    coalesce(b.quantity, 0), coalesce(b.allocated, 0), coalesce(b.held, 0), coalesce(g.quantity, 0), coalesce(p.allocated, 0), coalesce(p.held, 0)) as example
+  from lot_balance b full join goods g using (sku, lot, location, disposition) full join promised p using (sku, lot, location, disposition)
+  where (coalesce(b.quantity, 0), coalesce(b.allocated, 0), coalesce(b.held, 0))
+    is distinct from (coalesce(g.quantity, 0), coalesce(p.allocated, 0), coalesce(p.held, 0))
+  union all
+  select format('%s has lots, and is not marked so: none of them is looked at', i.sku)
+  from item i where not i.has_lots and exists (select 1 from lot l where l.sku = i.sku)`;
+
+const LOTS_AND_PROMISES: SQL = sql`
+  with lines as (
+      select coalesce(a.sku, o.sku) as sku, a.lot, a.location, sum(a.quantity) as allocated
+      from order_line o cross join lateral jsonb_to_recordset(o.allocations) as a(sku text, lot text, location text, quantity int)
+      where o.allocations <> '[]' and a.lot is not null group by 1, 2, 3),
+    holds as (
+      select h.sku, a.lot, a.location, sum(a.quantity) as held
+      from hold h cross join lateral jsonb_to_recordset(h.parts) as a(lot text, location text, quantity int)
+      where h.parts <> '[]' and a.lot is not null group by 1, 2, 3),
+    rows as (select sku, lot, location, allocated, held from lot_balance where allocated <> 0 or held <> 0)
+  select format('lot %s of %s at %s: %s allocated and %s held; its order lines have %s, its holds %s', lot, sku, location,
+    coalesce(r.allocated, 0), coalesce(r.held, 0), coalesce(l.allocated, 0), coalesce(h.held, 0)) as example
+  from rows r full join lines l using (sku, lot, location) full join holds h using (sku, lot, location)
+  where (coalesce(r.allocated, 0), coalesce(r.held, 0)) is distinct from (coalesce(l.allocated, 0), coalesce(h.held, 0))`;
+
 /** A conversion allocates what it no longer holds, of the same place and pool, in the same command, and leaves what is drawn. */
 const CONVERSIONS: SQL = sql`
   select format('command %s allocated %s of %s at %s from hold %s, which gave %s there', command_id, allocated, sku, location, hold_id, given) as example
@@ -187,7 +216,8 @@ const EATEN_PROTECTION: SQL = sql`
     last_batch as (
       select sku, max(batch_id) as batch_id
       from (select sku, batch_id from promise_entry union all select sku, batch_id from stock_entry) e
-      where exists (select 1 from rule) group by sku),
+      -- What a protection cannot use of lots is shared: left to the properties too.
+      where exists (select 1 from rule) and not exists (select 1 from item i where i.sku = e.sku and i.has_lots) group by sku),
     drawn as (
       select l.sku from last_batch l join batch b on b.id = l.batch_id join policy_now p on p.version = b.policy_version
       where exists (select 1 from promise_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.pool = 'shared'
@@ -241,6 +271,8 @@ export const BOOKS = {
     POOL_BALANCE,
     LINES_AND_PROMISES,
     HOLDS_AND_PROMISES,
+    LOT_BALANCE,
+    LOTS_AND_PROMISES,
     CONVERSIONS,
     KITS_WITH_GOODS,
     DATED_ROWS,

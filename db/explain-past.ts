@@ -4,7 +4,7 @@
  * Guarantees: nothing that was decided later shows; quantities are base units, by the pack of each line.
  */
 import { sql } from 'drizzle-orm';
-import type { Instant, OrderId, Sku } from '#core/model.ts';
+import type { Instant, LotCode, OrderId, Sku } from '#core/model.ts';
 import { joinOrder, type OrderState, settleLine } from '#core/order-state.ts';
 import type { Queries } from './client.ts';
 import { explainOrder, type PromiseStep } from './explain.ts';
@@ -22,6 +22,8 @@ export type PastLine = {
     readonly program: string;
     readonly pool: string;
     readonly quantity: number;
+    /** Null: of no lot. */
+    readonly lot: LotCode | null;
   }[];
 };
 
@@ -45,11 +47,11 @@ export async function explainOrderAt(db: Queries, id: OrderId, at: Instant): Pro
       where c.order_id = ${id} and c.kind = 'order-state' and c.state in ('applied', 'unchanged')
         and b.decided_at <= to_timestamp(${at} / 1000.0) order by c.id`),
     db.rows<PastLine['allocations'][number] & { lineRef: string }>(sql`
-      select e.line_ref as "lineRef", e.sku, e.location, e.program, e.pool, sum(e.delta)::int as quantity
+      select e.line_ref as "lineRef", e.sku, e.location, e.program, e.pool, e.lot, sum(e.delta)::int as quantity
       from promise_entry e join batch b on b.id = e.batch_id
       where e.order_id = ${id} and b.decided_at <= to_timestamp(${at} / 1000.0)
-      group by e.line_ref, e.sku, e.location, e.program, e.pool having sum(e.delta) <> 0
-      order by e.line_ref, e.sku, e.location, e.program, e.pool`),
+      group by e.line_ref, e.sku, e.location, e.program, e.pool, e.lot having sum(e.delta) <> 0
+      order by e.line_ref, e.sku, e.location, e.program, e.pool, e.lot nulls last`),
   ]);
   if (now === null) return null;
   const [first, ...later] = states.map(({ state }) => state);

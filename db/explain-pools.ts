@@ -5,6 +5,7 @@
  * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
  */
 import { sql } from 'drizzle-orm';
+import { freeByLot, openLots } from '#core/lot-book.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
 import {
   type Drawn,
@@ -17,6 +18,7 @@ import {
   unfilledPools,
 } from '#core/pools.ts';
 import type { Queries } from './client.ts';
+import { readLotsAt } from './lots.ts';
 
 export type ProgramPool = {
   readonly program: ProgramId;
@@ -94,12 +96,13 @@ const readPolicy = async (db: Queries, at: Instant): Promise<Policy | null> => {
 
 /** Null where the item is not known, or no policy was in force yet. */
 export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<PoolsExplanation | null> {
-  const [policy, items, places, drawnRows, moves] = await Promise.all([
+  const [policy, items, places, drawnRows, moves, lots] = await Promise.all([
     readPolicy(db, at),
     db.rows<{ groups: string[] }>(sql`select groups from item where sku = ${sku}`),
     readPlaces(db, sku, at),
     readDrawn(db, sku, at),
     readMoves(db, sku, at),
+    readLotsAt(db, sku, at),
   ]);
   const [known] = items;
   if (policy === null || known === undefined) return null;
@@ -109,9 +112,15 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
   for (const program of unfilledPools(policy, { sku, groups: known.groups, drawn }, at))
     drawn.set(program, filled(before, program));
   const item = { sku, groups: known.groups, drawn, moves };
-  const free = new Map(
-    places.map(({ location, sellable, allocated, held }) => [location, sellable - allocated - held]),
-  );
+  const totals = places.map(({ location, sellable, allocated, held }) => ({
+    location,
+    total: { onHand: sellable, promised: allocated + held },
+  }));
+  const book = openLots(lots);
+  const free =
+    book === null
+      ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
+      : freeByLot(book, totals, policy, at);
   const pools = poolsOf(policy, item, free, at);
   const named = [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
   const own = new Map(pools.own.map((share) => [share.program, share]));

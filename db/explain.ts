@@ -6,7 +6,17 @@
  * figures, and an unknown one is null.
  */
 import { type SQL, sql } from 'drizzle-orm';
-import type { Allocation, ChannelId, ChannelMode, Component, Instant, OrderId, PickTags, Sku } from '#core/model.ts';
+import type {
+  Allocation,
+  ChannelId,
+  ChannelMode,
+  Component,
+  Instant,
+  LotCode,
+  OrderId,
+  PickTags,
+  Sku,
+} from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
 import type { Queries } from './client.ts';
@@ -221,6 +231,8 @@ export type PromiseStep = {
   readonly location: string;
   readonly program: string;
   readonly pool: string;
+  /** Null: of no lot. */
+  readonly lot: LotCode | null;
   readonly at: Instant;
   readonly cause: string;
   readonly actor: string;
@@ -272,7 +284,7 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
         where sku = o.sku and l.sells) p on true
       where o.order_id = ${id} order by o.line_ref collate "C"`),
     db.rows<PromiseStep>(sql`
-      select e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, b.decided_at as at, c.kind as cause, c.actor,
+      select e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, e.lot, b.decided_at as at, c.kind as cause, c.actor,
         b.policy_version as "policyVersion"
       from promise_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
       where e.sku in (select sku from order_line where order_id = ${id}

@@ -12,6 +12,7 @@ import type { Facts, StoredOrder } from '#core/state.ts';
 import { CORE_VERSION } from '#core/version.ts';
 import type { Queries } from './client.ts';
 import { writeDated } from './dated-facts.ts';
+import { writeLots } from './lots.ts';
 import { writeLowPools } from './low-pools.ts';
 import { ringBells } from './outbox.ts';
 import { parkCommands } from './parked.ts';
@@ -34,6 +35,7 @@ export async function writeFacts(tx: Queries, header: BatchHeader, facts: Facts)
   if (batch === undefined) throw new Error('insert into batch answered no row');
   await writeStock(tx, batch.id, facts);
   await writePromises(tx, batch.id, facts);
+  await writeLots(tx, facts);
   await writeHolds(tx, header.decidedAt, facts);
   await writeOrders(tx, batch.id, header.decidedAt, facts);
   await writeShortages(tx, facts);
@@ -63,10 +65,10 @@ async function writeStock(tx: Queries, batchId: number, facts: Facts): Promise<v
   if (facts.stock.length > 0) {
     const entries = facts.stock.map((entry) => ({ ...entry, occurredAt: iso(entry.occurredAt) }));
     await tx.rows(sql`
-      insert into stock_entry (batch_id, command_id, sku, location, disposition, kind, delta, occurred_at)
-      select ${batchId}, "commandId", sku, location, disposition, kind, delta, "occurredAt"
+      insert into stock_entry (batch_id, command_id, sku, location, disposition, kind, delta, occurred_at, lot)
+      select ${batchId}, "commandId", sku, location, disposition, kind, delta, "occurredAt", lot
       from json_to_recordset(${JSON.stringify(entries)}::json) as r("commandId" bigint, sku text, location text,
-        disposition text, kind text, delta int, "occurredAt" timestamptz)`);
+        disposition text, kind text, delta int, "occurredAt" timestamptz, lot text)`);
     const sums = totals(
       facts.stock.map(({ sku, location, disposition, delta }) => ({ sku, location, disposition, delta })),
       (entry) => `${entry.sku} ${entry.location} ${entry.disposition}`,
@@ -81,7 +83,7 @@ async function writeStock(tx: Queries, batchId: number, facts: Facts): Promise<v
   }
   if (facts.counted.length === 0) return;
   const counted = totals(
-    facts.counted,
+    facts.counted.filter(({ lot }) => lot === undefined),
     (count) => `${count.sku} ${count.location} ${count.disposition}`,
     (last, count) => (count.asOf > last.asOf ? count : last),
   ).map((count) => ({ ...count, asOf: iso(count.asOf) }));
@@ -99,10 +101,10 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
   const entries = facts.promises.map((entry) => ({ ...entry, occurredAt: iso(entry.occurredAt) }));
   await tx.rows(sql`
     insert into promise_entry (batch_id, command_id, sku, location, program, pool, kind, delta, consumed, held, hold_id,
-      order_id, line_ref, occurred_at)
-    select ${batchId}, "commandId", sku, location, program, pool, kind, delta, consumed, held, hold, "orderId", "lineRef", "occurredAt"
+      order_id, line_ref, occurred_at, lot)
+    select ${batchId}, "commandId", sku, location, program, pool, kind, delta, consumed, held, hold, "orderId", "lineRef", "occurredAt", lot
     from json_to_recordset(${JSON.stringify(entries)}::json) as r("commandId" bigint, sku text, location text, program text,
-      pool text, kind text, delta int, consumed int, held int, hold bigint, "orderId" text, "lineRef" text, "occurredAt" timestamptz)`);
+      pool text, kind text, delta int, consumed int, held int, hold bigint, "orderId" text, "lineRef" text, "occurredAt" timestamptz, lot text)`);
   const places = totals(
     facts.promises.map(({ sku, location, program, pool, delta, held }) => ({
       sku,

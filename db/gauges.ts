@@ -8,6 +8,7 @@
 import { sql } from 'drizzle-orm';
 import type { ChannelId } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
+import { type ChannelLatency, readLatency } from './sales-measures.ts';
 
 export const COUNT_MAX = 10_000;
 const TIMEOUT_MS = 2_000;
@@ -20,20 +21,42 @@ export type Gauges = {
   readonly parkedOpen: number;
   /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
+  readonly latency: readonly ChannelLatency[];
+  /** Seconds since each channel's last whole reconcile; only channels that had one. */
+  readonly reconciled: readonly { readonly channel: ChannelId; readonly seconds: number }[];
+  readonly alertsOpen: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
 };
 
 export async function readGauges(db: Database): Promise<Gauges> {
   return db.transaction(
     async (tx) => {
       await tx.rows(sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`);
-      return { ...(await readCounts(tx)), targetsBehind: await readTargetsBehind(tx) };
+      return {
+        ...(await readCounts(tx)),
+        targetsBehind: await readTargetsBehind(tx),
+        latency: await readLatency(tx),
+        reconciled: await readReconciled(tx),
+        alertsOpen: await readAlertsOpen(tx),
+      };
     },
     { readOnly: true },
   );
 }
 
-async function readCounts(tx: Queries): Promise<Omit<Gauges, 'targetsBehind'>> {
-  const [counts] = await tx.rows<Omit<Gauges, 'targetsBehind'>>(sql`
+type Counts = Omit<Gauges, 'targetsBehind' | 'latency' | 'reconciled' | 'alertsOpen'>;
+
+const readReconciled = (tx: Queries): Promise<{ channel: string; seconds: number }[]> =>
+  tx.rows(sql`
+    select c.id as channel, greatest(0, extract(epoch from clock_timestamp() - h.reconciled_at))::float8 as seconds
+    from channel c join channel_health h on h.channel_id = c.id
+    where c.configured and h.reconciled_at is not null order by c.id collate "C"`);
+
+const readAlertsOpen = (tx: Queries): Promise<{ code: string; severity: string; count: number }[]> =>
+  tx.rows(sql`
+    select code, severity, count(*)::int as count from alert where state <> 'closed' group by code, severity order by code, severity`);
+
+async function readCounts(tx: Queries): Promise<Counts> {
+  const [counts] = await tx.rows<Counts>(sql`
     select
       (select count(*)::int from (select from inbox_key where state = 'pending' limit ${COUNT_MAX}) t) as "inboxPending",
       coalesce((

@@ -147,7 +147,8 @@ async function addListings(tx: Queries, rows: readonly ListingRow[]): Promise<vo
       case when sku is not null then clock_timestamp() end
     from ${recordset(rows, columns, 'r')} order by channel, "listingRef", "locationRef"
     on conflict (channel_id, listing_ref, location_ref) do update set sku = excluded.sku, pack = excluded.pack,
-      locations = excluded.locations, title = excluded.title, mapped_at = excluded.mapped_at`);
+      locations = excluded.locations, title = excluded.title, mapped_at = excluded.mapped_at,
+      exposure = case when listing.sku = excluded.sku then listing.exposure end`);
   // What the platform knows of them has to be discovered: at the next reconcile, not in an hour.
   const channels = [...new Set(rows.map(({ channel }) => channel))];
   await tx.rows(sql`delete from channel_cursor where channel_id = any(${list(channels)}) and feed = 'listings'`);

@@ -2,13 +2,15 @@
  * Counts from a file: each row becomes one count command, which the core then decides by the count rule.
  *
  * Guarantees: a place that the file does not name is left alone (absent is not zero); a row that says what the books say already
- * writes nothing, so that a second run is all Unchanged; a count older than the last one is skipped, not applied.
+ * writes nothing, so that a second run is all Unchanged; a count older than the last one is skipped, not applied. Places whose rows
+ * name lots are counted by lots (import-lots.ts).
  */
 import { sql } from 'drizzle-orm';
-import type { Disposition, Instant } from '#core/model.ts';
+import type { Instant } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { addCommands, type NewCommand } from './commands.ts';
+import { judgeLots, lotKey, placeKey, type StockRow, splitLots } from './import-lots.ts';
 import {
   changeOf,
   type ImportOptions,
@@ -22,17 +24,7 @@ import {
 import { recordset } from './recordset.ts';
 import { readUnits, resolveUnit } from './units.ts';
 
-export type StockRow = {
-  readonly line: number;
-  readonly sku: string;
-  readonly location: string;
-  readonly disposition: Disposition;
-  readonly quantity: number;
-  /** What `quantity` counts: `case`, `inner`; base units when absent. */
-  readonly unit?: string | null;
-  /** Moment of the count; null: now. */
-  readonly asOf: Instant | null;
-};
+export type { StockRow } from './import-lots.ts';
 
 /** A count that is dated later than this after now is a wrong clock or a wrong zone (core/stock.ts refuses it too). */
 const CLOCK_SKEW_MS = 60_000;
@@ -46,7 +38,7 @@ type Books = {
   readonly countedAsOf: Instant | null;
 };
 
-const keyOf = (row: StockRow): string => `${row.sku} ${row.location} ${row.disposition}`;
+const keyOf = placeKey;
 
 export async function importStock(
   tx: Queries,
@@ -64,17 +56,18 @@ export async function importStock(
   const based = sized.flatMap(({ row, size }) =>
     typeof size === 'number' ? [{ ...row, quantity: row.quantity * size }] : [],
   );
-  const { first, repeats } = splitRepeats(based, keyOf);
-  const books = new Map((await readBooks(tx, first, options.now)).map((one) => [one.line, one]));
+  const { first: all, repeats } = splitRepeats(based, lotKey);
+  const { plain: first, groups } = splitLots(all);
+  const books = new Map((await readBooks(tx, all, options.now)).map((one) => [one.line, one]));
   const locations = (await tx.rows<{ id: string }>(sql`select id from location order by id`)).map((row) => row.id);
   const judged = first.map((row) => judgeCount(row, books.get(row.line), locations, options.now));
   const verdictOf = new Map(judged.map((one) => [one.line, one.verdict]));
   const counts = first.filter((row) => verdictOf.get(row.line) === 'create' || verdictOf.get(row.line) === 'update');
-  const commandIds = await addCommands(
-    tx,
-    counts.map((row) => countOf(row, options)),
+  const lots = await judgeLots(tx, groups, options, (row) =>
+    refuseRow(row, books.get(row.line), locations, options.now),
   );
-  const report = makeReport([...judged, ...repeats, ...unsized], { commandIds });
+  const commandIds = await addCommands(tx, [...counts.map((row) => countOf(row, options)), ...lots.commands]);
+  const report = makeReport([...judged, ...lots.judged, ...repeats, ...unsized], { commandIds });
   await writeAudit(tx, [
     { actor: options.actor, action: 'import stock', subject: `${rows.length} rows`, detail: report.counts },
   ]);
@@ -106,8 +99,9 @@ async function readBooks(tx: Queries, rows: readonly StockRow[], now: Instant): 
 
 const iso = (instant: Instant): string => new Date(instant).toISOString();
 
-function refuse(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged | null {
-  const refused = (reason: string, fix: string) => skip(row.line, keyOf(row), reason, fix);
+/** What can be said of a row without a look at what was counted before. */
+function refuseRow(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged | null {
+  const refused = (reason: string, fix: string) => skip(row.line, lotKey(row), reason, fix);
   if (books?.hasItem !== true) {
     return refused(`SKU ${row.sku} is not an item`, 'SKUs are case-sensitive; add it first: allot import items FILE');
   }
@@ -117,10 +111,16 @@ function refuse(row: StockRow, books: Books | undefined, locations: readonly str
       `the known ones are ${locations.join(', ') || 'none: add one to the configuration file'}`,
     );
   }
-  if (row.asOf === null) return null;
-  if (row.asOf > now + CLOCK_SKEW_MS) {
+  if (row.asOf !== null && row.asOf > now + CLOCK_SKEW_MS) {
     return refused(`as_of ${iso(row.asOf)} has not come yet`, 'give the moment of counting, with its time zone');
   }
+  return null;
+}
+
+function refuse(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged | null {
+  const fault = refuseRow(row, books, locations, now);
+  if (fault !== null || books === undefined || row.asOf === null) return fault;
+  const refused = (reason: string, fix: string) => skip(row.line, keyOf(row), reason, fix);
   const last = books.countedAsOf;
   if (last !== null && (row.asOf < last || (row.asOf === last && books.quantity !== row.quantity))) {
     return refused(

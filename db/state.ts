@@ -5,14 +5,16 @@
  * guards it; the policy version is held by a share lock until the batch commits.
  */
 import { sql } from 'drizzle-orm';
-import { type Command, type CommandBody, orderOf, skuOf } from '#core/command.ts';
-import type { Instant, Policy, StockMaster } from '#core/model.ts';
+import { type Command, type CommandBody, lotsOf, orderOf, skuOf } from '#core/command.ts';
+import type { Exposure } from '#core/latency-buffer.ts';
+import type { Instant, LotCode, Policy, StockMaster } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { ItemState, ListingState, State, StoredOrder } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { type DatedRefs, type DatedState, datedRefsOf, hasTolerance, loadDated } from './dated.ts';
 import { holdsNamedBy, loadHolds, type NamedHolds } from './holds.ts';
 import { list } from './list.ts';
+import { loadLots } from './lots.ts';
 import { loadOpenLines } from './open-lines.ts';
 import { firstOf, type LineRow, lineOf, loadShorts, loadWholeOrders } from './order-lines.ts';
 import { loadPolicy } from './policy-current.ts';
@@ -39,6 +41,7 @@ type Touched = {
   /** Items that are confirmed anew. */
   readonly confirmed: string[];
   readonly holds: NamedHolds;
+  readonly lots: readonly LotCode[];
   readonly dated: DatedRefs;
 };
 
@@ -57,7 +60,8 @@ function touchedBy(bodies: readonly CommandBody[]): Touched {
   }
   const confirmed = bodies.flatMap((body) => (body.kind === 'reconfirm' ? [body.sku] : []));
   const [holds, dated] = [holdsNamedBy(bodies), datedRefsOf(bodies)];
-  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds, dated };
+  const lots = [...new Set(bodies.flatMap(lotsOf))];
+  return { orders: [...orders], refs: [...refs.values()], listings: [...listings], confirmed, holds, lots, dated };
 }
 
 async function skusBehind(tx: Queries, touched: Touched): Promise<string[]> {
@@ -126,6 +130,7 @@ export async function loadToPreview(tx: Queries, skus: readonly string[], policy
     listings: [],
     confirmed: [],
     holds: { ids: [], refs: [] },
+    lots: [],
     dated: [],
     countedFrom: null,
   };
@@ -214,6 +219,7 @@ type ListingRow = {
   restock_at: number | null;
   seen_sold: number | null;
   seen_until: number | null;
+  exposure: Exposure | null;
 };
 
 const listingOf = (row: ListingRow): ListingState => ({
@@ -238,20 +244,28 @@ const listingOf = (row: ListingRow): ListingState => ({
           inFlight: row.in_flight,
           restockAt: row.restock_at,
         },
+  ...(row.exposure === null ? {} : { exposure: row.exposure }),
 });
 
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
-  { skus, countedFrom, holds: named }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds'>,
+  {
+    skus,
+    countedFrom,
+    holds: named,
+    lots: codes,
+  }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds' | 'lots'>,
   policy: Policy,
 ): Promise<Omit<ItemState, keyof DatedState>[]> {
   if (skus.length === 0) return [];
   const wanted = list(skus);
   const holds = await loadHolds(tx, skus, named);
   const [items, balances, promises, drawn, moves, listings, shorts, recent] = await Promise.all([
-    tx.rows<Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'>>(sql`
-      select sku, groups, minimum, safety_stock as "safetyStock",
+    tx.rows<
+      Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean }
+    >(sql`
+      select sku, groups, minimum, safety_stock as "safetyStock", has_lots as "hasLots",
         (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
           and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
       from item i where sku = any(${wanted}) order by sku collate "C"`),
@@ -271,7 +285,7 @@ async function loadItems(
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
     tx.rows<ListingRow>(sql`
       select l.id, l.channel_id, l.listing_ref, l.sku, l.pack, l.locations, t.version, t.quantity, t.own_sold, t.own_open,
-        t.in_flight, t.restock_at, t.seen_sold, t.seen_until
+        t.in_flight, t.restock_at, t.seen_sold, t.seen_until, l.exposure
       from listing l left join target t on t.listing_id = l.id where l.sku = any(${wanted}) order by l.id`),
     loadShorts(tx, skus, policy),
     countedFrom === null ? [] : loadRecent(tx, skus, countedFrom),
@@ -286,8 +300,18 @@ async function loadItems(
     of(listings),
     of(recent),
   ];
+  const lotsBySku = await loadLots(
+    tx,
+    items.flatMap(({ sku, hasLots }) => (hasLots ? [sku] : [])),
+    codes,
+  );
+  const lotsAt = (sku: string): Pick<ItemState, 'lots'> => {
+    const lots = lotsBySku.get(sku);
+    return lots === undefined ? {} : { lots };
+  };
   return items.map(({ sku, groups, minimum, safetyStock, nextHoldEndsAt }) => ({
     sku,
+    ...lotsAt(sku),
     groups,
     minimum,
     safetyStock,
@@ -299,11 +323,11 @@ async function loadItems(
     moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     ...firstOf(shorts.get(sku) ?? [], policy),
-    recentEntries: recentOf.get(sku) ?? [],
+    recentEntries: (recentOf.get(sku) ?? []).map(({ lot, ...entry }) => (lot === null ? entry : { ...entry, lot })),
   }));
 }
 
 const loadRecent = (tx: Queries, skus: readonly string[], countedFrom: Instant) =>
-  tx.rows<{ sku: string } & ItemState['recentEntries'][number]>(sql`
-    select sku, location, disposition, delta, occurred_at as "occurredAt" from stock_entry
+  tx.rows<{ sku: string; lot: LotCode | null } & Omit<ItemState['recentEntries'][number], 'lot'>>(sql`
+    select sku, location, disposition, delta, occurred_at as "occurredAt", lot from stock_entry
     where sku = any(${list(skus)}) and occurred_at > to_timestamp(${countedFrom} / 1000.0) order by id`);

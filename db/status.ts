@@ -39,6 +39,8 @@ export type ChannelStatus = {
   /** By document: answers that wait to be sent, and what has gone out and has no receipt yet. */
   readonly pendingDocuments: number;
   readonly awaitingReceipt: number;
+  /** Of a sale elsewhere, until this channel acknowledged it: 99 of 100 of the last 7 days. Null: none was measured. */
+  readonly saleToAckP99Ms: number | null;
 };
 
 export type Queue = { readonly count: number; readonly oldestAt: Instant | null };
@@ -138,9 +140,10 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
       coalesce(t.throttled, '[]') as throttled,
       coalesce(l.listings, 0) as listings, coalesce(l.unmapped, 0) as unmapped, coalesce(l.behind, 0) as behind,
       l.behind_since as "behindSince", coalesce(l.blocked, 0) as blocked, coalesce(a.open, 0) as "openAttempts",
-      coalesce(d.pending, 0) as "pendingDocuments", coalesce(d.sent, 0) + coalesce(n.sent, 0) as "awaitingReceipt"
+      coalesce(d.pending, 0) as "pendingDocuments", coalesce(d.sent, 0) + coalesce(n.sent, 0) as "awaitingReceipt", m.p99_ms as "saleToAckP99Ms"
     from channel c
     left join channel_health h on h.channel_id = c.id
+    left join channel_latency m on m.channel_id = c.id and m.since = 'sold'
     left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
     left join (
       select channel_id, jsonb_agg(jsonb_build_object('operation', operation, 'until', floor(extract(epoch from until) * 1000)) order by operation)
@@ -172,7 +175,7 @@ export type SkuFigures = {
   readonly onHand: number;
   readonly allocated: number;
   readonly held: number;
-  /** Available to promise now: sellable where we sell from, less allocated and held; never below 0. Of a kit: whole sets. */
+  /** Available to promise now: sellable where we sell from and not expired, less allocated and held; never below 0. Of a kit: whole sets. */
   readonly atp: number;
   /** Of a kit alone, kits of kits resolved: what one set takes. It has nothing on hand itself. */
   readonly components?: readonly Component[];
@@ -192,13 +195,16 @@ export async function readSkuTable(
       : sql`select sku from item where sku = any(${list(choice.skus)}) order by sku collate "C"`;
   const rows = await db.rows<SkuFigures>(sql`
     select i.sku, coalesce(b.on_hand, 0)::int as "onHand", coalesce(p.allocated, 0)::int as allocated, coalesce(p.held, 0)::int as held,
-      greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0))::int as atp,
+      greatest(0, coalesce(b.sellable, 0) - coalesce(p.at_sellers, 0) - coalesce(x.expired, 0))::int as atp,
       coalesce(o.short, 0)::int as short, coalesce(c.channels, '{}') as channels
     from (${chosen}) i
     left join lateral (select sum(quantity) as on_hand, sum(quantity) filter (where disposition = 'sellable' and l.sells) as sellable
       from stock_balance s join location l on l.id = s.location where s.sku = i.sku) b on true
     left join lateral (select sum(allocated) as allocated, sum(held) as held, sum(allocated + held) filter (where l.sells) as at_sellers
       from promise_balance s join location l on l.id = s.location where s.sku = i.sku) p on true
+    left join lateral (select sum(greatest(0, s.quantity - s.allocated - s.held)) as expired
+      from lot_balance s join lot t on t.sku = s.sku and t.code = s.lot and t.expires_at <= now() join location l on l.id = s.location and l.sells
+      where s.sku = i.sku and s.disposition = 'sellable') x on true
     left join lateral (select sum(short) as short from order_line where sku = i.sku and short > 0) o on true
     left join lateral (
       select jsonb_object_agg(channel_id, jsonb_build_object('shouldShow', should, 'sent', sent, 'shows', shows)) as channels

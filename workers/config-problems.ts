@@ -128,10 +128,17 @@ function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   return inner === schema ? schema : unwrap(inner);
 }
 
+/** Where a value may be a block or something plain: the block, whose keys a path goes on by. */
+function unwrapBlock(schema: z.core.$ZodType): z.core.$ZodType {
+  const inner = unwrap(schema);
+  if (!(inner instanceof z.ZodUnion)) return inner;
+  return inner.options.map(unwrap).find((option) => option instanceof z.ZodObject) ?? inner;
+}
+
 function schemaAt(schema: z.core.$ZodType, path: YamlPath): z.core.$ZodType | undefined {
   let at: z.core.$ZodType | undefined = schema;
   for (const part of path) {
-    const inner: z.core.$ZodType | undefined = at === undefined ? undefined : unwrap(at);
+    const inner: z.core.$ZodType | undefined = at === undefined ? undefined : unwrapBlock(at);
     if (inner instanceof z.ZodObject) at = inner.shape[String(part)] as z.core.$ZodType | undefined;
     else if (inner instanceof z.ZodArray) at = inner.element;
     else if (inner instanceof z.ZodRecord) at = inner.valueType;
@@ -141,7 +148,7 @@ function schemaAt(schema: z.core.$ZodType, path: YamlPath): z.core.$ZodType | un
 }
 
 function keysOf(schema: z.core.$ZodType | undefined): string[] {
-  const inner = schema === undefined ? undefined : unwrap(schema);
+  const inner = schema === undefined ? undefined : unwrapBlock(schema);
   return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
 }
 

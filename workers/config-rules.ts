@@ -11,8 +11,14 @@ import type { ChannelRule, PoolRule, Program, ShowRule } from '#core/model.ts';
 import { compileEmsrb } from '#core/protection.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import type { PolicyBody } from '#db/configuration.ts';
-import type { ChannelEntry, ConfigBody, PoolEntry, ProgramEntry } from './config-schema.ts';
-import { parseDuration } from './durations.ts';
+import {
+  type ChannelEntry,
+  type ConfigBody,
+  LATENCY_BUFFER,
+  type PoolEntry,
+  type ProgramEntry,
+} from './config-schema.ts';
+import { parseDays, parseDuration } from './durations.ts';
 
 type Values = NonNullable<ChannelEntry['below']>;
 type RuleEntry = Values & { readonly below?: Values | undefined };
@@ -35,6 +41,7 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   ...(body.routes.length === 0 ? {} : { routes: body.routes.map((route) => ({ ...given(route), ...named(route) })) }),
   inFlightMs,
   ...guardsIn(body.reallocation),
+  ...lotsIn(body.lots),
 });
 
 /** Nothing where the file says nothing: the core has defaults of its own. */
@@ -42,6 +49,12 @@ function guardsIn(section: ConfigBody['reallocation']): Pick<PolicyBody, 'reallo
   if (section === undefined) return {};
   const { cooldown, ...guards } = section;
   return { reallocation: { ...guards, cooldownMs: parseDuration(cooldown) ?? GUARD_DEFAULTS.cooldownMs } };
+}
+
+/** Nothing where the file says nothing. */
+function lotsIn(section: ConfigBody['lots']): Pick<PolicyBody, 'lots'> {
+  const days = section === undefined ? undefined : parseDays(section.expiringWithin);
+  return days === undefined ? {} : { lots: { expiringWithinDays: days } };
 }
 
 const named = ({ id, program }: { readonly id: string; readonly program: string }) => ({ id, program });
@@ -59,8 +72,14 @@ const SHOWN: ReadonlySet<string> = new Set([
 ]);
 
 function programOf(entry: ProgramEntry): Program {
-  const own = Object.fromEntries(Object.entries(given(entry)).filter(([key]) => !SHOWN.has(key))) as Program;
-  return entry.pickTags === undefined ? own : { ...own, pickTags: given(entry.pickTags) };
+  const { minimumLife, ...rest } = entry;
+  const own = Object.fromEntries(Object.entries(given(rest)).filter(([key]) => !SHOWN.has(key))) as Program;
+  const days = minimumLife === undefined ? undefined : parseDays(minimumLife);
+  return {
+    ...own,
+    ...(entry.pickTags === undefined ? {} : { pickTags: given(entry.pickTags) }),
+    ...(days === undefined ? {} : { minimumLifeDays: days }),
+  };
 }
 
 /** One pool, or one for each class of an EMSR-b protection: computed here, once for each reading of the file. */
@@ -94,6 +113,16 @@ const DEFAULTS = { share: 100, safetyStock: 0, buffer: 0, hideAtOrBelow: null, c
 
 const percentOf = (text: string): number => Number(text.slice(0, -1));
 
+function bufferOf(said: NonNullable<Values['buffer']>): Pick<ShowRule, 'buffer' | 'bufferPercent' | 'latencyBuffer'> {
+  if (typeof said === 'number') return { buffer: said };
+  if (typeof said === 'string' && said !== 'latency') return { buffer: 0, bufferPercent: percentOf(said) };
+  const { oversellChance, minimum, maximum } = said === 'latency' ? LATENCY_BUFFER : said;
+  return {
+    buffer: 0,
+    latencyBuffer: { oversellPercent: percentOf(oversellChance), atLeast: minimum, atMost: maximum },
+  };
+}
+
 function showRuleOf(entry: Values): ShowRule {
   const { share, safetyStock, buffer, hideAtOrBelow, cap } = { ...DEFAULTS, ...given(entry) };
   const safetyPercent =
@@ -104,8 +133,7 @@ function showRuleOf(entry: Values): ShowRule {
     safetyStock: typeof safetyStock === 'number' ? safetyStock : 0,
     ...(safetyPercent === undefined ? {} : { safetyStockPercent: safetyPercent }),
     ...(safetyStock === 'planned' ? { isSafetyStockPlanned: true } : {}),
-    buffer: typeof buffer === 'number' ? buffer : 0,
-    ...(typeof buffer === 'string' ? { bufferPercent: percentOf(buffer) } : {}),
+    ...bufferOf(buffer),
     hideAtOrBelow,
     cap,
   };

@@ -3,9 +3,10 @@
  * scripts/examples/allot.schema.json is made from them (`configJsonSchema`), and a test holds the two together.
  */
 import { z } from 'zod';
+import { EXPIRING_WITHIN_DAYS, MINIMUM_LIFE_DAYS_MAX } from '#core/lots.ts';
 import { COMPLETENESS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
-import { parseDuration } from './durations.ts';
+import { parseDays, parseDuration } from './durations.ts';
 
 const UNITS_MAX = 1_000_000_000;
 
@@ -21,6 +22,11 @@ const duration = z
   .string()
   .refine((text) => parseDuration(text) !== undefined)
   .describe('a duration such as "500ms", "30s", "5m" or "2h", a week at most');
+const days = (least: number, what: string) =>
+  z
+    .string()
+    .refine((text) => (parseDays(text) ?? -1) >= least && (parseDays(text) ?? 0) <= MINIMUM_LIFE_DAYS_MAX)
+    .describe(`${what}: whole days such as "60d", at most ${MINIMUM_LIFE_DAYS_MAX}d`);
 const sku = z.string().min(1).max(200).describe('the SKU of an item, in quotes where it is only digits');
 
 const location = z.strictObject({
@@ -43,6 +49,30 @@ const percentText = z
   .describe('a percent such as "10%"');
 const group = z.string().min(1).max(100).describe('a group of items, as `allot import items` names it');
 
+const chanceText = z
+  .string()
+  .refine((text) => {
+    const percents = /^(\d+(?:\.\d{1,3})?)%$/.exec(text)?.[1];
+    return percents !== undefined && Number(percents) >= 0.01 && Number(percents) <= 50;
+  })
+  .describe('a chance in percent from "0.01%" to "50%", such as "0.5%"');
+
+/** What `buffer: latency` stands for. */
+export const LATENCY_BUFFER = { oversellChance: '0.5%', minimum: 0, maximum: 100 } as const;
+const BUFFER_MAX = 10_000;
+const bufferBound = z.int().min(0).max(BUFFER_MAX).describe(`a whole number of units from 0 to ${BUFFER_MAX}`);
+const latencyBuffer = z
+  .strictObject({
+    oversellChance: chanceText.default(LATENCY_BUFFER.oversellChance),
+    minimum: bufferBound.default(LATENCY_BUFFER.minimum),
+    maximum: bufferBound.default(LATENCY_BUFFER.maximum),
+  })
+  .superRefine(({ minimum, maximum }, context) => {
+    if (minimum <= maximum) return;
+    const message = `is above the maximum of ${maximum}. Write at most ${maximum}`;
+    context.addIssue({ code: 'custom', path: ['minimum'], message, input: minimum });
+  });
+
 /** From a promise to a number: what a program says for its channels, a channel for its items, and either for some of them. */
 const values = {
   share: z
@@ -54,8 +84,11 @@ const values = {
     .union([units, percentText, z.literal('planned')])
     .describe('what is never promised to this channel: a whole number of units, a percent such as "10%", or planned'),
   buffer: z
-    .union([units, percentText])
-    .describe('what is kept back for sales still on their way: a whole number of units, or a percent such as "10%"'),
+    .union([units, percentText, z.literal('latency'), latencyBuffer])
+    .describe(
+      'what is kept back for sales still on their way: a whole number of units, a percent such as "10%", ' +
+        'latency, or { oversellChance: 0.5%, minimum: 1, maximum: 20 }: from what other listings sell until this channel knows',
+    ),
   hideAtOrBelow: units
     .nullable()
     .describe('a whole number of units, 0 or more, at or below which the channel shows 0; null never hides'),
@@ -103,6 +136,7 @@ const program = z.strictObject({
     .max(365)
     .optional()
     .describe('a whole number of days, 0 to 365, that goods must be there before the date they are wanted (staging)'),
+  minimumLife: days(1, 'how long a lot must live on to be promised to this program').optional(),
   backorder: z
     .union([
       z.literal('none'),
@@ -302,6 +336,11 @@ const reallocation = z.strictObject({
     .default(GUARD_DEFAULTS.lowPoolPercent)
     .describe('a whole percent from 0 to 90 of its protection, below which a pool raises an alert; 0 for none'),
 });
+const lots = z.strictObject({
+  expiringWithin: days(0, 'how long before it expires a lot raises an alert; "0d" for none').default(
+    `${EXPIRING_WITHIN_DAYS}d`,
+  ),
+});
 const word = z.string().min(1).max(200);
 const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
 const route = z
@@ -349,6 +388,7 @@ export const configSchema = z
     reallocation: reallocation
       .optional()
       .describe('a block with approveAbove, perMovePercent, perDayPercent, cooldown, maxDays and lowPoolPercent'),
+    lots: lots.optional().describe('a block with expiringWithin: when lots that are about to expire are told'),
     routes: z
       .array(route)
       .default([])

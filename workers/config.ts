@@ -40,6 +40,8 @@ export type Config = Environment & {
   /** Where platforms reach this daemon, without a slash at the end. */
   readonly publicUrl: string | null;
   readonly http: { readonly host: string; readonly port: number };
+  /** A collector of traces, without a slash at the end; null: nothing is traced. */
+  readonly tracesUrl: string | null;
   /** Null: nothing is configured; a daemon says `nothingConfigured` and ends. */
   readonly file: ConfigFile | null;
   /** A secret of a channel, or undefined; throws ConfigError when it is set twice or its file cannot be read. */
@@ -71,6 +73,7 @@ const VARIABLES = [
   'PORT',
   'HOST',
   'PUBLIC_URL',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
 ] as const;
 type VariableName = (typeof VARIABLES)[number];
 
@@ -101,7 +104,8 @@ export function readConfig(from: ConfigSource = {}): Config {
     ...environment,
     roles: readRoles(text('WORKERS'), problems),
     connectorPaths: splitList(text('ALLOT_CONNECTORS')).map((path) => resolve(cwd, path)),
-    publicUrl: readPublicUrl(text('PUBLIC_URL'), problems),
+    publicUrl: readHttpUrl('PUBLIC_URL', text('PUBLIC_URL'), problems),
+    tracesUrl: readHttpUrl('OTEL_EXPORTER_OTLP_ENDPOINT', text('OTEL_EXPORTER_OTLP_ENDPOINT'), problems),
     http: {
       host: text('HOST') ?? file?.http.host ?? DEFAULT_HTTP.host,
       port: readPort(text('PORT'), problems) ?? file?.http.port ?? DEFAULT_HTTP.port,
@@ -197,13 +201,16 @@ function readUrl(
   return null;
 }
 
-function readPublicUrl(value: string | undefined, problems: string[]): string | null {
+const ADDRESSES = {
+  PUBLIC_URL: 'the address that platforms call, such as https://allot.example.com',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'the address of an OTLP collector, such as http://localhost:4318',
+} as const;
+
+function readHttpUrl(name: keyof typeof ADDRESSES, value: string | undefined, problems: string[]): string | null {
   if (value === undefined) return null;
   const url = URL.parse(value);
   if (url !== null && ['http:', 'https:'].includes(url.protocol)) return url.href.replace(/\/+$/, '');
-  problems.push(
-    `PUBLIC_URL: is ${JSON.stringify(value)}. Write the address that platforms call, such as https://allot.example.com`,
-  );
+  problems.push(`${name}: is ${JSON.stringify(value)}. Write ${ADDRESSES[name]}`);
   return null;
 }
 

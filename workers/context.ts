@@ -5,6 +5,7 @@ import type { Protection } from '#core/wire.ts';
 import type { Database } from '#db/client.ts';
 import type { SealingKey } from '#db/seal.ts';
 import type { Bell } from './queues.ts';
+import type { DecidedBatch, Tracing } from './tracing.ts';
 
 export type OpenChannel = {
   readonly id: ChannelId;
@@ -23,6 +24,7 @@ export type Log = {
 export type Tally = {
   pushed(channel: ChannelId, outcome: string, items: number, durationMs: number): void;
   drifted(channel: ChannelId, cause: string, listings: number): void;
+  decided(batch: DecidedBatch): void;
 };
 
 export type WorkerContext = {
@@ -37,6 +39,8 @@ export type WorkerContext = {
   readonly now: () => Instant;
   readonly log: Log;
   readonly tally: Tally;
+  /** Absent: nothing is traced. */
+  readonly tracing?: Tracing;
   /** Decides what is pending in this process, where it may, without waiting for our own bell; else wakes the relay. */
   readonly decideSoon: () => void;
   /** Rings from the outbox without waiting for the relay's next turn. */

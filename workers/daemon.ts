@@ -17,6 +17,7 @@ import type { Bell, Queues } from './queues.ts';
 import { reconcileChannel } from './reconcile.ts';
 import { type Relay, startRelay } from './relay.ts';
 import { startSweep } from './sweep.ts';
+import type { DecidedBatch } from './tracing.ts';
 
 export type Timing = Intervals & { readonly sweepMs: number };
 
@@ -38,27 +39,36 @@ type Parts = {
 type Deciding = { readonly decider: OneAtATime; readonly stopping: AbortController };
 
 function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>, deciding: Deciding): void {
+  const { tracing } = context;
+  const work: Queues['work'] = (topic, handler, options) =>
+    queues.work(
+      topic,
+      tracing === undefined
+        ? handler
+        : (bell, signal) => tracing.bell(topic, bell.key, async () => handler(bell, signal)),
+      options,
+    );
   if (roles.has('intake')) {
-    queues.work('intake', (_bell, signal) => takeInbox(context, signal));
-    queues.work('documents', ({ key }, signal) => exchangeDocuments(context, key, signal), {
+    work('intake', (_bell, signal) => takeInbox(context, signal));
+    work('documents', ({ key }, signal) => exchangeDocuments(context, key, signal), {
       concurrency: CHANNELS_AT_ONCE,
     });
-    queues.work('poll', ({ key }, signal) => pollChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+    work('poll', ({ key }, signal) => pollChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
   if (roles.has('allocate')) {
-    queues.work('allocate', (_bell, signal) => {
+    work('allocate', (_bell, signal) => {
       signal.addEventListener('abort', () => deciding.stopping.abort(), { once: true });
       return deciding.decider.run();
     });
   }
   if (roles.has('push')) {
-    queues.work('push', ({ key }, signal) => pushChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
-    queues.work('collect', ({ key }, signal) => collectChannel(context, key, signal), {
+    work('push', ({ key }, signal) => pushChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+    work('collect', ({ key }, signal) => collectChannel(context, key, signal), {
       concurrency: CHANNELS_AT_ONCE,
     });
   }
   if (roles.has('reconcile')) {
-    queues.work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), {
+    work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), {
       concurrency: CHANNELS_AT_ONCE,
     });
   }
@@ -96,7 +106,11 @@ export async function startDaemon({ context: given, queues, roles, timing, start
   const stopping = new AbortController();
   // Two at once in one process would take each other's orders and items, and wait for their locks.
   const decider = oneAtATime(async () => {
-    const { decided } = await decidePending(given.db, { now: given.now, signal: stopping.signal });
+    const onBatch = (batch: DecidedBatch) => {
+      given.tally.decided(batch);
+      given.tracing?.batch(batch);
+    };
+    const { decided } = await decidePending(given.db, { now: given.now, signal: stopping.signal, onBatch });
     if (decided > 0) relay.wake();
   });
   const onFault = (error: unknown) => log.warn({ error: String(error) }, 'deciding is left to the next bell');
@@ -120,6 +134,7 @@ export async function startDaemon({ context: given, queues, roles, timing, start
       later.clear();
       stopping.abort();
       await decider.idle();
+      await given.tracing?.close();
       for (const channel of context.channels.values()) await channel.connection.close();
     },
   };

@@ -19,6 +19,7 @@ import type { Log } from './context.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { storableKey, storableTopic } from './inbox-names.ts';
 import type { Metrics, WebhookOutcome } from './metrics.ts';
+import type { Tracing } from './tracing.ts';
 
 export type Readiness = { readonly ok: boolean; readonly reasons: readonly string[] };
 
@@ -33,6 +34,7 @@ export type HttpOptions = {
   readonly metrics: Pick<Metrics, 'countWebhook' | 'countDuplicates' | 'expose'>;
   readonly log: Log;
   readonly now: () => Instant;
+  readonly tracing?: Pick<Tracing, 'event'>;
 };
 
 export type HttpServer = {
@@ -182,7 +184,9 @@ async function answerWebhook(door: Door, { channelId, connection, inbound }: Arr
       logRefusal(door, channelId, verdict.reason);
       return refuse('refused', 401, 'not accepted');
     }
-    await door.inbox.add(toReceived(channelId, verdict, inbound.rawBody));
+    const received = toReceived(channelId, verdict, inbound.rawBody);
+    await door.inbox.add(received);
+    door.tracing?.event(channelId, received.key, { begunAt: inbound.now, endedAt: door.now() });
     return { outcome: 'stored', status: 200, body: '', contentType: 'text/plain', ...verdict.response };
   } catch (error) {
     door.log.error({ channel: channelId, err: error }, 'webhook not stored: the platform has to send it again');

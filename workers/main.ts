@@ -29,6 +29,7 @@ import { createMetrics } from './metrics.ts';
 import { applyAtStart } from './policy-start.ts';
 import { EvictingRedis, openQueues, type Queues, RedisUnreachable } from './queues.ts';
 import { loadSealingKeys } from './seal-key.ts';
+import type { Tracing } from './tracing.ts';
 
 const EXIT = { stopped: 0, failed: 1, configuration: 2, unreachable: 4 } as const;
 /** Each worker runs few statements at a time; http stores in two writers. */
@@ -113,7 +114,9 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
     log,
     onDeath,
   });
-  const channels = openChannels(served, { now: systemClock, rates: openSharedRates(db), log });
+  const owner = `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`;
+  const traces = await openTraces(config, { db, log, owner });
+  const channels = openChannels(served, { now: systemClock, rates: openSharedRates(db), log, ...traces });
   const metrics = createMetrics({ db, queues });
   let isDraining = false;
   const daemon: Daemon = await startDaemon({
@@ -121,12 +124,13 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
       db,
       channels,
       sealingKeys,
-      owner: `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`,
+      owner,
       readOnly: config.isReadOnly,
       publicUrl: config.publicUrl,
       now: systemClock,
       log,
       tally: metrics.tally,
+      ...traces,
     },
     queues,
     roles: new Set(config.roles),
@@ -141,6 +145,7 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
             metrics,
             log,
             now: systemClock,
+            ...traces,
           })
       : null,
   });
@@ -151,6 +156,16 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
       await store.close();
     },
   };
+}
+
+/** The libraries are loaded only where a collector is named. */
+async function openTraces(
+  { tracesUrl }: Config,
+  { db, log, owner }: { readonly db: Database; readonly log: Logger; readonly owner: string },
+): Promise<{ readonly tracing?: Tracing }> {
+  if (tracesUrl === null) return {};
+  const { openTracing } = await import('./tracing-otlp.ts');
+  return { tracing: openTracing({ endpoint: tracesUrl, instance: owner, db, log }) };
 }
 
 async function readiness(

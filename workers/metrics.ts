@@ -8,6 +8,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { ChannelId } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { COUNT_MAX, readGauges } from '#db/gauges.ts';
+import type { ChannelLatency } from '#db/sales-measures.ts';
 import type { Tally } from './context.ts';
 import type { Queues } from './queues.ts';
 
@@ -25,6 +26,7 @@ export type MetricsSources = { readonly db: Database; readonly queues: Pick<Queu
 
 /** Several scrapers, or an impatient one, must not become load. */
 const FRESH_MS = 2_000;
+const DECIDE_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 const PUSH_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const OR_MORE = `${COUNT_MAX} means: or more.`;
 
@@ -35,6 +37,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const webhooks = defineWebhooks(registry);
   const push = definePush(registry);
   const drift = defineDrift(registry);
+  const decide = defineDecide(registry);
   const refresh = defineBacklog(registry, sources);
   return {
     countWebhook: (channel, outcome) => webhooks.received.inc({ channel, outcome }),
@@ -45,6 +48,13 @@ export function createMetrics(sources: MetricsSources): Metrics {
         push.duration.observe({ channel, outcome }, durationMs / 1_000);
       },
       drifted: (channel, cause, listings) => drift.set({ channel, cause }, listings),
+      decided: ({ decided, parked, begunAt, loadedAt, decidedAt, endedAt }) => {
+        decide.commands.inc({ outcome: 'decided' }, decided);
+        decide.commands.inc({ outcome: 'parked' }, parked);
+        decide.duration.observe({ phase: 'load' }, (loadedAt - begunAt) / 1_000);
+        decide.duration.observe({ phase: 'core' }, (decidedAt - loadedAt) / 1_000);
+        decide.duration.observe({ phase: 'write' }, (endedAt - decidedAt) / 1_000);
+      },
     },
     expose: async () => {
       await refresh();
@@ -83,6 +93,23 @@ function definePush(registry: Registry) {
     registers: [registry],
   });
   return { items, duration };
+}
+
+function defineDecide(registry: Registry) {
+  const commands = new Counter({
+    name: 'allot_commands_total',
+    help: 'Commands that left the waiting line, by what became of them.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'allot_batch_duration_seconds',
+    help: 'Time of a batch by phase: locks and loading, the core alone, writing and commit.',
+    labelNames: ['phase'],
+    buckets: DECIDE_BUCKETS_S,
+    registers: [registry],
+  });
+  return { commands, duration };
 }
 
 const defineDrift = (registry: Registry) =>
@@ -143,21 +170,71 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['channel'],
     registers: [registry],
   });
+  const latency = defineLatency(registry);
+  const reconciled = new Gauge({
+    name: 'allot_reconciled_age_seconds',
+    help: 'Since the last whole reconcile of a channel; absent before the first.',
+    labelNames: ['channel'],
+    registers: [registry],
+  });
+  const alerts = new Gauge({
+    name: 'allot_alerts_open',
+    help: 'Alerts that no proof has closed.',
+    labelNames: ['code', 'severity'],
+    registers: [registry],
+  });
+  const grouped = [behind, reconciled, alerts];
   return {
     read: async () => {
       const read = await readGauges(db);
+      latency.set(read.latency);
       inboxPending.set(read.inboxPending);
       inboxOldest.set(read.inboxOldestS);
       commandsPending.set(read.commandsPending);
       parkedOpen.set(read.parkedOpen);
-      behind.reset();
+      for (const gauge of grouped) gauge.reset();
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
+      for (const { channel, seconds } of read.reconciled) reconciled.set({ channel }, seconds);
+      for (const { code, severity, count } of read.alertsOpen) alerts.set({ code, severity }, count);
     },
     clear: () => {
-      behind.reset();
+      latency.clear();
+      for (const gauge of grouped) gauge.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
       for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen]) gauge.remove();
     },
+  };
+}
+
+/** Quantiles that are reckoned by allot itself: over all processes, and over days. */
+function defineLatency(registry: Registry) {
+  const seconds = new Gauge({
+    name: 'allot_sale_to_ack_seconds',
+    help: 'From a sale elsewhere (sold: on its platform, recorded: in our tables) to the acknowledged number, last 7 days.',
+    labelNames: ['channel', 'since', 'quantile'],
+    registers: [registry],
+  });
+  const samples = new Gauge({
+    name: 'allot_sale_to_ack_samples',
+    help: 'Sales that allot_sale_to_ack_seconds is of.',
+    labelNames: ['channel', 'since'],
+    registers: [registry],
+  });
+  const clear = () => {
+    seconds.reset();
+    samples.reset();
+  };
+  return {
+    set: (rows: readonly ChannelLatency[]) => {
+      clear();
+      for (const { channel, since, p50Ms, p95Ms, p99Ms, samples: count } of rows) {
+        seconds.set({ channel, since, quantile: '0.5' }, p50Ms / 1_000);
+        seconds.set({ channel, since, quantile: '0.95' }, p95Ms / 1_000);
+        seconds.set({ channel, since, quantile: '0.99' }, p99Ms / 1_000);
+        samples.set({ channel, since }, count);
+      }
+    },
+    clear,
   };
 }
 

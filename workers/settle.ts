@@ -46,7 +46,9 @@ export async function sendAttempt(
   signal: AbortSignal,
 ): Promise<void> {
   const startedAt = context.now();
-  const outcomes = await send(context, channel, attempt, signal);
+  const sending = () => send(context, channel, attempt, signal);
+  const traced = { id: attempt.id, channel: channel.id, items: attempt.items.length };
+  const outcomes = await (context.tracing?.attempt(traced, sending) ?? sending());
   await settle(context, channel, attempt, outcomes);
   for (const [kind, group] of Map.groupBy(outcomes, (outcome) => outcome.kind)) {
     context.tally.pushed(channel.id, kind, group.length, context.now() - startedAt);

@@ -11,7 +11,9 @@ import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import type { WorkerContext } from './context.ts';
+import { tellLots } from './lot-alerts.ts';
 import { tellLowPools } from './low-pools.ts';
+import { measureSales } from './measure-sales.ts';
 import { reviewItems } from './policy-review.ts';
 import type { Bell, Queues } from './queues.ts';
 
@@ -29,6 +31,7 @@ export async function sweepOnce(
   await endHoldsDue(context.db, context.now(), ENDS_MAX);
   await endDue(context.db, context.now(), ENDS_MAX);
   await tellLowPools(context.db);
+  await tellLots(context.db, context.now());
   await reviewItems(context.db, context.now());
   await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
@@ -70,6 +73,8 @@ export function startSweep(
         await keepHouse(context);
         keptHouseAt = context.now();
       }
+      // Last: a measure that fails holds up no work.
+      await measureSales(context.db, context.now());
     } catch (error) {
       context.log.warn(
         { error: error instanceof Error ? error.message : String(error) },

@@ -59,6 +59,7 @@ function settingsOf(run: Run, config: Config): Shown[] {
     ['HOST', config.http.host, inFile('HOST', config.file !== null)],
     ['PORT', String(config.http.port), inFile('PORT', config.file !== null)],
     ['PUBLIC_URL', config.publicUrl ?? 'none'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', config.tracesUrl ?? 'none: nothing is traced'],
   ];
   return values.map(([name, value, from]) => ({ name, value, from: from ?? fromOf(name) }));
 }

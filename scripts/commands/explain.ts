@@ -11,12 +11,18 @@ import {
   type OrderExplanation,
 } from '#db/explain.ts';
 import { explainOrderAt } from '#db/explain-past.ts';
+import { listLots } from '#db/lot-reports.ts';
 import { readBackorders } from '#db/outlook.ts';
+import { readPolicy } from '#db/policy-current.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
+import { sayLot } from '../lot-options.ts';
+import { lotTable, type ToldLot, tellLots } from '../lot-words.ts';
 import type { Kit, Run } from '../session.ts';
 import { showPools, showShortages } from './explain-pools.ts';
+
+const LOTS_MAX = 50;
 
 type Options = {
   readonly channel?: string;
@@ -55,6 +61,7 @@ async function requireItem(db: Database, sku: string): Promise<SkuFigures> {
 
 async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
   const item = await requireItem(db, sku);
+  const lots = at === undefined || at === 'now' ? await readLots(run, db, sku) : null;
   const explanations = await explainListings(db, {
     sku,
     ...(channel === undefined ? {} : { channel }),
@@ -62,18 +69,32 @@ async function explainItem(run: Run, db: Database, sku: string, { channel, listi
     ...(at === undefined || at === 'now' ? {} : { at }),
   });
   if (channel === undefined) {
-    run.out.show({ schema: 'allot.explain.item/1', item, listings: explanations }, () =>
-      [
-        sayItem(item),
-        ...explanations.map((one) => sayListing(run, one)),
-        ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : []),
-      ].join('\n\n'),
+    run.out.show(
+      { schema: 'allot.explain.item/1', item, ...(lots === null ? {} : { lots: lots.rows }), listings: explanations },
+      () =>
+        [
+          sayItem(item),
+          ...(lots === null ? [] : [lots.says]),
+          ...explanations.map((one) => sayListing(run, one)),
+          ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : []),
+        ].join('\n\n'),
     );
     return EXIT.done;
   }
   const one = theOne(explanations, { sku, channel });
-  run.out.show({ schema: 'allot.explain/1', ...one }, () => [sayItem(item), sayListing(run, one)].join('\n\n'));
+  run.out.show({ schema: 'allot.explain/1', ...one }, () =>
+    [sayItem(item), ...(lots === null ? [] : [lots.says]), sayListing(run, one)].join('\n\n'),
+  );
   return EXIT.done;
+}
+
+/** Null where it has none. */
+async function readLots(run: Run, db: Database, sku: string): Promise<{ rows: ToldLot[]; says: string } | null> {
+  const found = await listLots(db, { sku }, LOTS_MAX);
+  if (found.length === 0) return null;
+  const policy = await readPolicy(db);
+  const rows = tellLots(found, policy, run.io.now());
+  return { rows, says: lotTable(run, rows, policy).trimEnd() };
 }
 
 function theOne(
@@ -175,7 +196,7 @@ async function explainPastOrder(run: Run, db: Database, id: string, at: Instant)
     if (order.lines.length === 0) return `${head}\nIt had not been decided by then.`;
     const rows = order.lines.map((line) => {
       const parts = line.allocations
-        .map(({ quantity, pool, location }) => `${quantity} ${pool} at ${location}`)
+        .map(({ quantity, pool, location, lot }) => `${quantity} ${pool} at ${location}${sayLot(lot)}`)
         .join(', ');
       return [
         line.lineRef,
@@ -215,7 +236,8 @@ function sayPromise(run: Run, line: WaitingLine): string {
   if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'nothing open';
   const parts = line.allocations
     .map(
-      ({ quantity, sku, pool, location }) => `${quantity}${sku === undefined ? '' : ` ${sku}`} ${pool} at ${location}`,
+      ({ quantity, sku, pool, location, lot }) =>
+        `${quantity}${sku === undefined ? '' : ` ${sku}`} ${pool} at ${location}${sayLot(lot)}`,
     )
     .join(', ');
   const has = `${line.allocated} of ${wanted} allocated${parts === '' ? '' : ` (${parts})`}`;
@@ -269,7 +291,7 @@ function sayOrder(
       step.lineRef,
       step.kind,
       step.delta,
-      `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}`,
+      `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}${sayLot(step.lot)}`,
       `${step.cause} by ${step.actor}, policy ${step.policyVersion}`,
     ]),
   );

@@ -8,6 +8,7 @@ import { type HoldFilter, type HoldRow, type HoldStep, listHolds, readHold, read
 import { takeInstant, takeSpan, wholeFrom } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
+import { sayLot } from '../lot-options.ts';
 import { plural, sayDuration, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 
@@ -41,7 +42,7 @@ const sayEnd = (run: Run, { expiresAt, state }: HoldRow): string => {
 };
 
 const sayParts = ({ parts }: HoldRow): string =>
-  parts.map(({ quantity, pool, location }) => `${quantity} ${pool} at ${location}`).join(', ');
+  parts.map(({ quantity, pool, location, lot }) => `${quantity} ${pool} at ${location}${sayLot(lot)}`).join(', ');
 
 const sayHold = (hold: HoldRow): string =>
   `hold ${hold.id}: ${hold.units} ${hold.sku} for ${hold.program}${hold.units === 0 ? '' : ` (${sayParts(hold)})`}, until ${new Date(hold.expiresAt).toISOString()}`;

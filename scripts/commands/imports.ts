@@ -79,7 +79,7 @@ const KINDS: readonly Kind[] = [
     'stock',
     { columns: STOCK_COLUMNS, read: readStock, write: importStock },
     {
-      says: 'counts per item and place; a place that is not named is left alone',
+      says: 'counts per item and place, or by lot; a place that is not named is left alone',
       next: 'allot status',
       isDecided: true,
     },

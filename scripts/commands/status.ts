@@ -1,5 +1,6 @@
 /** `allot status`: channels, what waits, what is parked, open alerts and shortages; with --skus the items too. */
 import type { Command } from 'commander';
+import { sayTime } from '#core/latency-buffer.ts';
 import {
   type ChannelStatus,
   COUNT_MAX,
@@ -36,8 +37,10 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
     title,
     isNumber: true,
   }));
+  const isMeasured = channels.some(({ saleToAckP99Ms }) => saleToAckP99Ms !== null);
+  const measured = isMeasured ? [{ title: 'SALE TO ACK P99', isNumber: true }] : [];
   return run.out.table(
-    [...words, ...numbers, { title: 'BEHIND SINCE' }],
+    [...words, ...numbers, { title: 'BEHIND SINCE' }, ...measured],
     channels.map((one) => [
       one.id,
       one.mode,
@@ -51,6 +54,7 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
       one.openAttempts,
       ...(hasDocuments ? [one.pendingDocuments, one.awaitingReceipt] : []),
       run.out.age(one.behindSince),
+      ...(isMeasured ? [one.saleToAckP99Ms === null ? null : sayTime(one.saleToAckP99Ms)] : []),
     ]),
   );
 }

@@ -29,6 +29,19 @@ describe('changesOfPolicy', () => {
     ]);
   });
 
+  test('tells a buffer from measured latency by its own words, whole and field by field', () => {
+    const [rule] = POLICY.channels;
+    const derived = { ...rule, buffer: 0, latencyBuffer: { oversellPercent: 0.5, atLeast: 1, atMost: 20 } };
+    expect(says({ channels: [derived] })).toEqual([
+      'shopify:main for every item: buffer from 1 unit to 0 units, buffer from measured latency from none to (chance of overselling at most 0.5 %, at least 1 unit, at most 20 units)',
+    ]);
+    const before = { ...POLICY, channels: [derived] };
+    const after = { ...POLICY, channels: [{ ...derived, latencyBuffer: { ...derived.latencyBuffer, atMost: 30 } }] };
+    expect(changesOfPolicy(before, after).map((change) => change.says)).toEqual([
+      'shopify:main for every item: buffer from measured latency: at most from 20 units to 30 units',
+    ]);
+  });
+
   test('tells what is new and what is gone, whole', () => {
     expect(says({ pools: [POLICY.pools[0], { program: 'dtc', sku: 'CUP', units: 5, refill: 'never' }] })).toEqual([
       'gone: pool of wholesale for MUG (protected units 40, refill never)',

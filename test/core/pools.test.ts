@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type DrawOrder, EMERGENCY, type Policy, type PoolRule } from '#core/model.ts';
-import {
-  cutInProportion,
-  type Drawn,
-  draw,
-  NOTHING_DRAWN,
-  nextPoolChange,
-  poolsOf as poolsAt,
-  promisableTo,
-} from '#core/pools.ts';
+import { type Drawn, draw, NOTHING_DRAWN, nextPoolChange, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
+import { cutInProportion } from '#core/proportion.ts';
 import { poolRulesFor } from '#core/rules.ts';
 import { NOW, policy, pool, program } from '../support/factory.ts';
 

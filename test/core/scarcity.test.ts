@@ -1,6 +1,6 @@
 /** Golden vectors of splitting a scarce stock; each names where it was published. */
 import { describe, expect, it } from 'vitest';
-import { cutInProportion } from '#core/pools.ts';
+import { cutInProportion } from '#core/proportion.ts';
 import { publish } from '#core/publish.ts';
 import { type Demand, fairShares, largestRemainder, splitScarce } from '#core/scarcity.ts';
 import { publishInputs } from '../support/factory.ts';

@@ -1,9 +1,10 @@
 /** The functions that the laws are about, as values: the laws take a core, and prove.ts loads a broken one beneath them. */
 import { atpAt, atpByDay, project } from '#core/atp.ts';
 import { decide } from '#core/decide.ts';
+import { isMaterial, latencyBuffer, smallestBuffer } from '#core/latency-buffer.ts';
 import { joinOrder } from '#core/order-state.ts';
-import { cutInProportion } from '#core/pools.ts';
 import { promiseBy } from '#core/promise.ts';
+import { cutInProportion } from '#core/proportion.ts';
 import { explain, publish } from '#core/publish.ts';
 import { fairShares, splitScarce } from '#core/scarcity.ts';
 import { planPush } from '#core/wire.ts';
@@ -21,6 +22,9 @@ export type Core = {
   readonly atpAt: typeof atpAt;
   readonly atpByDay: typeof atpByDay;
   readonly promiseBy: typeof promiseBy;
+  readonly smallestBuffer: typeof smallestBuffer;
+  readonly latencyBuffer: typeof latencyBuffer;
+  readonly isMaterial: typeof isMaterial;
 };
 
 export const CORE: Core = {
@@ -36,4 +40,7 @@ export const CORE: Core = {
   promiseBy,
   splitScarce,
   fairShares,
+  smallestBuffer,
+  latencyBuffer,
+  isMaterial,
 };

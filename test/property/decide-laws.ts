@@ -46,6 +46,10 @@ function essence(state: State): unknown {
         item.drawn.filter((row) => row.consumed !== 0 || row.taken !== 0),
         (row) => row.program,
       ),
+      lots: byKey(
+        (item.lots?.balances ?? []).filter((row) => row.quantity !== 0 || row.allocated !== 0 || row.held !== 0),
+        (row) => `${row.location} ${row.disposition} ${row.lot}`,
+      ),
       holds: byKey(item.holds, (hold) => `${hold.id}`),
       moves: byKey(item.moves, (row) => `${row.id}`),
       supply: byKey(item.supply, (row) => row.ref),

@@ -6,6 +6,7 @@
 import type * as fc from 'fast-check';
 import { PLACES, type World } from '../support/arbitraries.ts';
 import { KIT_WORLD_WITH_RUNS as KIT_WORLD } from '../support/kit-brand.ts';
+import { LOT_WORLD, LOTS_AT_ONE_PLACE } from '../support/lot-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
   atpIsFreeWithoutDates,
@@ -39,6 +40,8 @@ import {
   splitAddsUp,
   whatIsShownIsThere,
 } from './kit-laws.ts';
+import { bufferGrowsWithExposure, bufferIsTheSmallest, bufferKeepsItsRule } from './latency-laws.ts';
+import { earlierLotsGoFirst, lotsAloneChangeNothing, lotsAreSums, noLotTooOld, sumsOfPromisesFit } from './lot-laws.ts';
 import {
   arrivalOrderIsForgotten,
   joinIsASemilattice,
@@ -198,11 +201,39 @@ export const LAWS = {
     law('batching-kits', 'one batch or many, with kits', (core) => batchingChangesNothing(core, KIT_WORLD)),
     law('replay-kits', 'replay with kits', (core) => factsReplay(core, KIT_WORLD)),
   ],
+  lots: [
+    law('lot-life', 'nobody draws a lot that is expired, too old for it, or of unknown age', noLotTooOld),
+    law('lot-fefo', 'no lot is drawn while an earlier one that would do was free at that place', earlierLotsGoFirst),
+    law('lot-sum', 'rows of lots are the sums of entries, order lines and holds', lotsAreSums),
+    law('lot-plain', 'lots that never expire change no number where nobody asks for a life', lotsAloneChangeNothing),
+    law('lot-number', 'a program with a minimum life is promised no more than what lives so long', sumsOfPromisesFit),
+    law('I1-lots', 'I1 with lots', (core) => deficitIsTold(core, LOT_WORLD)),
+    law('I1-promise-lots', 'a promise alone never makes a deficit, with lots', (core) =>
+      promiseNeverExceedsStock(core, LOT_WORLD),
+    ),
+    law('I2-lots', 'I2 with lots', (core) => balancesAreSums(core, LOT_WORLD)),
+    law('I4-lots', 'I4 with lots', (core) => noLineVanishes(core, LOT_WORLD)),
+    law('I5-lots', 'I5 with lots, at one place', (core) => protectionHolds(core, LOTS_AT_ONE_PLACE)),
+    law('explain-lots', 'explanations with lots', (core) => everyTargetExplainsItself(core, LOT_WORLD)),
+    law('deterministic-lots', 'deterministic with lots', (core) => isDeterministic(core, LOT_WORLD)),
+    law('batching-lots', 'one batch or many, with lots', (core) => batchingChangesNothing(core, LOT_WORLD)),
+    law('parking-lots', 'a refused command leaves no trace, with lots', (core) => parkedLeavesNoTrace(core, LOT_WORLD)),
+    law('replay-lots', 'replay with lots', (core) => factsReplay(core, LOT_WORLD)),
+  ],
   reallocation: [
     law('move-sum', 'pools and shared are all that is free, and none is below what was drawn', movesConserve),
     law('I5-moves', 'only the donor loses by a move, only the receiver by its end', bystandersKeepTheirs),
     law('move-ends', 'moves that end with nothing drawn leave no trace', endsRestore),
     law('move-mends', 'the moves that a low pool is told with can be made, and mend it', lowPoolsAreMended),
+  ],
+  latency: [
+    law(
+      'buffer-least',
+      'a buffer from latency is the smallest that keeps the chance of overselling',
+      bufferIsTheSmallest,
+    ),
+    law('buffer-grows', 'it never falls with more sales, more time or a smaller chance', bufferGrowsWithExposure),
+    law('buffer-rule', 'it stays within its rule, recomputes from its inputs and does not flutter', bufferKeepsItsRule),
   ],
   wire: [
     law('push-ends', 'after quiet every platform shows the target, and the loop ends', platformEndsAtTarget),

@@ -69,7 +69,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'floored-shares',
     'each share is floored and the units in between are lost',
     'cut',
-    change('pools.ts', '  const shares = unitsAt(low, wants, taken);\n', '  return unitsAt(low, wants, taken);\n'),
+    change(
+      'proportion.ts',
+      '  const shares = unitsAt(low, wants, taken, caps);\n',
+      '  return unitsAt(low, wants, taken, caps);\n',
+    ),
   ),
   bug(
     'foreign-reserve',
@@ -99,6 +103,47 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'a reallocation comes back whole, also what was drawn of it meanwhile',
     'I5-moves',
     change('reallocation.ts', '{ pool: move.from, units: spent }', '{ pool: move.from, units: 0 }'),
+  ),
+  bug(
+    'life-unseen',
+    'a lot is promised however soon it expires',
+    'lot-life',
+    change('lots.ts', 'expiresAt - now >= days * DAY_MS', 'expiresAt - now >= 0 * days'),
+  ),
+  bug(
+    'expired-sold',
+    'an expired lot is promised like any other',
+    'lot-life',
+    change('lots.ts', 'expiresAt !== null && expiresAt <= now', 'expiresAt !== null && expiresAt < 0'),
+    change(
+      'lots.ts',
+      '  expiresAt === null || (expiresAt > now',
+      '  expiresAt === null || days === 0 || (expiresAt > now',
+    ),
+  ),
+  bug(
+    'last-expired-first',
+    'what expires last is drawn first',
+    'lot-fefo',
+    change('lots.ts', 'if (expiry !== 0) return expiry;', 'if (expiry !== 0) return -expiry;'),
+  ),
+  bug(
+    'lot-stays-promised',
+    'a unit is given back, and its lot stays promised',
+    'batching-lots',
+    change('books.ts', '{ allocated: delta, held }', '{ allocated: Math.max(0, delta), held }'),
+  ),
+  bug(
+    'lot-forgotten',
+    'an order is promised units of a lot, and the lot is not told',
+    'lot-sum',
+    change('line-units.ts', '  ...ofLot(allocation.lot),\n', ''),
+  ),
+  bug(
+    'useless-protection',
+    'a program is promised lots that others protect, since it asks for as long a life',
+    'I5-lots',
+    change('pools.ts', 'Math.min(openPool, lifeRoomOf(program, pools, free.lots))', 'openPool'),
   ),
   bug(
     'hold-unseen',
@@ -152,7 +197,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'count-erases',
     'a count overwrites the movements after it',
     'count',
-    change('stock.ts', '((balance?.quantity ?? 0) - later)', '(balance?.quantity ?? 0)'),
+    change('counts.ts', '((balance?.quantity ?? 0) - later)', '(balance?.quantity ?? 0)'),
   ),
   bug(
     'movement-twice',
@@ -237,6 +282,24 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'supply still counts after its moment has passed',
     'atp-late',
     change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
+  ),
+  bug(
+    'mean-is-enough',
+    'a buffer of what others sell on average while a sale is on its way: half of the time they sell more',
+    'buffer-least',
+    change('latency-buffer.ts', '<= chance) return units;', '<= chance || units >= mean) return units;'),
+  ),
+  bug(
+    'one-unit-an-order',
+    'every order is taken to be of one unit',
+    'buffer-least',
+    change('latency-buffer.ts', 'Math.max(0, (unitsPerOrder - 1) / (unitsPerOrder + 1))', '0'),
+  ),
+  bug(
+    'flutter',
+    'a buffer falls as soon as it may, and rises again with the next sale',
+    'buffer-rule',
+    change('latency-buffer.ts', 'const FALLS_BELOW = 1.25;', 'const FALLS_BELOW = 1;'),
   ),
 ];
 

@@ -2,6 +2,8 @@
 import * as fc from 'fast-check';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
+import { freeByLot, openLots } from '#core/lot-book.ts';
+import { hasLife } from '#core/lots.ts';
 import type { Policy, Program } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
@@ -17,7 +19,16 @@ const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 
 
 /** What each program could still draw of its own, by the stored sums. */
 export function ownLeft(state: State, item: ItemState, program: Program): number {
-  const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
+  const places = state.locations.map((place) => {
+    const total = { onHand: sellableAt(item, place.id), promised: promisedAt(item, place.id) };
+    return { location: place.id, sells: place.sells, total };
+  });
+  const selling = places.filter(({ sells }) => sells);
+  const book = openLots(item.lots);
+  const free =
+    book === null
+      ? new Map(selling.map(({ location, total }) => [location, total.onHand - total.promised]))
+      : freeByLot(book, selling, state.policy, LATER);
   const drawn = new Map(item.drawn.map((row) => [row.program, row]));
   return promisableTo(program, poolsOf(state.policy, { ...item, drawn }, free, LATER), free).own;
 }
@@ -40,10 +51,27 @@ export const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolea
   owner.priority > actor.priority &&
   policy.pools.some((rule) => rule.program === owner.id && rule.protects === 'prioritised');
 
-/** Goods that left beyond what was promised: nothing can protect against them. */
-export const leftUnpromised = (facts: Facts): boolean =>
-  sumOf(facts.stock.filter((row) => row.kind === 'ship').map((row) => row.delta)) <
-  sumOf(facts.promises.filter((row) => row.kind === 'ship').map((row) => row.delta));
+/** Goods that left beyond what was promised, or of another lot: nothing can protect against them. */
+export const leftUnpromised = (facts: Facts): boolean => {
+  const rows = [...facts.stock, ...facts.promises].filter((row) => row.kind === 'ship');
+  return rows.some(({ sku, lot }) => {
+    const unitsOf = (
+      some: readonly { readonly sku: string; readonly lot?: string; readonly kind: string; readonly delta: number }[],
+    ) => sumOf(some.filter((row) => row.kind === 'ship' && row.sku === sku && row.lot === lot).map((row) => row.delta));
+    return unitsOf(facts.stock) < unitsOf(facts.promises);
+  });
+};
+
+/** Units that came back to a program which may not have them any more: its protection counts again, and is cut with the others'. */
+function gaveBackUnfit(facts: Facts, state: State): boolean {
+  return facts.promises.some(({ kind, sku, lot: code, program }) => {
+    const item = state.items.find((each) => each.sku === sku);
+    if ((kind !== 'release' && kind !== 'unhold') || item?.lots === undefined) return false;
+    const days = state.policy.programs.find(({ id }) => id === program)?.minimumLifeDays ?? 0;
+    const lot = item.lots.lots.find((each) => each.code === code);
+    return lot === undefined ? days > 0 : !hasLife(lot, days, LATER);
+  });
+}
 
 /** I5: a command of one program's order or hold leaves to every other program what it had of its own, less what its own lines drew. */
 export const protectionHolds = (core: Core, world: World = PLAIN) =>
@@ -58,7 +86,7 @@ export const protectionHolds = (core: Core, world: World = PLAIN) =>
       const step = take(core.decide, state, { commands: [each], now: LATER });
       const by = programBehind(each, step.state);
       const actor = programs.find(({ id }) => id === by);
-      for (const program of actor === undefined || leftUnpromised(step.facts)
+      for (const program of actor === undefined || leftUnpromised(step.facts) || gaveBackUnfit(step.facts, step.state)
         ? []
         : programs.filter((other) => other.id !== by && !isOpenTo(actor, other, brand.policy))) {
         for (const item of state.items) {

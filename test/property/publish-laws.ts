@@ -16,9 +16,15 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
   supply: ({ places }) => sumOf(places.map((place) => place.sellable)),
   committed: ({ places }, last) => last - sumOf(places.map((place) => place.allocated)),
   held: ({ places }, last) => last - sumOf(places.map((place) => place.held)),
+  life: ({ lots }, last) => last - (lots?.unusable ?? 0),
   protected: ({ free, protectedForOthers }, last) => Math.max(0, Math.min(last, free - protectedForOthers)),
-  drawOrder: ({ drawOrder, own }, last) =>
-    Math.min(drawOrder === 'ownOnly' ? own.remaining : last, last, own.limitLeft ?? last),
+  drawOrder: ({ drawOrder, own, lots }, last) =>
+    Math.min(
+      drawOrder === 'ownOnly' ? own.remaining : last,
+      last,
+      own.limitLeft ?? last,
+      own.remaining + (lots?.room ?? last),
+    ),
   fairShare: ({ fromOwn, fairShare }, last) => Math.min(last, fromOwn + (fairShare?.units ?? last)),
   kit: ({ kit }, last) => {
     if (kit === undefined) return last;
@@ -40,6 +46,7 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
 const stepsOf = (inputs: PublishInputs): string =>
   Object.keys(BY_HAND)
     .filter((id) => id !== 'kit' || inputs.kit !== undefined)
+    .filter((id) => id !== 'life' || inputs.lots !== undefined)
     .filter((id) => id !== 'fairShare' || inputs.fairShare !== undefined)
     .join();
 

@@ -4,10 +4,10 @@
  * Guarantees: balances change by the sum of the entries and by nothing else, so a decision that disagrees with its own entries
  * is seen; `recentEntries` of the kept state is the whole stock ledger. Also the oracle of replay: facts alone rebuild the state.
  */
-import { type Command, orderOf, skuOf } from '#core/command.ts';
+import { type Command, lotsOf, orderOf, skuOf } from '#core/command.ts';
 import type { decide as Decide } from '#core/decide.ts';
-import type { Hold, Instant, OrderId, OrderLine, Sku } from '#core/model.ts';
-import type { Facts, ItemState, ShortLine, State, StoredOrder } from '#core/state.ts';
+import type { Disposition, Hold, Instant, LotCode, OrderId, OrderLine, Sku } from '#core/model.ts';
+import type { Facts, ItemState, LotBalance, ShortLine, State, StoredOrder } from '#core/state.ts';
 
 function addTo<T>(rows: readonly T[], isRow: (row: T) => boolean, change: (row: T) => T, fresh: T): T[] {
   return rows.some(isRow) ? rows.map((row) => (isRow(row) ? change(row) : row)) : [...rows, change(fresh)];
@@ -24,8 +24,8 @@ function applyStock(item: ItemState, facts: Facts): ItemState {
       { location, disposition, quantity: 0, countedAsOf: null },
     );
   }
-  for (const { sku, location, disposition, asOf } of facts.counted) {
-    if (sku !== item.sku) continue;
+  for (const { sku, location, disposition, asOf, lot } of facts.counted) {
+    if (sku !== item.sku || lot !== undefined) continue;
     balances = addTo(
       balances,
       (row) => row.location === location && row.disposition === disposition,
@@ -33,11 +33,12 @@ function applyStock(item: ItemState, facts: Facts): ItemState {
       { location, disposition, quantity: 0, countedAsOf: null },
     );
   }
-  const kept = entries.map(({ location, disposition, delta, occurredAt }) => ({
+  const kept = entries.map(({ location, disposition, delta, occurredAt, lot }) => ({
     location,
     disposition,
     delta,
     occurredAt,
+    ...(lot === undefined ? {} : { lot }),
   }));
   return { ...item, balances, recentEntries: [...item.recentEntries, ...kept] };
 }
@@ -58,6 +59,46 @@ function applyPromises(item: ItemState, facts: Facts): ItemState {
   const rows = facts.drawn.flatMap(({ sku, ...row }) => (sku === item.sku ? [row] : []));
   const kept = item.drawn.filter((row) => !rows.some(({ program }) => program === row.program));
   return { ...item, promises, drawn: [...kept, ...rows].sort((a, b) => (a.program < b.program ? -1 : 1)) };
+}
+
+/** As db/lots.ts adds entries to rows of lots. */
+function applyLots(item: ItemState, facts: Facts): ItemState {
+  const made = facts.lots.flatMap(({ sku, ...lot }) => (sku === item.sku ? [lot] : []));
+  if (item.lots === undefined && made.length === 0) return item;
+  let { lots, balances } = item.lots ?? { lots: [], balances: [] };
+  for (const lot of made)
+    lots = addTo(
+      lots,
+      ({ code }) => code === lot.code,
+      () => lot,
+      lot,
+    );
+  const add = (
+    at: { lot?: LotCode; location: string; disposition: Disposition },
+    change: Partial<LotBalance>,
+  ): void => {
+    const { lot, location, disposition } = at;
+    if (lot === undefined) return;
+    balances = addTo(
+      balances,
+      (row) => row.lot === lot && row.location === location && row.disposition === disposition,
+      (row) => ({
+        ...row,
+        quantity: row.quantity + (change.quantity ?? 0),
+        allocated: row.allocated + (change.allocated ?? 0),
+        held: row.held + (change.held ?? 0),
+        countedAsOf:
+          change.countedAsOf === undefined ? row.countedAsOf : Math.max(change.countedAsOf ?? 0, row.countedAsOf ?? 0),
+      }),
+      { lot, location, disposition, quantity: 0, allocated: 0, held: 0, countedAsOf: null },
+    );
+  };
+  for (const entry of facts.stock) if (entry.sku === item.sku) add(entry, { quantity: entry.delta });
+  for (const entry of facts.promises)
+    if (entry.sku === item.sku)
+      add({ ...entry, disposition: 'sellable' }, { allocated: entry.delta, held: entry.held });
+  for (const count of facts.counted) if (count.sku === item.sku) add(count, { countedAsOf: count.asOf });
+  return { ...item, lots: { lots, balances } };
 }
 
 function applyMoves(item: ItemState, facts: Facts): ItemState {
@@ -184,7 +225,7 @@ function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
 export function applyFacts(state: State, facts: Facts): State {
   const orders = applyOrders(state.orders, facts);
   const items = state.items.map((before) => {
-    const promised = applyMoves(applyPromises(applyStock(before, facts), facts), facts);
+    const promised = applyMoves(applyLots(applyPromises(applyStock(before, facts), facts), facts), facts);
     const item = applyHolds(applyListings(promised, facts), facts);
     const shorts = shortsOf(orders, item.sku);
     return {
@@ -208,6 +249,17 @@ function holdsFor({ holds }: ItemState, commands: readonly Command[]): Pick<Item
     });
   const ends = holds.filter((hold) => hold.state === 'held' && !isNamed(hold)).map((hold) => hold.expiresAt);
   return { holds: holds.filter(isNamed), nextHoldEndsAt: ends.length === 0 ? null : Math.min(...ends) };
+}
+
+/** Lots of which anything is there or promised, and those that the commands name. */
+function lotsFor({ lots }: ItemState, commands: readonly Command[]): Pick<ItemState, 'lots'> {
+  if (lots === undefined) return {};
+  const named = new Set(commands.flatMap(({ body }) => lotsOf(body)));
+  const stands = ({ lot, quantity, allocated, held }: LotBalance): boolean =>
+    named.has(lot) || quantity !== 0 || allocated !== 0 || held !== 0;
+  const balances = lots.balances.filter(stands);
+  const codes = new Set(balances.map(({ lot }) => lot));
+  return { lots: { lots: lots.lots.filter(({ code }) => codes.has(code) || named.has(code)), balances } };
 }
 
 /** What db/state.ts would load for these commands: their orders, the items behind them, and nothing else. */
@@ -237,7 +289,8 @@ export function loadFor(state: State, commands: readonly Command[]): State {
   const hasCount = commands.some(({ body }) => body.kind === 'count');
   const items = state.items
     .filter((item) => reach.has(item.sku))
-    .map((item) => ({ ...item, ...holdsFor(item, commands), ...(hasCount ? {} : { recentEntries: [] }) }))
+    .map((item) => ({ ...item, ...holdsFor(item, commands), ...lotsFor(item, commands) }))
+    .map((item) => ({ ...item, ...(hasCount ? {} : { recentEntries: [] }) }))
     .map((item) => (confirmed.has(item.sku) ? { ...item, openLines: openLinesOf(state.orders, item.sku) } : item));
   return { ...state, orders, items };
 }

@@ -135,7 +135,7 @@ function contextOf({ store, open, clock, rung, readOnly }: Stage): WorkerContext
     publicUrl: 'http://127.0.0.1:1',
     now: () => clock.now,
     log: silent,
-    tally: { pushed: () => undefined, drifted: () => undefined },
+    tally: { pushed: () => undefined, drifted: () => undefined, decided: () => undefined },
     wakeRelay: () => undefined,
     decideSoon: () => undefined,
     ringLater: (bell) => void rung.push(bell),

@@ -37,6 +37,7 @@ programs:
     reviewBy: "2027-01-31"
     pickTags: { zone: A, colour: "#ff0000" }
     safetyStock: 10%
+    minimumLife: 60d
     groups: { summer: { share: 80 } }
     items: { MUG: { cap: null } }
   - { id: wholesale, priority: 10, drawOrder: ownOnly, locations: [main, outlet], completeness: shipComplete, weight: 2.5, share: fair }
@@ -58,14 +59,17 @@ channels:
     program: dtc
     buffer: 5%
     below: { buffer: 9, hideAtOrBelow: 2 }
-    groups: { summer: { safetyStock: planned, below: { cap: 1 } } }
+    groups: { summer: { safetyStock: planned, buffer: { oversellChance: 0.25%, minimum: 1 }, below: { cap: 1, buffer: latency } } }
     items: { "00123": { safetyStock: 3, buffer: 0, below: { share: 0 } } }
   - { id: "fake:b", program: wholesale }
 approval: { policy: required }
 reallocation: { approveAbove: 20, perMovePercent: 10, cooldown: 90m }
+lots: { expiringWithin: 21d }
 intervals: { inFlight: 90s }
 `);
     expect(policy.body.channels).toHaveLength(5);
+    expect(policy.body.programs[0]).toMatchObject({ minimumLifeDays: 60 });
+    expect(policy.body.lots).toEqual({ expiringWithinDays: 21 });
     expect(roundTrip(policy)).toEqual(policy);
   });
 

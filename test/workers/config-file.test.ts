@@ -85,6 +85,22 @@ describe('a good file', () => {
     });
   });
 
+  it('takes the minimum life of lots by program in whole days, and when lots about to expire are told', () => {
+    const with_ = (program: string, rest = '') =>
+      configOf(SMALL_CONFIG.replace('priority: 2,', `priority: 2, ${program},`) + rest);
+    const { file } = with_('minimumLife: 60d', 'lots: { expiringWithin: 14d }\n');
+    expect(file?.policy.programs[0]).toMatchObject({ minimumLifeDays: 60 });
+    expect(file?.policy.programs[0]).not.toHaveProperty('minimumLife');
+    expect(file?.policy.lots).toEqual({ expiringWithinDays: 14 });
+    expect(configOf(`${SMALL_CONFIG}lots: {}\n`).file?.policy.lots).toEqual({ expiringWithinDays: 30 });
+    expect(configOf(SMALL_CONFIG).file?.policy).not.toHaveProperty('lots');
+    for (const life of ['0d', '8w', '60', '4000d']) {
+      expect(problemsOf(() => with_(`minimumLife: "${life}"`))).toEqual([
+        expect.stringContaining('whole days such as "60d", at most 3650d'),
+      ]);
+    }
+  });
+
   it('has the guards of the core for reallocations, whether it names them or not', () => {
     expect(configOf(SMALL_CONFIG).file?.policy.reallocation).toBeUndefined();
     expect(configOf(`${SMALL_CONFIG}reallocation: {}\n`).file?.policy.reallocation).toEqual(GUARD_DEFAULTS);
@@ -196,7 +212,7 @@ htpp: {}
       'allot.yaml:4:11 locations[2].id: the location "3pl-east" has two stock masters, 3pl and erp. Exactly one may say how much there is: keep one.',
       'allot.yaml:7:15 programs[0].priority: is "high". Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:8:17 programs[0].locations[0]: no location is called "mian". Did you mean "main"?',
-      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, leadTimeDays, backorder, owner, reviewBy, weight, pickTags, share, safetyStock, buffer, hideAtOrBelow, ....',
+      'allot.yaml:9:5 programs[0].colour: is not a known key. There is: id, priority, drawOrder, locations, completeness, leadTimeDays, minimumLife, backorder, owner, reviewBy, weight, pickTags, share, safetyStock, buffer, ....',
       'allot.yaml:10:5 programs[1].priority: is missing. Write a whole number, 0 or more; the lowest is served first from new supply.',
       'allot.yaml:10:33 programs[1].locations: is an empty list. Write a list of at least one location id, the preferred one first.',
       'allot.yaml:12:16 pools[0].program: no program is called "wholsale". Did you mean "wholesale"?',

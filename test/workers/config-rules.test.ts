@@ -62,6 +62,43 @@ channels:
   });
 });
 
+describe('a buffer from measured latency', () => {
+  const buffered = (buffer: string) => `
+programs: [{ id: dtc, priority: 1, locations: [main], buffer: ${buffer} }]
+channels:
+  - { id: fake:a, program: dtc, below: { buffer: 9 }, items: { A: { buffer: 2 } } }
+`;
+  it('is a rule of its own, with bounds and a chance that are there when left out', () => {
+    expect(policyOf(buffered('{ oversellChance: 0.25%, minimum: 1, maximum: 20 }')).channels).toMatchObject([
+      {
+        sku: '*',
+        buffer: 0,
+        latencyBuffer: { oversellPercent: 0.25, atLeast: 1, atMost: 20 },
+        below: { buffer: 9 },
+      },
+      { sku: 'A', buffer: 2 },
+    ]);
+    const usual = { oversellPercent: 0.5, atLeast: 0, atMost: 100 };
+    for (const shorter of ['latency', '{}', '{ minimum: 0 }'])
+      expect(policyOf(buffered(shorter)).channels[0]).toMatchObject({ buffer: 0, latencyBuffer: usual });
+    const [base, item] = policyOf(buffered('latency')).channels;
+    expect(base?.below).not.toHaveProperty('latencyBuffer');
+    expect(item).not.toHaveProperty('latencyBuffer');
+  });
+
+  it.each([
+    ['{ oversellChance: 90% }', 'buffer.oversellChance: is "90%". Write a chance in percent from "0.01%" to "50%"'],
+    ['{ minimum: 30, maximum: 20 }', 'buffer.minimum: is 30: is above the maximum of 20. Write at most 20.'],
+    ['{ maximum: 20000 }', 'buffer.maximum: is 20000. Write a whole number of units from 0 to 10000.'],
+    ['{ minimun: 3 }', 'buffer.minimun: is not a known key. Did you mean "minimum"?'],
+    ['latencyy', 'buffer: is "latencyy". Write what is kept back'],
+  ])('%s is told with what to write', (buffer, problem) => {
+    const problems = problemsOf(buffered(buffer));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(problem);
+  });
+});
+
 const PROGRAM = 'programs: [{ id: dtc, priority: 1, locations: [main] }]\nchannels: []\n';
 
 describe('pools and routes', () => {

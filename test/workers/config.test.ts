@@ -62,6 +62,7 @@ describe('the environment', () => {
         HOST: '0.0.0.0',
         PORT: '80',
         PUBLIC_URL: 'https://allot.example.com/',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/',
       },
     });
     expect(config).toMatchObject({
@@ -74,6 +75,7 @@ describe('the environment', () => {
       logLevel: 'debug',
       http: { host: '0.0.0.0', port: 80 },
       publicUrl: 'https://allot.example.com',
+      tracesUrl: 'http://collector:4318',
     });
     expect(config.sealKeys.map(({ key }) => key.toString('base64'))).toEqual([KEY, OLD_KEY]);
   });

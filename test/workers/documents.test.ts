@@ -41,7 +41,7 @@ function open(over: Partial<Capabilities> = {}): void {
     publicUrl: null,
     now: () => clock,
     log: silent,
-    tally: { pushed: () => undefined, drifted: () => undefined },
+    tally: { pushed: () => undefined, drifted: () => undefined, decided: () => undefined },
     wakeRelay: () => undefined,
     decideSoon: () => undefined,
     ringLater: () => undefined,

@@ -24,9 +24,15 @@ async function seedBacklog(): Promise<void> {
     insert into target (listing_id, version, quantity, own_sold, own_open, in_flight, acked_version, batch_id, decided_at)
       select id, 2, 5, 0, 0, 0, case when channel_id = 'fake:even' then 2 else 1 end, 1, now() from listing;
     insert into command (kind, body, actor, occurred_at) select 'review', '{}', 'test', now() from generate_series(1, 3);
+    insert into channel_latency (channel_id, since, samples, p50_ms, p95_ms, p99_ms, measured_at)
+      values ('fake:live', 'sold', 240, 900, 4500, 38000, now());
     insert into parked (source, source_id, code, reason, fix) values ('inbox', 1, 'c', 'r', 'f');
     insert into inbox_key (channel_id, key, topic, source, received_at)
-      values ('fake:live', '1', 't', 'webhook', now() - interval '90 seconds'), ('fake:live', '2', 't', 'webhook', now());`);
+      values ('fake:live', '1', 't', 'webhook', now() - interval '90 seconds'), ('fake:live', '2', 't', 'webhook', now());
+    insert into channel_health (channel_id, reconciled_at) values ('fake:live', now() - interval '5 minutes'), ('fake:gone', now());
+    insert into alert (fingerprint, code, severity, title, cause, next_step, state) values
+      ('1', 'drift', 'warning', 't', 'c', 'n', 'open'), ('2', 'drift', 'warning', 't', 'c', 'n', 'acknowledged'),
+      ('3', 'drift', 'warning', 't', 'c', 'n', 'closed');`);
 }
 
 type Depths = Awaited<ReturnType<MetricsSources['queues']['depths']>>;
@@ -57,6 +63,12 @@ describe('createMetrics', () => {
       ['allot_targets_behind{channel="fake:even"}', 0],
       ['allot_targets_behind{channel="fake:live"}', 2],
     ]);
+    expect(samples.get('allot_sale_to_ack_seconds{channel="fake:live",since="sold",quantile="0.99"}')).toBe(38);
+    expect(samples.get('allot_sale_to_ack_seconds{channel="fake:live",since="sold",quantile="0.5"}')).toBe(0.9);
+    expect(samples.get('allot_sale_to_ack_samples{channel="fake:live",since="sold"}')).toBe(240);
+    expect(samples.get('allot_reconciled_age_seconds{channel="fake:live"}')).toBeGreaterThanOrEqual(300);
+    expect(samples.has('allot_reconciled_age_seconds{channel="fake:gone"}')).toBe(false);
+    expect(samples.get('allot_alerts_open{code="drift",severity="warning"}')).toBe(2);
     expect(samples.get('allot_queue_jobs{topic="push",state="waiting"}')).toBe(4);
     expect(samples.get('allot_queue_jobs{topic="intake",state="failed"}')).toBe(0);
     expect(samples.get('allot_process_resident_memory_bytes')).toBeGreaterThan(1_000_000);
@@ -73,7 +85,14 @@ describe('createMetrics', () => {
     metrics.tally.drifted('fake:live', 'lostWrite', 2);
     metrics.tally.drifted('fake:live', 'lateOrder', 1);
     metrics.tally.drifted('fake:live', 'lostWrite', 0);
+    metrics.tally.decided({ id: 1, decided: 30, parked: 2, begunAt: 0, loadedAt: 20, decidedAt: 24, endedAt: 94 });
     const samples = await samplesOf(metrics);
+    expect(samples.get('allot_commands_total{outcome="decided"}')).toBe(30);
+    expect(samples.get('allot_commands_total{outcome="parked"}')).toBe(2);
+    const phases = ['load', 'core', 'write'].map((phase) =>
+      samples.get(`allot_batch_duration_seconds_sum{phase="${phase}"}`),
+    );
+    expect(phases).toEqual([0.02, 0.004, 0.07]);
     expect(samples.get('allot_webhooks_total{channel="fake:live",outcome="stored"}')).toBe(2);
     expect(samples.get('allot_webhooks_total{channel="unknown",outcome="unknownChannel"}')).toBe(1);
     expect(samples.get('allot_webhook_duplicates_total')).toBe(3);
