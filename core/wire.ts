@@ -214,30 +214,3 @@ export function planBlind(basis: QuantityBasis, target: WireTarget, sync: SyncSt
     return { kind: 'acknowledged', wireQuantity: wire, soldBaseline };
   return { kind: 'write', wireQuantity: wire, compareWith: null, soldBaseline, forgetSeen: false };
 }
-
-/** Why a read differs from what should be shown, with nothing in flight. */
-export const DRIFT_CAUSES = [
-  'missing',
-  'untracked',
-  'notBuyable',
-  'lateOrder',
-  'changedOnPlatform',
-  'lostPush',
-] as const;
-export type DriftCause = (typeof DRIFT_CAUSES)[number];
-
-export function classifyDrift(
-  target: WireTarget,
-  sync: SyncState,
-  protection: Protection,
-  observed: FreshRead & { readonly state: 'tracked' | 'untracked' | 'missing' | 'notBuyable' },
-): DriftCause | null {
-  if (observed.state !== 'tracked') return observed.state;
-  if (protection.basis === 'onHandLessOwnOpen') {
-    if (observed.shown === wireQuantity(protection.basis, target)) return null;
-    return sync.ackedWire === observed.shown ? 'lostPush' : 'changedOnPlatform';
-  }
-  if (observed.sellable === target.quantity) return null;
-  if (soldByRead(target, sync, observed) > target.ownSold + target.inFlight) return 'lateOrder';
-  return observed.sellable === sync.ackedQuantity ? 'lostPush' : 'changedOnPlatform';
-}

@@ -95,8 +95,8 @@ await new Command('sim')
     '\nExamples:\n  npm run sim -- --seeds 200 --json\n  npm run sim -- --seed 17\n  npm run sim -- --curve',
   )
   .action(async (options: Options) => {
-    const play = options.curve === true ? drawBuffers : options.seed === undefined ? playAll : tellDay;
-    process.exitCode = (await play(options)) ? 0 : 1;
+    const playThem = options.seed === undefined ? playAll : tellDay;
+    process.exitCode = (await (options.curve === true ? drawBuffers : playThem)(options)) ? 0 : 1;
   })
   .parseAsync()
   .catch((error: unknown) => {

@@ -101,19 +101,20 @@ export function policyAsYaml(
   { body, setup }: { readonly body: Omit<Policy, 'version'>; readonly setup: PolicySetup },
   head: readonly string[],
 ): string {
-  const { programs, pools, channels, inFlightMs, ...rest } = body;
+  const { programs, pools, channels, inFlightMs, drift = [], ...rest } = body;
   const document = {
     locations: setup.locations,
     programs: toFile(programs),
     pools: pools.map(poolToFile),
     ...(toFile(rest) as Fields),
-    channels: setup.channels.map(({ id, program }) =>
-      channelOf(
-        id,
-        program,
-        channels.filter(({ channel }) => channel === id),
-      ),
-    ),
+    channels: setup.channels.map(({ id, program }) => {
+      const rules = channels.filter(({ channel }) => channel === id);
+      const wins = drift.find(({ channel }) => channel === id);
+      return {
+        ...channelOf(id, program, rules),
+        ...(wins === undefined ? {} : { drift: { up: wins.up, down: wins.down } }),
+      };
+    }),
     intervals: { inFlight: durationWords(inFlightMs) },
   };
   const comment = head.map((line) => `# ${line}\n`).join('');

@@ -41,8 +41,17 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   ...(body.routes.length === 0 ? {} : { routes: body.routes.map((route) => ({ ...given(route), ...named(route) })) }),
   inFlightMs,
   ...guardsIn(body.reallocation),
+  ...winnersIn(body.channels),
   ...lotsIn(body.lots),
 });
+
+/** Only channels where it is not always allot. */
+function winnersIn(channels: ConfigBody['channels']): Pick<PolicyBody, 'drift'> {
+  const rules = channels.flatMap(({ id: channel, drift: { up = 'allot', down = 'allot' } }) =>
+    up === 'allot' && down === 'allot' ? [] : [{ channel, up, down }],
+  );
+  return rules.length === 0 ? {} : { drift: rules };
+}
 
 /** Nothing where the file says nothing: the core has defaults of its own. */
 function guardsIn(section: ConfigBody['reallocation']): Pick<PolicyBody, 'reallocation'> {

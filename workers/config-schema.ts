@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { EXPIRING_WITHIN_DAYS, MINIMUM_LIFE_DAYS_MAX } from '#core/lots.ts';
-import { COMPLETENESS } from '#core/model.ts';
+import { COMPLETENESS, WINNERS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { parseDays, parseDuration } from './durations.ts';
 
@@ -287,6 +287,10 @@ function refuseBesideEmsrb(
   });
 }
 
+const winner = z
+  .enum(WINNERS)
+  .describe('whose number counts where nothing explains another one, allot when missing: one of allot, platform, ask');
+
 const channel = z.strictObject({
   id: z
     .string()
@@ -301,6 +305,11 @@ const channel = z.strictObject({
     .partial()
     .default({})
     .describe('a block with poll and reconcile, where this channel has others than all'),
+  drift: z
+    .strictObject({ up: winner, down: winner })
+    .partial()
+    .default({})
+    .describe('a block with up and down: who wins where this channel shows more, or less, than it should'),
   settings: z
     .record(z.string(), z.unknown())
     .default({})
@@ -368,6 +377,7 @@ const http = z.strictObject({
 const intervals = z.strictObject({
   poll: duration.default('1m'),
   reconcile: duration.default('5m'),
+  lightScan: duration.default('30s'),
   sweep: duration.default('5s'),
   inFlight: duration.default('10m'),
 });
@@ -395,7 +405,7 @@ export const configSchema = z
       .describe("a list of routes: which orders belong to another program than their channel's"),
     approval: approval.prefault({}).describe('a block with policy: who must agree to a change of this file'),
     http: http.prefault({}).describe('a block with host and port'),
-    intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
+    intervals: intervals.prefault({}).describe('a block with poll, reconcile, lightScan, sweep and inFlight'),
   })
   .describe('a block with locations, programs and channels');
 

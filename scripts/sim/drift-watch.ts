@@ -42,11 +42,16 @@ export class DriftWatch {
     const check = (): void => {
       const isLatent = fault.kind === 'lost' && platform.shelf(line.sku).losesNext;
       if (isLatent || platform.downUntil() !== null || this.#isBelieved(line)) foundAt = clock.now;
-      else if ((this.#allot.looks.alertedAt.get(line.id) ?? 0) >= fault.at) return this.#end(fault, 'alerted');
-      else if (this.#isHealed(line)) return this.#end(fault, 'healed');
-      else if (clock.now - foundAt > LIGHT_SCAN_MS + MENDING_MS) {
+      else if ((this.#allot.looks.alertedAt.get(line.id) ?? 0) >= fault.at) {
+        this.#end(fault, 'alerted');
+        return;
+      } else if (this.#isHealed(line)) {
+        this.#end(fault, 'healed');
+        return;
+      } else if (clock.now - foundAt > LIGHT_SCAN_MS + MENDING_MS) {
         this.#allot.violate(`${line.channel} ${line.sku}: ${fault.kind} was neither healed nor alerted in time`);
-        return this.#end(fault, 'open');
+        this.#end(fault, 'open');
+        return;
       }
       // A write that is never made is never lost.
       if (!(isLatent && clock.now > fault.at + 20 * LIGHT_SCAN_MS)) clock.after(CHECK_MS, check);

@@ -45,11 +45,11 @@ export class Looks {
     const byChannel = Map.groupBy(lines, ({ channel }) => channel);
     for (const group of byChannel.values()) {
       const size = Math.ceil((2 * group.length * LIGHT_TICK_MS) / LIGHT_SCAN_MS);
-      const valueOf = (line: Line): number => {
+      const worthOf = (line: Line): number => {
         const { ownSold } = this.#allot.books.listing(line.channel, line.sku);
         return lookValue(now - line.lookedAt, ownSold, LIGHT_SCAN_MS);
       };
-      const chosen = group.sort((a, b) => valueOf(b) - valueOf(a)).slice(0, size);
+      const chosen = group.sort((a, b) => worthOf(b) - worthOf(a)).slice(0, size);
       for (const line of chosen) {
         line.lookedAt = now;
         line.platform.read(line.sku, (seen) => {
@@ -91,7 +91,10 @@ export class Looks {
     if (line.stopped === null && seen.state === 'tracked' && this.#isInFlight(line, target.version)) return;
     const { protection } = line.platform.channel;
     const proof = this.#allot.core.provesHealed(target, protection, seen);
-    if (proof !== null) return this.#heal(line, target, seen);
+    if (proof !== null) {
+      this.#heal(line, target, seen);
+      return;
+    }
     const drift = this.judge(line, target, seen);
     if (drift === null) return;
     this.note(line, drift);

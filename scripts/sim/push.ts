@@ -68,8 +68,14 @@ export class Pusher {
       if (line.readDueAt !== null) this.ring(line, line.readDueAt - now);
       return;
     }
-    if (line.blockedUntil > now) return this.ring(line, line.blockedUntil - now);
-    if (this.#allot.isUndecided(line.sku)) return this.ring(line, UNDECIDED_WAIT_MS);
+    if (line.blockedUntil > now) {
+      this.ring(line, line.blockedUntil - now);
+      return;
+    }
+    if (this.#allot.isUndecided(line.sku)) {
+      this.ring(line, UNDECIDED_WAIT_MS);
+      return;
+    }
     const { protection, settleMs } = line.platform.channel;
     const settledAt = line.writtenAt === null ? null : line.writtenAt + settleMs;
     const plan = core.planPush(target, line.sync, protection, { read: null, now, settledAt, isReadAsked });
@@ -107,23 +113,28 @@ export class Pusher {
       case 'wait':
         // After a look: nothing can be concluded from it yet.
         if (seen !== null) line.readDueAt = plan.until;
-        return this.ring(line, plan.until - now);
+        this.ring(line, plan.until - now);
+        return;
       case 'read':
-        return this.#look(line, target);
+        this.#look(line, target);
+        return;
       case 'acknowledged':
         this.#acknowledge(line, target, plan);
         if (plan.forgetSeen === true) this.#allot.keepSeen(line, null);
-        return this.ring(line);
+        this.ring(line);
+        return;
       case 'unexplained':
         this.#allot.keepSeen(line, plan.seenSold, plan.seenSold < target.ownSold ? RISE_WAIT_MS : undefined);
         this.#allot.poll(line.channel);
         line.readDueAt = now + 1000;
         line.blockedUntil = now + 50;
-        return this.ring(line, 100);
+        this.ring(line, 100);
+        return;
       case 'write':
         if (seen !== null && this.#isSomebodyElses(line, target, seen)) return;
         if (!this.#isAllowed(line, target, plan, seen)) return;
-        return this.#write(line, target, plan, seen);
+        this.#write(line, target, plan, seen);
+        return;
       default:
         plan satisfies never;
     }
@@ -151,8 +162,14 @@ export class Pusher {
 
   #write(line: Line, target: Target, plan: Write, seen: Seen | null): void {
     // An attempt holds only the newest version, with no undecided input before it.
-    if (this.#allot.target(line)?.version !== target.version) return this.ring(line);
-    if (this.#allot.isUndecided(line.sku)) return this.ring(line, UNDECIDED_WAIT_MS);
+    if (this.#allot.target(line)?.version !== target.version) {
+      this.ring(line);
+      return;
+    }
+    if (this.#allot.isUndecided(line.sku)) {
+      this.ring(line, UNDECIDED_WAIT_MS);
+      return;
+    }
     this.#checkRaise(line, target, plan, seen);
     line.isWrittenKnowing = this.#allot.isReceivedUncounted(line.sku);
     line.isBusy = true;
@@ -181,19 +198,24 @@ export class Pusher {
         line.writtenAt = now;
         line.written = [sent.ackedWire ?? 0, ...line.written.slice(0, 1)];
         line.readDueAt = protection.compares ? null : now + settleMs;
-        return this.ring(line);
+        this.ring(line);
+        return;
       case 'stale':
         line.readDueAt = now;
-        return this.#putOff(line, backOff(line, STALE_MS));
+        this.#putOff(line, backOff(line, STALE_MS));
+        return;
       case 'unknown':
         line.unknown = sent;
         line.readDueAt = now + settleMs;
-        return this.#putOff(line, settleMs);
+        this.#putOff(line, settleMs);
+        return;
       case 'rejected':
         line.readDueAt = now;
-        return this.#putOff(line, REJECTED_WAIT_MS);
+        this.#putOff(line, REJECTED_WAIT_MS);
+        return;
       default:
-        return this.#putOff(line, backOff(line, NOT_SENT_MS));
+        this.#putOff(line, backOff(line, NOT_SENT_MS));
+        return;
     }
   }
 
@@ -227,10 +249,15 @@ export class Pusher {
     if (line.sent !== null && line.sent.version === target.version && line.sent.resendAt > now) return;
     const known = line.sent === null ? line.sync : NEVER_WRITTEN;
     const plan = core.planBlind(line.platform.channel.protection.basis, target, known);
-    if (plan.kind === 'acknowledged') return this.#acknowledge(line, target, plan);
+    if (plan.kind === 'acknowledged') {
+      this.#acknowledge(line, target, plan);
+      return;
+    }
     if (plan.kind !== 'write') return;
     this.#documents += 1;
-    this.#allot.world.tell(`${line.channel} ${line.sku} <- ${plan.wireQuantity} by document ${this.#documents} (version ${target.version})`);
+    this.#allot.world.tell(
+      `${line.channel} ${line.sku} <- ${plan.wireQuantity} by document ${this.#documents} (version ${target.version})`,
+    );
     line.isWrittenKnowing = this.#allot.isReceivedUncounted(line.sku);
     line.sent = { version: target.version, resendAt: now + RECEIPT_WAIT_MS };
     line.platform.sendDocument(

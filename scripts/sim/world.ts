@@ -193,7 +193,10 @@ export class World {
     const { balances, promises } = this.truth.item(sku);
     const allocated = promises.reduce((sum, row) => sum + row.allocated, 0);
     const onHand = balances.reduce((sum, row) => sum + row.quantity, 0);
-    if (onHand - allocated <= counted * 3) return this.tell(`${sku} has too few units for a wrong shelf to be seen`);
+    if (onHand - allocated <= counted * 3) {
+      this.tell(`${sku} has too few units for a wrong shelf to be seen`);
+      return;
+    }
     this.truth.take(sku, [{ ...head, quantity: allocated + counted, asOf: this.clock.now }], { now: this.clock.now });
     for (const platform of this.platforms.values())
       if (platform.channel.kind !== 'documents') platform.edit(sku, Math.floor(counted / platform.baseUnits(sku, 1)));
@@ -218,7 +221,10 @@ export class World {
     const { clock } = this;
     const platform = this.platform(fault.channel);
     const again = (): void => {
-      if (clock.now > fault.until) return player.onMended(fault);
+      if (clock.now > fault.until) {
+        player.onMended(fault);
+        return;
+      }
       if (platform.downUntil() === null) platform.edit(fault.sku, fault.number);
       clock.after(fault.everyMs, again);
     };
