@@ -33,7 +33,8 @@ export const readDriftHistory = (db: Queries, listingIds: readonly number[]): Pr
   listingIds.length === 0
     ? Promise.resolve([])
     : db.rows<DriftHistory>(sql`
-    select l.id as "listingId", l.pack, named.sku as "namedSku", s.acked_at as "ackedAt", s.resumed_at as "resumedAt", t.inputs,
+    select l.id as "listingId", l.pack, named.sku as "namedSku", s.acked_at as "ackedAt", s.resumed_at as "resumedAt",
+      (select e.inputs from target_entry e where e.listing_id = l.id and e.version = t.version limit 1) as inputs,
       coalesce((select json_agg(w.wire_quantity order by w.attempt_id desc) from (
         select i.wire_quantity, i.attempt_id from push_attempt_item i
         where i.listing_id = l.id and i.outcome in ('applied', 'unchanged') order by i.attempt_id desc offset 1 limit 1) w), '[]') as "writtenBefore",
@@ -106,7 +107,9 @@ export async function endDrift(
   if (ended.length === 0) return;
   await tx.rows(sql`
     update drift d set ended_at = to_timestamp(${now} / 1000.0), proof = r.proof
-    from ${recordset(ended, { listingId: 'int8', proof: 'text' }, 'r')} where d.listing_id = r."listingId" and d.ended_at is null`);
+    from ${recordset(ended, { listingId: 'int8', proof: 'text' }, 'r')} where d.listing_id = r."listingId" and d.ended_at is null
+      -- One number that is right ends no war.
+      and not exists (select 1 from listing_sync s where s.listing_id = d.listing_id and s.stopped_because is not null)`);
 }
 
 export type DriftOfCause = {

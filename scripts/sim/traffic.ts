@@ -89,7 +89,7 @@ function arrivalsOf(seed: number): Arrival[] {
     sku,
     units: 1 + (random.chance(0.25) ? 1 : 0) + (random.chance(0.08) ? random.whole(1, 3) : 0),
     news: newsOf(random),
-    cancelAt: random.chance(0.04) ? at + random.about(40 * MINUTE_MS) : null,
+    cancelAt: random.chance(0.04) ? Math.min(QUIET_FROM, at + random.about(40 * MINUTE_MS)) : null,
     cancelNews: newsOf(random),
   });
   const skuAt = (index: number): string => SKUS[index] ?? SKUS[0] ?? '';
