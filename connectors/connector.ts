@@ -33,8 +33,19 @@ export type Capabilities = {
   readonly settleMs: number;
   /** How many keys one call of the platform reads: `observe` is asked for so many at a time, so that what was read is kept. */
   readonly observeMax?: number;
+  /** What the platform allows before it takes measures; the configuration may say otherwise. */
+  readonly orderLimits?: OrderLimits;
   /** Numbers, orders and answers travel as documents (files in a mailbox); present together with `ChannelConnection.documents`. */
   readonly documents?: DocumentTerms;
+};
+
+/** How many orders in a hundred may be so, over how many days. */
+export type OrderLimit = { readonly percent: number; readonly days: number };
+export type OrderLimits = {
+  /** Cancelled before anything was shipped. */
+  readonly cancelled?: OrderLimit | undefined;
+  /** Not shipped when they were to be. */
+  readonly late?: OrderLimit | undefined;
 };
 
 /** On what terms a partner takes documents. */
@@ -267,6 +278,8 @@ export type ChannelConnection = {
   /** Idempotent; answers what it had to create or mend. */
   ensureSubscriptions(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly documents?: DocumentExchange;
+  /** The platform's own page of an order, for people; pure. Null, or absent, where there is none. */
+  readonly orderLink?: (orderRef: string) => string | null;
   close(): Promise<void>;
 };
 

@@ -37,12 +37,14 @@ const scopeOf = ({ sku, group }: Fields): string => {
   return sku === '*' || sku === undefined ? 'every item' : textOf(sku);
 };
 
+const placeOf = ({ location }: Fields): string => (location === undefined ? '' : ` at ${textOf(location)}`);
+
 const NAMINGS: Readonly<Record<string, Naming>> = {
   locations: { by: ['id'], name: ({ id }) => `location ${textOf(id)}` },
   programs: { by: ['id'], name: ({ id }) => `program ${textOf(id)}` },
   pools: {
-    by: ['program', 'sku', 'group'],
-    name: (entry) => `pool of ${textOf(entry.program)} for ${scopeOf(entry)}`,
+    by: ['program', 'sku', 'group', 'location'],
+    name: (entry) => `pool of ${textOf(entry.program)} for ${scopeOf(entry)}${placeOf(entry)}`,
   },
   channels: { by: ['channel', 'sku', 'group'], name: (entry) => `${textOf(entry.channel)} for ${scopeOf(entry)}` },
   routes: { by: ['id'], name: ({ id }) => `route ${textOf(id)}` },

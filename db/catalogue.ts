@@ -240,3 +240,10 @@ async function mapByHint(tx: Queries, channel: ChannelId, discovered: readonly D
   await writeMappings(tx, changes, by);
   return changes.length;
 }
+
+/** SKUs of mapped listings, at most `limit`, for people. */
+export async function skusOfListings(db: Queries, ids: readonly number[], limit: number): Promise<Sku[]> {
+  const rows = await db.rows<{ sku: Sku }>(sql`
+    select distinct sku collate "C" as sku from listing where id = any(${list(ids)}::bigint[]) and sku is not null order by 1 limit ${limit}`);
+  return rows.map(({ sku }) => sku);
+}

@@ -50,8 +50,8 @@ export type PolicyReach = {
 };
 
 const byteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-const poolKey = ({ program, sku, group, activeFrom, activeUntil }: PolicyBody['pools'][number]) =>
-  [program, sku, group, activeFrom, activeUntil].join('\n');
+const poolKey = ({ program, sku, group, activeFrom, activeUntil, location }: PolicyBody['pools'][number]) =>
+  [program, sku, group, activeFrom, activeUntil, ...(location === undefined ? [] : [location])].join('\n');
 const ruleKey = ({ channel, sku, group }: PolicyBody['channels'][number]) => [channel, sku, group].join('\n');
 
 /** Entries in the order of their keys: one policy has one form. */

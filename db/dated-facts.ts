@@ -74,7 +74,21 @@ async function tellLate(tx: Queries, changed: readonly DatedSupply[]): Promise<v
   const told = await tx.rows<{ ref: string }>(sql`
     select r.ref from unnest(${list(refs)}) as r(ref) join alert a on a.fingerprint = ${PREFIX} || r.ref and a.state <> 'closed'`);
   const late = changed.flatMap((row) => (row.isLate ? [row.ref] : []));
-  const concerned = [...new Set([...late, ...told.map(({ ref }) => ref)])];
+  await tellLateRefs(tx, [...new Set([...late, ...told.map(({ ref }) => ref)])]);
+}
+
+const PROVEN_AT_ONCE = 100;
+
+/** Refs whose lateness a person says is over. */
+export async function refsToProve(db: Queries): Promise<string[]> {
+  const rows = await db.rows<{ ref: string }>(
+    sql`select touches->>'ref' as ref from alert where code = 'supply-late' and state = 'proving' order by id limit ${PROVEN_AT_ONCE}`,
+  );
+  return rows.map(({ ref }) => ref);
+}
+
+/** Opens, changes or closes the alerts of these refs by what of them is late now. */
+export async function tellLateRefs(tx: Queries, concerned: readonly string[]): Promise<void> {
   if (concerned.length === 0) return;
   await lockResources(tx, RESOURCE.supply, concerned);
   const rows = await tx.rows<LateRef>(sql`

@@ -25,6 +25,7 @@ export type Gauges = {
   /** Seconds since each channel's last whole reconcile; only channels that had one. */
   readonly reconciled: readonly { readonly channel: ChannelId; readonly seconds: number }[];
   readonly alertsOpen: readonly { readonly code: string; readonly severity: string; readonly count: number }[];
+  readonly messagesWaiting: readonly { readonly destination: string; readonly count: number }[];
 };
 
 export async function readGauges(db: Database): Promise<Gauges> {
@@ -37,13 +38,14 @@ export async function readGauges(db: Database): Promise<Gauges> {
         latency: await readLatency(tx),
         reconciled: await readReconciled(tx),
         alertsOpen: await readAlertsOpen(tx),
+        messagesWaiting: await readMessagesWaiting(tx),
       };
     },
     { readOnly: true },
   );
 }
 
-type Counts = Omit<Gauges, 'targetsBehind' | 'latency' | 'reconciled' | 'alertsOpen'>;
+type Counts = Omit<Gauges, 'targetsBehind' | 'latency' | 'reconciled' | 'alertsOpen' | 'messagesWaiting'>;
 
 const readReconciled = (tx: Queries): Promise<{ channel: string; seconds: number }[]> =>
   tx.rows(sql`
@@ -75,3 +77,8 @@ const readTargetsBehind = (tx: Queries): Promise<{ channel: string; count: numbe
       select l.channel_id, t.listing_id from target t join listing l on l.id = t.listing_id
       where t.is_behind and l.sku is not null) b on b.channel_id = c.id
     where c.mode = 'live' and c.configured group by c.id order by c.id collate "C"`);
+
+const readMessagesWaiting = (tx: Queries): Promise<{ destination: string; count: number }[]> =>
+  tx.rows(sql`
+    select destination, count(*)::int as count from (select destination from notification where state = 'waiting' limit ${COUNT_MAX}) n
+    group by destination order by destination`);

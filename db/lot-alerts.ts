@@ -8,7 +8,6 @@ import { type SQL, sql } from 'drizzle-orm';
 import { EXPIRING_WITHIN_DAYS } from '#core/lots.ts';
 import type { HoldId, Instant, LocationId, LotCode, OrderId, ProgramId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
-import { list } from './list.ts';
 
 export type AgedLot = {
   readonly sku: Sku;
@@ -82,15 +81,3 @@ export const lackingLots = (db: Queries, max: number): Promise<LackingLot[]> =>
     select sku, lot, location, quantity as "onHand", allocated + held as promised from lot_balance
     where disposition = 'sellable' and allocated + held > quantity and (quantity <> 0 or allocated <> 0 or held <> 0)
     order by sku, lot, location limit ${max}`);
-
-/** Closes the alerts of a code whose lots are no longer so; `still` names all that are. */
-export async function closeLotAlerts(
-  db: Queries,
-  code: string,
-  still: readonly string[],
-  proof: string,
-): Promise<void> {
-  await db.rows(sql`
-    update alert set state = 'closed', closed_at = now(), proof = ${proof}
-    where code = ${code} and state <> 'closed' and fingerprint <> all(${list(still)})`);
-}

@@ -143,3 +143,32 @@ export async function dropParked(tx: Queries, ids: readonly number[], actor: str
   await letGo(tx, sql`p.code = 'behind-parked' and p.order_id = any(${list(orders)})`, actor);
   return rows.length;
 }
+
+export type ParkedGroup = {
+  readonly code: string;
+  readonly channel: string | null;
+  readonly count: number;
+  readonly oldestAt: number;
+  /** Of the oldest. */
+  readonly reason: string;
+  readonly fix: string;
+};
+
+const GROUPED_MAX = 10_000;
+
+/** By cause and channel, the largest first, over the oldest GROUPED_MAX. */
+export const groupParked = (db: Queries): Promise<ParkedGroup[]> =>
+  db.rows<ParkedGroup>(sql`
+    select code, channel_id as channel, count(*)::int as count, min(parked_at) as "oldestAt",
+      (array_agg(reason order by id))[1] as reason, (array_agg(fix order by id))[1] as fix
+    from (select * from parked where state = 'parked' order by id limit ${GROUPED_MAX}) p group by 1, 2 order by 3 desc, 1, 2`);
+
+/** Of one cause and channel, the oldest first. */
+export const listParkedOf = (
+  db: Queries,
+  choice: { readonly code: string; readonly channel: string | null; readonly limit: number },
+): Promise<ParkedRow[]> =>
+  db.rows<ParkedRow>(sql`
+    select id, source, source_id, channel_id, order_id, code, reason, field, fix, waits_for, parked_at, attempts
+    from parked where state = 'parked' and code = ${choice.code} and channel_id is not distinct from ${choice.channel}
+    order by id limit ${choice.limit}`);

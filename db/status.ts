@@ -58,7 +58,11 @@ export type Status = {
     readonly count: number;
     readonly oldestAt: Instant;
   }[];
+  /** The first to act on; `allot alerts` has all, with snoozed ones. */
   readonly alerts: readonly {
+    readonly id: number;
+    readonly state: string;
+    readonly owner: string | null;
     readonly severity: string;
     readonly code: string;
     readonly title: string;
@@ -85,7 +89,8 @@ export async function readStatus(db: Queries, now: Instant): Promise<Status> {
       select channel_id as channel, code, count(*)::int as count, min(parked_at) as "oldestAt"
       from (select * from parked where state = 'parked' order by id limit ${COUNT_MAX}) p group by 1, 2 order by 3 desc, 2, 1`),
       db.rows<Status['alerts'][number]>(sql`
-      select severity, code, title, next_step as "nextStep", first_seen_at as "firstSeenAt", count from alert where state <> 'closed'
+      select id, state, owner, severity, code, title, next_step as "nextStep", first_seen_at as "firstSeenAt", count from alert
+      where state not in ('closed', 'snoozed')
       order by array_position(array['critical', 'error', 'warning', 'info'], severity), first_seen_at limit ${ALERTS_MAX}`),
       db.rows<Status['shortages']>(sql`
       select count(*)::int as count, coalesce(sum(quantity), 0)::int8 as units, min(opened_at) as "oldestAt"

@@ -78,8 +78,9 @@ export async function endHoldsDue(db: Database, now: Instant, max: number): Prom
 /** Attempts are kept for disputes with a platform; each holds its bytes. */
 const ATTEMPTS_KEPT_DAYS = 30;
 
-/** Pools go below their threshold and above again all day. */
+/** Closed alerts with their trail: pools go below their threshold and above again all day, others tell of a year. */
 const LOW_POOLS_KEPT_DAYS = 30;
+const ALERTS_KEPT_DAYS = 365;
 
 /** Old rows that nothing needs, a bounded lot at a time. Raw payloads go with their partition (db/partitions.ts). */
 export async function purgeOld(db: Queries): Promise<void> {
@@ -87,6 +88,9 @@ export async function purgeOld(db: Queries): Promise<void> {
     sql`delete from alert where code = 'pool-low' and state = 'closed' and closed_at < now() - make_interval(days => ${LOW_POOLS_KEPT_DAYS})`,
   );
   await purgeDrift(db);
+  await db.rows(sql`
+    delete from alert where id in (select id from alert where state = 'closed'
+      and closed_at < now() - make_interval(days => ${ALERTS_KEPT_DAYS}) order by closed_at limit 10000)`);
   await db.rows(sql`delete from push_ack where acked_at < now() - interval '7 days'`);
   await db.rows(sql`
     with old as (

@@ -9,6 +9,7 @@ import { Fault, Rejected } from '#core/errors.ts';
 import { DatabaseUnreachable } from '#db/client.ts';
 import { MigrationMismatch, SchemaTooNew } from '#db/migrate.ts';
 import { ConfigError } from '#workers/config-problems.ts';
+import { addAlertCommands } from './commands/alerts.ts';
 import { addChannelCommands } from './commands/channels.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addDatabaseCommands } from './commands/database.ts';
@@ -30,6 +31,7 @@ import { addReconcileCommand } from './commands/reconcile.ts';
 import { addReconfirmCommand } from './commands/reconfirm.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
+import { addUserCommands } from './commands/users.ts';
 import { EXIT, EXIT_CODES, type ExitCode, Failure, Interrupted, type Io } from './io.ts';
 import { writeJson } from './output.ts';
 import { openSession, type Session } from './session.ts';
@@ -51,6 +53,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   const { kit } = session;
   program.commandsGroup('Look:');
   addStatusCommand(program, kit);
+  addAlertCommands(program, kit);
   addExplainCommand(program, kit);
   addPromiseCommand(program, kit);
   addLotCommands(program, kit);
@@ -73,6 +76,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addConfigCommands(program, kit);
   addPolicyCommands(program, kit);
   addDatabaseCommands(program, kit);
+  addUserCommands(program, kit);
   addExitCodes(program, session);
   return program;
 }

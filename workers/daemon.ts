@@ -1,15 +1,20 @@
 /**
  * The running daemon: the chosen workers on one database and one queue, started in order and stopped in order.
  *
- * Start: relay -> handlers -> http -> sweep (which rings for all that an earlier life left unfinished).
- * Stop:  http takes nothing new -> sweep and relay end -> running handlers finish (20 s, then their signal aborts) -> lines close.
+ * Start: relay -> handlers -> http -> sweep (which rings for all that an earlier life left unfinished) -> alerting (of the role sweep).
+ * Stop:  http takes nothing new -> alerting, sweep and relay end -> running handlers finish (20 s, then their signal aborts) -> lines close.
  */
+
+import { beat } from '#db/health.ts';
 import type { Intervals } from '#db/unfinished.ts';
+import type { Alerting } from './alert-settings.ts';
+import { startAlerting } from './alerting.ts';
 import { decidePending } from './allocate.ts';
 import { collectChannel } from './collect.ts';
 import type { Role } from './config.ts';
 import type { WorkerContext } from './context.ts';
 import { exchangeDocuments } from './documents.ts';
+import { every } from './every.ts';
 import { pollChannel, takeInbox } from './intake.ts';
 import { lightScan } from './light-scan.ts';
 import { type OneAtATime, oneAtATime } from './one-at-a-time.ts';
@@ -25,6 +30,8 @@ export type Timing = Intervals & { readonly sweepMs: number };
 export type Daemon = { stop(): Promise<void> };
 
 const DRAIN_MS = 20_000;
+/** Presence older than a minute counts as none (db/status.ts, db/vitals.ts). */
+const PRESENCE_MS = 10_000;
 /** Channels wait for their platforms, not for the processor. */
 const CHANNELS_AT_ONCE = 8;
 
@@ -33,6 +40,7 @@ type Parts = {
   readonly queues: Queues;
   readonly roles: ReadonlySet<Role>;
   readonly timing: Timing;
+  readonly alerting: Alerting;
   /** Starts the http side, when this process has it; ends with `drain`, then `close`. */
   readonly startHttp: ((context: WorkerContext) => Promise<{ drain(): void; close(): Promise<void> }>) | null;
 };
@@ -98,7 +106,14 @@ function laterBells(queues: Queues, onError: (error: unknown) => void) {
   return { ringLater, clear };
 }
 
-export async function startDaemon({ context: given, queues, roles, timing, startHttp }: Parts): Promise<Daemon> {
+export async function startDaemon({
+  context: given,
+  queues,
+  roles,
+  timing,
+  alerting,
+  startHttp,
+}: Parts): Promise<Daemon> {
   const { log } = given;
   const later = laterBells(queues, (error) =>
     log.warn({ error: String(error) }, 'a delayed bell was lost; the sweep rings again'),
@@ -124,11 +139,17 @@ export async function startDaemon({ context: given, queues, roles, timing, start
   const context: WorkerContext = { ...given, wakeRelay: relay.wake, ringLater: later.ringLater, decideSoon };
   takeBells(context, queues, roles, { decider, stopping });
   const http = startHttp === null ? null : await startHttp(context);
-  const sweep = roles.has('sweep') ? startSweep(context, queues, { ...timing, roles: [...roles] }) : null;
+  const sweep = roles.has('sweep') ? startSweep(context, queues, timing) : null;
+  const watching = roles.has('sweep') ? startAlerting(context, alerting, timing) : null;
+  const presence = every({ everyMs: PRESENCE_MS, log, what: 'the sign of life' }, () =>
+    beat(context.db, context.owner, [...roles]),
+  );
   return {
     async stop() {
       http?.drain();
       later.clear();
+      await presence.stop();
+      await watching?.stop();
       await sweep?.stop();
       await relay.stop();
       await http?.close();

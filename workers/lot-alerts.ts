@@ -1,11 +1,12 @@
 /** Lots that want a person, as alerts: each with its lot, units, orders and the command; closed when the lot is no longer so. */
+
+import type { AlertCode } from '#core/alert-catalogue.ts';
 import type { Instant, Sku } from '#core/model.ts';
-import { type NewAlert, raiseAlerts } from '#db/alerts.ts';
+import { type NewAlert, tellStanding } from '#db/alerts.ts';
 import type { Database, Queries } from '#db/client.ts';
 import {
   type AgedLot,
   agedLots,
-  closeLotAlerts,
   type ExpiringLot,
   expiringLots,
   type LackingLot,
@@ -41,7 +42,7 @@ export function agedAlert({ sku, lot, expiresAt, units: count, programs, orders,
     severity: 'error',
     title: `${sku}: ${units(count)} of lot ${lot} are promised to ${programs.join(', ')} and have become too old for that`,
     channelId: null,
-    touches: { sku, lot, units: count, programs, orders: told, holds: holds.map(String) },
+    touches: { skus: [sku], lot, units: count, programs, orders: told, holds: holds.map(String) },
     cause: `it expires ${dayOf(expiresAt)}; it is promised to ${holders.join(' and ')}`,
     nextStep: `allot reconfirm ${quoted(sku)}`,
   };
@@ -55,7 +56,7 @@ export function expiringAlert({ sku, lot, expiresAt, isExpired, units: count, pl
     severity: isExpired ? 'error' : 'warning',
     title: `${sku}: ${units(count)} of lot ${lot} ${isExpired ? 'expired' : 'expire'} on ${dayOf(expiresAt)}`,
     channelId: null,
-    touches: { sku, lot, units: count, places, isExpired: isExpired ? 1 : 0 },
+    touches: { skus: [sku], lot, units: count, places, isExpired: isExpired ? 1 : 0 },
     cause: isExpired
       ? `they lie at ${places.join(', ')}, and nobody is promised any of them`
       : `they lie at ${places.join(', ')}; unsold by then, nobody is promised any of them`,
@@ -73,25 +74,27 @@ export function lackingAlert({ sku, lot, location, onHand, promised }: LackingLo
     severity: 'warning',
     title: `${sku}: lot ${lot} has ${onHand} at ${location}, and ${promised} are promised of it`,
     channelId: null,
-    touches: { sku, lot, location, onHand, promised },
+    touches: { skus: [sku], lot, location, onHand, promised },
     cause: 'another lot was picked, or fewer were counted, than the orders were promised',
     nextStep: `allot reconfirm ${quoted(sku)}`,
   };
 }
 
 type Kind<Row extends Named> = {
-  readonly code: string;
+  readonly code: AlertCode;
   readonly proof: string;
   readonly rows: readonly Row[];
   readonly alertOf: (row: Row) => NewAlert;
 };
 
-async function tell<Row extends Named>(tx: Queries, { code, proof, rows, alertOf }: Kind<Row>): Promise<void> {
-  const alerts = rows.map(alertOf);
-  const still = alerts.map(({ fingerprint }) => fingerprint);
-  if (rows.length < READ_MAX) await closeLotAlerts(tx, code, still, proof);
-  await raiseAlerts(tx, alerts.slice(0, RAISED_MAX));
-}
+const tell = <Row extends Named>(tx: Queries, { code, proof, rows, alertOf }: Kind<Row>): Promise<void> =>
+  tellStanding(tx, {
+    codes: [code],
+    alerts: rows.map(alertOf),
+    openMax: RAISED_MAX,
+    proof,
+    isWhole: rows.length < READ_MAX,
+  });
 
 /** Harmless however often it runs. */
 export async function tellLots(db: Database, now: Instant): Promise<void> {

@@ -1,14 +1,12 @@
 /** Low pools as alerts: each with the moves that would mend it, as commands to be copied; closed when the pool is above again. */
-import type { Sku } from '#core/model.ts';
 import type { LowPool } from '#core/pool-levels.ts';
 import { type NewAlert, raiseAlerts } from '#db/alerts.ts';
 import type { Database } from '#db/client.ts';
 import { closeMendedPools, lowPoolFingerprint, untoldLowPools } from '#db/low-pools.ts';
+import { quoted } from './alert-words.ts';
 
 /** Open at once: more than a person looks at. The rest follows as these close. */
 const OPEN_MAX = 100;
-
-const quoted = (sku: Sku): string => (/^[\w.-]+$/.test(sku) ? sku : `"${sku.replaceAll(/(["\\$`])/g, '\\$1')}"`);
 
 const sayMove = ({ sku, program }: LowPool, { from, units }: LowPool['moves'][number]): string =>
   `allot reallocate propose ${quoted(sku)} ${units} --from ${from} --to ${program} --until 7d --reason "the pool of ${program} is low"`;
@@ -16,20 +14,38 @@ const sayMove = ({ sku, program }: LowPool, { from, units }: LowPool['moves'][nu
 /** The moves that would lift a pool to its threshold, as commands; none where other pools have nothing to spare. */
 export const mendsOf = (low: LowPool): string[] => low.moves.map((move) => sayMove(low, move));
 
-export function lowPoolAlert(low: LowPool): NewAlert {
-  const { sku, program, units, remaining, missing, moves } = low;
+const placeOf = ({ location }: LowPool): string => (location === undefined ? '' : ` at ${location}`);
+
+/** A pool of one place gets units by goods that come there, never by a move. */
+function causeOf(low: LowPool): string {
+  const { missing, moves, location } = low;
+  const lifts = `${missing} more ${missing === 1 ? 'unit lifts' : 'units lift'} it to its threshold`;
+  if (location !== undefined) return `${lifts}: receive them${placeOf(low)}, or transfer them there`;
   const given = moves.reduce((sum, move) => sum + move.units, 0);
+  return given < missing ? `${lifts}, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : lifts;
+}
+
+export function lowPoolAlert(low: LowPool): NewAlert {
+  const { sku, program, location, units, remaining, missing, moves } = low;
   const commands = mendsOf(low);
-  const most = given < missing ? `, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : '';
   return {
     fingerprint: lowPoolFingerprint(low),
     code: 'pool-low',
     severity: 'warning',
-    title: `${sku}: the pool of ${program} has ${remaining} of ${units} protected units left`,
+    title: `${sku}: the pool of ${program}${placeOf(low)} has ${remaining} of ${units} protected units left`,
     channelId: null,
-    touches: { sku, program, units, remaining, missing, moves: commands, given: moves },
-    cause: `${missing} more ${missing === 1 ? 'unit lifts' : 'units lift'} it to its threshold${most}`,
-    nextStep: commands[0] ?? `allot explain ${quoted(sku)}`,
+    touches: {
+      sku,
+      program,
+      ...(location === undefined ? {} : { location }),
+      units,
+      remaining,
+      missing,
+      moves: commands,
+      given: moves,
+    },
+    cause: causeOf(low),
+    nextStep: commands[0] ?? `allot explain ${quoted(sku)}${location === undefined ? '' : ' --pools'}`,
   };
 }
 

@@ -4,7 +4,7 @@
  * Exit codes: 0 stopped as asked; 1 a fault, or forced by a second signal; 2 configuration is missing or wrong; 4 the database or
  * the queue cannot be reached. The only place that ends the process.
  */
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { loadConnectors } from '#connectors/registry.ts';
 import { type Database, DatabaseUnreachable, openDatabase } from '#db/client.ts';
@@ -15,12 +15,16 @@ import { ensurePartitions } from '#db/partitions.ts';
 import { openSharedRates } from '#db/rates.ts';
 import type { SealingKey } from '#db/seal.ts';
 import { hasOtherSessions } from '#db/sessions.ts';
+import type { Alerting } from './alert-settings.ts';
 import { openChannels } from './channels.ts';
 import { systemClock } from './clock.ts';
 import { type Config, nothingConfigured, readConfig } from './config.ts';
-import { type ValidChannel, validateChannels } from './config-channels.ts';
+import type { ValidChannel } from './config-channels.ts';
 import type { ConfigFile } from './config-file.ts';
 import { ConfigError } from './config-problems.ts';
+import { validateAll } from './config-whole.ts';
+import type { ConsoleParts } from './console/parts.ts';
+import type { WorkerContext } from './context.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { startHttp } from './http.ts';
 import { receive } from './intake.ts';
@@ -79,13 +83,13 @@ async function openStore(config: Config, log: Logger): Promise<Store> {
 
 async function start(config: Config, file: ConfigFile, log: Logger, onDeath: (error: Error) => void): Promise<Stack> {
   const connectors = await loadConnectors({ extraPaths: config.connectorPaths });
-  const valid = validateChannels(config, connectors);
+  const { valid, alerting } = validateAll(config, file, connectors);
   const sealingKeys = await loadSealingKeys(config);
   const [first, ...rest] = sealingKeys;
   if (first === undefined) throw new ConfigError(['ALLOT_SEAL_KEY: is missing']);
   const store = await openStore(config, log);
   try {
-    return await startOn(store, { config, file, valid, sealingKeys: [first, ...rest], log, onDeath });
+    return await startOn(store, { config, file, valid, alerting, sealingKeys: [first, ...rest], log, onDeath });
   } catch (error) {
     await store.close();
     throw error;
@@ -96,12 +100,16 @@ type Plan = {
   readonly config: Config;
   readonly file: ConfigFile;
   readonly valid: readonly ValidChannel[];
+  readonly alerting: Alerting;
   readonly sealingKeys: readonly [SealingKey, ...SealingKey[]];
   readonly log: Logger;
   readonly onDeath: (error: Error) => void;
 };
 
-async function startOn(store: Store, { config, file, valid, sealingKeys, log, onDeath }: Plan): Promise<Stack> {
+async function startOn(
+  store: Store,
+  { config, file, valid, alerting, sealingKeys, log, onDeath }: Plan,
+): Promise<Stack> {
   const { db } = store;
   const configured = valid.map(({ id, connector, program }) => ({ id, connector: connector.name, program }));
   const wanted = { locations: file.locations, channels: configured, policy: file.policy };
@@ -135,12 +143,14 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
     queues,
     roles: new Set(config.roles),
     timing: file.intervals,
+    alerting,
     startHttp: config.roles.includes('http')
       ? async (context) =>
           startHttp({
             ...config.http,
             connections: new Map([...channels].map(([id, channel]) => [id, channel.connection])),
             store: (entries) => receive(context, entries),
+            console: consoleOf(context, { config, file, sealingKeys }),
             ready: () => readiness(db, queues, isDraining),
             metrics,
             log,
@@ -155,6 +165,21 @@ async function startOn(store: Store, { config, file, valid, sealingKeys, log, on
       await daemon.stop();
       await store.close();
     },
+  };
+}
+
+/** Forms are bound to a key of their own, made of the newest sealing key: every process of this daemon knows it. */
+function consoleOf(context: WorkerContext, given: Pick<Plan, 'config' | 'file' | 'sealingKeys'>): ConsoleParts | null {
+  const { config, file, sealingKeys } = given;
+  if (!file.console.enabled) return null;
+  const { channels, ...everyone } = file.intervals;
+  return {
+    ...context,
+    access: file.console,
+    csrfKey: createHmac('sha256', sealingKeys[0].key).update('console csrf').digest(),
+    isReadOnly: config.isReadOnly,
+    publicUrl: config.publicUrl,
+    paceOf: (channel) => channels?.find(({ id }) => id === channel) ?? everyone,
   };
 }
 

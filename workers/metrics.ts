@@ -183,7 +183,13 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['code', 'severity'],
     registers: [registry],
   });
-  const grouped = [behind, reconciled, alerts];
+  const messages = new Gauge({
+    name: 'allot_notifications_waiting',
+    help: `Messages about alerts that were not sent yet. ${OR_MORE}`,
+    labelNames: ['destination'],
+    registers: [registry],
+  });
+  const grouped = [behind, reconciled, alerts, messages];
   return {
     read: async () => {
       const read = await readGauges(db);
@@ -196,6 +202,7 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
       for (const { channel, seconds } of read.reconciled) reconciled.set({ channel }, seconds);
       for (const { code, severity, count } of read.alertsOpen) alerts.set({ code, severity }, count);
+      for (const { destination, count } of read.messagesWaiting) messages.set({ destination }, count);
     },
     clear: () => {
       latency.clear();

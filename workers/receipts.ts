@@ -39,6 +39,8 @@ export async function settleReceipts(
     context.log.warn({ channel: channel.id, receipt, isAccepted }, 'a receipt names no document of ours');
   }
   await alertRefusedDocuments(tx, channel.id, refused);
+  if (refused.length === 0 && receipts.some(({ isAccepted, receipt }) => isAccepted && ofDocuments.includes(receipt)))
+    await closeAlert(tx, refusedAlert(channel.id), 'the partner has accepted a later document of ours');
   if (attempts.length > 0) await ringBells(tx, [{ topic: 'push', key: channel.id }]);
 }
 

@@ -21,7 +21,7 @@ import { credentialAlert } from './settle.ts';
 import { whenAllowed } from './when-allowed.ts';
 import { withChannel } from './with-channel.ts';
 
-type ReconcileReport = { scanned: number; hasUndiscovered: boolean };
+type ReconcileReport = { hasUndiscovered: boolean };
 
 /** A walk over the whole catalogue costs as much as a scan, and a scan tells what is new. */
 const DISCOVER_EVERY_MS = 3_600_000;
@@ -89,7 +89,7 @@ async function scanChannel(
   channel: OpenChannel,
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
-  const report: ReconcileReport = { scanned: 0, hasUndiscovered: false };
+  const report: ReconcileReport = { hasUndiscovered: false };
   let cursor: string | null = null;
   do {
     const at: string | null = cursor;
@@ -110,7 +110,6 @@ async function comparePage(
 ): Promise<void> {
   const { looked, unknown } = await matchListings(context, channel, observations);
   report.hasUndiscovered ||= await hasUndiscovered(context.db, channel.id, unknown);
-  report.scanned += observations.length;
   await keepLooked(context, channel, { looked, judged: await findDrift(context, channel, looked) });
 }
 

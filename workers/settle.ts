@@ -15,6 +15,7 @@ import type { PushOutcome } from '#connectors/connector.ts';
 import { Credential, Rejected, Throttled, Transient } from '#core/errors.ts';
 import { raiseAlert } from '#db/alerts.ts';
 import { type Attempt, type AttemptItem, finishItems, holdFence, keepReceiptName, keepTicket } from '#db/attempts.ts';
+import { skusOfListings } from '#db/catalogue.ts';
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
 import { noteError, noteOk, noteThrottled } from '#db/health.ts';
@@ -36,6 +37,7 @@ export const LEASE_MS = 30_000;
 /** First waits, at random below; they double with each failure of the listing. */
 const STALE_BACK_OFF_S = 0.02;
 const NOT_SENT_BACK_OFF_S = 0.5;
+const SKUS_TOLD_MAX = 20;
 export const REJECTED_WAIT_MS = 5 * 60_000;
 
 /** Sends and settles; never throws for what the platform did, only for what the database did. */
@@ -262,13 +264,14 @@ export async function alertRejected(
     reasons.set(outcome.reason, group);
   });
   for (const [reason, group] of reasons) {
+    const skus = await skusOfListings(tx, group.listings, SKUS_TOLD_MAX);
     await raiseAlert(tx, {
       fingerprint: `push-rejected ${channel.id} ${reason.slice(0, 120)}`,
       code: 'push-rejected',
       severity: 'error',
       title: `${channel.id}: the platform refuses ${group.listings.length} listing(s)`,
       channelId: channel.id,
-      touches: { listings: group.listings.length },
+      touches: { listings: group.listings.length, skus },
       cause: reason,
       nextStep: group.fix,
     });

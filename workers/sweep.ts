@@ -4,12 +4,13 @@
  *
  * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
  */
-import { beat } from '#db/health.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
 import { retryMended } from '#db/parked.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
+import { takeTurn } from '#db/turns.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
+import { SWEEP_TURN } from '#db/vitals.ts';
 import type { WorkerContext } from './context.ts';
 import { tellLots } from './lot-alerts.ts';
 import { tellLowPools } from './low-pools.ts';
@@ -59,7 +60,7 @@ export type Sweep = { stop(): Promise<void> };
 export function startSweep(
   context: WorkerContext,
   queues: Pick<Queues, 'ring'>,
-  at: Intervals & { readonly sweepMs: number; readonly roles: readonly string[] },
+  at: Intervals & { readonly sweepMs: number },
 ): Sweep {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -67,8 +68,8 @@ export function startSweep(
   let running = Promise.resolve();
   const turn = async () => {
     try {
-      await beat(context.db, context.owner, at.roles);
       await sweepOnce(context, queues, at);
+      await takeTurn(context.db, SWEEP_TURN, context.now(), 0);
       if (context.now() - keptHouseAt > HOUSEKEEPING_MS) {
         await keepHouse(context);
         keptHouseAt = context.now();

@@ -30,7 +30,24 @@ const capabilitiesOf = ({ pollOverlap, settle }: Pick<AmazonSettings, 'pollOverl
   answersOrders: false,
   settleMs: Math.round(settle * 1000),
   observeMax: SKUS_PER_READ,
+  // Amazon's performance targets: cancelled before shipment over 7 days, late shipment over 30 (and 10).
+  orderLimits: { cancelled: { percent: 2.5, days: 7 }, late: { percent: 4, days: 30 } },
 });
+
+/** Seller Central by region; in the far east each marketplace has its own. */
+const SELLER_CENTRAL: Readonly<Record<string, string>> = {
+  na: 'sellercentral.amazon.com',
+  eu: 'sellercentral-europe.amazon.com',
+  A1VC38T7YXB528: 'sellercentral.amazon.co.jp',
+  A39IBJ37TRP1C6: 'sellercentral.amazon.com.au',
+  A19VAU5U5O7RUS: 'sellercentral.amazon.sg',
+};
+
+function orderLink({ region, marketplaceId }: AmazonSettings, orderRef: string): string | null {
+  const host = SELLER_CENTRAL[marketplaceId] ?? SELLER_CENTRAL[region];
+  if (host === undefined || !/^\d{3}-\d{7}-\d{7}$/.test(orderRef)) return null;
+  return `https://${host}/orders-v3/order/${orderRef}`;
+}
 
 const NO_WEBHOOKS = 'Amazon sends no webhooks: its orders come by poll';
 
@@ -55,6 +72,7 @@ function open(rawSettings: unknown, context: ConnectorContext): ChannelConnectio
     send: (prepared, itemCount, signal) => sendPush(source, prepared, itemCount, signal),
     collect: () => Promise.reject(new Defect('Amazon answers a patch at once: it gives no tickets to collect')),
     ensureSubscriptions: () => Promise.resolve([]),
+    orderLink: (orderRef) => orderLink(settings, orderRef),
     close: () => Promise.resolve(),
   };
 }

@@ -5,6 +5,7 @@
 import { Defect } from '#core/errors.ts';
 import type { Capabilities, ChannelConnection, Connector, ConnectorContext } from '../connector.ts';
 import { openClient } from './client.ts';
+import { isGid } from './gid.ts';
 import { discoverListings, discoverLocations, observe, scanLevels } from './levels.ts';
 import { hydrateOrder, openOrders } from './orders.ts';
 import { pollOrders } from './poll.ts';
@@ -56,6 +57,8 @@ function open(rawSettings: unknown, context: ConnectorContext): ChannelConnectio
     send: (prepared, itemCount, signal) => sendPush(client, prepared, { itemCount, now: context.now }, signal),
     collect: () => Promise.reject(new Defect('Shopify answers a push at once: it gives no tickets to collect')),
     ensureSubscriptions: (callbackUrl, signal) => ensureSubscriptions(client, callbackUrl, signal),
+    orderLink: (orderRef) =>
+      isGid('Order', orderRef) ? `https://${settings.shop}/admin/orders/${orderRef.split('/').at(-1)}` : null,
     close: () => Promise.resolve(),
   };
 }

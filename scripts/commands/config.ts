@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { loadConnectors } from '#connectors/registry.ts';
 import { type Config, nothingConfigured, readConfig } from '#workers/config.ts';
-import { validateChannels } from '#workers/config-channels.ts';
+import { validateAll } from '#workers/config-whole.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
@@ -17,11 +17,12 @@ async function check(run: Run): Promise<ExitCode> {
   const config = readConfig({ env: run.io.env, cwd: run.io.cwd });
   const file = requireFile(config);
   const names = file.channels.map(({ connector }) => connector);
-  const channels = validateChannels(config, await loadConnectors({ extraPaths: config.connectorPaths, names }));
+  const connectors = await loadConnectors({ extraPaths: config.connectorPaths, names });
+  const { valid: channels, alerting } = validateAll(config, file, connectors);
   run.out.show(
     { schema: 'allot.config.check/1', ok: true, file: file.name, channels: channels.map(({ id }) => id) },
     () =>
-      `${file.name} is sound: ${plural(channels.length, 'channel')}, ${plural(file.policy.programs.length, 'program')}, ${plural(file.locations.length, 'location')}.`,
+      `${file.name} is sound: ${plural(channels.length, 'channel')}, ${plural(file.policy.programs.length, 'program')}, ${plural(file.locations.length, 'location')}, ${plural(alerting.destinations.length, 'destination')} of alerts.`,
   );
   run.next('next: npm start applies it');
   return EXIT.done;

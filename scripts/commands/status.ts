@@ -59,6 +59,11 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
   );
 }
 
+const sayWho = ({ state, owner }: Status['alerts'][number]): string => {
+  if (owner !== null) return `, ${owner} has it`;
+  return state === 'open' ? '' : `, ${state}`;
+};
+
 function saySections(run: Run, status: Status, isReadOnly: boolean): string[] {
   const { out } = run;
   const sections: string[] = [];
@@ -103,7 +108,7 @@ function saySections(run: Run, status: Status, isReadOnly: boolean): string[] {
       status.alerts
         .map(
           (one) =>
-            `${out.paint(one.severity === 'warning' || one.severity === 'info' ? 'yellow' : 'red', one.severity)}: ${one.title}, since ${out.age(one.firstSeenAt)}\n  next: ${one.nextStep}`,
+            `${out.paint(one.severity === 'warning' || one.severity === 'info' ? 'yellow' : 'red', one.severity)} #${one.id}: ${one.title}, since ${out.age(one.firstSeenAt)}${sayWho(one)}\n  next: ${one.nextStep}`,
         )
         .join('\n'),
     );
@@ -146,6 +151,7 @@ async function showStatus(run: Run, options: { skus?: number | true }): Promise<
       },
     );
     if (status.parked.length > 0) run.next('next: allot parked list');
+    if (status.alerts.length > 0) run.next('next: allot alerts');
     return EXIT.done;
   });
 }

@@ -34,7 +34,7 @@ async function expectFullTurn(): Promise<void> {
     const [row] = await db.rows<{ polled: number; reconciled: number; swept: number }>(sql`
       select (select advanced_at from channel_cursor where channel_id = ${CHANNEL} and feed = 'orders') as polled,
         (select reconciled_at from channel_health where channel_id = ${CHANNEL}) as reconciled,
-        (select max(seen_at) from worker) as swept`);
+        (select taken_at from turn where name = 'sweep') as swept`);
     return row ?? { polled: 0, reconciled: 0, swept: 0 };
   };
   const before = await read();

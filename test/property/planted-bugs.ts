@@ -93,6 +93,26 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('pools.ts', '      members.map(({ consumed }) => consumed),\n', ''),
   ),
   bug(
+    'foreign-place',
+    'units that a pool of a place protects are drawn there by another program',
+    'I5-places',
+    change(
+      'place-pools.ts',
+      '(share) => share.program === id || !isOpen(share)',
+      '(share) => share.program === id && !isOpen(share)',
+    ),
+  ),
+  bug(
+    'returned-elsewhere',
+    'units given back to a pool of a place go to the pool of another place',
+    'place-drawn',
+    change(
+      'drawn.ts',
+      'const key = drawnKey(entry);',
+      "const key = (consumed < 0 && [...drawn.keys()].find((one) => one.startsWith(entry.program + ' '))) || drawnKey(entry);",
+    ),
+  ),
+  bug(
     'move-makes-units',
     'a reallocation gives to one pool without taking from the other',
     'I5-moves',
@@ -163,7 +183,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'hold-stays-drawn',
     'a hold ends and its units stay drawn from the pool',
     'hold-ends',
-    change('hold-units.ts', 'const consumed = -drawnOf(item, part);', 'const consumed = 0;'),
+    change('hold-units.ts', 'const consumed = -stillDrawn(item.drawn, part);', 'const consumed = 0;'),
   ),
   bug(
     'first-in-ties',

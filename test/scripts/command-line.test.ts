@@ -1,6 +1,7 @@
 /** The command line without a database: parsing, help, examples, exit codes, errors as text and as JSON. */
 import type { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
+import { ALERT_CATALOGUE } from '#core/alert-catalogue.ts';
 import { Credential, Defect, Rejected } from '#core/errors.ts';
 import { DatabaseUnreachable } from '#db/client.ts';
 import { buildProgram, tell } from '#scripts/command-line.ts';
@@ -13,6 +14,7 @@ const silent: Io = {
   write: () => undefined,
   note: () => undefined,
   ask: null,
+  readSecret: async () => '',
   env: {},
   cwd: '/',
   isTerminal: false,
@@ -43,6 +45,18 @@ describe('every command', () => {
     expect(name).toBe('allot');
     await program.parseAsync(args, { from: 'user' });
     expect(ran).toHaveLength(1);
+  });
+
+  test('that a runbook names is one', async () => {
+    const texts = Object.values(ALERT_CATALOGUE).flatMap((entry) => Object.values(entry).map(String));
+    const named = texts.flatMap((text) => [...text.matchAll(/`(allot [^`]+)`/g)].map(([, line = '']) => line));
+    expect(named.length).toBeGreaterThan(20);
+    for (const line of named) {
+      const { program, ran } = parseOnly();
+      const [, ...args] = splitLine(line.replaceAll(/\b(ID|UNITS)\b/g, '12'));
+      await program.parseAsync(args, { from: 'user' });
+      expect([line, ran.length]).toEqual([line, 1]);
+    }
   });
 
   test('has a description, and help that leads with an example', () => {

@@ -165,8 +165,8 @@ describe('.env.example', () => {
     const [, list = ''] = /const VARIABLES = \[([^\]]+)\]/.exec(source) ?? [];
     const read = [...list.matchAll(/'(\w+)'/g)].map(([, name]) => `${name}=`);
     expect(read.length).toBeGreaterThan(10);
-    const secrets = variables.filter((line) => /^(SHOPIFY_MAIN|AMAZON_UK)_/.test(line));
-    expect(secrets).toHaveLength(5);
+    const secrets = variables.filter((line) => /^(SHOPIFY_MAIN|AMAZON_UK|ALERTS)_/.test(line));
+    expect(secrets).toHaveLength(11);
     expect(variables.toSorted()).toEqual([...read, ...secrets].toSorted());
   });
 });

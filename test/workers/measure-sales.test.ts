@@ -193,7 +193,7 @@ test('a sweep measures, by itself and after its work', async () => {
   const sweep = startSweep(
     pipeline.context,
     { ring: async () => undefined },
-    { pollMs: DAY_MS, reconcileMs: DAY_MS, sweepMs: DAY_MS, roles: ['sweep'] },
+    { pollMs: DAY_MS, reconcileMs: DAY_MS, sweepMs: DAY_MS },
   );
   const taken = await waitUntil('every measure was taken', async () => {
     const rows = await pipeline.store.db.rows<{ name: string }>(

@@ -26,13 +26,14 @@ async function seedBacklog(): Promise<void> {
     insert into command (kind, body, actor, occurred_at) select 'review', '{}', 'test', now() from generate_series(1, 3);
     insert into channel_latency (channel_id, since, samples, p50_ms, p95_ms, p99_ms, measured_at)
       values ('fake:live', 'sold', 240, 900, 4500, 38000, now());
+    insert into notification (destination, topic, body, send_at) values ('ops', 'digest', '{}', now());
     insert into parked (source, source_id, code, reason, fix) values ('inbox', 1, 'c', 'r', 'f');
     insert into inbox_key (channel_id, key, topic, source, received_at)
       values ('fake:live', '1', 't', 'webhook', now() - interval '90 seconds'), ('fake:live', '2', 't', 'webhook', now());
     insert into channel_health (channel_id, reconciled_at) values ('fake:live', now() - interval '5 minutes'), ('fake:gone', now());
-    insert into alert (fingerprint, code, severity, title, cause, next_step, state) values
-      ('1', 'drift', 'warning', 't', 'c', 'n', 'open'), ('2', 'drift', 'warning', 't', 'c', 'n', 'acknowledged'),
-      ('3', 'drift', 'warning', 't', 'c', 'n', 'closed');`);
+    insert into alert (fingerprint, code, severity, title, cause, next_step, state, proof) values
+      ('1', 'drift', 'warning', 't', 'c', 'n', 'open', null), ('2', 'drift', 'warning', 't', 'c', 'n', 'acknowledged', null),
+      ('3', 'drift', 'warning', 't', 'c', 'n', 'closed', 'read again');`);
 }
 
 type Depths = Awaited<ReturnType<MetricsSources['queues']['depths']>>;
@@ -58,6 +59,7 @@ describe('createMetrics', () => {
     expect(samples.get('allot_inbox_oldest_seconds')).toBeLessThan(600);
     expect(samples.get('allot_commands_pending')).toBe(3);
     expect(samples.get('allot_parked_open')).toBe(1);
+    expect(samples.get('allot_notifications_waiting{destination="ops"}')).toBe(1);
     const behind = [...samples].filter(([name]) => name.startsWith('allot_targets_behind'));
     expect(behind).toEqual([
       ['allot_targets_behind{channel="fake:even"}', 0],

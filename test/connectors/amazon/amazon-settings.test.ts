@@ -22,6 +22,31 @@ it('name the hosts that may be called', () => {
   expect(connector.hosts({ ...SETTINGS, endpoint: ENDPOINT, speedUp: 60 })).toEqual(['127.0.0.1:4000']);
 });
 
+it.each([
+  [{ region: 'eu' }, 'https://sellercentral-europe.amazon.com/orders-v3/order/171-1234567-7654321'],
+  [{ region: 'na' }, 'https://sellercentral.amazon.com/orders-v3/order/171-1234567-7654321'],
+  [
+    { region: 'fe', marketplaceId: 'A1VC38T7YXB528' },
+    'https://sellercentral.amazon.co.jp/orders-v3/order/171-1234567-7654321',
+  ],
+  [{ region: 'fe', marketplaceId: 'A0UNKNOWNPLACE' }, null],
+])('with %o know the page of an order', (over, link) => {
+  const never = () => Promise.reject(new Error('nobody is called'));
+  const connection = connector.open(
+    { ...SETTINGS, ...over },
+    {
+      channelId: 'amazon:uk',
+      secret: () => 'secret',
+      now: Date.now,
+      fetch: never,
+      rates: { change: never },
+      log: { info: () => undefined, warn: () => undefined },
+    },
+  );
+  expect(connection.orderLink?.('171-1234567-7654321')).toBe(link);
+  expect(connection.orderLink?.('"><script>')).toBeNull();
+});
+
 it('decide the overlap and the time to settle', () => {
   const { capabilities } = connector;
   const declared =

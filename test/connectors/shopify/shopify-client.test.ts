@@ -203,3 +203,12 @@ describe('the version of the API', () => {
     expect(told.map(({ fields }) => fields)).toEqual([{ asked: '2026-07', served: '2026-10' }]);
   });
 });
+
+it('knows the page of an order, and of nothing else', () => {
+  const { orderLink } = connector.open(
+    { shop: SHOP },
+    contextOn(() => Promise.reject(new Error('nobody is called'))),
+  );
+  expect(orderLink?.('gid://shopify/Order/820982911946154508')).toBe(`https://${SHOP}/admin/orders/820982911946154508`);
+  expect(orderLink?.('gid://shopify/Product/1')).toBeNull();
+});

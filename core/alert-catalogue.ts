@@ -1,0 +1,225 @@
+/**
+ * Every alert that allot raises: what it means, what is at stake, how to look, how to mend it, and what proves it gone.
+ *
+ * The one source of `allot alerts explain`, of docs/alerts.md and of the deadlines. A test holds that each code here is raised
+ * somewhere, and that the page says the same.
+ */
+export const SEVERITIES = ['info', 'warning', 'error', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export type AlertEntry = {
+  /** As it is usually raised; a raiser may find it worse. */
+  readonly severity: Severity;
+  /** Hours in which somebody should have acted, where nothing of the alert itself says when. */
+  readonly withinHours: number;
+  readonly meaning: string;
+  readonly impact: string;
+  /** Commands and places to look at. */
+  readonly check: string;
+  readonly mend: string;
+  /** What is read, and by whom, before it is closed. */
+  readonly proof: string;
+};
+
+const entries = {
+  'answer-unwritten': {
+    severity: 'error',
+    withinHours: 4,
+    meaning: 'The answer that a partner expects to an order (an 855, say) cannot be written.',
+    impact: 'The partner waits; without an answer in the agreed time it may cancel the order or charge for it.',
+    check: '`allot documents list`, and the cause: it names the field that is missing.',
+    mend: "Mend the partner's dialect or its item numbers as the next step says; or answer by hand at the partner.",
+    proof: 'The documents worker, which tries every five minutes, has written and stored the answer.',
+  },
+  'cancel-rate': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning:
+      'Of the orders of a channel in its window more were cancelled than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
+    impact:
+      'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % cancelled before shipment over 7 days.',
+    check:
+      '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
+    mend: "Stop overselling first: raise the channel's buffer or safety stock, or lower its share, then `allot policy apply allot.yaml --reason TEXT`. Ship what can be shipped from elsewhere instead of cancelling.",
+    proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',
+  },
+  'channel-silent': {
+    severity: 'error',
+    withinHours: 1,
+    meaning: 'A channel has not been read whole for much longer than its interval, or its order feed does not advance.',
+    impact: 'Sales there are not known, and what it shows is not checked: the longer, the more is sold twice.',
+    check: '`allot status` shows its last error and since when; look at the status page of the platform.',
+    mend: 'Wait where the platform is down: allot tries by itself. Else mend what the last error names.',
+    proof: 'A whole reconcile, and a step of the order feed, have succeeded since.',
+  },
+  'credential-refused': {
+    severity: 'critical',
+    withinHours: 1,
+    meaning: 'The platform refuses our credential. allot has paused the channel.',
+    impact: 'Nothing can be read from the channel or written to it: it goes on selling by its last numbers.',
+    check: "`allot status`; the platform's own page of apps and tokens.",
+    mend: 'Renew the secret in the environment, start anew, then `allot channels live CHANNEL`.',
+    proof: 'The platform has answered a whole reconcile of the channel.',
+  },
+  'document-rejected': {
+    severity: 'error',
+    withinHours: 24,
+    meaning: 'A partner refuses a document of ours (997, 855, 846).',
+    impact: 'The partner does not have what the document said: an answer to an order, a receipt, or numbers.',
+    check: '`allot documents list`; the cause repeats what the partner wrote.',
+    mend: "Mend the partner's dialect as the reason says, and tell the partner which answers it misses.",
+    proof: 'The partner has accepted a later document of ours, and refused none with it.',
+  },
+  drift: {
+    severity: 'warning',
+    withinHours: 4,
+    meaning:
+      'A whole reading of a channel found listings that show another number than they should, with nothing on its way.',
+    impact: 'A higher number may be sold twice; a lower one hides goods.',
+    check:
+      '`allot status --skus`; `allot explain SKU`. The cause says why: edited by hand, a second writer, a write that came late.',
+    mend: 'Nothing while the channel is live: allot reads, compares and sends again. If it comes back, look for another app that writes stock.',
+    proof: 'A whole reading of the channel found every mapped listing as it should be.',
+  },
+  'held-back': {
+    severity: 'info',
+    withinHours: 72,
+    meaning:
+      'Listings show 0 although their program could be promised units: the rules of the channel (buffer, safety stock, share, hide, pack) keep all of them back.',
+    impact: 'A phantom stock-out that the policy makes: goods that lie there cannot be bought on this channel.',
+    check: '`allot explain SKU`: the step that ends in 0 is the one.',
+    mend: 'If it is not meant so: lower the rule for these items or their group, then `allot policy apply allot.yaml --reason TEXT`. If it is: `allot alerts snooze ID --for 30d`.',
+    proof: 'The sweep has read the targets again and finds no listing of the channel so.',
+  },
+  'input-parked': {
+    severity: 'error',
+    withinHours: 8,
+    meaning: 'Input (orders, counts, documents) could not be taken and lies parked.',
+    impact: 'A parked order holds no goods: they may be sold again, and nobody ships it.',
+    check: '`allot parked list`, then `allot parked show ID`: field, reason and fix.',
+    mend: 'Do what the fix says; most is then retried by itself, else `allot parked retry ID`. Forget what is meant to be forgotten: `allot parked drop ID --reason TEXT`.',
+    proof: 'The sweep finds nothing parked of this channel and cause.',
+  },
+  'late-shipment-rate': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning:
+      'Of the orders that a channel wanted shipped by now, more were late than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
+    impact:
+      'A marketplace suspends accounts above its limit. Amazon allows less than 4 % late over 10 and over 30 days.',
+    check: '`allot alerts show ID` names orders that are late and still open.',
+    mend: 'Ship those that are late first; confirm at the platform what has left already. Longer handling times stop new ones.',
+    proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',
+  },
+  'lot-aged': {
+    severity: 'error',
+    withinHours: 8,
+    meaning: 'Units of a lot are promised to a program whose minimum remaining life they no longer reach.',
+    impact: 'Shipped so, the retailer refuses them or charges for them; the orders are named in the alert.',
+    check: '`allot lots show LOT`; `allot explain --order ORDER` for what else an order could have.',
+    mend: '`allot reconfirm SKU` gives these orders units of another lot where there are any; or ship today, where the partner agrees.',
+    proof: 'The sweep finds nobody who is promised units of the lot that are too old.',
+  },
+  'lot-expiring': {
+    severity: 'warning',
+    withinHours: 72,
+    meaning: 'Units of a lot that may be sold expire soon, or have expired (then an error).',
+    impact:
+      'From its last day on nobody is promised any of it; before, programs with a minimum life drop out one by one.',
+    check: '`allot lots show LOT` says where it lies, and which programs may still have it.',
+    mend: 'Sell it first where its life still suffices; what has expired leaves by `allot inspect SKU UNITS --location PLACE --from sellable --to scrap --lot LOT`.',
+    proof: 'The sweep finds nothing of the lot that may be sold and is about to expire.',
+  },
+  'lot-lacking': {
+    severity: 'warning',
+    withinHours: 8,
+    meaning: 'More of a lot is promised at a place than is there: another lot was picked, or fewer were counted.',
+    impact: 'The warehouse looks for units that are not there; the total of the item may still be right.',
+    check: '`allot lots show LOT`: its open orders and what is on hand.',
+    mend: '`allot reconfirm SKU` confirms the lines anew from the lots that are there; correct a wrong count with `allot count SKU UNITS --location PLACE --lot LOT --as-of now`.',
+    proof: 'The sweep finds as much of the lot there as is promised of it.',
+  },
+  'notification-undelivered': {
+    severity: 'error',
+    withinHours: 4,
+    meaning: 'Messages to a destination were tried as often as agreed and given up.',
+    impact: 'Whoever reads there learns of nothing. This alert goes to all other destinations that its routes name.',
+    check:
+      '`allot alerts undelivered`; `allot alerts test DESTINATION` tries at once and says what the other side answers.',
+    mend: 'Renew the address or the key of the destination, start anew, then `allot alerts test DESTINATION`.',
+    proof: 'The destination has taken a later message.',
+  },
+  oversold: {
+    severity: 'critical',
+    withinHours: 4,
+    meaning: 'More of an item is promised to orders than there is, and no tolerance of their program covers it.',
+    impact: 'These orders cannot be shipped whole: late, cancelled or split, with what the platform charges for it.',
+    check: '`allot explain SKU`; `allot alerts show ID` names the orders, with links where the platform has pages.',
+    mend: '`allot reconfirm SKU --simulate` shows who gets what there is; without --simulate it does it. Or bring units: a count, a receipt, a reallocation.',
+    proof: 'The sweep finds every order line of the item covered, and no place short.',
+  },
+  'phantom-stock-out': {
+    severity: 'error',
+    withinHours: 4,
+    meaning:
+      'A platform shows 0, or offers the listing not at all, although policy would let it sell, with nothing on its way.',
+    impact: 'Sales are lost while goods lie there.',
+    check:
+      '`allot explain SKU`: should show, sent and shows; at the platform: is the listing active, tracked, suppressed?',
+    mend: 'Mend the listing at the platform (activate it, switch stock tracking on), or what it refuses (`allot alerts --code push-rejected`).',
+    proof: 'The platform was read again, and every such listing shows units or is no longer wanted.',
+  },
+  'policy-not-applied': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning: 'The daemon started with a configuration file that it did not apply: the policy in force stays.',
+    impact: 'What the file says and what runs differ; somebody may rely on the file.',
+    check: '`allot policy history`; `allot policy diff allot.yaml`.',
+    mend: 'The next step says it: have it approved, correct it, or export the policy in force as the file.',
+    proof: 'A policy was put in force that is what the file says, or a newer one by a person.',
+  },
+  'pool-low': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning: 'A program has little left of the units that are protected for it.',
+    impact: 'Its next orders draw from what all share, or are short.',
+    check: '`allot explain SKU`; `allot reallocate low`.',
+    mend: 'The next step moves units from a pool that can spare them, for a time.',
+    proof: 'The item was decided again, and its pool is at or above its threshold.',
+  },
+  'push-rejected': {
+    severity: 'error',
+    withinHours: 4,
+    meaning: 'A platform refuses a number for some listings.',
+    impact: 'They go on showing their last number: too high is sold twice, too low is not sold.',
+    check: '`allot status`; `allot explain SKU`.',
+    mend: 'What the platform named, at the listing. allot sends the number again every five minutes.',
+    proof: 'The platform has since taken, or shown, the number of every listing that it refused so.',
+  },
+  'receipt-overdue': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning: 'Documents of ours have had no receipt (997) for longer than agreed.',
+    impact: 'Nobody knows whether the partner has them.',
+    check: '`allot documents list`; the transport (SFTP, VAN, AS2).',
+    mend: 'Ask the partner, and whoever carries the files. Numbers are sent anew by allot.',
+    proof: 'No document waits longer than agreed for its receipt.',
+  },
+  'supply-late': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning: 'Goods that were expected by a date have not come.',
+    impact: 'Nothing is promised against them any more; orders that wait for them become shortages.',
+    check: '`allot supply list`; `allot explain SKU --shortages` for who waits.',
+    mend: 'Receive them if they came, move the date, or cancel what does not come: the next step has all three.',
+    proof: 'Nothing of the supply is late any more: received, moved or cancelled.',
+  },
+} as const satisfies Readonly<Record<string, AlertEntry>>;
+
+export type AlertCode = keyof typeof entries;
+
+export const ALERT_CATALOGUE: Readonly<Record<AlertCode, AlertEntry>> = entries;
+
+export const ALERT_CODES = Object.keys(entries) as readonly AlertCode[];
+
+export const isAlertCode = (text: string): text is AlertCode => Object.hasOwn(entries, text);
