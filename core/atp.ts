@@ -9,17 +9,10 @@
  * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
+import { consumedBy, type Drawn, drawnAfter } from './drawn.ts';
 import { addArrived, copyFree, takePromised, type WritableFree } from './lot-free.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
-import {
-  type Drawn,
-  draw,
-  type FreeByLocation,
-  NOTHING_DRAWN,
-  type PooledItem,
-  poolsOf,
-  promisableTo,
-} from './pools.ts';
+import { draw, type FreeByLocation, type PooledItem, poolsOf, promisableTo } from './pools.ts';
 
 export const DAY_MS = 86_400_000;
 /** Rows due later are out of sight. */
@@ -93,7 +86,7 @@ type Queued = { readonly key: string; readonly program: Program; quantity: numbe
 class Stock {
   readonly #outlook: Outlook;
   readonly #free: WritableFree;
-  readonly #drawn: Map<string, Drawn>;
+  #drawn: ReadonlyMap<string, Drawn>;
   readonly #now: Instant;
   readonly #queue: Queued[] = [];
   readonly #viewer: ProgramId;
@@ -130,9 +123,8 @@ class Stock {
       if (waiting.quantity === 0) continue;
       for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
         takePromised(this.#free, part);
-        const drawn = this.#drawn.get(part.program) ?? NOTHING_DRAWN;
-        const consumed = drawn.consumed + (part.pool === 'own' ? part.quantity : 0);
-        this.#drawn.set(part.program, { ...drawn, consumed, taken: drawn.taken + part.quantity });
+        const drawing = { ...part, kind: 'allocate' as const, delta: part.quantity, consumed: consumedBy(part) };
+        this.#drawn = drawnAfter(this.#drawn, drawing);
         waiting.quantity -= part.quantity;
         this.served.push({ key: waiting.key, quantity: part.quantity, from });
       }

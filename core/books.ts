@@ -2,6 +2,7 @@
  * The working books of one batch: mutable copies of what was loaded, and the only functions that write entries to them. Every
  * change of a balance goes through `post*`, so that balances and ledger entries cannot part (I2).
  */
+import { drawnAfter, filled } from './drawn.ts';
 import { assert } from './errors.ts';
 import {
   FreeUnits,
@@ -27,7 +28,7 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import { type Drawn, type FreeByLocation, filled, NOTHING_DRAWN, type Pools, poolsOf, unfilledPools } from './pools.ts';
+import { type FreeByLocation, type Pools, poolsOf, unfilledPools } from './pools.ts';
 import { withRow } from './rows.ts';
 import { rulesOf } from './rules.ts';
 import type { Facts, ListingState, PromiseEntry, State, StockEntry, StoredOrder } from './state.ts';
@@ -194,20 +195,6 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
   postStock(item, books, { ...entry, kind: 'absorb', delta: -entry.delta });
 }
 
-/**
- * What a program has drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what
- * was taken by then.
- */
-export function drawnAfter(
-  drawn: ReadonlyMap<string, Drawn>,
-  entry: Pick<NewPromise, 'program' | 'kind' | 'delta' | 'consumed' | 'held'>,
-): Drawn {
-  const before = drawn.get(entry.program) ?? NOTHING_DRAWN;
-  const consumed = before.consumed + entry.consumed;
-  if (entry.kind === 'refill') return { ...filled(drawn, entry.program), consumed };
-  return { ...before, consumed, taken: before.taken + (entry.held ?? 0) + (entry.kind === 'ship' ? 0 : entry.delta) };
-}
-
 type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
 
 export function postPromise(item: ItemBook, books: Books, entry: NewPromise): void {
@@ -222,7 +209,7 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   if (item.lots !== null && entry.lot !== undefined) {
     changeLot(item.lots, { lot: entry.lot, location, disposition: 'sellable' }, { allocated: delta, held });
   }
-  item.drawn = withRow(item.drawn, entry.program, drawnAfter(item.drawn, entry));
+  item.drawn = drawnAfter(item.drawn, entry);
   touch(books, item, entry.commandId);
   books.promises.push({ ...entry, held, hold, sku: item.sku });
 }

@@ -73,7 +73,7 @@ function differencesOf(counted: Counted, command: Command): readonly Difference[
   const delta = body.quantity - ((balance?.quantity ?? 0) - later);
   if (body.lots === undefined) {
     if (delta > 0) return [{ lot: undefined, delta }];
-    return leavingLots(books, item, body, -delta).map(({ lot, units }) => ({ lot, delta: -units }));
+    return leavingLots(books, item, body, { units: -delta }).map(({ lot, units }) => ({ lot, delta: -units }));
   }
   const said = new Map<LotCode, number>();
   for (const each of body.lots) {

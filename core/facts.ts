@@ -7,6 +7,7 @@
 import { datedMoments } from './atp.ts';
 import type { Books, ItemBook } from './books.ts';
 import { settleLate } from './dated.ts';
+import { poolOfKey, rowKey } from './drawn.ts';
 import { FreeUnits, hasDeficit } from './item-book.ts';
 import { type LotBook, standingLots } from './lot-book.ts';
 import { lifeMoments, livesOf } from './lots.ts';
@@ -78,16 +79,16 @@ function tellDeficits(books: Books, { item, free }: ItemNow, facts: ItemFacts): 
   });
 }
 
-/** Programs whose drawn units changed, by id: every entry makes a new row. */
+/** Pools whose drawn units changed, by program and place: every entry makes a new row. */
 function tellDrawn({ sku, drawn, loaded }: ItemBook, facts: ItemFacts): void {
   const first = facts.drawn.length;
-  for (const [program, row] of drawn) {
+  for (const [key, row] of drawn) {
     if (loaded.drawn.some((before) => before === row)) continue;
     const { consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
-    facts.drawn.push({ sku, program, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
+    facts.drawn.push({ sku, ...poolOfKey(key), consumed, taken, takenAtFill, allTakenAtFill, isFilled });
   }
   if (facts.drawn.length < first + 2) return;
-  facts.drawn.push(...facts.drawn.splice(first).sort((a, b) => (a.program < b.program ? -1 : 1)));
+  facts.drawn.push(...facts.drawn.splice(first).sort((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1)));
 }
 
 /** Lots that the batch made or changed, by code. */

@@ -9,7 +9,8 @@
 import { lifeRoom } from './lot-life.ts';
 import { usableAt } from './lots.ts';
 import type { ListingId, LocationId, Program } from './model.ts';
-import { type FreeByLocation, type Pools, promisableTo } from './pools.ts';
+import { keptAt } from './place-pools.ts';
+import { type FreeByLocation, type Pools, type Promised, promisableTo } from './pools.ts';
 import { fairShares } from './scarcity.ts';
 
 export type FairPart = {
@@ -31,11 +32,7 @@ export type FairClaim = {
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 /** What a listing may be promised where its part of the shared pool is counted: its own units come first, whatever the draw order. */
-export const promiseBesideFair = (
-  program: Program,
-  pools: Pools,
-  free: FreeByLocation,
-): { own: number; shared: number } =>
+export const promiseBesideFair = (program: Program, pools: Pools, free: FreeByLocation): Promised =>
   promisableTo(program.drawOrder === 'ownOnly' ? program : { ...program, drawOrder: 'ownThenShared' }, pools, free);
 
 type Row = { readonly weight: number; quantity: number };
@@ -57,20 +54,24 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
       minimumLifeDays: program.minimumLifeDays ?? 0,
       quantity: Math.min(pools.shared, promiseBesideFair({ ...program, locations }, pools, free).shared),
     }));
+  const unprotectedAt = (location: LocationId): number =>
+    (free.get(location) ?? 0) - (pools.placed.length === 0 ? 0 : keptAt(pools.placed, location));
   const reaches = [...new Map(rows.map(({ reach }) => [[...reach].sort().join(' '), reach])).values()];
   for (const reach of reaches.sort((a, b) => a.size - b.size)) {
     const inside = rows.filter((row) => row.reach.isSubsetOf(reach));
-    const room = Math.max(0, sumOf([...reach].map((location) => free.get(location) ?? 0)));
+    const room = Math.max(0, sumOf([...reach].map(unprotectedAt)));
     cutTo(room, inside);
     // Of lots, who asks for a longer life shares what lives so long alone.
     const { lots } = free;
     for (const days of lots?.lives ?? []) {
       const asking = inside.filter(({ minimumLifeDays }) => minimumLifeDays >= days);
+      const kept = pools.placed.filter((share) => (share.minimumLifeDays ?? 0) >= days);
       const long = [...reach].map((location) =>
-        lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }),
+        lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }) - keptAt(kept, location),
       );
-      const room = lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, pools.own, lots);
-      cutTo(Math.max(0, Math.min(room, sumOf(long))), asking);
+      const living =
+        lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, [...pools.own, ...pools.placed], lots);
+      cutTo(Math.max(0, Math.min(living, sumOf(long))), asking);
     }
   }
   const units = fairShares(pools.shared, rows);

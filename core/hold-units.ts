@@ -5,6 +5,7 @@
 import { type Books, freeOf, type ItemBook, poolsFor, postPromise, touch } from './books.ts';
 import type { Command } from './command.ts';
 import { bestPlace } from './completeness.ts';
+import { consumedBy, stillDrawn } from './drawn.ts';
 import { rowAt } from './item-book.ts';
 import { promiseAt } from './kits.ts';
 import { ofLot } from './lot-goods.ts';
@@ -94,15 +95,11 @@ export function drawUnits(work: HoldWork, ask: DrawAsk): Allocation[] {
     throw tooMany(work, program, { asked: ask.had + ask.units, had: ask.had });
   }
   for (const part of drawn) {
-    const consumed = part.pool === 'own' ? part.quantity : 0;
+    const consumed = consumedBy(part);
     postPromise(item, books, { ...entryOf(command, ask.hold, part), kind: 'hold', held: part.quantity, consumed });
   }
   return drawn;
 }
-
-/** Never more than is drawn: units drawn before the pool was filled anew are not protected twice. */
-const drawnOf = (item: ItemBook, part: Allocation): number =>
-  part.pool === 'own' ? Math.min(part.quantity, Math.max(0, item.drawn.get(part.program)?.consumed ?? 0)) : 0;
 
 /** Splits off up to `units`: of the first drawn, or of the last. */
 function split(parts: readonly Allocation[], units: number, from: 'first' | 'last') {
@@ -122,7 +119,7 @@ function split(parts: readonly Allocation[], units: number, from: 'first' | 'las
 export function giveBack({ books, item, command }: HoldWork, hold: Hold, units: number): Allocation[] {
   const { taken, left } = split(hold.parts, units, 'last');
   for (const part of taken) {
-    const consumed = -drawnOf(item, part);
+    const consumed = -stillDrawn(item.drawn, part);
     postPromise(item, books, { ...entryOf(command, hold.id, part), kind: 'unhold', held: -part.quantity, consumed });
   }
   return left;
@@ -153,7 +150,7 @@ export function handOver(
   const owner = { orderId: to.orderId, lineRef: to.lineRef };
   for (const part of taken) {
     const entry = entryOf(command, hold.id, part);
-    const consumed = drawnOf(item, part);
+    const consumed = stillDrawn(item.drawn, part);
     postPromise(item, books, { ...entry, kind: 'unhold', held: -part.quantity, consumed: -consumed });
     postPromise(item, books, { ...entry, ...owner, kind: 'allocate', delta: part.quantity, consumed });
   }

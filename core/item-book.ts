@@ -4,6 +4,7 @@
  * One is opened for every item of every batch, so it copies nothing before it is changed: listings and moves are those of the state
  * until one changes, maps come from rows.ts. Nothing of the state is ever written on.
  */
+import { type Drawn, rowKey } from './drawn.ts';
 import { type LotBook, openLots } from './lot-book.ts';
 import type {
   Component,
@@ -17,7 +18,7 @@ import type {
   ProgramId,
   Sku,
 } from './model.ts';
-import type { Drawn, FreeByLocation } from './pools.ts';
+import type { FreeByLocation } from './pools.ts';
 import { rowsBy } from './rows.ts';
 import type { ItemState, ListingState, ShortLine, StockBalance } from './state.ts';
 
@@ -53,7 +54,8 @@ export type ItemBook = {
   readonly nextHoldEndsAt: Instant | null;
   /** Programs whose waiting lines come before all others when this command's free units are handed out. */
   servedFirst: readonly ProgramId[];
-  drawn: ReadonlyMap<ProgramId, Drawn>;
+  /** Key: `drawnKey`. */
+  drawn: ReadonlyMap<string, Drawn>;
   /** Reallocations in force. */
   moves: readonly Move[];
   /** Written by `writableListing` alone. */
@@ -167,7 +169,7 @@ export function openItem(state: ItemState, places: Places): ItemBook {
     holds: rowsBy(state.holds, (hold) => hold.id, asItIs),
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: NOTHING,
-    drawn: rowsBy(state.drawn, (row) => row.program, asItIs),
+    drawn: rowsBy(state.drawn, rowKey, asItIs),
     moves: state.moves,
     listings: state.listings,
     shorts: rowsBy(state.shorts, (short) => lineKey(short.id, short.line.lineRef), asItIs),

@@ -5,6 +5,7 @@
  */
 import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './books.ts';
 import type { Command } from './command.ts';
+import { consumedBy, stillDrawn } from './drawn.ts';
 import { ofLot } from './lot-goods.ts';
 import type { Allocation, LocationId, OrderId } from './model.ts';
 import { draw } from './pools.ts';
@@ -37,7 +38,7 @@ export function allocateUnits(
   const free = freeOf(books, item);
   const drawn = draw(program, ask.wanted, poolsFor(books, item, free), free);
   for (const part of drawn) {
-    const consumed = part.pool === 'own' ? part.quantity : 0;
+    const consumed = consumedBy(part);
     postPromise(item, books, { ...entryOf(command, ask, part), kind: 'allocate', delta: part.quantity, consumed });
   }
   return drawn;
@@ -67,9 +68,7 @@ export function takeUnits(
     if (quantity < part.quantity) left.push({ ...part, quantity: part.quantity - quantity });
     if (quantity === 0) continue;
     taken.push({ ...part, quantity });
-    const drawn = Math.max(0, item.drawn.get(part.program)?.consumed ?? 0);
-    // Never below 0: units drawn before the pool was filled anew are not protected twice.
-    const consumed = isRelease && part.pool === 'own' ? -Math.min(quantity, drawn) : 0;
+    const consumed = isRelease ? 0 - stillDrawn(item.drawn, { ...part, quantity }) : 0;
     postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });
   }
   return { taken, left: isRelease ? left.reverse() : left };

@@ -123,13 +123,15 @@ export function freeOfLot(item: ItemBook, location: LocationId, code: LotCode): 
   return quantity - allocated - held;
 }
 
+/** So many units; of a lot where somebody said which. */
+type Leaves = { readonly units: number; readonly lot?: LotCode | undefined };
+
 /** The parts, by lot, of goods that leave; `lot` where somebody said which. */
 export function leavingLots(
   books: Books,
   item: ItemBook,
   where: Where,
-  units: number,
-  lot?: LotCode,
+  { units, lot }: Leaves,
 ): readonly { readonly lot: LotCode | undefined; readonly units: number }[] {
   if (lot !== undefined) return [{ lot, units }];
   if (item.lots === null) return [{ lot: undefined, units }];
@@ -139,13 +141,8 @@ export function leavingLots(
 type Leaving = Omit<StockEntry, 'sku' | 'delta' | 'lot'>;
 
 /** Books goods that leave, by lot. */
-export function postLeaving(
-  item: ItemBook,
-  books: Books,
-  entry: Leaving,
-  { units, lot }: { readonly units: number; readonly lot?: LotCode | undefined },
-): void {
-  for (const part of leavingLots(books, item, entry, units, lot)) {
+export function postLeaving(item: ItemBook, books: Books, entry: Leaving, leaves: Leaves): void {
+  for (const part of leavingLots(books, item, entry, leaves)) {
     postMovement(item, books, { ...entry, delta: -part.units, ...ofLot(part.lot) });
   }
 }
@@ -155,9 +152,9 @@ export function postMoved(
   item: ItemBook,
   books: Books,
   entry: Omit<Leaving, 'location' | 'disposition'>,
-  moved: { readonly from: Where; readonly to: Where; readonly units: number; readonly lot?: LotCode | undefined },
+  moved: Leaves & { readonly from: Where; readonly to: Where },
 ): void {
-  for (const part of leavingLots(books, item, moved.from, moved.units, moved.lot)) {
+  for (const part of leavingLots(books, item, moved.from, moved)) {
     postMovement(item, books, { ...entry, ...moved.from, delta: -part.units, ...ofLot(part.lot) });
     postMovement(item, books, { ...entry, ...moved.to, delta: part.units, ...ofLot(part.lot) });
   }

@@ -9,6 +9,7 @@
  */
 import { type FreeLots, type Life, usableAt } from './lots.ts';
 import type { Policy, ProgramId } from './model.ts';
+import type { FreeAt } from './place-pools.ts';
 import { rulesOf } from './rules.ts';
 
 /** What is looked at of a program's pool. */
@@ -16,6 +17,7 @@ type Share = {
   readonly program: ProgramId;
   readonly remaining: number;
   readonly minimumLifeDays?: number;
+  readonly isCutByLife?: true;
 };
 
 /** Free units, over all places, that a program with this life may use. */
@@ -31,9 +33,9 @@ export function usableUnits(free: FreeLots, life: Life): number {
  */
 export function cutByLife<S extends Share>(
   policy: Policy,
-  { total, shares }: { readonly total: number; readonly shares: readonly S[] },
+  { total, shares, at }: { readonly total: number; readonly shares: readonly S[]; readonly at: FreeAt },
   free: FreeLots,
-  cut: (total: number, shares: readonly S[]) => readonly S[],
+  cut: (total: number, shares: readonly S[], at: FreeAt) => readonly S[],
 ): readonly S[] {
   const { programs } = rulesOf(policy);
   let capped: readonly S[] = shares.map((share) => {
@@ -43,10 +45,15 @@ export function cutByLife<S extends Share>(
   for (const days of free.lives) {
     const members = capped.filter(({ minimumLifeDays = 0 }) => minimumLifeDays >= days);
     if (members.length === 0) continue;
-    const reduced = cut(usableUnits(free, { minimumLifeDays: days }), members);
-    capped = capped.map((share) => reduced[members.indexOf(share)] ?? share);
+    const life = { minimumLifeDays: days };
+    const reduced = cut(usableUnits(free, life), members, (location) => usableAt(free, location, life));
+    capped = capped.map((share) => {
+      const cutShare = reduced[members.indexOf(share)];
+      if (cutShare === undefined || cutShare.remaining === share.remaining) return share;
+      return { ...cutShare, isCutByLife: true as const };
+    });
   }
-  return cut(total, capped);
+  return cut(total, capped, at);
 }
 
 /** Units that a program may take of lots that live as long as it asks for, without what these shares protect of them. */

@@ -131,6 +131,8 @@ export type PoolRule = {
   /** An item, or `*`: every item, or every item of `group`, without a rule that is nearer to it (rules.ts). */
   readonly sku: Sku | '*';
   readonly group?: string;
+  /** Protects units at this place alone, beside the program's rule of the whole item: `units`, a season, a release, a refill. */
+  readonly location?: LocationId;
   readonly units?: number;
   readonly percent?: number;
   readonly parts?: number;
@@ -225,6 +227,17 @@ export type ReallocationPolicy = {
   readonly lowPoolPercent?: number;
 };
 
+/** When a channel goes from shadow to live by itself, and back (gate.ts); percents from 0 to 100. */
+export type GateRule = {
+  readonly channel: ChannelId;
+  readonly cleanDays: number;
+  readonly agreement: number;
+  /** Rising, 100 last. */
+  readonly ramp: readonly number[];
+  readonly stepDays: number;
+  readonly fallBack: number;
+};
+
 /** The whole policy that decisions are made under; `version` is stored on every decision. */
 export type Policy = {
   readonly version: number;
@@ -237,6 +250,8 @@ export type Policy = {
   /** Absent: whoever may apply it may change it alone. */
   readonly approval?: PolicyApproval;
   readonly reallocation?: ReallocationPolicy;
+  /** Channels that go live, and back, by themselves; the others by hand alone. */
+  readonly gates?: readonly GateRule[];
   /** Absent: as `EXPIRING_WITHIN_DAYS` says (lots.ts). */
   readonly lots?: LotPolicy;
 };
@@ -247,11 +262,14 @@ export type LotPolicy = { readonly expiringWithinDays: number };
 /** `policy: required`: while this policy is in force, another takes its place only when a second person approved that. */
 export type PolicyApproval = { readonly policy: 'required' };
 
+/** Whose units they were: the program's own pool of the item, its pool of this place, or what nobody protects. */
+export type PoolKind = 'own' | 'place' | 'shared';
+
 /** Units of one order line promised from one place and one pool. */
 export type Allocation = {
   readonly location: LocationId;
   readonly program: ProgramId;
-  readonly pool: 'own' | 'shared';
+  readonly pool: PoolKind;
   readonly quantity: number;
   /** The component of a kit that the units are of; absent: the line's own item. */
   readonly sku?: Sku;

@@ -37,14 +37,17 @@ const scopeOf = ({ sku, group }: Fields): string => {
   return sku === '*' || sku === undefined ? 'every item' : textOf(sku);
 };
 
+const placeOf = ({ location }: Fields): string => (location === undefined ? '' : ` at ${textOf(location)}`);
+
 const NAMINGS: Readonly<Record<string, Naming>> = {
   locations: { by: ['id'], name: ({ id }) => `location ${textOf(id)}` },
   programs: { by: ['id'], name: ({ id }) => `program ${textOf(id)}` },
   pools: {
-    by: ['program', 'sku', 'group'],
-    name: (entry) => `pool of ${textOf(entry.program)} for ${scopeOf(entry)}`,
+    by: ['program', 'sku', 'group', 'location'],
+    name: (entry) => `pool of ${textOf(entry.program)} for ${scopeOf(entry)}${placeOf(entry)}`,
   },
   channels: { by: ['channel', 'sku', 'group'], name: (entry) => `${textOf(entry.channel)} for ${scopeOf(entry)}` },
+  gates: { by: ['channel'], name: ({ channel }) => `gate of ${textOf(channel)}` },
   routes: { by: ['id'], name: ({ id }) => `route ${textOf(id)}` },
 };
 
@@ -94,6 +97,11 @@ const WORDS: Readonly<Record<string, Word>> = {
   cooldownMs: { says: 'cooldown', unit: 'ms' },
   approveAbove: { says: 'approval above', unit: 'units' },
   perMovePercent: { says: 'of a pool per move', unit: '%' },
+  cleanDays: { says: 'clean days before it goes live' },
+  stepDays: { says: 'clean days before the next step' },
+  agreement: { says: 'agreement of a clean day', unit: '%' },
+  ramp: { says: 'ramp', unit: '%' },
+  fallBack: { says: 'falls back below', unit: '%' },
   perDayPercent: { says: 'of a pool per day', unit: '%' },
 };
 

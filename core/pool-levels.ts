@@ -4,7 +4,7 @@
  * Guarantees: pure; a donor is never named for so much that its own pool would be low after; the moves together lift the pool to its
  * threshold, or are all that can safely be given.
  */
-import type { Move, Policy, PoolId, ProgramId, Sku } from './model.ts';
+import type { LocationId, Move, Policy, PoolId, ProgramId, Sku } from './model.ts';
 import { receivedUnits } from './moves.ts';
 import type { PoolShare, Pools } from './pools.ts';
 import { guardsOf } from './reallocation-guards.ts';
@@ -12,12 +12,14 @@ import { guardsOf } from './reallocation-guards.ts';
 export type LowPool = {
   readonly sku: Sku;
   readonly program: ProgramId;
+  /** Of its pool of this place; absent: of its pool of the item. */
+  readonly location?: LocationId;
   /** Its protection, and how much of it is left. */
   readonly units: number;
   readonly remaining: number;
   /** Units that would lift it to its threshold. */
   readonly missing: number;
-  /** The largest safe donors first. */
+  /** The largest safe donors first; none for a pool of one place, which goods alone can mend. */
   readonly moves: readonly { readonly from: PoolId; readonly units: number }[];
 };
 
@@ -29,7 +31,19 @@ const missingIn = ({ units, remaining }: PoolShare, percent: number): number =>
 const spareOf = ({ units, remaining }: PoolShare, percent: number): number =>
   remaining - Math.ceil((percent * units) / 100);
 
-/** The pools of an item that are low now, by program id. */
+const isLow = ({ units, remaining }: Pick<PoolShare, 'units' | 'remaining'>, percent: number): boolean =>
+  remaining * 100 < percent * units;
+
+/** No move goes to a place: units lift it that come there, and its protection stays as it is. */
+const lowPlacesOf = (sku: Sku, { placed }: Pools, percent: number): LowPool[] =>
+  placed
+    .filter((share) => isLow(share, percent))
+    .map(({ program, location, units, remaining }) => {
+      const missing = Math.ceil((percent * units) / 100) - remaining;
+      return { sku, program, location, units, remaining, missing, moves: [] };
+    });
+
+/** The pools of an item that are low now, by program id; then those of one place, by program id and place. */
 export function lowPoolsOf(
   policy: Pick<Policy, 'reallocation'>,
   item: { readonly sku: Sku; readonly moves: readonly Move[] },
@@ -37,8 +51,9 @@ export function lowPoolsOf(
 ): LowPool[] {
   const { sku, moves: inForce } = item;
   const percent = guardsOf(policy).lowPoolPercent;
-  const low = pools.own.filter((share) => share.remaining * 100 < percent * share.units);
-  if (low.length === 0) return [];
+  const low = pools.own.filter((share) => isLow(share, percent));
+  const lowPlaces = pools.placed.length === 0 ? [] : lowPlacesOf(sku, pools, percent);
+  if (low.length === 0) return lowPlaces;
   const givable = (from: PoolId, units: number) => ({ from, units: units - receivedUnits(inForce, from) });
   const spares = [
     givable('shared', pools.shared),
@@ -47,10 +62,10 @@ export function lowPoolsOf(
   const donors = spares
     .filter(({ units }) => units > 0)
     .sort((a, b) => b.units - a.units || (a.from < b.from ? -1 : 1));
-  return low.map((share) => {
+  const lowItems = low.map((share) => {
     const missing = missingIn(share, percent);
-    // A pool that has drawn more than it protects would swallow what it is given (core/reallocation.ts).
-    let open = share.consumed > share.units ? 0 : missing;
+    // A pool that has drawn more than it protects would swallow what it is given (core/reallocation.ts), and no move makes lots younger.
+    let open = share.consumed > share.units || share.isCutByLife === true ? 0 : missing;
     const moves = donors.flatMap(({ from, units }) => {
       const given = Math.min(open, units);
       open -= given;
@@ -58,4 +73,5 @@ export function lowPoolsOf(
     });
     return { sku, program: share.program, units: share.units, remaining: share.remaining, missing, moves };
   });
+  return [...lowItems, ...lowPlaces];
 }

@@ -6,18 +6,31 @@
  * | prioritised                 | programs of the same or a lower priority         | after these, the lowest priority first |
  * | core, for `emergency`       | everybody; no program draws from it              | as core                                |
  *
+ * Pools of one place (place-pools.ts) stand beside those of the item and come first within their tier: these count on what is left.
  * Guarantees I5: a program's remaining protected units are subtracted before anybody else's share is looked at, but for those that
  * its own rule opens to programs before it. A cut is exact (ties by program id), and what one program draws or gives back never
  * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
  * (now free, and taken since), so that no draw moves them.
  */
+import { type Drawn, NOTHING_DRAWN, rowKey } from './drawn.ts';
 import { assert } from './errors.ts';
 import { cutByLife, lifeRoom } from './lot-life.ts';
 import { drawLots, type FreeLots, usableAt } from './lots.ts';
 import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
-import { movedUnits, rulesWithMoves, UNRULED } from './moves.ts';
-import { cutInProportion } from './proportion.ts';
-import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from './rules.ts';
+import { movedUnits, rulesWithMoves } from './moves.ts';
+import {
+  areCovered,
+  cutAtPlaces,
+  type FreeAt,
+  NO_PLACE_SHARES,
+  type PlaceShare,
+  type Protection,
+  promiseInRooms,
+  type Rooms,
+  roomsOf,
+} from './place-pools.ts';
+import { cutInProportion, sumOf } from './proportion.ts';
+import { placeRulesFor, poolBordersAfter, poolRulesFor, type RuledPool } from './rules.ts';
 
 /**
  * Free units per location: sellable less allocated less held; negative where more is promised than there is. Of an item with lots
@@ -29,37 +42,9 @@ export type FreeByLocation = {
   readonly lots?: FreeLots;
 };
 
-/** What one program has drawn of an item. */
-export type Drawn = {
-  /** Of its own pool, since that was last filled. */
-  readonly consumed: number;
-  /** Of any pool, over all time: allocated less released. */
-  readonly taken: number;
-  /** The same when its pool was last filled, and then of all programs together; 0 before the first time. */
-  readonly takenAtFill: number;
-  readonly allTakenAtFill: number;
-  /** Its pool has been filled: a part of the supply, or a limit, has a moment to count from. */
-  readonly isFilled: boolean;
-};
-
-export const NOTHING_DRAWN: Drawn = { consumed: 0, taken: 0, takenAtFill: 0, allTakenAtFill: 0, isFilled: false };
-
 /** What counts from the moment that a pool was filled; a fixed number of units does not. */
 const countsFromFill = (rule: PoolRule): boolean =>
   rule.percent !== undefined || rule.parts !== undefined || rule.limit !== undefined;
-
-/** Every program's drawn units once a pool of it is filled now: what was drawn before is nothing to it. */
-export function filled(drawn: ReadonlyMap<ProgramId, Drawn>, program: ProgramId): Drawn {
-  const before = drawn.get(program) ?? NOTHING_DRAWN;
-  const allTaken = sumOf([...drawn.values()].map(({ taken }) => taken));
-  return {
-    consumed: Math.min(0, before.consumed),
-    taken: before.taken,
-    takenAtFill: before.taken,
-    allTakenAtFill: allTaken,
-    isFilled: true,
-  };
-}
 
 /**
  * Programs whose pool counts from a fill and has not seen one: a rule that came into force where much was sold before begins with
@@ -85,7 +70,8 @@ function hasFilledPools(policy: Policy): boolean {
 export type PooledItem = {
   readonly sku: Sku;
   readonly groups: readonly string[];
-  readonly drawn: ReadonlyMap<ProgramId, Drawn>;
+  /** By program; of pools of one place, by `drawnKey` (drawn.ts), and then of `consumed` alone. */
+  readonly drawn: ReadonlyMap<string, Drawn>;
   /** Reallocations in force. */
   readonly moves?: readonly Move[];
 };
@@ -105,15 +91,17 @@ export type PoolShare = {
   readonly limitLeft: number | null;
   /** What its program asks for, of an item with lots. */
   readonly minimumLifeDays?: number;
+  /** Less is left of it than it protects, since no more lots live long enough. */
+  readonly isCutByLife?: true;
 };
 
-export type Pools = { readonly free: number; readonly own: readonly PoolShare[]; readonly shared: number };
-
-function sumOf(numbers: Iterable<number>): number {
-  let total = 0;
-  for (const number of numbers) total += number;
-  return total;
-}
+export type Pools = {
+  readonly free: number;
+  readonly own: readonly PoolShare[];
+  /** Pools of one place, beside the program's own. */
+  readonly placed: readonly PlaceShare[];
+  readonly shared: number;
+};
 
 /** Where a part of the rest is large enough to be any share: the cut is then an apportionment by parts. */
 const apportion = (total: number, parts: readonly number[]): number[] =>
@@ -165,18 +153,37 @@ function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], 
   });
 }
 
-/** Cuts the protections to what there is: core pools first, then the prioritised, the highest priority before the next. */
-function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolShare[] {
+type Share = PoolShare | PlaceShare;
+
+const isPlaced = (share: Share): share is PlaceShare => 'location' in share;
+
+/**
+ * Cuts the protections to what there is: core pools first, then the prioritised, the highest priority before the next. `at`: what
+ * there is of it at each place, where pools of places are among them.
+ */
+function cutPools<Any extends Share>(total: number, shares: readonly Any[], at: FreeAt): readonly Any[] {
   // Every share stands at what its rule leaves: most often there is enough for all.
   let wanted = 0;
-  for (const { remaining } of shares) wanted += remaining;
-  if (wanted <= total) return shares;
-  const tierOf = (share: PoolShare): number => (share.rule.protects === 'prioritised' ? share.priority : -1);
+  let hasPlaces = false;
+  for (const share of shares) {
+    wanted += share.remaining;
+    if (isPlaced(share)) hasPlaces = true;
+  }
+  if (wanted <= total && !hasPlaces) return shares;
+  const placed = hasPlaces ? (shares as readonly Share[]).filter(isPlaced) : NO_PLACE_SHARES;
+  if (wanted <= total && areCovered(placed, at)) return shares;
+  const tierOf = ({ rule, priority }: Share): number => (rule.protects === 'prioritised' ? priority : -1);
   const tiers = [...new Set(shares.map(tierOf))].sort((a, b) => a - b);
-  const remaining = new Map<PoolShare, number>();
+  const remaining = new Map<Share, number>();
+  const leftAt = new Map(placed.map(({ location }) => [location, at(location)]));
   let left = total;
   for (const tier of tiers) {
-    const members = shares.filter((share) => tierOf(share) === tier);
+    const there = placed.filter((share) => tierOf(share) === tier);
+    for (const [share, units] of cutAtPlaces(left, leftAt, there)) {
+      remaining.set(share, units);
+      left -= units;
+    }
+    const members = shares.filter((share) => !isPlaced(share) && tierOf(share) === tier);
     const cut = cutInProportion(
       left,
       members.map(({ units }) => units),
@@ -192,6 +199,17 @@ function cutPools(total: number, shares: readonly PoolShare[]): readonly PoolSha
   return shares.map((share) => ({ ...share, remaining: remaining.get(share) ?? 0 }));
 }
 
+/** Of pools of one place, before they are cut. */
+function placeSharesOf(policy: Policy, item: PooledItem, now: Instant): readonly PlaceShare[] {
+  const rules = placeRulesFor(policy, item, now);
+  if (rules.length === 0) return NO_PLACE_SHARES;
+  return rules.map(({ program, location, priority, rule }) => {
+    const units = unitsStanding(rule.units ?? 0, rule, now);
+    const consumed = item.drawn.get(rowKey({ program, location }))?.consumed ?? 0;
+    return { program, location, priority, rule, units, consumed, remaining: Math.max(0, units - consumed) };
+  });
+}
+
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
   let net = 0;
@@ -201,7 +219,8 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
   const total = Math.max(0, net);
   const moves = item.moves ?? [];
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);
-  if (rules.length === 0) return { free: total, own: [], shared: total };
+  const there = placeSharesOf(policy, item, now);
+  if (rules.length === 0 && there.length === 0) return { free: total, own: [], placed: there, shared: total };
   let allTaken = 0;
   for (const { taken } of item.drawn.values()) allTaken += taken;
   const drawnBy = (program: ProgramId): Drawn => item.drawn.get(program) ?? NOTHING_DRAWN;
@@ -222,38 +241,26 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
     const remaining = Math.max(0, protects - consumed);
     return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
   });
+  if (there.length > 0) return poolsBesidePlaces(policy, total, [...shares, ...there], free);
+  const at = (location: LocationId): number => free.get(location) ?? 0;
   const own =
-    free.lots === undefined ? cutPools(total, shares) : cutByLife(policy, { total, shares }, free.lots, cutPools);
+    free.lots === undefined
+      ? cutPools(total, shares, at)
+      : cutByLife(policy, { total, shares, at }, free.lots, cutPools);
   let shared = total;
   for (const { remaining } of own) shared -= remaining;
-  return { free: total, own, shared };
+  return { free: total, own, placed: there, shared };
 }
 
-type SaidShare = Pick<PoolShare, 'rule' | 'supply' | 'units'>;
-
-const SAID = new WeakMap<PoolRule, string>();
-
-/** A pool's rule in the words of a planner: what it applies to, and how its units come about. */
-export function sayPoolRule(share: SaidShare): string {
-  const { percent, parts, release } = share.rule;
-  if (percent !== undefined || parts !== undefined || release !== undefined) return wordsOf(share);
-  // Words without a number of the moment are the same each time.
-  const said = SAID.get(share.rule) ?? wordsOf(share);
-  SAID.set(share.rule, said);
-  return said;
-}
-
-function wordsOf({ rule, supply, units }: SaidShare): string {
-  const amounts = [
-    ...(rule.percent === undefined ? [] : [`${rule.percent} % of ${supply}`]),
-    ...(rule.parts === undefined ? [] : [`${rule.parts} parts of what others leave of ${supply}`]),
-    ...(rule.minimum === undefined ? [] : [`at least ${rule.minimum}`]),
-    ...(rule.maximum === undefined ? [] : [`at most ${rule.maximum}`]),
-    ...(rule.release === undefined ? [] : [`${units} still stand by its release curve`]),
-    ...(rule.because === undefined ? [] : [rule.because]),
-    ...(rule.protects === 'prioritised' ? ['only against lower priorities'] : []),
-  ];
-  return [rule === UNRULED ? 'no rule of its own' : `rule for ${scopeOf(rule)}`, ...amounts].join(', ');
+/** The same where places have pools, too: all are cut together. */
+function poolsBesidePlaces(policy: Policy, total: number, shares: readonly Share[], free: FreeByLocation): Pools {
+  const at = (location: LocationId): number => free.get(location) ?? 0;
+  const { lots } = free;
+  const cut =
+    lots === undefined ? cutPools(total, shares, at) : cutByLife(policy, { total, shares, at }, lots, cutPools);
+  const placed = cut.filter(isPlaced);
+  const own = cut.filter((share): share is PoolShare => !isPlaced(share));
+  return { free: total, own, placed, shared: total - sumOf(cut.map(({ remaining }) => remaining)) };
 }
 
 /** A protected amount that falls by its curve is looked at again when a unit is due, but not more often than this. */
@@ -262,7 +269,7 @@ const RELEASE_STEP_MS = 10 * 60_000;
 /** When time alone changes the pools of an item next: a rule begins or ends, or a release frees a unit. */
 export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, now: Instant): Instant | null {
   const moments = poolBordersAfter(policy, item, now);
-  for (const { rule, units } of pools.own) {
+  for (const { rule, units } of [...pools.own, ...pools.placed]) {
     const points = rule.release ?? [];
     const next = points.findIndex(({ at }) => at > now);
     const [before, after] = [points[next - 1], points[next]];
@@ -277,17 +284,20 @@ export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, n
 }
 
 /** What is left of others' protections that the program may not touch. */
-export function protectedFrom(
-  program: Program,
-  pools: Pools,
-): { readonly program: ProgramId; readonly units: number }[] {
-  const shares = pools.own.filter(
-    (share) => share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share),
-  );
-  return shares.map((share) => ({ program: share.program, units: share.remaining }));
+export function protectedFrom(program: Program, pools: Pools): Protection[] {
+  const isClosed = (share: PoolShare | PlaceShare): boolean =>
+    share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share);
+  const shares = pools.own
+    .filter(isClosed)
+    .map((share): Protection => ({ program: share.program, units: share.remaining }));
+  if (pools.placed.length === 0) return shares;
+  const there = pools.placed
+    .filter(isClosed)
+    .map(({ program: id, location, remaining }) => ({ program: id, location, units: remaining }));
+  return [...shares, ...there];
 }
 
-const isOpenTo = (program: Program, share: PoolShare): boolean =>
+const isOpenTo = (program: Program, share: PoolShare | PlaceShare): boolean =>
   share.rule.protects === 'prioritised' && share.priority > program.priority;
 
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
@@ -304,20 +314,30 @@ function freeAt(program: Program, free: FreeByLocation): number {
 export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): number =>
   lifeRoom(
     program,
-    pools.own.filter((share) => !isOpenTo(program, share)),
+    [...pools.own, ...pools.placed].filter((share) => !isOpenTo(program, share)),
     lots,
   );
 
+/** What a program may be promised now; `placed`: the part of `own` that its pools of one place give, where it has any. */
+export type Promised = { readonly own: number; readonly shared: number; readonly placed?: number };
+
 /** What a program may be promised now, by its draw order, its limit and its places. */
-export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): { own: number; shared: number } {
+export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): Promised {
   const share = pools.own.find((one) => one.program === program.id);
-  const reach = Math.min(freeAt(program, free), pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
+  const atMost = Math.min(pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
   const ownPool = share?.remaining ?? 0;
   let opened = 0;
   for (const one of pools.own) if (isOpenTo(program, one)) opened += one.remaining;
+  for (const one of pools.placed) if (isOpenTo(program, one)) opened += one.remaining;
   const openPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
   const sharedPool = free.lots === undefined ? openPool : Math.min(openPool, lifeRoomOf(program, pools, free.lots));
-  if (program.drawOrder === 'sharedThenOwn') {
+  const isSharedFirst = program.drawOrder === 'sharedThenOwn';
+  if (pools.placed.length > 0) {
+    const budget = { own: ownPool, shared: sharedPool, atMost };
+    return promiseInRooms(roomsFor(program, pools, free), budget, isSharedFirst);
+  }
+  const reach = Math.min(freeAt(program, free), atMost);
+  if (isSharedFirst) {
     const shared = Math.min(sharedPool, reach);
     return { own: Math.min(ownPool, reach - shared), shared };
   }
@@ -325,26 +345,34 @@ export function promisableTo(program: Program, pools: Pools, free: FreeByLocatio
   return { own, shared: Math.min(sharedPool, reach - own) };
 }
 
-const OWN_FIRST = ['own', 'shared'] as const;
-const SHARED_FIRST = ['shared', 'own'] as const;
+/** Place by place of a program: what its own pools have there, what is open to it, and what is kept from it. */
+export const roomsFor = (program: Program, pools: Pools, free: FreeByLocation): Rooms =>
+  roomsOf(program, pools.placed, free, (share) => isOpenTo(program, share));
+
+const OWN_FIRST = ['place', 'own', 'shared'] as const;
+const SHARED_FIRST = ['shared', 'place', 'own'] as const;
 
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
-  const may = promisableTo(program, pools, free);
+  const { own, shared, placed = 0 } = promisableTo(program, pools, free);
+  const may = { place: placed, own: own - placed, shared };
   const { lots } = free;
-  const left = program.locations.map((location) =>
-    Math.max(0, lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program)),
-  );
+  const rooms = pools.placed.length === 0 ? null : roomsFor(program, pools, free);
+  const usable = (location: LocationId): number =>
+    lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program);
+  const left = program.locations.map((location, index) => Math.max(0, rooms?.open[index] ?? usable(location)));
   const drawn: Allocation[] = [];
   let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
+    if (may[pool] === 0) continue;
     let units = Math.min(open, may[pool]);
     open -= units;
+    const there = pool === 'place' ? [...(rooms?.own ?? [])] : left;
     program.locations.forEach((location, index) => {
-      const quantity = Math.min(units, left[index] ?? 0);
+      const quantity = Math.min(units, there[index] ?? 0);
       if (quantity === 0) return;
       drawn.push({ location, program: program.id, pool, quantity });
-      left[index] = (left[index] ?? 0) - quantity;
+      there[index] = (there[index] ?? 0) - quantity;
       units -= quantity;
     });
     assert(units === 0, `draw found pool units without a place: ${units} of ${program.id}`);

@@ -14,7 +14,11 @@ function totalAt(rate: number, wants: readonly number[], taken: readonly number[
   return total;
 }
 
-const sumOf = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+export function sumOf(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
+}
 
 /** Enough halvings that only units of equal turn are left to hand out one by one. */
 const HALVINGS = 40;

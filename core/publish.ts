@@ -9,6 +9,7 @@ import type { FairPart } from './fair-parts.ts';
 import { type Exposure, type LatencyBufferInputs, latencyBuffer, sayLatencyBuffer } from './latency-buffer.ts';
 import { type LotInputs, sayLots } from './lot-inputs.ts';
 import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
+import type { Protection } from './place-pools.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
 export const PUBLISH_VERSION = 3;
@@ -44,6 +45,8 @@ export type PublishInputs = {
     readonly sellable: number;
     readonly allocated: number;
     readonly held: number;
+    /** Of what is free there, kept by pools of this place for others; absent: nothing. */
+    readonly protectedForOthers?: number;
   }[];
   /** Free units of the item in all places, before anyone's protection. */
   readonly free: number;
@@ -58,7 +61,20 @@ export type PublishInputs = {
   };
   /** Units still protected for other programs, and for whom; those of version 1 name none. */
   readonly protectedForOthers: number;
-  readonly protectedBy?: readonly { readonly program: ProgramId; readonly units: number }[];
+  readonly protectedBy?: readonly Protection[];
+  /** The program's own pools of single places, and what of `fromOwn` they give; absent without any. */
+  readonly ownAt?: {
+    readonly places: readonly {
+      readonly location: LocationId;
+      readonly units: number;
+      readonly consumed: number;
+      readonly remaining: number;
+      readonly rule: string;
+    }[];
+    readonly from: number;
+    /** What they keep where this listing is not filled from. */
+    readonly elsewhere: number;
+  };
   /** What the channel's rule applies to. */
   readonly rule?: string;
   /** The channel's second rule set counts: the item has fewer free units than its minimum. */
@@ -193,6 +209,19 @@ const sayMoves = ({ moves = [] }: PublishInputs): string =>
     })
     .join('');
 
+const sayProtection = ({ program, units, location }: Protection): string =>
+  location === undefined ? `${program} ${units}` : `${program} ${units} at ${location}`;
+
+function sayOwnAt({ ownAt }: PublishInputs): string {
+  if (ownAt === undefined) return '';
+  const pools = ownAt.places.map(
+    ({ location, units, consumed, remaining, rule }) =>
+      `${location}: ${units} protected, ${consumed} drawn, ${remaining} left; ${rule}`,
+  );
+  const where = pools.length === 0 ? 'none where this listing is filled from' : pools.join(' / ');
+  return `${ownAt.from} from its own pools of one place (${where}), `;
+}
+
 function promiseDrafts(inputs: PublishInputs): Draft[] {
   const supply = sum(inputs.places.map((place) => place.sellable));
   const committed = sum(inputs.places.map((place) => place.allocated));
@@ -201,9 +230,10 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
   const free = supply - committed - held;
   const { lots } = inputs;
   const usable = free - (lots?.unusable ?? 0);
-  const reachable = Math.max(0, usable);
+  const reachable = Math.max(0, usable - sum(inputs.places.map((place) => place.protectedForOthers ?? 0)));
+  const elsewhere = inputs.ownAt?.elsewhere ?? 0;
   const { rule: ownRule, limitLeft } = inputs.own;
-  const protectors = inputs.protectedBy?.map(({ program, units }) => `${program} ${units}`).join(', ');
+  const protectors = inputs.protectedBy?.map(sayProtection).join(', ');
   return [
     {
       id: 'supply',
@@ -217,15 +247,18 @@ function promiseDrafts(inputs: PublishInputs): Draft[] {
       : [{ id: 'life' as const, result: usable, says: sayLots(inputs.program, free, lots, inputs.places.length) }]),
     {
       id: 'protected',
-      result: Math.min(reachable, Math.max(0, inputs.free - inputs.protectedForOthers)),
-      says: `${inputs.protectedForOthers} of ${inputs.free} free units are protected for other programs${inBrackets(protectors)}`,
+      result: Math.min(reachable, Math.max(0, inputs.free - inputs.protectedForOthers - elsewhere)),
+      says:
+        `${inputs.protectedForOthers} of ${inputs.free} free units are protected for other programs${inBrackets(protectors)}` +
+        (elsewhere === 0 ? '' : `, ${elsewhere} for its own pools at places that this listing is not filled from`),
     },
     {
       id: 'drawOrder',
       result: inputs.fromOwn + inputs.fromShared,
       says:
-        `${inputs.fromOwn} from its own pool (${inputs.own.units} protected, ${inputs.own.consumed} drawn, ` +
-        `${inputs.own.remaining} left${ownRule === undefined ? '' : `; ${ownRule}`}) and ${inputs.fromShared} shared, ` +
+        `${sayOwnAt(inputs)}${inputs.fromOwn - (inputs.ownAt?.from ?? 0)} from its own pool (${inputs.own.units} protected, ` +
+        `${inputs.own.consumed} drawn, ${inputs.own.remaining} left${ownRule === undefined ? '' : `; ${ownRule}`}) ` +
+        `and ${inputs.fromShared} shared, ` +
         `by ${inputs.drawOrder}${limitLeft === undefined ? '' : `; its limit leaves ${limitLeft}`}` +
         (inputs.onePlace === undefined ? '' : `, all from ${inputs.onePlace}: a line comes from one place`) +
         sayMoves(inputs),

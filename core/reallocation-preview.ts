@@ -94,7 +94,7 @@ function play(state: State, body: CommandBody, next: CommandBody | null, now: In
 export function poolsIn(state: State, sku: Sku, now: Instant): Pools {
   const books = openBooks(state, now);
   const item = books.items.get(sku);
-  return item === undefined ? { free: 0, own: [], shared: 0 } : poolsFor(books, item);
+  return item === undefined ? { free: 0, own: [], placed: [], shared: 0 } : poolsFor(books, item);
 }
 
 type Figures = { readonly units: number; readonly left: number; readonly promise: number };

@@ -64,6 +64,17 @@ function checkMove(books: Books, pools: Pools, command: Command, body: Reallocat
   const known = [...new Set([...books.programs.keys(), ...ruled, EMERGENCY])].sort().concat('shared');
   for (const field of ['from', 'to'] as const) {
     if (known.includes(body[field])) continue;
+    const [program, place] = body[field].split('@');
+    if (place !== undefined) {
+      throw new CommandRefused(
+        'pool-of-a-place',
+        `the pool of ${program} at ${place} is not moved: moves are of units of the item`,
+        {
+          field,
+          fix: 'change its units in the configuration file, or name a program, or shared, without a place',
+        },
+      );
+    }
     throw new CommandRefused('unknown-pool', `no program is called ${body[field]}, so it has no pool`, {
       field,
       fix: `the pools are ${known.join(', ')}`,
@@ -119,6 +130,9 @@ function refuseBeyond(item: ItemBook, pools: Pools, body: ReallocateCommand, lar
   const figures = [
     ...(share === undefined ? [] : [`${share.units} protected, ${share.consumed} drawn, ${share.remaining} left`]),
     ...(received > 0 ? [`${received} received by reallocations`] : []),
+    ...pools.placed
+      .filter(({ program }) => program === from)
+      .map(({ location, remaining }) => `its ${remaining} at ${location} stay there: a pool of one place is not moved`),
   ];
   const told = figures.length === 0 ? '' : ` (${figures.join(', ')})`;
   const why =

@@ -114,7 +114,7 @@ type Hands = { readonly from: Standing; readonly to: Standing };
 /** Hands units of one line to another: never through the pools, where they would protect somebody else first. */
 function handOver(run: Run, { from, to }: Hands, part: Allocation, units: number): void {
   const isSame = part.program === to.head.program;
-  const isGivenUp = part.pool === 'own' && !isSame;
+  const isGivenUp = part.pool !== 'shared' && !isSame;
   const taken: Allocation = {
     ...part,
     program: to.head.program,
@@ -162,7 +162,9 @@ function takeFromOthers(run: Run, to: Standing, wanted: number): void {
     for (const part of from.allocations.toReversed()) {
       if (spare <= 0 || open <= 0) break;
       const isSame = part.program === program.id;
-      const isOpen = isSame ? program.drawOrder !== 'ownOnly' || part.pool === 'own' : program.drawOrder !== 'ownOnly';
+      const isOpen = isSame
+        ? program.drawOrder !== 'ownOnly' || part.pool !== 'shared'
+        : program.drawOrder !== 'ownOnly';
       const isFree = isSame || part.pool === 'shared' || from.strategy === 'lose';
       if (!isOpen || !isFree || !places.includes(part.location)) continue;
       if (!mayUse(run.item, program, part.lot, run.books.now)) continue;

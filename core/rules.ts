@@ -5,13 +5,25 @@
  * | pools, channel rules  | the item's own (`sku`), then a group's, then `*`; an own rule counts whole, nothing is mixed in |
  * | of two groups' rules  | one with an end before one without, then the later start, then the group's name              |
  * | pools out of season   | do not fit: the next wider one counts                                                         |
+ * | pools of one place    | stand beside the pool of the item: of the rules of one program and place one wins, as above     |
  * | routes                | most conditions; then customer, company, partner, tag, order type, channel; then the id        |
  *
  * Guarantees: exactly one wins, whatever the order of the file. Pure; a policy is indexed once.
  */
-import type { ChannelId, ChannelRule, Instant, Policy, PoolRule, Program, ProgramId, Route, Sku } from './model.ts';
+import type {
+  ChannelId,
+  ChannelRule,
+  Instant,
+  LocationId,
+  Policy,
+  PoolRule,
+  Program,
+  ProgramId,
+  Route,
+  Sku,
+} from './model.ts';
 
-type Scoped = { readonly sku: Sku | '*'; readonly group?: string };
+type Scoped = { readonly sku: Sku | '*'; readonly group?: string; readonly location?: LocationId };
 
 /** What rules look at of an item. */
 export type RuledItem = { readonly sku: Sku; readonly groups: readonly string[] };
@@ -19,14 +31,19 @@ export type RuledItem = { readonly sku: Sku; readonly groups: readonly string[] 
 /** Rules of one owner (a program's pools, a channel's rules) by how near they are. */
 type ByNearness<Rule> = { readonly sku: Map<Sku, Rule[]>; readonly group: Map<string, Rule[]>; readonly all: Rule[] };
 
+/** The pool rules of a program: those of the item, or those of one place. */
+type ProgramPools = {
+  readonly program: ProgramId;
+  readonly priority: number;
+  readonly rules: ByNearness<PoolRule>;
+};
+
 export type RuleIndex = {
   readonly programs: ReadonlyMap<ProgramId, Program>;
-  /** Programs that have a pool rule at all, by id. */
-  readonly pools: readonly {
-    readonly program: ProgramId;
-    readonly priority: number;
-    readonly rules: ByNearness<PoolRule>;
-  }[];
+  /** Programs that have a pool rule of the item at all, by id. */
+  readonly pools: readonly ProgramPools[];
+  /** The same of single places, by program and place. */
+  readonly placePools: readonly (ProgramPools & { readonly location: LocationId })[];
   /** The pools of every item that no rule names, where each rule for all items is always in force; else null. */
   readonly plainPools: readonly RuledPool[] | null;
   readonly channels: ReadonlyMap<ChannelId, ByNearness<ChannelRule>>;
@@ -48,25 +65,36 @@ export function rulesOf(policy: Policy): RuleIndex {
 
 function indexOf(policy: Policy): RuleIndex {
   const programs = new Map(policy.programs.map((program) => [program.id, program]));
-  const pools = [...Map.groupBy(policy.pools, (rule) => rule.program)]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([program, rules]) => ({
-      program,
-      priority: programs.get(program)?.priority ?? Number.MAX_SAFE_INTEGER,
-      rules: byNearness(rules, comparePools),
-    }));
+  const poolsOf = (rules: readonly PoolRule[]): ProgramPools[] =>
+    [...Map.groupBy(rules, (rule) => rule.program)]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([program, own]) => ({
+        program,
+        priority: programs.get(program)?.priority ?? Number.MAX_SAFE_INTEGER,
+        rules: byNearness(own, comparePools),
+      }));
+  const [ofPlaces, ofItems] = [policy.pools.filter(isOfPlace), policy.pools.filter((rule) => !isOfPlace(rule))];
+  const pools = poolsOf(ofItems);
+  const placePools = [...Map.groupBy(ofPlaces, (rule) => rule.location)]
+    .flatMap(([location, rules]) => poolsOf(rules).map((found) => ({ ...found, location })))
+    .sort((a, b) => compareText(a.program, b.program) || compareText(a.location, b.location));
   const channels = [...Map.groupBy(policy.channels, (rule) => rule.channel)].map(
     ([channel, rules]) => [channel, byNearness(rules, compareGroups)] as const,
   );
   return {
     programs,
     pools,
+    placePools,
     plainPools: plainPoolsOf(pools),
     channels: new Map(channels),
     routes: [...(policy.routes ?? [])].sort(compareRoutes),
     hasFairShares: policy.channels.some(({ fairShare, below }) => fairShare === true || below?.fairShare === true),
   };
 }
+
+type PlaceRule = PoolRule & { readonly location: LocationId };
+
+const isOfPlace = (rule: PoolRule): rule is PlaceRule => rule.location !== undefined;
 
 function plainPoolsOf(pools: RuleIndex['pools']): readonly RuledPool[] | null {
   const isTimed = ({ activeFrom, activeUntil }: PoolRule): boolean =>
@@ -137,11 +165,27 @@ export function poolRulesFor(policy: Policy, item: RuledItem, now: Instant): rea
   return found;
 }
 
+export type RuledPlacePool = RuledPool & { readonly location: LocationId };
+
+const NO_PLACE_RULES: readonly RuledPlacePool[] = [];
+
+/** The rules in force of pools of one place, by program id and place: at most one of each program and place. */
+export function placeRulesFor(policy: Policy, item: RuledItem, now: Instant): readonly RuledPlacePool[] {
+  const { placePools } = rulesOf(policy);
+  if (placePools.length === 0) return NO_PLACE_RULES;
+  const found: RuledPlacePool[] = [];
+  for (const { program, location, priority, rules } of placePools) {
+    const rule = nearestFirst(rules, item, comparePools).find((one) => isActive(one, now));
+    if (rule !== undefined) found.push({ program, location, priority, rule });
+  }
+  return found;
+}
+
 /** Moments after `now` at which another rule of the item's pools may come into force. */
 export function poolBordersAfter(policy: Policy, item: RuledItem, now: Instant): Instant[] {
-  const { pools, plainPools } = rulesOf(policy);
-  if (plainPools !== null && pools.every(({ rules }) => isPlain(rules, item))) return [];
-  return pools.flatMap(({ rules }) =>
+  const { pools, placePools, plainPools } = rulesOf(policy);
+  if (placePools.length === 0 && plainPools !== null && pools.every(({ rules }) => isPlain(rules, item))) return [];
+  return [...pools, ...placePools].flatMap(({ rules }) =>
     nearestFirst(rules, item, comparePools)
       .flatMap((rule) => [rule.activeFrom, rule.activeUntil])
       .filter((at) => at !== undefined && at > now),
@@ -155,8 +199,9 @@ export function channelRuleFor(policy: Policy, channel: ChannelId, item: RuledIt
 
 /** How a rule is called where people read of it: by what it applies to. */
 export function scopeOf(rule: Scoped): string {
-  if (rule.sku !== '*') return `item ${rule.sku}`;
-  return rule.group === undefined ? 'all items' : `group ${rule.group}`;
+  const where = rule.location === undefined ? '' : ` at ${rule.location}`;
+  if (rule.sku !== '*') return `item ${rule.sku}${where}`;
+  return `${rule.group === undefined ? 'all items' : `group ${rule.group}`}${where}`;
 }
 
 /** What an order says of itself that a route may ask for; opaque words of its platform, no names of people. */

@@ -1,6 +1,8 @@
 /**
  * What `decide` reads and what it answers: plain data, loaded and written by db/ in one transaction.
  */
+
+import type { Drawn } from './drawn.ts';
 import type { Exposure } from './latency-buffer.ts';
 import type {
   ChannelId,
@@ -22,13 +24,13 @@ import type {
   OrderId,
   OrderLine,
   Policy,
+  PoolKind,
   ProgramId,
   Sku,
   StockMaster,
 } from './model.ts';
 import type { FillRule, OrderState } from './order-state.ts';
 import type { LowPool } from './pool-levels.ts';
-import type { Drawn } from './pools.ts';
 import type { PublishInputs } from './publish.ts';
 
 export type StockBalance = {
@@ -57,10 +59,13 @@ export type ItemLots = { readonly lots: readonly Lot[]; readonly balances: reado
 export type PromiseBalance = {
   readonly location: LocationId;
   readonly program: ProgramId;
-  readonly pool: 'own' | 'shared';
+  readonly pool: PoolKind;
   readonly allocated: number;
   readonly held: number;
 };
+
+/** `location`: of the program's pool of that place, of which `consumed` alone counts; absent: of the program in all. */
+export type DrawnRow = { readonly program: ProgramId; readonly location?: LocationId } & Drawn;
 
 export type Target = {
   readonly version: number;
@@ -103,8 +108,8 @@ export type ItemState = {
   readonly holds: readonly Hold[];
   /** When the first of its other holds ends; null when there is none. */
   readonly nextHoldEndsAt: Instant | null;
-  /** What each program has drawn of it. */
-  readonly drawn: readonly ({ readonly program: ProgramId } & Drawn)[];
+  /** What each program has drawn of it, by program id; then of pools of one place, by program and place. */
+  readonly drawn: readonly DrawnRow[];
   /** Reallocations in force. */
   readonly moves: readonly Move[];
   readonly listings: readonly ListingState[];
@@ -171,11 +176,11 @@ export type PromiseEntry = {
   readonly sku: Sku;
   readonly location: LocationId;
   readonly program: ProgramId;
-  readonly pool: 'own' | 'shared';
+  readonly pool: PoolKind;
   readonly kind: 'allocate' | 'release' | 'ship' | 'refill' | 'hold' | 'unhold' | 'reallocate';
   /** Change of what is allocated. */
   readonly delta: number;
-  /** Change of what the program has drawn from its own pool. */
+  /** Change of what the program has drawn from its own pool, of the item or of the place. */
   readonly consumed: number;
   /** Change of what is held. */
   readonly held: number;
@@ -235,7 +240,7 @@ export type Facts = {
   /** The places of items where more is promised than there is, or was before the batch (0 where that ended); of reviewed items all. */
   readonly deficits: readonly { readonly sku: Sku; readonly location: LocationId; readonly quantity: number }[];
   /** What programs have drawn of touched items, as it stands after the batch; only where it changed. */
-  readonly drawn: readonly ({ readonly sku: Sku; readonly program: ProgramId } & Drawn)[];
+  readonly drawn: readonly ({ readonly sku: Sku } & DrawnRow)[];
   /** Those that changed or have a new target beside them; of reviewed items all. */
   readonly listings: readonly {
     readonly listing: ListingId;

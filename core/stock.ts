@@ -14,12 +14,12 @@ import type {
   TransferCommand,
 } from './command.ts';
 import { countDown } from './dated.ts';
+import { NOTHING_DRAWN, rowKey } from './drawn.ts';
 import { FreeUnits, onHandOf, stockKey } from './item-book.ts';
 import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved } from './lot-goods.ts';
-import type { Disposition, LocationId, LotCode, Sku, StockMaster } from './model.ts';
-import { NOTHING_DRAWN } from './pools.ts';
+import type { Disposition, LocationId, LotCode, ProgramId, Sku, StockMaster } from './model.ts';
 import { CommandRefused } from './refusal.ts';
-import { poolRulesFor } from './rules.ts';
+import { placeRulesFor, poolRulesFor } from './rules.ts';
 
 export function itemFor(books: Books, sku: Sku): ItemBook {
   const item = books.items.get(sku);
@@ -96,25 +96,32 @@ function checkThere(item: ItemBook, where: Where, quantity: number, lot: LotCode
   );
 }
 
-/** A receipt starts each pool with refill `receipt` anew. */
+/** A receipt starts each pool with refill `receipt` anew; of pools of one place, those of the place that it comes to. */
 function refillPools(item: ItemBook, books: Books, command: Command, location: LocationId): void {
   const allTaken = [...item.drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
-  for (const { program, rule } of poolRulesFor(books.policy, item, books.now)) {
-    const { consumed, taken, takenAtFill, allTakenAtFill } = item.drawn.get(program) ?? NOTHING_DRAWN;
-    const isFull = consumed <= 0 && taken === takenAtFill && allTaken === allTakenAtFill;
-    if (rule.refill !== 'receipt' || isFull) continue;
+  const fill = (program: ProgramId, pool: 'own' | 'place', consumed: number): void =>
     postPromise(item, books, {
       commandId: command.id,
       location,
       program,
-      pool: 'own',
+      pool,
       kind: 'refill',
       delta: 0,
-      consumed: 0 - Math.max(0, consumed),
+      consumed,
       orderId: null,
       lineRef: null,
       occurredAt: command.occurredAt,
     });
+  for (const { program, rule } of poolRulesFor(books.policy, item, books.now)) {
+    const { consumed, taken, takenAtFill, allTakenAtFill } = item.drawn.get(program) ?? NOTHING_DRAWN;
+    const isFull = consumed <= 0 && taken === takenAtFill && allTaken === allTakenAtFill;
+    if (rule.refill !== 'receipt' || isFull) continue;
+    fill(program, 'own', 0 - Math.max(0, consumed));
+  }
+  for (const { program, location: place, rule } of placeRulesFor(books.policy, item, books.now)) {
+    const consumed = item.drawn.get(rowKey({ program, location }))?.consumed ?? 0;
+    if (rule.refill !== 'receipt' || place !== location || consumed <= 0) continue;
+    fill(program, 'place', -consumed);
   }
 }
 

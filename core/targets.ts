@@ -13,14 +13,17 @@ import { bookOf, kitInputs } from './kits.ts';
 import { lotInputsOf } from './lot-inputs.ts';
 import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
 import { outlookOf } from './outlook.ts';
+import { keptAt, type PlaceShare } from './place-pools.ts';
+import { sayPoolRule } from './pool-words.ts';
 import {
   type FreeByLocation,
   lifeRoomOf,
   type PoolShare,
   type Pools,
+  type Promised,
   promisableTo,
   protectedFrom,
-  sayPoolRule,
+  roomsFor,
 } from './pools.ts';
 import {
   type KitInputs,
@@ -43,13 +46,12 @@ const inFlightOf = (listing: ListingState, now: Instant): number => {
 const movesOf = (item: ItemBook, program: string): ItemBook['moves'] =>
   item.moves.filter(({ from, to }) => [from, to].some((pool) => pool === program || pool === 'shared'));
 
-type Promised = ReturnType<typeof promisableTo>;
-
 /** What one place could give is never more than what all of them could: a deficit elsewhere lowers both. */
 const atMost = (promise: Promised, most: Promised): Promised => {
   const units = Math.min(promise.own + promise.shared, most.own + most.shared);
   const own = Math.min(promise.own, units);
-  return { own, shared: units - own };
+  const parts = { own, shared: units - own };
+  return promise.placed === undefined ? parts : { ...parts, placed: Math.min(promise.placed, own) };
 };
 
 /** A rule in force as a channel's number is made by it: the second set while the item is below its minimum. */
@@ -67,6 +69,27 @@ function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
   const { units, consumed, remaining, limitLeft } = share;
   const own = { units, consumed, remaining, rule: sayPoolRule(share) };
   return limitLeft === null ? own : { ...own, limitLeft };
+}
+
+/** What pools of one place have for the program, and keep from it, where its units may come from. */
+function addPlaces(
+  inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] },
+  { program, placed, from }: Shown,
+  { pools, free }: Pick<ItemNow, 'pools' | 'free'>,
+): void {
+  const { kept } = roomsFor({ ...program, locations: from }, pools, free);
+  inputs.places = inputs.places.map((place, index) => {
+    const protectedForOthers = kept[index] ?? 0;
+    return protectedForOthers === 0 ? place : { ...place, protectedForOthers };
+  });
+  const mine = pools.placed.filter((share) => share.program === program.id);
+  if (mine.length === 0) return;
+  const isInReach = ({ location }: PlaceShare): boolean => inputs.places.some((place) => place.location === location);
+  const places = mine.filter(isInReach).map((share) => {
+    const { location, units, consumed, remaining } = share;
+    return { location, units, consumed, remaining, rule: sayPoolRule(share) };
+  });
+  inputs.ownAt = { places, from: placed, elsewhere: keptAt(mine.filter((share) => !isInReach(share))) };
 }
 
 type FairParts = ReadonlyMap<number, FairPart>;
@@ -96,6 +119,8 @@ type Shown = ShowFigures & {
   readonly kit: KitInputs | undefined;
   readonly fair: FairPart | undefined;
   readonly own: number;
+  /** Of `own`, from its pools of one place. */
+  readonly placed: number;
   readonly shared: number;
   readonly units: number;
   readonly kept: ReturnType<typeof keptBack>;
@@ -132,6 +157,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
     kit,
     fair,
     own: promise.own,
+    placed: promise.placed ?? 0,
     shared: promise.shared,
     units,
     kept,
@@ -176,6 +202,7 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   };
   for (const one of protectedBy) inputs.protectedForOthers += one.units;
   // What few numbers have is added to those: to spread it into all costs each of them.
+  if (pools.placed.length > 0) addPlaces(inputs, shown, { pools, free });
   if (shown.isBelow && at.item.minimum !== null) inputs.belowMinimum = at.item.minimum;
   if (kept.safetyStockOf !== undefined) inputs.safetyStockOf = kept.safetyStockOf;
   if (kept.bufferOf !== undefined) inputs.bufferOf = kept.bufferOf;

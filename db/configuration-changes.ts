@@ -50,8 +50,8 @@ export type PolicyReach = {
 };
 
 const byteOrder = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-const poolKey = ({ program, sku, group, activeFrom, activeUntil }: PolicyBody['pools'][number]) =>
-  [program, sku, group, activeFrom, activeUntil].join('\n');
+const poolKey = ({ program, sku, group, activeFrom, activeUntil, location }: PolicyBody['pools'][number]) =>
+  [program, sku, group, activeFrom, activeUntil, ...(location === undefined ? [] : [location])].join('\n');
 const ruleKey = ({ channel, sku, group }: PolicyBody['channels'][number]) => [channel, sku, group].join('\n');
 
 /** Entries in the order of their keys: one policy has one form. */
@@ -61,6 +61,7 @@ export function sortPolicy(policy: PolicyBody): PolicyBody {
     programs: [...policy.programs].sort((a, b) => byteOrder(a.id, b.id)),
     pools: [...policy.pools].sort((a, b) => byteOrder(poolKey(a), poolKey(b))),
     channels: [...policy.channels].sort((a, b) => byteOrder(ruleKey(a), ruleKey(b))),
+    ...(policy.gates === undefined ? {} : { gates: [...policy.gates].sort((a, b) => byteOrder(a.channel, b.channel)) }),
     ...(policy.routes === undefined ? {} : { routes: [...policy.routes].sort((a, b) => byteOrder(a.id, b.id)) }),
   };
 }
@@ -107,6 +108,7 @@ const KNOWN_PARTS: readonly string[] = [
   'routes',
   'approval',
   'reallocation',
+  'gates',
   'lots',
 ];
 

@@ -95,12 +95,18 @@ const CONVERSIONS: SQL = sql`
     having count(*) filter (where kind = 'allocate') > 0) c
   where allocated > given`;
 
+/** A pool of one place counts what is drawn of it; what a program took is counted in its row of the item, of whatever pool. */
 const POOL_BALANCE: SQL = sql`
-  select format('%s, program %s: %s units drawn from its own pool by the balance, %s by its entries; %s taken by the balance, %s by its entries',
-    sku, program, coalesce(b.consumed, 0), coalesce(e.consumed, 0), coalesce(b.taken, 0), coalesce(e.taken, 0)) as example
+  select format('%s, program %s%s: %s units drawn from its own pool by the balance, %s by its entries; %s taken by the balance, %s by its entries',
+    sku, program, case when location = '' then '' else ' at ' || location end, coalesce(b.consumed, 0), coalesce(e.consumed, 0),
+    coalesce(b.taken, 0), coalesce(e.taken, 0)) as example
   from pool_balance b
-    full join (select sku, program, sum(consumed) as consumed, sum(held) + coalesce(sum(delta) filter (where kind in ('allocate', 'release')), 0) as taken
-      from promise_entry group by 1, 2) e using (sku, program)
+    full join (
+      select sku, program, '' as location, sum(case when pool = 'place' then 0 else consumed end) as consumed,
+        sum(held) + coalesce(sum(delta) filter (where kind in ('allocate', 'release')), 0) as taken
+      from promise_entry group by 1, 2
+      union all
+      select sku, program, location, sum(consumed), 0 from promise_entry where pool = 'place' group by 1, 2, 3) e using (sku, program, location)
   where coalesce(b.consumed, 0) <> coalesce(e.consumed, 0) or coalesce(b.taken, 0) <> coalesce(e.taken, 0)`;
 
 const LINES_AND_PROMISES: SQL = sql`
@@ -180,7 +186,7 @@ const UNTOLD_SHORTAGES: SQL = sql`
 const FOREIGN_DRAWS: SQL = sql`
   select format('order %s of program %s drew %s of %s from the own pool of %s', e.order_id, o.program, e.delta, e.sku, e.program) as example
   from promise_entry e join sales_order o on o.id = e.order_id
-  where e.pool = 'own' and e.kind = 'allocate' and e.program <> o.program
+  where e.pool <> 'shared' and e.kind = 'allocate' and e.program <> o.program
   union all
   select format('hold %s of program %s drew %s of %s from the own pool of %s', h.id, h.program, e.held, e.sku, e.program)
   from promise_entry e join hold h on h.id = e.hold_id
@@ -188,9 +194,9 @@ const FOREIGN_DRAWS: SQL = sql`
     select max(id) from promise_entry l where l.hold_id = h.id and l.kind = 'hold') and e.program <> h.program
   union all
   select format('entry %s of %s counts %s units as drawn from the own pool of %s, and %s were', e.id, e.sku, e.consumed, e.program,
-    case when e.pool = 'own' then e.delta + e.held else 0 end)
+    case when e.pool = 'shared' then 0 else e.delta + e.held end)
   from promise_entry e where (e.kind = 'hold' or (e.kind = 'allocate' and e.hold_id is null))
-    and e.consumed <> case when e.pool = 'own' then e.delta + e.held else 0 end
+    and e.consumed <> case when e.pool = 'shared' then 0 else e.delta + e.held end
   union all
   select format('command %s moved %s units of %s from hold %s to an order, and counts %s as drawn by that', command_id, sum(delta), sku, hold_id, sum(consumed))
   from promise_entry e where hold_id is not null and exists (
@@ -198,7 +204,8 @@ const FOREIGN_DRAWS: SQL = sql`
   group by command_id, sku, hold_id, batch_id having sum(consumed) > 0`;
 
 const NEGATIVE_POOLS: SQL = sql`
-  select format('%s, program %s: %s units drawn from its own pool, which is less than none', sku, program, consumed) as example
+  select format('%s, program %s%s: %s units drawn from its own pool, which is less than none', sku, program,
+    case when location = '' then '' else ' at ' || location end, consumed) as example
   from pool_balance where consumed < 0`;
 
 /**
@@ -210,7 +217,7 @@ const EATEN_PROTECTION: SQL = sql`
     program as (select p.id from policy_now, jsonb_to_recordset(body->'programs') as p(id text)),
     any_rule as (select r->>'program' as program, r->>'sku' as sku, (r->>'units')::int as units,
         r - 'program' - 'sku' - 'units' - 'refill' = '{}' as is_plain
-      from policy_now, jsonb_array_elements(body->'pools') as r),
+      from policy_now, jsonb_array_elements(body->'pools') as r where not r ? 'location'),
     -- Programs with a pool that moves with supply or time are left to the properties: here every figure is one of the tables'.
     rule as (select * from any_rule r where not exists (select 1 from any_rule o where o.program = r.program and not o.is_plain)),
     last_batch as (
@@ -235,10 +242,46 @@ const EATEN_PROTECTION: SQL = sql`
             (select units from rule r where r.program = p.id and r.sku = '*' limit 1), 0)
           + coalesce((select sum(case when m.to_pool = p.id then m.units else -m.units end) from reallocation m
             where m.state = 'applied' and m.sku = d.sku and p.id in (m.from_pool, m.to_pool)), 0)
-          - coalesce((select consumed from pool_balance b where b.sku = d.sku and b.program = p.id), 0))), 0) from program p) as protected
+          - coalesce((select consumed from pool_balance b where b.sku = d.sku and b.program = p.id and b.location = ''), 0))), 0) from program p) as protected
       from drawn d)
   select format('%s: a shared draw left %s free units, and %s are protected', sku, free, protected) as example
   from figures where free < protected`;
+
+/**
+ * The same at one place: whoever draws there, but for the pool's own program from this pool, leaves what it protects. Judged of core
+ * pools without a time, of places where goods cover what is promised.
+ */
+const EATEN_AT_PLACES: SQL = sql`
+  with policy_now as (select p.version, p.body from policy_current c join policy p on p.version = c.version),
+    any_rule as (select r->>'program' as program, r->>'location' as location, r->>'sku' as sku, (r->>'units')::int as units,
+        r - 'program' - 'location' - 'sku' - 'units' - 'refill' - 'because' = '{}' as is_plain
+      from policy_now, jsonb_array_elements(body->'pools') as r where r ? 'location'),
+    rule as (select * from any_rule r where not exists (
+      select 1 from any_rule o where (o.program, o.location) = (r.program, r.location) and not o.is_plain)),
+    last_batch as (
+      select sku, max(batch_id) as batch_id
+      from (select sku, batch_id from promise_entry union all select sku, batch_id from stock_entry) e
+      where exists (select 1 from rule) group by sku),
+    drawn as (
+      select distinct l.sku, e.location from last_batch l join batch b on b.id = l.batch_id join policy_now p on p.version = b.policy_version
+        join promise_entry e on e.sku = l.sku and e.batch_id = l.batch_id and e.pool <> 'place'
+          and (e.kind = 'hold' or (e.kind = 'allocate' and e.hold_id is null))
+      where not exists (select 1 from promise_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind = 'refill')
+        and not exists (select 1 from stock_entry e where e.sku = l.sku and e.batch_id = l.batch_id and e.kind not in ('receive', 'return'))),
+    figures as (
+      select d.sku, d.location,
+        coalesce((select sum(s.quantity) from stock_balance s where (s.sku, s.location) = (d.sku, d.location) and s.disposition = 'sellable'), 0)
+        - coalesce((select sum(s.allocated + s.held) from promise_balance s where (s.sku, s.location) = (d.sku, d.location)), 0) as free,
+        (select coalesce(sum(greatest(0, coalesce(
+            (select units from rule r where (r.program, r.location, r.sku) = (p.program, d.location, d.sku) limit 1),
+            (select units from rule r where (r.program, r.location, r.sku) = (p.program, d.location, '*') limit 1), 0)
+          - coalesce((select consumed from pool_balance b where (b.sku, b.program, b.location) = (d.sku, p.program, d.location)), 0))), 0)
+          from (select distinct program from rule where location = d.location) p) as protected
+      from drawn d)
+  select format('%s at %s: a draw left %s free units there, and %s are protected', sku, location, free, protected) as example
+  from figures f where free < protected
+    -- Where another place lacks what it promised, this one stands in for it.
+    and not exists (select 1 from shortage s where s.closed_at is null and s.sku = f.sku and s.location is not null)`;
 
 /** Units are moved exactly by the commands that were decided: each request in force has its own, and each command a request. */
 const MOVES: SQL = sql`
@@ -279,5 +322,5 @@ export const BOOKS = {
     DATED_RECEIPTS,
   ],
   lines: [VANISHED_UNITS, VANISHED_LINES, OVERPROMISED, UNTOLD_SHORTAGES],
-  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION, MOVES],
+  pools: [FOREIGN_DRAWS, NEGATIVE_POOLS, EATEN_PROTECTION, EATEN_AT_PLACES, MOVES],
 } as const;

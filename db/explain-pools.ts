@@ -5,20 +5,28 @@
  * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
  */
 import { sql } from 'drizzle-orm';
+import { type Drawn, filled, rowKey } from '#core/drawn.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
+import type { PlaceShare, Protection } from '#core/place-pools.ts';
+import { sayPoolRule } from '#core/pool-words.ts';
 import {
-  type Drawn,
-  filled,
+  type FreeByLocation,
   nextPoolChange,
+  type Pools,
   poolsOf,
   promisableTo,
   protectedFrom,
-  sayPoolRule,
   unfilledPools,
 } from '#core/pools.ts';
+import type { ItemLots } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { readLotsAt } from './lots.ts';
+
+export type PlacePool = Pick<PlaceShare, 'location' | 'units' | 'consumed' | 'remaining'> & {
+  readonly rule: string;
+  readonly protects: 'core' | 'prioritised';
+};
 
 export type ProgramPool = {
   readonly program: ProgramId;
@@ -36,7 +44,9 @@ export type ProgramPool = {
   /** What it could be given at the moment. */
   readonly promise: { readonly own: number; readonly shared: number };
   /** Of others, and closed to it. */
-  readonly closedTo: readonly { readonly program: ProgramId; readonly units: number }[];
+  readonly closedTo: readonly Protection[];
+  /** Its pools of one place, beside the one above; absent without any. */
+  readonly places?: readonly PlacePool[];
 };
 
 export type PoolsExplanation = {
@@ -71,17 +81,27 @@ const readPlaces = (db: Queries, sku: Sku, at: Instant): Promise<Place[]> =>
         where e.sku = ${sku} and b.decided_at <= ${upTo(at)} group by location) p on p.location = l.id
     where l.sells order by l.id collate "C"`);
 
-/** A refill keeps what was taken by then, of its program and of all: entries are numbered in the order of their item. */
-const readDrawn = (db: Queries, sku: Sku, at: Instant): Promise<(Drawn & { readonly program: ProgramId })[]> =>
-  db.rows<Drawn & { readonly program: ProgramId }>(sql`
+type DrawnRow = Drawn & { readonly program: ProgramId; readonly location: LocationId | null };
+
+/**
+ * A refill keeps what was taken by then, of its program and of all: entries are numbered in the order of their item. A pool of one
+ * place has a row of its own for what is drawn of it.
+ */
+const readDrawn = (db: Queries, sku: Sku, at: Instant): Promise<DrawnRow[]> =>
+  db.rows<DrawnRow>(sql`
     with entry as materialized (
-        select e.id, e.program, e.kind, e.consumed, e.held + case when e.kind in ('allocate', 'release') then e.delta else 0 end as taken
+        select e.id, e.program, e.location, e.pool, case when e.pool = 'place' then '' else e.kind end as kind, e.consumed,
+          e.held + case when e.kind in ('allocate', 'release') then e.delta else 0 end as taken
         from promise_entry e join batch b on b.id = e.batch_id where e.sku = ${sku} and b.decided_at <= ${upTo(at)}),
       fill as (select program, max(id) as id from entry where kind = 'refill' group by program)
-    select e.program, sum(e.consumed)::int as consumed, sum(e.taken)::int as taken,
+    select e.program, null as location, sum(case when e.pool = 'place' then 0 else e.consumed end)::int as consumed,
+      sum(e.taken)::int as taken,
       coalesce(sum(e.taken) filter (where e.id < f.id), 0)::int as "takenAtFill",
       coalesce((select sum(a.taken) from entry a where a.id < f.id), 0)::int as "allTakenAtFill", f.id is not null as "isFilled"
-    from entry e left join fill f on f.program = e.program group by e.program, f.id order by e.program`);
+    from entry e left join fill f on f.program = e.program group by e.program, f.id
+    union all
+    select e.program, e.location, sum(e.consumed)::int, 0, 0, 0, false from entry e where e.pool = 'place' group by e.program, e.location
+    order by program, location nulls first`);
 
 const readMoves = (db: Queries, sku: Sku, at: Instant): Promise<Move[]> =>
   db.rows<Move>(sql`
@@ -93,6 +113,47 @@ const readPolicy = async (db: Queries, at: Instant): Promise<Policy | null> => {
     select version, body from policy where created_at <= ${upTo(at)} order by version desc limit 1`);
   return row === undefined ? null : { ...row.body, version: row.version };
 };
+
+function placesOf(program: ProgramId, pools: Pools): Pick<ProgramPool, 'places'> {
+  const places = pools.placed
+    .filter((share) => share.program === program)
+    .map((share): PlacePool => {
+      const { location, units, consumed, remaining, rule } = share;
+      return { location, units, consumed, remaining, rule: sayPoolRule(share), protects: rule.protects ?? 'core' };
+    });
+  return places.length === 0 ? {} : { places };
+}
+
+function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Policy, at: Instant): FreeByLocation {
+  const totals = places.map(({ location, sellable, allocated, held }) => ({
+    location,
+    total: { onHand: sellable, promised: allocated + held },
+  }));
+  const book = openLots(lots);
+  return book === null
+    ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
+    : freeByLot(book, totals, policy, at);
+}
+
+/** Pools of nobody's (the emergency pool) belong to no program. */
+const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
+  pools.own
+    .filter(({ program }) => !policy.programs.some(({ id }) => id === program))
+    .map((share): ProgramPool => {
+      const { program, priority, units, consumed, remaining, limitLeft } = share;
+      const nothing = { drawOrder: 'none', taken: 0, promise: { own: 0, shared: 0 }, closedTo: [] };
+      return {
+        ...nothing,
+        program,
+        priority,
+        rule: sayPoolRule(share),
+        protects: 'core',
+        units,
+        consumed,
+        remaining,
+        limitLeft,
+      };
+    });
 
 /** Null where the item is not known, or no policy was in force yet. */
 export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<PoolsExplanation | null> {
@@ -106,21 +167,18 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
   ]);
   const [known] = items;
   if (policy === null || known === undefined) return null;
-  const drawn = new Map(drawnRows.map(({ program, ...row }) => [program, row]));
+  const drawn = new Map(
+    drawnRows.map(({ program, location, ...row }): [string, Drawn] => [
+      rowKey(location === null ? { program } : { program, location }),
+      row,
+    ]),
+  );
   // As the next decision on the item will see it: a pool that was never filled begins with what is there.
   const before = new Map(drawn);
   for (const program of unfilledPools(policy, { sku, groups: known.groups, drawn }, at))
     drawn.set(program, filled(before, program));
   const item = { sku, groups: known.groups, drawn, moves };
-  const totals = places.map(({ location, sellable, allocated, held }) => ({
-    location,
-    total: { onHand: sellable, promised: allocated + held },
-  }));
-  const book = openLots(lots);
-  const free =
-    book === null
-      ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
-      : freeByLot(book, totals, policy, at);
+  const free = freeAt(places, lots, policy, at);
   const pools = poolsOf(policy, item, free, at);
   const named = [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
   const own = new Map(pools.own.map((share) => [share.program, share]));
@@ -139,26 +197,9 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
       limitLeft: share?.limitLeft ?? null,
       promise: promisableTo(program, pools, free),
       closedTo: protectedFrom(program, pools),
+      ...placesOf(program.id, pools),
     };
   });
-  // Pools of nobody's (the emergency pool) belong to no program.
-  const others = pools.own
-    .filter(({ program }) => !policy.programs.some(({ id }) => id === program))
-    .map((share): ProgramPool => {
-      const { program, priority, units, consumed, remaining, limitLeft } = share;
-      const nothing = { drawOrder: 'none', taken: 0, promise: { own: 0, shared: 0 }, closedTo: [] };
-      return {
-        ...nothing,
-        program,
-        priority,
-        rule: sayPoolRule(share),
-        protects: 'core',
-        units,
-        consumed,
-        remaining,
-        limitLeft,
-      };
-    });
   return {
     sku,
     at,
@@ -166,7 +207,7 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
     places,
     free: pools.free,
     shared: pools.shared,
-    pools: [...told, ...others],
+    pools: [...told, ...nobodysPools(policy, pools)],
     moves,
     nextChangeAt: nextPoolChange(policy, item, pools, at),
   };

@@ -126,11 +126,11 @@ async function writePromises(tx: Queries, batchId: number, facts: Facts): Promis
       values (r.sku, r.location, r.program, r.pool, r.delta, r.held)`);
   // Whole rows: what a fill marks is no sum. The item's lock makes them the newest.
   await tx.rows(sql`
-    insert into pool_balance (sku, program, consumed, taken, taken_at_fill, all_taken_at_fill, is_filled)
-    select sku, program, consumed, taken, "takenAtFill", "allTakenAtFill", "isFilled"
-    from json_to_recordset(${JSON.stringify(facts.drawn)}::json) as r(sku text, program text, consumed int, taken int,
+    insert into pool_balance (sku, program, location, consumed, taken, taken_at_fill, all_taken_at_fill, is_filled)
+    select sku, program, coalesce(location, ''), consumed, taken, "takenAtFill", "allTakenAtFill", "isFilled"
+    from json_to_recordset(${JSON.stringify(facts.drawn)}::json) as r(sku text, program text, location text, consumed int, taken int,
       "takenAtFill" int, "allTakenAtFill" int, "isFilled" boolean)
-    on conflict (sku, program) do update set consumed = excluded.consumed, taken = excluded.taken,
+    on conflict (sku, program, location) do update set consumed = excluded.consumed, taken = excluded.taken,
       taken_at_fill = excluded.taken_at_fill, all_taken_at_fill = excluded.all_taken_at_fill, is_filled = excluded.is_filled`);
 }
 

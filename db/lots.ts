@@ -13,22 +13,23 @@ import { recordset } from './recordset.ts';
 
 type Row = { readonly sku: Sku } & Lot & { readonly [K in keyof LotBalance]: LotBalance[K] | null };
 
-/** Of items that have lots: those of which anything is there or promised, and those that the batch names. */
+/** How an item is given its lots, where it has some: those of which anything is there or promised, and those that the batch names. */
 export async function loadLots(
   tx: Queries,
-  skus: readonly Sku[],
+  items: readonly { readonly sku: Sku; readonly hasLots: boolean }[],
   named: readonly LotCode[],
-): Promise<ReadonlyMap<Sku, ItemLots>> {
-  if (skus.length === 0) return new Map();
+): Promise<(sku: Sku) => { readonly lots?: ItemLots }> {
+  const skus = new Set(items.flatMap(({ sku, hasLots }) => (hasLots ? [sku] : [])));
+  if (skus.size === 0) return () => ({});
   const rows = await tx.rows<Row>(sql`
     select l.sku, l.code, l.received_at as "receivedAt", l.expires_at as "expiresAt", b.lot, b.location, b.disposition, b.quantity,
       b.allocated, b.held, b.counted_as_of as "countedAsOf"
     from lot l left join lot_balance b on b.sku = l.sku and b.lot = l.code
-    where l.sku = any(${list(skus)}) and (l.code = any(${list(named)})
+    where l.sku = any(${list([...skus])}) and (l.code = any(${list(named)})
       or exists (select 1 from lot_balance s where s.sku = l.sku and s.lot = l.code and (s.quantity <> 0 or s.allocated <> 0 or s.held <> 0)))
     order by l.sku, l.code, b.location, b.disposition`);
   const found = Map.groupBy(rows, (row) => row.sku);
-  return new Map(skus.map((sku) => [sku, lotsOf(found.get(sku) ?? [])]));
+  return (sku) => (skus.has(sku) ? { lots: lotsOf(found.get(sku) ?? []) } : {});
 }
 
 function lotsOf(rows: readonly Row[]): ItemLots {
@@ -87,10 +88,8 @@ function changesOf({ stock, promises, counted }: Pick<Facts, 'stock' | 'promises
     const { sku, lot, location, disposition } = at;
     if (lot === undefined) return;
     const key = JSON.stringify([sku, lot, location, disposition]);
-    const row = changes.get(key) ?? {
-      ...{ sku, lot, location, disposition },
-      ...{ quantity: 0, allocated: 0, held: 0, countedAsOf: null },
-    };
+    const nothing = { quantity: 0, allocated: 0, held: 0, countedAsOf: null };
+    const row = changes.get(key) ?? { sku, lot, location, disposition, ...nothing };
     changes.set(key, { ...row, ...apply(row) });
   };
   for (const entry of stock) add(entry, (row) => ({ quantity: row.quantity + entry.delta }));

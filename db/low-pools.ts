@@ -17,48 +17,65 @@ export async function writeLowPools(
 ): Promise<void> {
   if (reviews.length === 0) return;
   await tx.rows(sql`
-    with low as (select * from json_to_recordset(${JSON.stringify(lowPools)}::json)
-        as r(sku text, program text, units int, remaining int, missing int, moves jsonb)),
+    with low as (select sku, program, coalesce(location, '') as location, units, remaining, missing, moves from json_to_recordset(${JSON.stringify(lowPools)}::json)
+        as r(sku text, program text, location text, units int, remaining int, missing int, moves jsonb)),
       gone as (delete from low_pool p where p.sku = any(${list(reviews.map(({ sku }) => sku))})
-        and not exists (select 1 from low where low.sku = p.sku and low.program = p.program))
-    insert into low_pool (sku, program, units, remaining, missing, moves)
-    select sku, program, units, remaining, missing, moves from low
-    on conflict (sku, program) do update set units = excluded.units, remaining = excluded.remaining,
+        and not exists (select 1 from low where low.sku = p.sku and low.program = p.program and low.location = p.location))
+    insert into low_pool (sku, program, location, units, remaining, missing, moves)
+    select sku, program, location, units, remaining, missing, moves from low
+    on conflict (sku, program, location) do update set units = excluded.units, remaining = excluded.remaining,
       missing = excluded.missing, moves = excluded.moves
     where (low_pool.units, low_pool.remaining, low_pool.missing, low_pool.moves)
       is distinct from (excluded.units, excluded.remaining, excluded.missing, excluded.moves)`);
 }
 
-export const lowPoolFingerprint = ({ sku, program }: Pick<LowPool, 'sku' | 'program'>): string =>
-  `pool-low ${sku} ${program}`;
+export const lowPoolFingerprint = ({ sku, program, location }: Pick<LowPool, 'sku' | 'program' | 'location'>): string =>
+  `pool-low ${sku} ${program}${location === undefined ? '' : ` at ${location}`}`;
+
+/** A pool of the item has no place. */
+const columns = sql`sku, program, nullif(location, '') as location, units, remaining, missing, moves`;
+
+const withoutNull = ({
+  location,
+  ...low
+}: Omit<LowPool, 'location'> & { readonly location: string | null }): LowPool =>
+  location === null ? low : { ...low, location };
+
+type LowRow = Parameters<typeof withoutNull>[0];
 
 /**
  * Low pools whose alert is missing, tells other figures, or is said to be mended; of the missing ones, those that lack most, until `openMax` alerts are open.
  * What stands open stays, so that no alert closes for want of room.
  */
-export const untoldLowPools = (db: Queries, openMax: number): Promise<LowPool[]> =>
-  db.rows<LowPool>(sql`
+export async function untoldLowPools(db: Queries, openMax: number): Promise<LowPool[]> {
+  const rows = await db.rows<LowRow>(sql`
     with open as (select fingerprint, touches, state from alert where code = 'pool-low' and state <> 'closed'),
-      pool as (select p.sku, p.program, p.units, p.remaining, p.missing, p.moves, o.touches, o.state
-        from low_pool p left join open o on o.fingerprint = 'pool-low ' || p.sku || ' ' || p.program)
-    (select sku, program, units, remaining, missing, moves from pool
+      pool as (select p.*, o.touches, o.state
+        from low_pool p left join open o on o.fingerprint = 'pool-low ' || p.sku || ' ' || p.program
+          || case when p.location = '' then '' else ' at ' || p.location end)
+    (select ${columns} from pool
       where state = 'proving' or (touches->>'remaining')::int <> remaining or (touches->>'units')::int <> units or touches->'given' <> moves)
     union all
-    (select sku, program, units, remaining, missing, moves from pool where touches is null
-      order by missing desc, sku, program limit greatest(0, ${openMax}::int - (select count(*) from open)))`);
+    (select ${columns} from pool where touches is null
+      order by missing desc, sku, program, pool.location limit greatest(0, ${openMax}::int - (select count(*) from open)))`);
+  return rows.map(withoutNull);
+}
 
 const LISTED_MAX = 500;
 
 /** Those that lack most first, at most 500. */
-export const listLowPools = (db: Queries): Promise<LowPool[]> =>
-  db.rows<LowPool>(sql`
-    select sku, program, units, remaining, missing, moves from low_pool order by missing desc, sku, program limit ${LISTED_MAX}`);
+export async function listLowPools(db: Queries): Promise<LowPool[]> {
+  const rows = await db.rows<LowRow>(sql`
+    select ${columns} from low_pool order by missing desc, sku, program, low_pool.location limit ${LISTED_MAX}`);
+  return rows.map(withoutNull);
+}
 
 /** Closes the alerts of pools that are low no more. */
 export const closeMendedPools = (db: Queries): Promise<void> =>
   closeAlerts(
     db,
     sql`a.code = 'pool-low' and not exists (
-      select 1 from low_pool p where p.sku = a.touches->>'sku' and p.program = a.touches->>'program')`,
+      select 1 from low_pool p where p.sku = a.touches->>'sku' and p.program = a.touches->>'program'
+        and p.location = coalesce(a.touches->>'location', ''))`,
     'the item was decided again, and its pool is at or above its threshold',
   );

@@ -247,24 +247,20 @@ const listingOf = (row: ListingRow): ListingState => ({
   ...(row.exposure === null ? {} : { exposure: row.exposure }),
 });
 
+type ItemRow = Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean };
+
 /** Items in byte order of SKU, each with all that its numbers are made of. Only items that exist are answered. */
 async function loadItems(
   tx: Queries,
-  {
-    skus,
-    countedFrom,
-    holds: named,
-    lots: codes,
-  }: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds' | 'lots'>,
+  at: Pick<Parameters<typeof load>[1], 'skus' | 'countedFrom' | 'holds' | 'lots'>,
   policy: Policy,
 ): Promise<Omit<ItemState, keyof DatedState>[]> {
+  const { skus, countedFrom } = at;
   if (skus.length === 0) return [];
   const wanted = list(skus);
-  const holds = await loadHolds(tx, skus, named);
+  const holds = await loadHolds(tx, skus, at.holds);
   const [items, balances, promises, drawn, moves, listings, shorts, recent] = await Promise.all([
-    tx.rows<
-      Pick<ItemState, 'sku' | 'groups' | 'minimum' | 'safetyStock' | 'nextHoldEndsAt'> & { hasLots: boolean }
-    >(sql`
+    tx.rows<ItemRow>(sql`
       select sku, groups, minimum, safety_stock as "safetyStock", has_lots as "hasLots",
         (select h.expires_at from hold h where h.sku = i.sku and h.state = 'held'
           and h.id <> all(${list(holds.map(({ id }) => id))}::bigint[]) order by h.expires_at limit 1) as "nextHoldEndsAt"
@@ -276,10 +272,10 @@ async function loadItems(
       select sku, location, program, pool, allocated, held from promise_balance
       where sku = any(${wanted}) and (allocated <> 0 or held <> 0)
       order by sku, location, program, pool`),
-    tx.rows<{ sku: string } & ItemState['drawn'][number]>(sql`
-      select sku, program, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill",
+    tx.rows<{ sku: string; location: string } & Omit<ItemState['drawn'][number], 'location'>>(sql`
+      select sku, program, location, consumed, taken, taken_at_fill as "takenAtFill", all_taken_at_fill as "allTakenAtFill",
         is_filled as "isFilled"
-      from pool_balance where sku = any(${wanted}) order by sku, program`),
+      from pool_balance where sku = any(${wanted}) order by sku, program, location`),
     tx.rows<{ sku: string } & ItemState['moves'][number]>(sql`
       select sku, id, from_pool as "from", to_pool as "to", units, until from reallocation
       where state = 'applied' and sku = any(${wanted}) order by sku, id`),
@@ -294,21 +290,18 @@ async function loadItems(
   const [balanceOf, promiseOf, drawnOf, movesOf, holdsOf, listingsOf, recentOf] = [
     of(balances),
     of(promises),
-    of(drawn.map(({ sku, ...row }) => ({ sku, row }))),
+    of(
+      drawn.map(({ sku: owner, location, ...row }) => ({
+        sku: owner,
+        row: location === '' ? row : { ...row, location },
+      })),
+    ),
     of(moves),
     of(holds),
     of(listings),
     of(recent),
   ];
-  const lotsBySku = await loadLots(
-    tx,
-    items.flatMap(({ sku, hasLots }) => (hasLots ? [sku] : [])),
-    codes,
-  );
-  const lotsAt = (sku: string): Pick<ItemState, 'lots'> => {
-    const lots = lotsBySku.get(sku);
-    return lots === undefined ? {} : { lots };
-  };
+  const lotsAt = await loadLots(tx, items, at.lots);
   return items.map(({ sku, groups, minimum, safetyStock, nextHoldEndsAt }) => ({
     sku,
     ...lotsAt(sku),
@@ -323,11 +316,15 @@ async function loadItems(
     moves: (movesOf.get(sku) ?? []).map(({ id, from, to, units, until }) => ({ id, from, to, units, until })),
     listings: (listingsOf.get(sku) ?? []).map(listingOf),
     ...firstOf(shorts.get(sku) ?? [], policy),
-    recentEntries: (recentOf.get(sku) ?? []).map(({ lot, ...entry }) => (lot === null ? entry : { ...entry, lot })),
+    recentEntries: recentOf.get(sku) ?? [],
   }));
 }
 
-const loadRecent = (tx: Queries, skus: readonly string[], countedFrom: Instant) =>
-  tx.rows<{ sku: string; lot: LotCode | null } & Omit<ItemState['recentEntries'][number], 'lot'>>(sql`
+async function loadRecent(tx: Queries, skus: readonly string[], countedFrom: Instant) {
+  const rows = await tx.rows<
+    { sku: string; lot: LotCode | null } & Omit<ItemState['recentEntries'][number], 'lot'>
+  >(sql`
     select sku, location, disposition, delta, occurred_at as "occurredAt", lot from stock_entry
     where sku = any(${list(skus)}) and occurred_at > to_timestamp(${countedFrom} / 1000.0) order by id`);
+  return rows.map(({ lot, ...entry }) => (lot === null ? entry : { ...entry, lot }));
+}

@@ -5,6 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import { runCommandLine } from './command-line.ts';
 import { EXIT, type Io } from './io.ts';
 
@@ -16,6 +17,20 @@ async function ask(question: string): Promise<boolean> {
     return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
   } finally {
     terminal.close();
+  }
+}
+
+/** On a terminal the question is told, and what is typed is not. */
+async function readSecret(question: string): Promise<string> {
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: silent, terminal: stdin.isTTY });
+  if (stdin.isTTY) stderr.write(`${question} `);
+  try {
+    for await (const line of lines) return line;
+    return '';
+  } finally {
+    lines.close();
+    if (stdin.isTTY) stderr.write('\n');
   }
 }
 
@@ -36,6 +51,7 @@ const io: Io = {
   write: (text) => void stdout.write(text),
   note: (text) => void stderr.write(text),
   ask: stdin.isTTY && stderr.isTTY ? ask : null,
+  readSecret,
   env: process.env,
   cwd: process.cwd(),
   isTerminal: stdout.isTTY,

@@ -7,6 +7,7 @@
  */
 import { availableParallelism, cpus } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
+import { benchConsole } from './bench/console.ts';
 import { benchCore } from './bench/core.ts';
 
 type BenchOptions = { readonly rounds: number; readonly only: readonly string[] };
@@ -16,6 +17,7 @@ type Bench = { readonly says: string; readonly run: (options: BenchOptions) => B
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   core: { says: 'order lines decided per second and core, on 10,000 items', run: benchCore },
+  console: { says: 'server time of each page of the console, at 100,000 items on three channels', run: benchConsole },
 };
 
 const ROUNDS = 15;

@@ -30,6 +30,7 @@ import { addReallocateCommands } from './commands/reallocate.ts';
 import { addReconfirmCommand } from './commands/reconfirm.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
+import { addUserCommands } from './commands/users.ts';
 import { EXIT, EXIT_CODES, type ExitCode, Failure, Interrupted, type Io } from './io.ts';
 import { writeJson } from './output.ts';
 import { openSession, type Session } from './session.ts';
@@ -73,6 +74,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addConfigCommands(program, kit);
   addPolicyCommands(program, kit);
   addDatabaseCommands(program, kit);
+  addUserCommands(program, kit);
   addExitCodes(program, session);
   return program;
 }

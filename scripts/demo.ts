@@ -53,6 +53,7 @@ const sayNext = (flags: Flags, sku: string): void =>
 
 async function stayUp(stage: Stage, signal: AbortSignal): Promise<void> {
   say('\nIt all stays up until Ctrl-C:');
+  say(`  console     ${stage.url}/console`);
   for (const [channel, { url }] of stage.controls) say(`  ${channel}  ${url}/sandbox/levels`);
   say(`  daemon log  ${stage.home.daemonLog}`);
   const { promise, resolve } = Promise.withResolvers<void>();

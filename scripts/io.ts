@@ -10,6 +10,8 @@ export type Io = {
   readonly note: (text: string) => void;
   /** Asks yes or no; null where nobody can answer (no terminal): then nothing is asked. */
   readonly ask: ((question: string) => Promise<boolean>) | null;
+  /** A password: typed without an echo on a terminal, else the first line of standard input. Never an argument: those are seen by all. */
+  readonly readSecret: (question: string) => Promise<string>;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly isTerminal: boolean;

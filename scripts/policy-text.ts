@@ -85,7 +85,12 @@ function sayPrograms(out: Output, programs: readonly ProgramPreview[]): string {
 
 const sayAbove = ({ sku, free, pools }: PoolsAboveSupply): string => {
   const wanted = pools.reduce((sum, { units }) => sum + units, 0);
-  const parts = pools.map(({ program, units, remaining }) => `${program} ${units}, gets ${remaining}`).join('; ');
+  const parts = pools
+    .map(({ program, location, units, remaining }) => {
+      const where = location === undefined ? '' : ` at ${location}`;
+      return `${program}${where} ${units}, gets ${remaining}`;
+    })
+    .join('; ');
   return `  ${sku}: ${wanted} protected, ${free} free (${parts})`;
 };
 

@@ -8,6 +8,7 @@ import { type ChannelId, EMERGENCY, type Policy, type StockMaster } from '#core/
 import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
 import { type AlertSettings, alertSettingsOf, findBrokenAlerts } from './alert-settings.ts';
+import { type ConsoleSettings, consoleSettingsOf } from './config-console.ts';
 import { findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { policyOf } from './config-rules.ts';
@@ -38,6 +39,7 @@ export type ConfigFile = {
   readonly policy: PolicyBody;
   readonly alerts: AlertSettings;
   readonly http: { readonly host: string; readonly port: number };
+  readonly console: ConsoleSettings;
   readonly intervals: Intervals & { readonly sweepMs: number };
 };
 
@@ -68,6 +70,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
     },
     alerts: alertSettingsOf(body.alerts),
     http: body.http,
+    console: consoleSettingsOf(body.console),
     intervals: {
       pollMs: toMs(poll),
       reconcileMs: toMs(reconcile),
@@ -162,12 +165,34 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
   return [
     ...unknownPrograms,
     ...unknownLocations,
+    ...findUnusablePlaces(source, { pools, programs, locations }),
     ...unknownChannels,
     ...reserved,
     ...doubles,
     ...findSharedSecrets(source, channels),
     ...findBrokenAlerts(source, channelIds),
   ];
+}
+
+/** A pool of one place keeps units where its program may draw them, and orders may be filled from. */
+function findUnusablePlaces(
+  source: YamlSource,
+  { pools, programs, locations }: Readonly<Record<'pools' | 'programs' | 'locations', readonly Entry[]>>,
+): YamlProblem[] {
+  const ids = textsOf(locations, 'id');
+  return pools.flatMap(({ path, fields: { program, location } }): YamlProblem[] => {
+    if (typeof location !== 'string') return [];
+    const here = [...path, 'location'];
+    const problem = (says: string) => [{ offset: source.offsetOf(here, 'value'), path: here, says }];
+    const known = locations.find(({ fields }) => fields.id === location);
+    if (known === undefined) return problem(`no location is called "${location}". ${suggest(location, ids)}`);
+    if (known.fields.sells === false) return problem(`"${location}" is not sold from, so nothing can be drawn there.`);
+    const reach = programs.find(({ fields }) => fields.id === program)?.fields.locations;
+    if (!Array.isArray(reach) || reach.includes(location)) return [];
+    return problem(
+      `the program "${String(program)}" does not draw at "${location}". Add it to the locations of the program, or name one of them: ${reach.join(', ')}.`,
+    );
+  });
 }
 
 /** Each class of an EMSR-b protection becomes a pool of its program, for the same items and time. */
@@ -179,8 +204,8 @@ function classesOf({ path, fields }: Entry): Entry[] {
   }));
 }
 
-const poolKeyOf = ({ program, sku, group, from, until }: Entry['fields']): unknown =>
-  typeof program === 'string' ? JSON.stringify([program, sku ?? '*', group, from, until]) : undefined;
+const poolKeyOf = ({ program, sku, group, location, from, until }: Entry['fields']): unknown =>
+  typeof program === 'string' ? JSON.stringify([program, sku ?? '*', group, location, from, until]) : undefined;
 
 function findDoubles(entries: readonly Entry[], keyOf: (fields: Entry['fields']) => unknown) {
   const firsts = new Map<string, Entry>();

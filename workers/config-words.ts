@@ -20,3 +20,18 @@ export const days = (least: number, what: string) =>
     .string()
     .refine((text) => (parseDays(text) ?? -1) >= least && (parseDays(text) ?? 0) <= MINIMUM_LIFE_DAYS_MAX)
     .describe(`${what}: whole days such as "60d", at most ${MINIMUM_LIFE_DAYS_MAX}d`);
+
+export const UNITS_MAX = 1_000_000_000;
+
+export const units = z.int().min(0).max(UNITS_MAX).describe('a whole number of units, 0 or more');
+export const percent = z.int().min(0).max(100).describe('a whole percent from 0 to 100');
+export const sku = z.string().min(1).max(200).describe('the SKU of an item, in quotes where it is only digits');
+
+/** `2026-12-01` is the day's beginning in UTC. */
+const MOMENT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2}))?$/;
+export const moment = z
+  .string()
+  .refine((text) => MOMENT.test(text) && !Number.isNaN(Date.parse(text)))
+  .describe('a day such as "2026-12-01", or a moment with its zone such as "2026-12-01T08:00:00+01:00"');
+
+export const group = z.string().min(1).max(100).describe('a group of items, as `allot import items` names it');

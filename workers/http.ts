@@ -1,5 +1,5 @@
 /**
- * The door: webhooks in, health and metrics out.
+ * The door: webhooks in, health and metrics out; and the console, where one is handed in.
  *
  * | what comes                            | answer                                   | stored |
  * | a channel that is not configured      | 404                                      | no     |
@@ -15,6 +15,8 @@ import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, ty
 import type { ChannelConnection, InboundRequest, Verdict } from '#connectors/connector.ts';
 import type { ChannelId, Instant } from '#core/model.ts';
 import type { Received } from '#db/inbox.ts';
+import { addConsole } from './console/console.ts';
+import type { ConsoleParts } from './console/parts.ts';
 import type { Log } from './context.ts';
 import { createGroupCommit, type GroupCommit } from './group-commit.ts';
 import { storableKey, storableTopic } from './inbox-names.ts';
@@ -34,6 +36,8 @@ export type HttpOptions = {
   readonly metrics: Pick<Metrics, 'countWebhook' | 'countDuplicates' | 'expose'>;
   readonly log: Log;
   readonly now: () => Instant;
+  /** Null: this daemon serves none. */
+  readonly console: ConsoleParts | null;
   readonly tracing?: Pick<Tracing, 'event'>;
 };
 
@@ -82,6 +86,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     const { contentType, body } = await options.metrics.expose();
     return reply.type(contentType).send(body);
   });
+  if (options.console !== null) await serveConsole(app, options.console);
   const port = await listen(app, options);
   let closing: Promise<void> | undefined;
   const close = async () => {
@@ -125,6 +130,11 @@ function openApp(isDraining: () => boolean): FastifyInstance {
     if (isDraining()) reply.header('connection', 'close');
   });
   return app;
+}
+
+async function serveConsole(app: FastifyInstance, parts: ConsoleParts): Promise<void> {
+  await app.register((inner) => addConsole(inner, parts), { prefix: '/console' });
+  app.get('/', (_, reply) => reply.redirect('/console', 302));
 }
 
 async function listen(app: FastifyInstance, { host, port }: HttpOptions): Promise<number> {

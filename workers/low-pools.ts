@@ -14,20 +14,38 @@ const sayMove = ({ sku, program }: LowPool, { from, units }: LowPool['moves'][nu
 /** The moves that would lift a pool to its threshold, as commands; none where other pools have nothing to spare. */
 export const mendsOf = (low: LowPool): string[] => low.moves.map((move) => sayMove(low, move));
 
-export function lowPoolAlert(low: LowPool): NewAlert {
-  const { sku, program, units, remaining, missing, moves } = low;
+const placeOf = ({ location }: LowPool): string => (location === undefined ? '' : ` at ${location}`);
+
+/** A pool of one place gets units by goods that come there, never by a move. */
+function causeOf(low: LowPool): string {
+  const { missing, moves, location } = low;
+  const lifts = `${missing} more ${missing === 1 ? 'unit lifts' : 'units lift'} it to its threshold`;
+  if (location !== undefined) return `${lifts}: receive them${placeOf(low)}, or transfer them there`;
   const given = moves.reduce((sum, move) => sum + move.units, 0);
+  return given < missing ? `${lifts}, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : lifts;
+}
+
+export function lowPoolAlert(low: LowPool): NewAlert {
+  const { sku, program, location, units, remaining, missing, moves } = low;
   const commands = mendsOf(low);
-  const most = given < missing ? `, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : '';
   return {
     fingerprint: lowPoolFingerprint(low),
     code: 'pool-low',
     severity: 'warning',
-    title: `${sku}: the pool of ${program} has ${remaining} of ${units} protected units left`,
+    title: `${sku}: the pool of ${program}${placeOf(low)} has ${remaining} of ${units} protected units left`,
     channelId: null,
-    touches: { sku, program, units, remaining, missing, moves: commands, given: moves },
-    cause: `${missing} more ${missing === 1 ? 'unit lifts' : 'units lift'} it to its threshold${most}`,
-    nextStep: commands[0] ?? `allot explain ${quoted(sku)}`,
+    touches: {
+      sku,
+      program,
+      ...(location === undefined ? {} : { location }),
+      units,
+      remaining,
+      missing,
+      moves: commands,
+      given: moves,
+    },
+    cause: causeOf(low),
+    nextStep: commands[0] ?? `allot explain ${quoted(sku)}${location === undefined ? '' : ' --pools'}`,
   };
 }
 

@@ -4,7 +4,7 @@
  * Exit codes: 0 stopped as asked; 1 a fault, or forced by a second signal; 2 configuration is missing or wrong; 4 the database or
  * the queue cannot be reached. The only place that ends the process.
  */
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { loadConnectors } from '#connectors/registry.ts';
 import { type Database, DatabaseUnreachable, openDatabase } from '#db/client.ts';
@@ -23,6 +23,8 @@ import type { ValidChannel } from './config-channels.ts';
 import type { ConfigFile } from './config-file.ts';
 import { ConfigError } from './config-problems.ts';
 import { validateAll } from './config-whole.ts';
+import type { ConsoleParts } from './console/parts.ts';
+import type { WorkerContext } from './context.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { startHttp } from './http.ts';
 import { receive } from './intake.ts';
@@ -122,7 +124,15 @@ async function startOn(
   });
   const owner = `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`;
   const traces = await openTraces(config, { db, log, owner });
-  const channels = openChannels(served, { now: systemClock, rates: openSharedRates(db), log, ...traces });
+  const channels = openChannels(served, {
+    db,
+    rates: openSharedRates(db),
+    now: systemClock,
+    random: Math.random,
+    log,
+    keyIds: sealingKeys.map(({ id }) => id),
+    ...traces,
+  });
   const metrics = createMetrics({ db, queues });
   let isDraining = false;
   const daemon: Daemon = await startDaemon({
@@ -134,6 +144,7 @@ async function startOn(
       readOnly: config.isReadOnly,
       publicUrl: config.publicUrl,
       now: systemClock,
+      random: Math.random,
       log,
       tally: metrics.tally,
       ...traces,
@@ -148,6 +159,7 @@ async function startOn(
             ...config.http,
             connections: new Map([...channels].map(([id, channel]) => [id, channel.connection])),
             store: (entries) => receive(context, entries),
+            console: consoleOf(context, { config, file, sealingKeys }),
             ready: () => readiness(db, queues, isDraining),
             metrics,
             log,
@@ -162,6 +174,21 @@ async function startOn(
       await daemon.stop();
       await store.close();
     },
+  };
+}
+
+/** Forms are bound to a key of their own, made of the newest sealing key: every process of this daemon knows it. */
+function consoleOf(context: WorkerContext, given: Pick<Plan, 'config' | 'file' | 'sealingKeys'>): ConsoleParts | null {
+  const { config, file, sealingKeys } = given;
+  if (!file.console.enabled) return null;
+  const { channels, ...everyone } = file.intervals;
+  return {
+    ...context,
+    access: file.console,
+    csrfKey: createHmac('sha256', sealingKeys[0].key).update('console csrf').digest(),
+    isReadOnly: config.isReadOnly,
+    publicUrl: config.publicUrl,
+    paceOf: (channel) => channels?.find(({ id }) => id === channel) ?? everyone,
   };
 }
 

@@ -7,8 +7,9 @@
  */
 import { freeOf, openBooks, poolsFor } from '#core/books.ts';
 import { decide } from '#core/decide.ts';
-import type { ChannelId, Instant, ListingId, Policy, ProgramId, Sku } from '#core/model.ts';
-import { type Pools, promisableTo } from '#core/pools.ts';
+import type { ChannelId, Instant, ListingId, LocationId, Policy, ProgramId, Sku } from '#core/model.ts';
+import type { PlaceShare } from '#core/place-pools.ts';
+import { type PoolShare, type Pools, promisableTo } from '#core/pools.ts';
 import type { State } from '#core/state.ts';
 import type { Database } from '#db/client.ts';
 import { type Configuration, findChanges, reachOf, type StoredConfiguration } from '#db/configuration-changes.ts';
@@ -54,7 +55,13 @@ export type ProgramPreview = {
 export type PoolsAboveSupply = {
   readonly sku: Sku;
   readonly free: number;
-  readonly pools: readonly { readonly program: ProgramId; readonly units: number; readonly remaining: number }[];
+  readonly pools: readonly {
+    readonly program: ProgramId;
+    /** Of its pool of this place; absent: of its pool of the item. */
+    readonly location?: LocationId;
+    readonly units: number;
+    readonly remaining: number;
+  }[];
 };
 
 export type PolicyPreview = {
@@ -220,17 +227,22 @@ function addPools(totals: Totals, state: State, page: Page, when: 'Before' | 'Af
       programTally(totals, program.id)[`promise${when}`] += may.own + may.shared;
     }
     // The pool of `emergency` has no program that could be promised of it.
-    for (const { program, remaining } of pools.own) programTally(totals, program)[`protected${when}`] += remaining;
+    for (const { program, remaining } of [...pools.own, ...pools.placed]) {
+      programTally(totals, program)[`protected${when}`] += remaining;
+    }
     if (when === 'After') addAbove(totals, item.sku, pools);
   }
 }
 
-function addAbove({ above }: Totals, sku: Sku, { free, own }: Pools): void {
-  const wants = own.map(({ program, units, consumed, remaining }) => ({
-    program,
+function addAbove({ above }: Totals, sku: Sku, { free, own, placed }: Pools): void {
+  const wantOf = ({ units, consumed, remaining }: PoolShare | PlaceShare) => ({
     units: Math.max(0, units - Math.max(0, consumed)),
     remaining,
-  }));
+  });
+  const wants = [
+    ...own.map((share) => ({ program: share.program, ...wantOf(share) })),
+    ...placed.map((share) => ({ program: share.program, location: share.location, ...wantOf(share) })),
+  ];
   if (wants.every(({ units, remaining }) => remaining >= units)) return;
   if (free <= 0) {
     above.itemsWithNothing += 1;

@@ -15,6 +15,8 @@ import { hasUndiscovered, saveDiscovered, skusOfListings } from '#db/catalogue.t
 import { advancedAt, channelHealth, noteReconciled, writeCursor } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/push.ts';
+import { openAgreement, type ScanAgreement } from './agreement.ts';
+import { callbackOf } from './callback.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { judgeReceipts } from './receipts.ts';
 import { credentialAlert } from './settle.ts';
@@ -25,6 +27,7 @@ type ReconcileReport = {
   scanned: number;
   hasUndiscovered: boolean;
   causes: Map<DriftCause, number>;
+  readonly agreement: ScanAgreement;
   /** Some listings that differ, for people. */
   differing: number[];
 };
@@ -58,7 +61,7 @@ async function ensureSubscriptions(context: WorkerContext, channel: OpenChannel,
   const health = await channelHealth(context.db, channel.id);
   if (!channel.capabilities.subscriptions || context.publicUrl === null || context.readOnly || health?.mode !== 'live')
     return;
-  const callback = `${context.publicUrl}/webhooks/${encodeURIComponent(channel.id)}`;
+  const callback = callbackOf(context.publicUrl, channel.id);
   const mended = await channel.connection.ensureSubscriptions(callback, signal);
   if (mended.length === 0) return;
   context.log.info({ channel: channel.id, mended: mended.length }, 'webhook subscriptions were made or mended');
@@ -96,7 +99,8 @@ async function scanChannel(
   channel: OpenChannel,
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
-  const report: ReconcileReport = { scanned: 0, hasUndiscovered: false, causes: new Map(), differing: [] };
+  const agreement = await openAgreement(context, channel);
+  const report: ReconcileReport = { scanned: 0, hasUndiscovered: false, causes: new Map(), differing: [], agreement };
   let cursor: string | null = null;
   do {
     const at: string | null = cursor;
@@ -106,6 +110,7 @@ async function scanChannel(
     await comparePage(context, channel, page.observations, report);
     cursor = page.cursor;
   } while (cursor !== null && !signal.aborted);
+  if (cursor === null) await agreement.close();
   return report;
 }
 
@@ -129,10 +134,10 @@ async function comparePage(
     const listing = byRef.get(`${observation.listingRef} ${observation.locationRef}`);
     report.scanned += 1;
     if (listing === undefined) return [];
-    const cause = moving.has(listing.listingId)
-      ? null
-      : classifyDrift(listing.target, listing.sync, protectionOf(channel), observation);
-    if (cause !== null) {
+    const isMoving = moving.has(listing.listingId);
+    const cause = isMoving ? null : classifyDrift(listing.target, listing.sync, protectionOf(channel), observation);
+    report.agreement.note(listing, observation, { isMoving, cause });
+    if (cause !== null && !listing.isBeyondShare) {
       report.causes.set(cause, (report.causes.get(cause) ?? 0) + 1);
       toRead.push(listing.listingId);
       if (cause !== 'lateOrder' && report.differing.length < SKUS_TOLD_MAX) report.differing.push(listing.listingId);

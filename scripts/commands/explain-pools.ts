@@ -41,13 +41,16 @@ function sayPools(run: Run, pools: PoolsExplanation): string {
       { title: 'MAY TAKE NOW', isNumber: true },
       { title: 'WHY' },
     ],
-    pools.pools.map((pool) => [
-      pool.program,
-      pool.units,
-      pool.consumed,
-      pool.remaining,
-      pool.promise.own + pool.promise.shared,
-      sayPool(pool),
+    pools.pools.flatMap((pool) => [
+      [pool.program, pool.units, pool.consumed, pool.remaining, pool.promise.own + pool.promise.shared, sayPool(pool)],
+      ...(pool.places ?? []).map(({ location, units, consumed, remaining, rule }) => [
+        `${pool.program} at ${location}`,
+        units,
+        consumed,
+        remaining,
+        '',
+        `${rule}; drawn at ${location} alone, and counted in what ${pool.program} may take`,
+      ]),
     ]),
   );
   const moves = pools.moves.map(
@@ -65,7 +68,9 @@ function sayPools(run: Run, pools: PoolsExplanation): string {
 }
 
 function sayPool(pool: ProgramPool): string {
-  const closed = pool.closedTo.map(({ program, units }) => `${program} ${units}`).join(', ');
+  const closed = pool.closedTo
+    .map(({ program, units, location }) => `${program} ${units}${location === undefined ? '' : ` at ${location}`}`)
+    .join(', ');
   return [
     pool.rule ?? (isNone(pool) ? 'no pool' : 'units received by a reallocation'),
     `${pool.promise.own} own and ${pool.promise.shared} shared, by ${pool.drawOrder}`,

@@ -148,8 +148,15 @@ async function low(run: Run): Promise<ExitCode> {
       pools.length === 0
         ? 'No pool is low.'
         : run.out.table(
-            [{ title: 'SKU' }, { title: 'PROGRAM' }, ...numbers, { title: 'MEND' }],
-            pools.map((one) => [one.sku, one.program, one.remaining, one.units, one.missing, one.mend.join('; ')]),
+            [{ title: 'SKU' }, { title: 'POOL' }, ...numbers, { title: 'MEND' }],
+            pools.map((one) => [
+              one.sku,
+              one.location === undefined ? one.program : `${one.program} at ${one.location}`,
+              one.remaining,
+              one.units,
+              one.missing,
+              one.mend.join('; '),
+            ]),
           ),
     );
     return EXIT.done;
@@ -164,6 +171,7 @@ How it goes:
   return    by itself at --until, or by hand before it: what the receiver has not drawn goes back
 
 Pools are programs, "shared" for what nobody protects, and "emergency" for the pool that no order may draw from.
+A pool of one place is not moved: its units are the configuration file's to say.
 
 Limits, unless the reallocation block of the configuration file says otherwise:
   ${GUARD_DEFAULTS.approveAbove} units, ${GUARD_DEFAULTS.perMovePercent} % of the donor's pool in one move and ${GUARD_DEFAULTS.perDayPercent} % within 24 hours, without a second person

@@ -34,6 +34,8 @@ import { type DemoHome, openDemoHome, writeSecrets } from './home.ts';
 export type Stage = {
   readonly home: DemoHome;
   readonly db: Database;
+  /** Of the daemon: webhooks, and the console. */
+  readonly url: string;
   readonly controls: ReadonlyMap<string, SandboxControl>;
   readonly config: ConfigFile;
   readonly sealKey: string;
@@ -250,6 +252,7 @@ async function open({ home: folder, skus, pools, redisUrl, say }: StageOptions, 
   return {
     home,
     db,
+    url: publicUrl,
     controls: new Map(platforms.map(({ id, control }) => [id, control])),
     config: file,
     sealKey: secrets.sealKey,

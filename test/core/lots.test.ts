@@ -70,7 +70,7 @@ function open(over: { pools?: PoolRule[]; dtc?: Partial<Program>; retail?: Parti
         ) ?? [];
       const total =
         there()?.balances.find((row) => row.location === 'main' && row.disposition === disposition)?.quantity ?? 0;
-      const named = lots.map(({ lot, quantity }) => [lot, quantity] as const).sort();
+      const named = lots.map(({ lot, quantity }) => [lot, quantity] as const);
       const rest = total - named.reduce((sum, [, quantity]) => sum + quantity, 0);
       return Object.fromEntries(rest === 0 ? named : [...named, ['-', rest]]);
     },
@@ -81,15 +81,12 @@ function open(over: { pools?: PoolRule[]; dtc?: Partial<Program>; retail?: Parti
 const lot = (code: string, receivedAt: number, expiresAt: number | null): Lot => ({ code, receivedAt, expiresAt });
 
 describe('FEFO and life', () => {
+  /** Odoo removes by `removal_date, in_date, id` (odoo/odoo, addons/product_expiry/models/stock_quant.py); PostgreSQL sorts no date last. */
   test('expiry, then receipt, then code; what never expires last', () => {
     const rows = [lot('D', 1, null), lot('C', 2, 50), lot('B', 2, 50), lot('A', 1, 50), lot('Z', 9, 40)];
     expect(rows.sort(byFefo).map(({ code }) => code)).toEqual(['Z', 'A', 'B', 'C', 'D']);
   });
 
-  /**
-   * Odoo, addons/stock/tests and product_expiry (removal strategy `fefo`): quants go by removal date, then by their date in, then by
-   * id; those without a date last.
-   */
   test('exactly the days that are asked for are enough, a millisecond less is not', () => {
     expect(hasLife(lot('A', 0, day(60)), 60, NOW)).toBe(true);
     expect(hasLife(lot('A', 0, day(60)), 60, NOW + 1)).toBe(false);
@@ -162,6 +159,13 @@ describe('a program with a minimum life', () => {
     story.buy('shop:main', 'a', 9);
     expect(story.lines('shop:main/a')).toEqual([['L7 6', 3]]);
     expect(story.shown()).toEqual([0, 6]);
+  });
+
+  test('a pool that is low for want of young lots is told without moves: none would mend it', () => {
+    const story = open({ pools: [pool('retail', 10)] });
+    story.receive(2, 'L8', 90);
+    const { lowPools } = story.receive(30, 'L7', 20);
+    expect(lowPools).toMatchObject([{ program: 'retail', units: 10, remaining: 2, moves: [] }]);
   });
 
   test('two of them share what lives long enough, and neither takes what the other protects', () => {

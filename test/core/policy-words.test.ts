@@ -49,6 +49,18 @@ describe('changesOfPolicy', () => {
     ]);
   });
 
+  test('tells a pool of one place by its place, beside the one of the item', () => {
+    const there = { program: 'wholesale', sku: 'MUG', location: 'east', units: 5, refill: 'never' };
+    expect(says({ pools: [...POLICY.pools, there] })).toEqual([
+      'new: pool of wholesale for MUG at east (protected units 5, refill never)',
+    ]);
+    const before = { ...POLICY, pools: [...POLICY.pools, there] };
+    const after = { ...POLICY, pools: [...POLICY.pools, { ...there, units: 7 }] };
+    expect(changesOfPolicy(before, after).map((change) => change.says)).toEqual([
+      'pool of wholesale for MUG at east: protected units from 5 to 7',
+    ]);
+  });
+
   test('tells an order that means something, a value of its own, and a part that comes or goes', () => {
     const [dtc, wholesale] = POLICY.programs;
     expect(says({ programs: [{ ...dtc, locations: ['east', 'main'] }, wholesale] })).toEqual([

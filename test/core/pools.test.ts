@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { type Drawn, NOTHING_DRAWN } from '#core/drawn.ts';
 import { type DrawOrder, EMERGENCY, type Policy, type PoolRule } from '#core/model.ts';
-import { type Drawn, draw, NOTHING_DRAWN, nextPoolChange, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
+import { draw, nextPoolChange, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
 import { cutInProportion } from '#core/proportion.ts';
 import { poolRulesFor } from '#core/rules.ts';
 import { NOW, policy, pool, program } from '../support/factory.ts';
@@ -29,6 +30,10 @@ describe('cutInProportion', () => {
     expect(cutInProportion(0, [7, 3])).toEqual([0, 0]);
     expect(cutInProportion(-5, [7, 3])).toEqual([0, 0]);
     expect(cutInProportion(5, [])).toEqual([]);
+  });
+  it('a cap moves nobody who is below it', () => {
+    expect(cutInProportion(7, [3, 6], [0, 0], [3, 5])).toEqual([2, 5]);
+    expect(cutInProportion(7, [3, 6], [0, 0], [3, 4])).toEqual([3, 4]);
   });
   it('has no Alabama paradox: one more unit lowers nobody', () => {
     // Largest remainders give 4, 4, 2 of ten and 5, 5, 1 of eleven.

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   const broken = (await runDoctor(store.db)).checks.flatMap(({ examples }) => examples);
-  expect(broken).toEqual([]);
+  if (broken.length > 0) throw new Error(broken.join('; '));
   await store.drop();
 });
 

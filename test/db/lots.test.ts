@@ -220,7 +220,13 @@ function lotsOf(state: State): unknown {
       (lots?.balances ?? [])
         .filter((row) => row.quantity !== 0 || row.allocated !== 0 || row.held !== 0)
         .map(({ lot, location, disposition, quantity, allocated, held }) => ({
-          ...{ sku, lot, location, disposition, quantity, allocated, held },
+          sku,
+          lot,
+          location,
+          disposition,
+          quantity,
+          allocated,
+          held,
         })),
     )
     .sort((a, b) =>
@@ -244,7 +250,8 @@ test('the database beside the in-memory core, with lots', { timeout: 120_000 }, 
     seed: 41,
   });
   for (const [brand, drawn] of samples) {
-    const { db, drop } = await createTestDatabase();
+    const own = await createTestDatabase();
+    const { db } = own;
     try {
       await seed(db, brand);
       let state = brand;
@@ -261,7 +268,7 @@ test('the database beside the in-memory core, with lots', { timeout: 120_000 }, 
       expect(await lotsIn(db)).toEqual(lotsOf(state));
       await expectWhole(db);
     } finally {
-      await drop();
+      await own.drop();
     }
   }
 });

@@ -1,8 +1,8 @@
 /** Laws of ATP: what it may never do, whatever is expected, wanted and waited for. */
 import * as fc from 'fast-check';
 import { DAY_MS, type Outlook, type Projection } from '#core/atp.ts';
+import { NOTHING_DRAWN } from '#core/drawn.ts';
 import type { DatedSupply, Program } from '#core/model.ts';
-import { NOTHING_DRAWN } from '#core/pools.ts';
 import { PLACES, policyArb } from '../support/arbitraries.ts';
 import { demandRow, NOW, outlook, supplyRow } from '../support/factory.ts';
 import type { Core } from './core-under-test.ts';

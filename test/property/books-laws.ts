@@ -6,6 +6,7 @@
 import * as fc from 'fast-check';
 import { closedUnits } from '#core/answers.ts';
 import type { Command } from '#core/command.ts';
+import { rowKey } from '#core/drawn.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { commandsOf, opening, PLAIN, splitAt, type World } from '../support/arbitraries.ts';
 import { command, NOW } from '../support/factory.ts';
@@ -70,7 +71,7 @@ export const balancesAreSums = (core: Core, world: World = PLAIN) =>
           expect(place.sellable).toBe(item === undefined ? 0 : sellableAt(item, place.location));
           expect(place.allocated + place.held).toBe(item === undefined ? 0 : promisedAt(item, place.location));
         }
-        const drawn = item?.drawn.find((row) => row.program === target.inputs.program)?.consumed ?? 0;
+        const drawn = item?.drawn.find((row) => rowKey(row) === target.inputs.program)?.consumed ?? 0;
         if (target.inputs.own.rule !== undefined) expect(target.inputs.own.consumed).toBe(drawn);
         expect(drawn).toBeGreaterThanOrEqual(0);
       }

@@ -4,6 +4,7 @@
  */
 import * as fc from 'fast-check';
 import type { Command, CommandBody, HoldCommand } from '#core/command.ts';
+import { rowKey } from '#core/drawn.ts';
 import { unitsOf } from '#core/hold-units.ts';
 import type { Hold } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
@@ -198,7 +199,7 @@ export const holdIsAllOrNothing = (core: Core) =>
     const program = brand.policy.programs.find(({ id }) => id === asked.program);
     if (program === undefined) throw new Error('a hold of no program');
     const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
-    const drawn = new Map(item.drawn.map((row) => [row.program, row]));
+    const drawn = new Map(item.drawn.map((row) => [rowKey(row), row]));
     const locations = asked.location === null ? program.locations : [asked.location];
     const may = promisableTo({ ...program, locations }, poolsOf(state.policy, { ...item, drawn }, free, NOW), free);
     const can = may.own + may.shared;

@@ -7,6 +7,7 @@ import type * as fc from 'fast-check';
 import { PLACES, type World } from '../support/arbitraries.ts';
 import { KIT_WORLD_WITH_RUNS as KIT_WORLD } from '../support/kit-brand.ts';
 import { LOT_WORLD, LOTS_AT_ONE_PLACE } from '../support/lot-brand.ts';
+import { PLACED } from '../support/place-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
   atpIsFreeWithoutDates,
@@ -22,6 +23,7 @@ import {
   ownSalesAreSums,
   promiseNeverExceedsStock,
 } from './books-laws.ts';
+import { breakerHeals, gateWaitsForCleanDays, waitsKeepTheirBounds } from './channel-laws.ts';
 import type { Core } from './core-under-test.ts';
 import { countRuleHolds, everyMovementIsInTheLedger } from './count-laws.ts';
 import { batchingChangesNothing, factsReplay, isDeterministic, parkedLeavesNoTrace } from './decide-laws.ts';
@@ -48,6 +50,7 @@ import {
   repetitionWritesNothing,
   totalsConvergeInScarcity,
 } from './order-laws.ts';
+import { drawnAtPlacesIsASum, placePoolsAddUp, placesKeepTheirs, poolsOfNobodyChangeNothing } from './place-laws.ts';
 import { cutSumsExactly, drawMovesNoOtherShare, protectionHolds, shortsAreServedInTurn } from './pool-laws.ts';
 import {
   everyTargetExplainsItself,
@@ -118,6 +121,28 @@ export const LAWS = {
     law('cut', 'the proportional cut sums exactly, exceeds no want, and one more unit lowers nobody', cutSumsExactly),
     law('cut-still', 'drawing from one share moves no other', drawMovesNoOtherShare),
     law('turn', 'lines that wait are served by priority, then by who came first', shortsAreServedInTurn),
+  ],
+  places: [
+    law('I5-places', 'no command of another program lowers what a program has protected at a place', placesKeepTheirs),
+    law('I5-places-kits', 'nor with kits', (core) => placesKeepTheirs(core, KIT_WORLD)),
+    law('I5-places-lots', 'nor with lots', (core) => placesKeepTheirs(core, LOT_WORLD)),
+    law(
+      'place-sum',
+      'pools of places, of the item and the shared one are all that is free, and cut exactly',
+      placePoolsAddUp,
+    ),
+    law(
+      'place-drawn',
+      'what is drawn of a pool of a place is what its lines and holds have of it',
+      drawnAtPlacesIsASum,
+    ),
+    law('place-none', 'a pool of a place for another item changes no byte', poolsOfNobodyChangeNothing),
+    law('explain-places', 'explanations with pools of places', (core) => everyTargetExplainsItself(core, PLACED)),
+    law('batching-places', 'one batch or many, with pools of places', (core) => batchingChangesNothing(core, PLACED)),
+    law('replay-places', 'replay with pools of places', (core) => factsReplay(core, PLACED)),
+    law('I1-promise-places', 'a promise alone never makes a deficit, with pools of places', (core) =>
+      promiseNeverExceedsStock(core, PLACED),
+    ),
   ],
   orders: [
     law('intake', 'any arrival order or duplication of one order’s states ends in one state', arrivalOrderIsForgotten),
@@ -225,6 +250,11 @@ export const LAWS = {
     law('I5-moves', 'only the donor loses by a move, only the receiver by its end', bystandersKeepTheirs),
     law('move-ends', 'moves that end with nothing drawn leave no trace', endsRestore),
     law('move-mends', 'the moves that a low pool is told with can be made, and mend it', lowPoolsAreMended),
+  ],
+  channel: [
+    law('retry-bounds', 'a wait is from 0 to its bound, which doubles up to a cap', waitsKeepTheirBounds),
+    law('breaker-heals', 'one probe at a time, never shut for long, and one answer ends it', breakerHeals),
+    law('gate-clean', 'a gate opens and widens after whole clean days in a row alone', gateWaitsForCleanDays),
   ],
   latency: [
     law(

@@ -89,34 +89,34 @@ function freeBefore(item: ItemState, facts: Facts, place: string): Map<string, n
   return free;
 }
 
+type FefoStep = { readonly item: ItemState; readonly after: State; readonly facts: Facts; readonly place: string };
+
+/** Plays the draws of a command at one place, in their order. */
+function checkFefo({ item, after, facts, place }: FefoStep): void {
+  const free = freeBefore(item, facts, place);
+  const programs = new Map(after.policy.programs.map((program) => [program.id, program]));
+  for (const entry of facts.promises) {
+    if (entry.sku !== item.sku || entry.location !== place || entry.lot === undefined) continue;
+    const drawn = lotOf(after, item.sku, entry.lot);
+    const program = programs.get(entry.program);
+    if (isDraw(entry) && drawn !== undefined && program !== undefined) {
+      const left = [...free].filter(([, units]) => units > 0).flatMap(([code]) => lotOf(after, item.sku, code) ?? []);
+      const missed = left.find((other) => isBefore(other, drawn) && isFit(other, program, LATER));
+      if (missed !== undefined)
+        throw new Error(`${program.id} drew ${drawn.code} while ${missed.code} was free at ${place}`);
+    }
+    free.set(entry.lot, (free.get(entry.lot) ?? 0) - entry.delta - entry.held);
+  }
+}
+
 /** FEFO: at a place nobody draws a lot while an earlier one, that it might have as well, is free there. */
 export const earlierLotsGoFirst = (core: Core, world: World = LOT_WORLD) =>
   fc.property(world.brand, commandsOf(world.body), (brand, commands) => {
     walk(core, brand, commands, ({ before, after, facts, body }) => {
       // What changes hands in a re-confirmation was drawn before; goods that leave with a shipment are booked after its draws.
       if (body.kind === 'reconfirm' || facts.stock.some(({ kind }) => kind === 'ship')) return;
-      for (const item of before.items) {
-        const places = [
-          ...new Set(facts.promises.filter(({ sku }) => sku === item.sku).map(({ location }) => location)),
-        ];
-        for (const place of places) {
-          const free = freeBefore(item, facts, place);
-          for (const entry of facts.promises) {
-            if (entry.sku !== item.sku || entry.location !== place || entry.lot === undefined) continue;
-            const drawn = lotOf(after, item.sku, entry.lot);
-            const program = brand.policy.programs.find(({ id }) => id === entry.program);
-            if (isDraw(entry) && drawn !== undefined && program !== undefined) {
-              for (const [code, units] of free) {
-                const other = lotOf(after, item.sku, code);
-                if (units <= 0 || other === undefined || !isBefore(other, drawn) || !isFit(other, program, LATER))
-                  continue;
-                throw new Error(`${program.id} drew ${drawn.code} while ${units} of ${code} were free at ${place}`);
-              }
-            }
-            free.set(entry.lot, (free.get(entry.lot) ?? 0) - entry.delta - entry.held);
-          }
-        }
-      }
+      for (const item of before.items)
+        for (const { id: place } of after.locations) checkFefo({ item, after, facts, place });
     });
   });
 

@@ -93,6 +93,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('pools.ts', '      members.map(({ consumed }) => consumed),\n', ''),
   ),
   bug(
+    'foreign-place',
+    'units that a pool of a place protects are drawn there by another program',
+    'I5-places',
+    change('place-pools.ts', 'share.program === program.id || !isOpen(share)', 'share.program === program.id'),
+  ),
+  bug(
+    'returned-elsewhere',
+    'units given back to a pool of a place go to the pool of another place',
+    'place-drawn',
+    change(
+      'drawn.ts',
+      'const key = drawnKey(entry);',
+      "const key = (consumed < 0 && [...drawn.keys()].find((one) => one.startsWith(entry.program + ' '))) || drawnKey(entry);",
+    ),
+  ),
+  bug(
     'move-makes-units',
     'a reallocation gives to one pool without taking from the other',
     'I5-moves',
@@ -163,7 +179,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'hold-stays-drawn',
     'a hold ends and its units stay drawn from the pool',
     'hold-ends',
-    change('hold-units.ts', 'const consumed = -drawnOf(item, part);', 'const consumed = 0;'),
+    change('hold-units.ts', 'const consumed = -stillDrawn(item.drawn, part);', 'const consumed = 0;'),
   ),
   bug(
     'first-in-ties',
@@ -282,6 +298,32 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'supply still counts after its moment has passed',
     'atp-late',
     change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
+  ),
+  bug(
+    'back-off-uncapped',
+    'a wait doubles without a cap: after a night of failures a channel is tried again in a year',
+    'retry-bounds',
+    change('retry.ts', 'return Math.min(capMs, firstMs', 'return Math.max(capMs, firstMs'),
+  ),
+  bug(
+    'breaker-stampede',
+    'half open, whoever asks is let through: a platform that comes back is met by all at once',
+    'breaker-heals',
+    change(
+      'breaker.ts',
+      "before.state !== 'closed' && at.now >= (before.retryAt ?? 0)",
+      "before.state === 'halfOpen' || (before.state === 'open' && at.now >= (before.retryAt ?? 0))",
+    ),
+  ),
+  bug(
+    'gate-skips-gaps',
+    'days that were not scanned are passed over: a gate opens on days that nobody compared',
+    'gate-clean',
+    change(
+      'gate.ts',
+      'if (day === undefined || !isClean(rule, day)) break;',
+      'if (day === undefined) continue; if (!isClean(rule, day)) break;',
+    ),
   ),
   bug(
     'mean-is-enough',

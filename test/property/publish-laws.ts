@@ -17,14 +17,18 @@ const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => 
   committed: ({ places }, last) => last - sumOf(places.map((place) => place.allocated)),
   held: ({ places }, last) => last - sumOf(places.map((place) => place.held)),
   life: ({ lots }, last) => last - (lots?.unusable ?? 0),
-  protected: ({ free, protectedForOthers }, last) => Math.max(0, Math.min(last, free - protectedForOthers)),
-  drawOrder: ({ drawOrder, own, lots }, last) =>
-    Math.min(
-      drawOrder === 'ownOnly' ? own.remaining : last,
-      last,
-      own.limitLeft ?? last,
-      own.remaining + (lots?.room ?? last),
+  protected: ({ free, protectedForOthers, places, ownAt }, last) =>
+    Math.max(
+      0,
+      Math.min(
+        last - sumOf(places.map((place) => place.protectedForOthers ?? 0)),
+        free - protectedForOthers - (ownAt?.elsewhere ?? 0),
+      ),
     ),
+  drawOrder: ({ drawOrder, own, ownAt, lots }, last) => {
+    const mine = own.remaining + sumOf((ownAt?.places ?? []).map((one) => one.remaining));
+    return Math.min(drawOrder === 'ownOnly' ? mine : last, last, own.limitLeft ?? last, mine + (lots?.room ?? last));
+  },
   fairShare: ({ fromOwn, fairShare }, last) => Math.min(last, fromOwn + (fairShare?.units ?? last)),
   kit: ({ kit }, last) => {
     if (kit === undefined) return last;
@@ -77,7 +81,7 @@ export const everyTargetExplainsItself = (core: Core, world: World = PLAIN) =>
       for (const target of step.facts.targets) {
         expectExplained(core, target.inputs);
         expect(core.publish(target.inputs)).toBe(target.quantity);
-        const { fromOwn, fromShared, fairShare, places, own, pack } = target.inputs;
+        const { fromOwn, fromShared, fairShare, places, own, ownAt, pack } = target.inputs;
         expect(fairShare?.units ?? 0).toBeLessThanOrEqual(fromShared);
         const beyond = target.inputs.backorder?.units ?? 0;
         const free = sumOf(places.map((place) => place.sellable - place.allocated - place.held));
@@ -87,7 +91,9 @@ export const everyTargetExplainsItself = (core: Core, world: World = PLAIN) =>
         const shown = target.quantity * pack * inOne;
         expect(shown, 'never above what is free').toBeLessThanOrEqual(Math.max(0, free) + beyond);
         expect(shown).toBeLessThanOrEqual(fromOwn + fromShared + beyond);
-        expect(fromOwn).toBeLessThanOrEqual(own.remaining);
+        const there = sumOf((ownAt?.places ?? []).map(({ remaining }) => remaining));
+        expect(ownAt?.from ?? 0).toBeLessThanOrEqual(there);
+        expect(fromOwn - (ownAt?.from ?? 0)).toBeLessThanOrEqual(own.remaining);
       }
     }
   });

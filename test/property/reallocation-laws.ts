@@ -56,9 +56,8 @@ export const movesConserve = (core: Core) =>
       const touched = new Set(facts.reviews.map(({ sku }) => sku));
       for (const item of state.items.filter(({ sku }) => touched.has(sku))) {
         const pools = poolsIn(state, item.sku);
-        expect(sumOf(pools.own.map(({ remaining }) => remaining)) + pools.shared).toBe(
-          Math.max(0, freeOf(state, item)),
-        );
+        const kept = sumOf([...pools.own, ...pools.placed].map(({ remaining }) => remaining));
+        expect(kept + pools.shared).toBe(Math.max(0, freeOf(state, item)));
         const unmoved = poolsIn({ ...state, items: [{ ...item, moves: [] }] }, item.sku);
         for (const { program, units, consumed, rule } of pools.own) {
           const own = unmoved.own.find((share) => share.program === program)?.units ?? 0;
@@ -177,10 +176,18 @@ export const lowPoolsAreMended = (core: Core) =>
       for (const { sku } of facts.reviews) {
         const pools = poolsIn(state, sku);
         const low = facts.lowPools.filter((one) => one.sku === sku);
-        expect(low.map(({ program }) => program)).toEqual(
-          pools.own.filter(({ units, remaining }) => remaining * 4 < units).map(({ program }) => program),
-        );
-        for (const { program, missing, moves } of low) {
+        const isLow = ({ units, remaining }: { readonly units: number; readonly remaining: number }): boolean =>
+          remaining * 4 < units;
+        expect(low.map(({ program, location }) => [program, location])).toEqual([
+          ...pools.own.filter(isLow).map(({ program }) => [program, undefined]),
+          ...pools.placed.filter(isLow).map(({ program, location }) => [program, location]),
+        ]);
+        for (const { program, location, units, remaining, missing, moves } of low) {
+          // No move goes to a place: the units that lift it come there.
+          if (location !== undefined) {
+            expect([moves, isLow({ units, remaining: remaining + missing })]).toEqual([[], false]);
+            continue;
+          }
           expect(sumOf(moves.map(({ units }) => units))).toBeLessThanOrEqual(missing);
           const bodies = moves.map(({ from, units }, n) =>
             command(9000 + n, { kind: 'reallocate', id: 90 + n, sku, from, to: program, units, until: LATER + 1 }),
@@ -191,7 +198,11 @@ export const lowPoolsAreMended = (core: Core) =>
           expect(mended.outcomes.map(({ kind }) => kind)).toEqual(bodies.map(() => 'applied'));
           if (sumOf(moves.map(({ units }) => units)) < missing || mended.promises.length > 0) continue;
           expect(
-            mended.lowPools.filter((one) => one.program === program || moves.some(({ from }) => from === one.program)),
+            mended.lowPools.filter(
+              (one) =>
+                one.location === undefined &&
+                (one.program === program || moves.some(({ from }) => from === one.program)),
+            ),
           ).toEqual([]);
         }
       }

@@ -14,6 +14,7 @@ const silent: Io = {
   write: () => undefined,
   note: () => undefined,
   ask: null,
+  readSecret: async () => '',
   env: {},
   cwd: '/',
   isTerminal: false,

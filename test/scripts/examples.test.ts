@@ -70,6 +70,7 @@ describe('example policies', () => {
       'cpg-retailers.yaml',
       'drops-and-presales.yaml',
       'dtc-wholesale.yaml',
+      'stores-and-collect.yaml',
       'subscription-boxes.yaml',
     ]);
   });
@@ -94,6 +95,41 @@ describe('example policies', () => {
     story.receive(100, 'main');
     story.buy('shopify:main', 'trade', 20, { attributes: { tags: ['trade'] } });
     expect(story.order('shopify:main/trade')).toMatchObject({ program: 'wholesale', route: 'trade-customers' });
+  });
+
+  test('stores: what a store keeps to be collected there leaves in no parcel', () => {
+    const story = openStory('stores-and-collect.yaml', 'VASE');
+    story.receive(3, 'warehouse');
+    story.receive(9, 'harbour');
+    story.receive(5, 'old-town');
+    // 17 less 4 and 2; and of the stores the one that has most, less one.
+    expect(story.shown()).toEqual({ 'shopify:main': 11, 'shopify:stores': 8 });
+    story.buy('shopify:main', 'parcel', 15);
+    expect(allocated(story.order('shopify:main/parcel'))).toEqual([[11, 4]]);
+    expect(story.order('shopify:main/parcel')?.lines[0]?.allocations).toMatchObject([
+      { location: 'warehouse', quantity: 3 },
+      { location: 'harbour', quantity: 5 },
+      { location: 'old-town', quantity: 3 },
+    ]);
+    expect(story.shown()).toEqual({ 'shopify:main': 0, 'shopify:stores': 3 });
+    story.buy('shopify:main', 'pickup', 3, { attributes: { tags: ['pickup'] } });
+    expect(story.order('shopify:main/pickup')).toMatchObject({
+      program: 'collect',
+      lines: [{ allocations: [{ location: 'harbour', pool: 'place', quantity: 3 }], short: 0 }],
+    });
+  });
+
+  test('stores: of gifts more is kept before Christmas, and what the web keeps counts on what the stores leave', () => {
+    const story = openStory('stores-and-collect.yaml', 'LAMP', { groups: ['gifts'] });
+    const facts = story.receive(26, 'harbour');
+    // 20 stay at harbour: the web's 10 are cut to the 6 that are left.
+    expect(story.shown()).toEqual({ 'shopify:main': 6, 'shopify:stores': 19 });
+    expect(facts.targets[1]?.inputs).toMatchObject({
+      ownAt: { places: [{ location: 'harbour', units: 20, rule: 'rule for group gifts at harbour' }], from: 20 },
+      protectedBy: [{ program: 'web', units: 6 }],
+    });
+    story.tell({ kind: 'review', sku: 'LAMP' }, Date.UTC(2026, 11, 24, 1));
+    expect(story.shown()).toEqual({ 'shopify:main': 22, 'shopify:stores': 15 });
   });
 
   test('subscription boxes: renewals that are held are sold to nobody else', () => {

@@ -29,6 +29,7 @@ import {
   program,
   stateOf,
 } from './factory.ts';
+import { placePoolArb } from './place-pool.ts';
 
 /** Runs per property; `PROPERTY_RUNS=100000` proves harder. */
 export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
@@ -36,7 +37,7 @@ export const RUNS = Number(process.env.PROPERTY_RUNS ?? 1000);
 export const SKUS = ['TEA', 'CUP'] as const;
 export const PLACES = ['north', 'south'] as const;
 const CHANNELS = ['shop:main', 'market:eu', 'drop:x'] as const;
-const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
+export const PROGRAMS = ['dtc', 'wholesale', 'promo'] as const;
 const LISTINGS = SKUS.flatMap((sku, s) =>
   CHANNELS.map((channel, c) => listing(s * 3 + c + 1, { sku, channel, pack: c === 1 ? 3 : 1 })),
 );
@@ -103,9 +104,10 @@ export const policyArb: fc.Arbitrary<Policy> = fc
   .record({
     programs: fc.tuple(...PROGRAMS.map(programArb)),
     pools: fc.tuple(...PROGRAMS.map(poolArb)),
+    placePools: fc.array(placePoolArb(PROGRAMS, PLACES, SKUS), { maxLength: 2 }),
     channels: fc.tuple(...CHANNELS.map((_, index) => ruleArb(index))),
   })
-  .map((over) => policy(over));
+  .map(({ placePools, ...over }) => policy({ ...over, pools: [...over.pools, ...placePools] }));
 
 /** A brand with nothing on hand: stock comes by commands, so that every balance has its entries. */
 export const emptyBrand = (rules: Policy): State =>

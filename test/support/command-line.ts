@@ -11,7 +11,7 @@ export type Said = {
   readonly document: () => Readonly<Record<string, unknown>>;
 };
 
-export type Around = Partial<Pick<Io, 'env' | 'cwd' | 'isTerminal' | 'width' | 'ask' | 'signal'>>;
+export type Around = Partial<Pick<Io, 'env' | 'cwd' | 'isTerminal' | 'width' | 'ask' | 'signal' | 'readSecret'>>;
 
 export async function runAllot(args: readonly string[], around: Around = {}): Promise<Said> {
   let out = '';
@@ -24,6 +24,7 @@ export async function runAllot(args: readonly string[], around: Around = {}): Pr
       err += text;
     },
     ask: null,
+    readSecret: async () => '',
     env: {},
     cwd: process.cwd(),
     isTerminal: false,

@@ -8,6 +8,7 @@ import { COMPLETENESS, type DrawOrder, type Policy } from '#core/model.ts';
 import type { State } from '#core/state.ts';
 import { PLACES, poolArb, receiveBody, reconfirmBody, SKUS, type World } from './arbitraries.ts';
 import { channelRule, item, lineState, listing, NOW, orderState, policy, program, stateOf } from './factory.ts';
+import { placePoolArb } from './place-pool.ts';
 
 const CHANNELS = ['shop:main', 'market:eu'] as const;
 const PROGRAMS = ['dtc', 'wholesale'] as const;
@@ -61,9 +62,10 @@ const policyArb: fc.Arbitrary<Policy> = fc
       ),
     ),
     pools: fc.tuple(...PROGRAMS.map(poolArb)),
+    placePools: fc.array(placePoolArb(PROGRAMS, PLACES, SKUS), { maxLength: 2 }),
     channels: fc.constant(CHANNELS.map((channel, index) => channelRule(channel, PROGRAMS[index] ?? ''))),
   })
-  .map((over) => policy(over));
+  .map(({ placePools, ...over }) => policy({ ...over, pools: [...over.pools, ...placePools] }));
 
 export const kitBrand = (rules: Policy): State => {
   const listed = (sku: string) => LISTINGS.filter((each) => each.sku === sku);

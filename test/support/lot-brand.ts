@@ -29,22 +29,12 @@ const withExpiry = (lots: typeof LOTS) =>
 const goodsWithLots: fc.Arbitrary<CommandBody> = fc
   .tuple(goodsBody, withExpiry(LOTS), fc.array(fc.tuple(code, fc.integer({ min: 0, max: 3 })), { maxLength: 3 }))
   .map(([body, of, counts]): CommandBody => {
-    switch (body.kind) {
-      case 'transfer':
-      case 'inspect':
-        return { ...body, lot: of.lot };
-      case 'count': {
-        if (counts.length === 0) return { ...body, ...of };
-        const lots = [...new Map(counts)].map(([lot, quantity]) => ({ lot, expiresAt: LOTS[lot] ?? null, quantity }));
-        return { ...body, quantity: body.quantity + lots.reduce((sum, { quantity }) => sum + quantity, 0), lots };
-      }
-      case 'receive':
-      case 'adjust':
-      case 'return':
-        return { ...body, ...of };
-      default:
-        return body;
-    }
+    if (body.kind === 'transfer' || body.kind === 'inspect') return { ...body, lot: of.lot };
+    if (body.kind === 'receive' || body.kind === 'adjust' || body.kind === 'return') return { ...body, ...of };
+    if (body.kind !== 'count') return body;
+    if (counts.length === 0) return { ...body, ...of };
+    const lots = [...new Map(counts)].map(([lot, quantity]) => ({ lot, expiresAt: LOTS[lot] ?? null, quantity }));
+    return { ...body, quantity: body.quantity + lots.reduce((sum, { quantity }) => sum + quantity, 0), lots };
   });
 
 const shipBody: fc.Arbitrary<CommandBody> = fc.tuple(code, fc.integer({ min: 0, max: 5 })).map(([lot, index]) => ({

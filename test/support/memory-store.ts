@@ -6,6 +6,7 @@
  */
 import { type Command, lotsOf, orderOf, skuOf } from '#core/command.ts';
 import type { decide as Decide } from '#core/decide.ts';
+import { rowKey } from '#core/drawn.ts';
 import type { Disposition, Hold, Instant, LotCode, OrderId, OrderLine, Sku } from '#core/model.ts';
 import type { Facts, ItemState, LotBalance, ShortLine, State, StoredOrder } from '#core/state.ts';
 
@@ -57,8 +58,8 @@ function applyPromises(item: ItemState, facts: Facts): ItemState {
   }
   // Whole rows, as db/facts.ts writes them; replay adds them up from the entries.
   const rows = facts.drawn.flatMap(({ sku, ...row }) => (sku === item.sku ? [row] : []));
-  const kept = item.drawn.filter((row) => !rows.some(({ program }) => program === row.program));
-  return { ...item, promises, drawn: [...kept, ...rows].sort((a, b) => (a.program < b.program ? -1 : 1)) };
+  const kept = item.drawn.filter((row) => !rows.some((other) => rowKey(other) === rowKey(row)));
+  return { ...item, promises, drawn: [...kept, ...rows].sort((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1)) };
 }
 
 /** As db/lots.ts adds entries to rows of lots. */

@@ -47,6 +47,7 @@ pools:
   - { program: dtc, group: summer, parts: 1, protects: prioritised, limit: 40 }
   - { program: wholesale, sku: MUG, units: 40, release: [{ at: "2026-12-01", percent: 100 }, { at: "2026-12-24", percent: 0 }] }
   - { program: emergency, units: 3 }
+  - { program: wholesale, group: summer, location: main, units: 9, protects: prioritised, from: "2026-05-01" }
   - sku: CUP
     emsrb:
       - { program: dtc, margin: 1050, mean: 17.3, deviation: 5.8 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PoolRule } from '#core/model.ts';
-import { sayPoolRule } from '#core/pools.ts';
+import { sayPoolRule } from '#core/pool-words.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { problemsOf, SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type Config, readConfig } from '#workers/config.ts';
@@ -272,6 +272,26 @@ htpp: {}
       'the same location twice',
       SMALL_CONFIG.replace('programs:', '  - { id: main, master: allot }\nprograms:'),
       ['allot.yaml:3:11 locations[1].id: the location "main" is defined twice. Keep one, or give it another id.'],
+    ],
+    [
+      'a pool of a place that its program does not draw at, and one that is not sold from',
+      `locations:
+  - { id: main, master: allot }
+  - { id: shop, master: allot }
+  - { id: outlet, master: allot, sells: false }
+programs: [{ id: dtc, priority: 1, locations: [main, outlet] }]
+channels: []
+pools:
+  - { program: dtc, units: 2, location: main }
+  - { program: dtc, units: 2, location: shop }
+  - { program: dtc, units: 2, location: outlet }
+  - { program: dtc, units: 3, location: main }
+`,
+      [
+        'allot.yaml:9:41 pools[1].location: the program "dtc" does not draw at "shop". Add it to the locations of the program, or name one of them: main, outlet.',
+        'allot.yaml:10:41 pools[2].location: "outlet" is not sold from, so nothing can be drawn there.',
+        'allot.yaml:11:5 pools[3]: this program has a pool of these items for this time already. Keep one of them.',
+      ],
     ],
     [
       'two channels that would share secrets',

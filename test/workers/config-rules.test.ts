@@ -140,6 +140,26 @@ routes: [{ id: trade, program: dtc, tag: trade }]
       'pools: [{ program: dtc, units: 1, sku: A, group: g }]',
       'pools[0].group: is "g": stands beside sku.',
     ],
+    [
+      'a place beside a percent',
+      'pools: [{ program: dtc, percent: 5, location: main }]',
+      'pools[0].percent: is 5: stands beside location. Write units: a pool of one place is a fixed number of units.',
+    ],
+    [
+      'a place beside a limit',
+      'pools: [{ program: dtc, units: 5, limit: 9, location: main }]',
+      'pools[0].limit: is 9: stands beside location. Write units',
+    ],
+    [
+      'a place of the emergency pool',
+      'pools: [{ program: emergency, units: 5, location: main }]',
+      'pools[0].location: is "main": stands beside emergency. Take it out: no reallocation moves units of one place.',
+    ],
+    [
+      'an unknown place',
+      'pools: [{ program: dtc, units: 5, location: mian }]',
+      'pools[0].location: no location is called "mian". Did you mean "main"?',
+    ],
     ['bounds that cross', 'pools: [{ program: dtc, percent: 1, minimum: 9, maximum: 2 }]', 'is above the maximum of 2'],
     [
       'an end before its start',

@@ -61,6 +61,7 @@ async function openDoor({ verify = verifyByHeader, ...given }: Given = {}): Prom
     },
     log: { debug: write, info: write, warn: write, error: write },
     now: () => NOW,
+    console: null,
     ...given,
   });
   open.push(http);
@@ -358,6 +359,7 @@ describe('closing', () => {
       },
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined },
       now: () => NOW,
+      console: null,
     });
     await expect(second).rejects.toThrow(
       `Cannot listen on 127.0.0.1 port ${http.port} (EADDRINUSE). Another process listens there: end it, or set PORT, or http.port in allot.yaml.`,

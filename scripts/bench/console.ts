@@ -1,0 +1,125 @@
+/**
+ * `npm run bench -- console`: how long the server takes for each page of the console at 100,000 items on three channels, on an
+ * embedded PostgreSQL of its own. Filling takes some minutes; each page is asked for so many rounds, after one to warm up.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Fastify from 'fastify';
+import { openDatabase } from '#db/client.ts';
+import { startEmbedded } from '#db/embedded.ts';
+import { migrate } from '#db/migrate.ts';
+import { ensurePartitions } from '#db/partitions.ts';
+import { analyse } from '#db/statistics.ts';
+import { addConsole } from '#workers/console/console.ts';
+import type { ConsoleParts } from '#workers/console/parts.ts';
+import { fillBigBrand, HOT, ITEMS, skuOf } from './console-load.ts';
+
+/** Milliseconds of the server for any page, the slowest of twenty. */
+const WANTED_MS = 100;
+
+const PAGES: readonly (readonly [name: string, path: string])[] = [
+  ['overview', '/console'],
+  ['alerts', '/console/alerts'],
+  ['SKUs, first page', '/console/skus'],
+  ['SKUs, far in', `/console/skus?after=${skuOf(80_000)}`],
+  ['SKUs, short', '/console/skus?show=short'],
+  ['SKUs, drifting', '/console/skus?show=drifting'],
+  ['SKUs, to be sent', '/console/skus?show=waiting'],
+  ['SKU', `/console/sku?s=${skuOf(70_001)}`],
+  ['SKU with 3,000 orders', `/console/sku?s=${HOT}`],
+  ['search, part of a SKU', '/console/search?q=sku-0700'],
+  ['search, words', '/console/search?q=mug%20red'],
+  ['search, a barcode', '/console/search?q=4000000070001'],
+  ['search, nothing', '/console/search?q=nothing-of-that-name'],
+  ['orders', '/console/orders'],
+  ['orders of a channel', '/console/orders?channel=fake%3Aweb'],
+  ['orders, far in', '/console/orders?before=fake%3Amarket%2F100'],
+  ['order', '/console/order?id=fake%3Amarket%2F10000'],
+  ['shortages', '/console/shortages'],
+  ['reallocations', '/console/reallocations'],
+  ['reconcile', '/console/reconcile'],
+  ['parked', '/console/parked'],
+  ['queues', '/console/queues'],
+  ['documents', '/console/documents'],
+  ['policy', '/console/policy'],
+  ['policy version', '/console/policy-version?v=1'],
+  ['trail', '/console/trail'],
+];
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const partsOf = (db: ConsoleParts['db']): ConsoleParts => ({
+  db,
+  log: {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: () => undefined,
+    error: (fields) => say(JSON.stringify(fields)),
+  },
+  now: Date.now,
+  decideSoon: () => undefined,
+  wakeRelay: () => undefined,
+  access: { loopbackRole: 'admin', proxy: null },
+  csrfKey: randomBytes(32),
+  isReadOnly: false,
+  publicUrl: null,
+  paceOf: () => ({ pollMs: 60_000, reconcileMs: 300_000 }),
+});
+
+type Row = { readonly page: string; readonly 'median ms': number; readonly 'slowest ms': number; readonly kB: number };
+
+async function measure(
+  ask: (path: string) => Promise<{ statusCode: number; body: string }>,
+  rounds: number,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [page, path] of PAGES) {
+    const took: number[] = [];
+    let bytes = 0;
+    for (let round = 0; round <= rounds; round += 1) {
+      const startedAt = performance.now();
+      const { statusCode, body } = await ask(path);
+      if (statusCode !== 200 && statusCode !== 303) throw new Error(`${path} answered ${statusCode}`);
+      if (round > 0) took.push(performance.now() - startedAt);
+      bytes = body.length;
+    }
+    took.sort((a, b) => a - b);
+    const tenth = (ms: number | undefined): number => Math.round((ms ?? 0) * 10) / 10;
+    rows.push({
+      page,
+      'median ms': tenth(took[Math.floor(took.length / 2)]),
+      'slowest ms': tenth(took.at(-1)),
+      kB: Math.round(bytes / 1024),
+    });
+  }
+  return rows;
+}
+
+export async function benchConsole({ rounds }: { readonly rounds: number }) {
+  const home = await mkdtemp(join(tmpdir(), 'allot-bench-'));
+  const server = await startEmbedded({ home, log: () => undefined });
+  const db = openDatabase(server.url, { max: 8, applicationName: 'allot bench', statementTimeoutMs: 300_000 });
+  const app = Fastify({ logger: false });
+  try {
+    await migrate(db, { log: () => undefined });
+    await ensurePartitions(db, Date.now());
+    await fillBigBrand(db, say);
+    await analyse(db);
+    await app.register((inner) => addConsole(inner, partsOf(db)), { prefix: '/console' });
+    const ask = (url: string) => app.inject({ url, remoteAddress: '127.0.0.1', headers: { host: 'localhost' } });
+    const table = await measure(ask, rounds);
+    const slow = table.filter((row) => row['slowest ms'] > WANTED_MS).map(({ page }) => page);
+    const verdict =
+      slow.length === 0
+        ? `every page within ${WANTED_MS} ms of server time at ${ITEMS.toLocaleString('en-US')} items`
+        : `above ${WANTED_MS} ms: ${slow.join(', ')}`;
+    return { table, verdict, items: ITEMS, wantedMs: WANTED_MS, pages: table };
+  } finally {
+    await app.close();
+    await db.close();
+    await server.stop();
+    await rm(home, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,179 @@
+/** Input that could not be taken, grouped by its cause; what is done acts on exactly what was shown: its cause, channel and last id. */
+import { Rejected } from '#core/errors.ts';
+import { writeAudit } from '#db/audit.ts';
+import {
+  dropParked,
+  groupParked,
+  listParkedOf,
+  type ParkedGroup,
+  type ParkedRow,
+  retryParked,
+  showParked,
+} from '#db/parked.ts';
+import { ago, count, orderLink, pairs, plural, state, table } from '../format.ts';
+import { type Html, html, nothing } from '../html.ts';
+import { csrfField, type PageBody } from '../layout.ts';
+import type { Action, Asked, Form, Page } from '../parts.ts';
+
+const ROWS = 100;
+/** One form's worth; the rest is a next turn, or the command line's. */
+const RETRY_MAX = 5000;
+
+const groupLink = ({ code, channel }: Pick<ParkedGroup, 'code' | 'channel'>): string =>
+  `/console/parked?code=${encodeURIComponent(code)}&channel=${encodeURIComponent(channel ?? '')}`;
+
+async function showGroups({ db, at }: Asked): Promise<PageBody> {
+  const groups = await groupParked(db);
+  const body = html`<p class="quiet">What allot could not take, and keeps. Mend the cause, then let the whole group go on; most go on by themselves once what they wait for is there.</p>${table(
+    {
+      caption: 'Parked input by cause',
+      columns: [
+        { title: 'Cause' },
+        { title: 'Channel' },
+        { title: 'Count', isNumber: true },
+        { title: 'Oldest' },
+        { title: 'For example' },
+        { title: 'What mends it' },
+      ],
+      rows: groups.map((group) => [
+        html`<a href="${groupLink(group)}">${group.code}</a>`,
+        group.channel,
+        count(group.count),
+        ago(group.oldestAt, at),
+        group.reason,
+        html`<code class="command">${group.fix}</code>`,
+      ]),
+      empty: 'Nothing is parked.',
+    },
+  )}`;
+  return { title: 'Parked', body, live: ['work', 'stock'] };
+}
+
+/** Acts on what is shown, no more: `upTo` is the last id of the list, `expected` its length. */
+function groupForms(rows: readonly ParkedRow[], asked: Asked): Html {
+  const [first] = rows;
+  const last = rows.at(-1);
+  if (first === undefined || last === undefined || !asked.may('operator')) return nothing;
+  const hidden = html`${csrfField(asked.csrf)}<input type="hidden" name="ids" value="${rows.map(({ id }) => id).join(' ')}">`;
+  const many = plural(rows.length, 'input');
+  return html`<div class="actions"><form class="inline" action="/console/parked-retry" method="post">${hidden}<button type="submit">Try these ${many} again</button></form>
+${asked.may('approver') ? html`<details><summary>Forget them</summary><form class="inline" action="/console/parked-drop" method="post">${hidden}<label><span class="hidden">Why they may be forgotten</span><input name="reason" placeholder="why they may be forgotten" required maxlength="500" size="32"></label><button class="danger" type="submit">Forget these ${many} for good</button></form></details>` : nothing}</div>`;
+}
+
+async function showGroup(asked: Asked, code: string): Promise<PageBody> {
+  const { db, at, query } = asked;
+  const channel = query.get('channel') ?? '';
+  const rows = await listParkedOf(db, { code, channel: channel === '' ? null : channel, limit: ROWS });
+  const body = html`<p><a href="/console/parked">All causes</a></p>${groupForms(rows, asked)}${table({
+    caption: `Parked: ${code}`,
+    columns: [
+      { title: 'Id' },
+      { title: 'Since' },
+      { title: 'Order' },
+      { title: 'Reason' },
+      { title: 'Field' },
+      { title: 'What mends it' },
+      { title: 'Tries', isNumber: true },
+    ],
+    rows: rows.map((row) => [
+      html`<a href="/console/parked-one?id=${row.id}">${row.id}</a>`,
+      ago(row.parked_at, at),
+      row.order_id === null ? null : orderLink(row.order_id),
+      row.reason,
+      row.field,
+      html`<code class="command">${row.fix}</code>`,
+      row.attempts,
+    ]),
+    empty: 'None is left.',
+  })}${rows.length === ROWS ? html`<p class="quiet">The first ${ROWS}. All at once: <code class="command">allot parked list --code ${code}</code></p>` : null}`;
+  return { title: `Parked: ${code}${channel === '' ? '' : `, ${channel}`}`, body };
+}
+
+async function showOne(asked: Asked): Promise<PageBody> {
+  const id = Number(asked.query.get('id'));
+  const row = Number.isSafeInteger(id) ? await showParked(asked.db, id) : undefined;
+  if (row === undefined)
+    return {
+      title: 'Nothing was parked under this number',
+      body: html`<p><a href="/console/parked">What is parked</a></p>`,
+      status: 404,
+    };
+  const body = html`${pairs([
+    ['State', state(row.state === 'parked' ? 'warn' : 'idle', row.state)],
+    ['Cause', row.code],
+    ['Reason', row.reason],
+    ['Field', row.field],
+    ['What mends it', html`<code class="command">${row.fix}</code>`],
+    ['Waits for', row.waits_for],
+    ['Channel', row.channel_id],
+    ['Order', row.order_id === null ? null : orderLink(row.order_id)],
+    ['Parked', ago(row.parked_at, asked.at)],
+    ['Tries', row.attempts],
+  ])}${row.state === 'parked' ? groupForms([row], asked) : nothing}
+${row.body === null ? html`<p class="quiet">Its content is sealed in the inbox.</p>` : html`<h2>What came</h2><pre tabindex="0">${JSON.stringify(row.body, null, 2)}</pre>`}`;
+  return { title: `Parked ${row.id}`, body };
+}
+
+const show = (asked: Asked): Promise<PageBody> => {
+  const code = asked.query.get('code');
+  return code === null ? showGroups(asked) : showGroup(asked, code);
+};
+
+function idsOf(form: Form): number[] {
+  const ids = (form.get('ids') ?? '').split(' ').map(Number);
+  if (ids.length <= RETRY_MAX && ids.every((id) => Number.isSafeInteger(id) && id > 0)) return ids;
+  throw new Rejected('the list of parked input cannot be read', { field: 'ids', fix: 'open the page again' });
+}
+
+const retry: Action = {
+  path: '/parked-retry',
+  need: 'operator',
+  async act(asked, form) {
+    const ids = idsOf(form);
+    const { actor } = asked.visitor;
+    const gone = await asked.db.transaction(async (tx) => {
+      const retried = await retryParked(tx, ids, actor);
+      if (retried > 0)
+        await writeAudit(tx, [{ actor, action: 'retry parked', subject: `${retried} inputs`, detail: { ids } }]);
+      return retried;
+    });
+    asked.decideSoon();
+    asked.wakeRelay();
+    return {
+      to: '/console/parked',
+      notice:
+        gone === 0
+          ? 'None of them was parked any more.'
+          : `${plural(gone, 'input')} tried again, later ones of the same orders with them. What is refused again shows here.`,
+    };
+  },
+};
+
+const drop: Action = {
+  path: '/parked-drop',
+  need: 'approver',
+  async act(asked, form) {
+    const ids = idsOf(form);
+    const reason = (form.get('reason') ?? '').trim();
+    if (reason === '')
+      throw new Rejected('no reason is given', {
+        field: 'reason',
+        fix: 'say why it may be forgotten, such as "test order"',
+      });
+    const { actor } = asked.visitor;
+    const dropped = await asked.db.transaction(async (tx) => {
+      const many = await dropParked(tx, ids, actor, reason);
+      if (many > 0)
+        await writeAudit(tx, [{ actor, action: 'drop parked', subject: `${many} inputs`, detail: { ids, reason } }]);
+      return many;
+    });
+    asked.decideSoon();
+    return { to: '/console/parked', notice: `${plural(dropped, 'input')} dropped.` };
+  },
+};
+
+export const parkedPages: readonly Page[] = [
+  { path: '/parked', show },
+  { path: '/parked-one', show: showOne },
+];
+export const parkedForms: readonly Action[] = [retry, drop];
