@@ -47,7 +47,9 @@ const NAMINGS: Readonly<Record<string, Naming>> = {
     name: (entry) => `pool of ${textOf(entry.program)} for ${scopeOf(entry)}${placeOf(entry)}`,
   },
   channels: { by: ['channel', 'sku', 'group'], name: (entry) => `${textOf(entry.channel)} for ${scopeOf(entry)}` },
+  gates: { by: ['channel'], name: ({ channel }) => `gate of ${textOf(channel)}` },
   routes: { by: ['id'], name: ({ id }) => `route ${textOf(id)}` },
+  drift: { by: ['channel'], name: ({ channel }) => `who wins drift of ${textOf(channel)}` },
 };
 
 const namingOf = (section: string): Naming =>
@@ -92,10 +94,17 @@ const WORDS: Readonly<Record<string, Word>> = {
   pickTags: { says: 'pick tags' },
   minimumLifeDays: { says: 'minimum remaining life of lots', unit: 'days' },
   expiringWithinDays: { says: 'told when they expire within', unit: 'days' },
+  up: { says: 'where it shows more' },
+  down: { says: 'where it shows less' },
   inFlightMs: { says: 'time in flight', unit: 'ms' },
   cooldownMs: { says: 'cooldown', unit: 'ms' },
   approveAbove: { says: 'approval above', unit: 'units' },
   perMovePercent: { says: 'of a pool per move', unit: '%' },
+  cleanDays: { says: 'clean days before it goes live' },
+  stepDays: { says: 'clean days before the next step' },
+  agreement: { says: 'agreement of a clean day', unit: '%' },
+  ramp: { says: 'ramp', unit: '%' },
+  fallBack: { says: 'falls back below', unit: '%' },
   perDayPercent: { says: 'of a pool per day', unit: '%' },
 };
 

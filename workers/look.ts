@@ -5,18 +5,17 @@
  * alone, with the connector's reason and fix; it never silences the others of its channel. Absent and untracked are not zero.
  */
 import type { Observation } from '#connectors/connector.ts';
-import { assert, Rejected, Throttled, Transient } from '#core/errors.ts';
+import { assert, Rejected, Resting, Throttled, Transient } from '#core/errors.ts';
+import { delayListings } from '#db/delays.ts';
 import { noteThrottled } from '#db/health.ts';
-import { delayListings, type PushCandidate, saveObserved } from '#db/push.ts';
-import type { OpenChannel, WorkerContext } from './context.ts';
+import { type PushCandidate, saveObserved } from '#db/push.ts';
+import type { LookContext, OpenChannel, WorkerContext } from './context.ts';
 
 export type Seen = { readonly candidate: PushCandidate; readonly seen: Observation };
 type Refused = { readonly candidate: PushCandidate; readonly refusal: Rejected };
 type Look = { readonly pairs: readonly Seen[]; readonly refused: readonly Refused[] };
 
 const PUT_OFF_MS = 10 * 60_000;
-/** Soon at first: a file may have named what the first discovery is about to find. */
-const REFUSED_BACK_OFF_S = 0.5;
 
 /**
  * Answers the listings that are there and tracked; what was seen of the others is kept, and they are looked at again later. What the
@@ -37,9 +36,17 @@ export async function lookAt(
   return pairs.filter(({ seen }) => seen.state === 'tracked');
 }
 
+/** What these show, whatever state they are in; those that the connector refuses to read are left out. Keeps and puts off nothing. */
+export const observeNow = async (
+  context: LookContext,
+  channel: OpenChannel,
+  candidates: readonly PushCandidate[],
+  signal: AbortSignal,
+): Promise<readonly Seen[]> => (await observeInParts(context, channel, candidates, signal)).pairs;
+
 /** As many at a time as one call reads: what was read before the platform says "slow down" is kept, so that a walk ends. */
 async function observeInParts(
-  context: WorkerContext,
+  context: LookContext,
   channel: OpenChannel,
   candidates: readonly PushCandidate[],
   signal: AbortSignal,
@@ -50,6 +57,7 @@ async function observeInParts(
     try {
       looks.push(await observe(channel, candidates.slice(from, from + size), signal));
     } catch (error) {
+      if (error instanceof Resting) break;
       if (error instanceof Throttled) await noteThrottled(context.db, channel.id, error.retryAt, 'look');
       // Of another fault the next look tells, when there is nothing to be kept.
       else if (!(error instanceof Transient) || looks.length === 0) throw error;
@@ -86,14 +94,14 @@ async function observe(channel: OpenChannel, candidates: readonly PushCandidate[
 
 async function putOff(context: WorkerContext, { pairs, refused }: Look): Promise<void> {
   const at = context.now() + PUT_OFF_MS;
-  await delayListings(context.db, [
+  await delayListings(context.db, context.now(), [
     ...pairs.map(({ candidate, seen }) => ({
       listingId: candidate.listingId,
       readDueAt: at,
       blockedUntil: at,
       reason: `the platform says this listing is ${seen.state}`,
       fix: 'mend the listing on the platform (stocked at the location, tracked, active); allot looks again by itself',
-      backOffS: null,
+      backOff: null,
     })),
     ...refused.map(({ candidate, refusal }) => ({
       listingId: candidate.listingId,
@@ -101,7 +109,8 @@ async function putOff(context: WorkerContext, { pairs, refused }: Look): Promise
       blockedUntil: null,
       reason: refusal.message,
       fix: refusal.fix ?? 'unmap it, and map the one that discovery found: allot listings list --unmapped',
-      backOffS: REFUSED_BACK_OFF_S,
+      // Soon at first: a file may have named what the first discovery is about to find.
+      backOff: { of: 'mapping' as const, random: context.random() },
     })),
   ]);
 }

@@ -9,12 +9,14 @@
  * owner are read, never repeated blindly.
  */
 import type { Instant } from '#core/model.ts';
-import { planBlind, planPush, type SyncState, syncAfterUnknown } from '#core/wire.ts';
+import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
+import { closeAlert, raiseAlert } from '#db/alerts.ts';
 import { takeExpired } from '#db/attempts.ts';
 import { numbersSentAt } from '#db/documents.ts';
 import { channelHealth } from '#db/health.ts';
 import { allListings, dueListings, nextDueAt, type PushCandidate, resolveUnknown } from '#db/push.ts';
 import { carryOut, type Planned, type Round } from './carry-out.ts';
+import { settleContested } from './contest.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { lookAt, type Seen } from './look.ts';
 import { pause } from './pause.ts';
@@ -46,8 +48,10 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
   for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
+    channel.breaker.see(health.breaker);
+    if (await isPartImpossible(context, channel, health.liveShare)) return;
     const now = context.now();
-    const waitMs = (health.throttledUntil ?? 0) - now;
+    const waitMs = Math.max((health.throttledUntil ?? 0) - now, channel.breaker.restMs());
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
     const turnMs = await waitForTurn(context, channel);
     if (turnMs > 0) return context.ringLater({ topic: 'push', key: channelId }, turnMs);
@@ -66,6 +70,29 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
   }
 }
 
+const WHOLE_SHARE = 10_000;
+
+/** To a partner for whom a listing left out counts as 0, a part of the items cannot be written alone: nothing is, and that is told. */
+async function isPartImpossible(context: WorkerContext, channel: OpenChannel, liveShare: number): Promise<boolean> {
+  if (channel.capabilities.documents?.scope !== 'all') return false;
+  const fingerprint = `share-impossible ${channel.id}`;
+  if (liveShare >= WHOLE_SHARE) {
+    await closeAlert(context.db, fingerprint, 'it is live for all of its items, or not at all');
+    return false;
+  }
+  await raiseAlert(context.db, {
+    fingerprint,
+    code: 'share-impossible',
+    severity: 'error',
+    title: `${channel.id}: live for a part of its items, and what a document leaves out counts there as 0; nothing is sent`,
+    channelId: channel.id,
+    touches: { share: liveShare / 100 },
+    cause: 'its documents hold every listing, so a share of them cannot be sent',
+    nextStep: `allot channels live ${channel.id} --share 100%, or allot channels shadow ${channel.id}`,
+  });
+  return true;
+}
+
 const UNKNOWN: SyncState = { ackedQuantity: null, ackedWire: null, soldBaseline: null };
 
 /** The plan without a look; a look that the platform refuses until later waits as one that would show our own write as it was. */
@@ -81,8 +108,13 @@ function planUnread(
   if (observable !== 'read') return { candidate, plan: planBlind(quantityBasis, target, known) };
   const settledAt = writtenAt === null ? null : writtenAt + settleMs;
   const plan = planPush(target, sync, protectionOf(channel), { read: null, now, settledAt, isReadAsked: needsRead });
-  const isHeldUp = plan.kind === 'read' && looksAt !== null && looksAt > now;
-  return { candidate, plan: isHeldUp ? { kind: 'wait', until: looksAt } : plan };
+  // What looks like sales is never undone on trust.
+  const careful: WirePlan =
+    plan.kind === 'write' && plan.forgetSeen
+      ? { kind: 'read', why: 'no order came for what it seems to have sold' }
+      : plan;
+  const isHeldUp = careful.kind === 'read' && looksAt !== null && looksAt > now;
+  return { candidate, plan: isHeldUp ? { kind: 'wait', until: looksAt } : careful };
 }
 
 /** Nothing can be done now: rings for the first of what waits for its time. */
@@ -155,10 +187,12 @@ async function readAndPlan(
     ),
   );
   const now = context.now();
-  return told.map(({ candidate, seen }) => ({
+  const planned = told.map(({ candidate, seen }) => ({
     candidate,
+    seen,
     plan: planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now }),
   }));
+  return settleContested(context, channel, planned);
 }
 
 /** The read tells whether a write whose answer never came did apply; planning goes on from there. */
