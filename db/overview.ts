@@ -22,7 +22,6 @@ export type ChannelOverview = {
   readonly lastError: string | null;
   readonly lastErrorAt: Instant | null;
   readonly throttledUntil: Instant | null;
-  readonly listings: number;
   readonly unmapped: number;
   readonly behind: number;
   readonly behindSince: Instant | null;
@@ -40,7 +39,7 @@ export const LOOKED_MAX = 2_000;
 const channelOf = (listing: SQL): SQL =>
   sql`(select channel_id from listing where id = ${listing} and sku is not null)`;
 
-/** Listings are counted to COUNT_MAX; those behind or blocked are found by their own small indexes. */
+/** Those behind, blocked or unmapped are found by their own small indexes. */
 export const readChannelOverviews = (db: Queries): Promise<ChannelOverview[]> =>
   db.rows<ChannelOverview>(sql`
     with behind as (
@@ -52,7 +51,7 @@ export const readChannelOverviews = (db: Queries): Promise<ChannelOverview[]> =>
       moving as (select channel_id, count(*)::int as count from push_attempt where state <> 'done' group by 1)
     select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
       h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt", h.last_error as "lastError",
-      h.last_error_at as "lastErrorAt", t.until as "throttledUntil", l.count as listings, u.count as unmapped,
+      h.last_error_at as "lastErrorAt", t.until as "throttledUntil", u.count as unmapped,
       coalesce(b.count, 0) as behind, b.since as "behindSince", coalesce(s.count, 0) as blocked, coalesce(m.count, 0) as "inFlight",
       case when h.reconciled_at is not null then coalesce((d.touches->>'listings')::int, 0) end as drifting, d.cause as "driftCauses"
     from channel c
@@ -63,7 +62,6 @@ export const readChannelOverviews = (db: Queries): Promise<ChannelOverview[]> =>
     left join behind b on b.channel_id = c.id
     left join blocked s on s.channel_id = c.id
     left join moving m on m.channel_id = c.id
-    cross join lateral (select count(*)::int as count from (select 1 from listing where channel_id = c.id limit ${COUNT_MAX}) x) l
     cross join lateral (select count(*)::int as count
       from (select 1 from listing where channel_id = c.id and sku is null limit ${COUNT_MAX}) x) u
     order by c.id collate "C"`);

@@ -71,7 +71,7 @@ async function main(): Promise<void> {
     };
     await propose(stage.db, asked, { actor: 'operator:kim', now: Date.now() });
     await take(stage.url, [
-      { file: 'console.png', path: `/console/sku?s=${encodeURIComponent(busiest)}`, height: 1150 },
+      { file: 'console.png', path: `/console/sku?s=${encodeURIComponent(busiest)}`, height: 865 },
       { file: 'console-overview.png', path: '/console', height: 760 },
     ]);
   } finally {

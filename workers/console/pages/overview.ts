@@ -119,7 +119,6 @@ function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html 
       { title: 'Drift', isNumber: true, says: 'listings that show another number than they should' },
       { title: 'Blocked', isNumber: true, says: 'listings whose number the platform refuses' },
       { title: 'Unmapped', isNumber: true, says: 'listings that are no item yet' },
-      { title: 'Listings', isNumber: true },
       { title: 'Do' },
     ],
     rows: channels.map((channel) => {
@@ -136,7 +135,6 @@ function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html 
         html`<span title="${channel.driftCauses ?? ''}">${figure(channel.drifting)}</span>`,
         atLeast(channel.blocked, blocked),
         count(channel.unmapped),
-        count(channel.listings),
         channelActions(channel, asked),
       ];
     }),
