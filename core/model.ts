@@ -254,7 +254,16 @@ export type Policy = {
   readonly gates?: readonly GateRule[];
   /** Absent: as `EXPIRING_WITHIN_DAYS` says (lots.ts). */
   readonly lots?: LotPolicy;
+  /** Channels where drift is not always allot's to win. */
+  readonly drift?: readonly (DriftRule & { readonly channel: ChannelId })[];
 };
+
+/** Whose number stands where a listing shows another one that nothing explains (drift.ts). */
+export const WINNERS = ['allot', 'platform', 'ask'] as const;
+export type Winner = (typeof WINNERS)[number];
+
+/** `up`: it shows more than it should; `down`: less. */
+export type DriftRule = { readonly up: Winner; readonly down: Winner };
 
 /** Units of a lot that expires within so many days are told; 0 tells of none. */
 export type LotPolicy = { readonly expiringWithinDays: number };

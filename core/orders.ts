@@ -107,7 +107,14 @@ function countOwnSales({ books, command }: Turn, before: OrderLine, after: Order
   const sold = (line: OrderLine) => (line.ordered - closedUnits(line)) / line.pack;
   const open = (line: OrderLine) => Math.max(0, (line.ordered - closedUnits(line) - line.reportedShipped) / line.pack);
   const listing = writableListing(item, after.listing);
+  const ownSoldBefore = listing.ownSold;
   listing.ownSold += sold(after) - sold(before);
+  // Our orders have come to what the platform's number implied: a difference seen later is another one.
+  const { seenSold } = listing;
+  if (seenSold !== null && Math.sign(seenSold - ownSoldBefore) !== Math.sign(seenSold - listing.ownSold)) {
+    listing.seenSold = null;
+    listing.seenUntil = null;
+  }
   listing.ownOpen += open(after) - open(before);
   touch(books, item, command.id);
 }

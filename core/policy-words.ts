@@ -49,6 +49,7 @@ const NAMINGS: Readonly<Record<string, Naming>> = {
   channels: { by: ['channel', 'sku', 'group'], name: (entry) => `${textOf(entry.channel)} for ${scopeOf(entry)}` },
   gates: { by: ['channel'], name: ({ channel }) => `gate of ${textOf(channel)}` },
   routes: { by: ['id'], name: ({ id }) => `route ${textOf(id)}` },
+  drift: { by: ['channel'], name: ({ channel }) => `who wins drift of ${textOf(channel)}` },
 };
 
 const namingOf = (section: string): Naming =>
@@ -93,6 +94,8 @@ const WORDS: Readonly<Record<string, Word>> = {
   pickTags: { says: 'pick tags' },
   minimumLifeDays: { says: 'minimum remaining life of lots', unit: 'days' },
   expiringWithinDays: { says: 'told when they expire within', unit: 'days' },
+  up: { says: 'where it shows more' },
+  down: { says: 'where it shows less' },
   inFlightMs: { says: 'time in flight', unit: 'ms' },
   cooldownMs: { says: 'cooldown', unit: 'ms' },
   approveAbove: { says: 'approval above', unit: 'units' },

@@ -8,6 +8,7 @@
  * | situation                              | plan                                                              |
  * | never acknowledged, nothing read       | read                                                              |
  * | read shows unseen sales                | unexplained: store them (ObservedCommand), fetch orders, no write |
+ * | compare, a read shows fewer sales      | the same, and a wait: perhaps cancelled there (RISE_WAIT_MS)      |
  * | platform already shows the number      | acknowledged, without a write (its own order's decrement)         |
  * | compare-and-set                        | write, comparing with what it must show; a stale compare -> read  |
  * | no protection, lower                   | write at once                                                     |
@@ -43,7 +44,13 @@ export type FreshRead = { readonly sellable: number; readonly shown: number };
 export type WirePlan =
   | { readonly kind: 'read'; readonly why: string }
   | { readonly kind: 'wait'; readonly until: Instant }
-  | { readonly kind: 'acknowledged'; readonly wireQuantity: number; readonly soldBaseline: number }
+  | {
+      readonly kind: 'acknowledged';
+      readonly wireQuantity: number;
+      readonly soldBaseline: number;
+      /** As of a write. */
+      readonly forgetSeen?: true;
+    }
   | { readonly kind: 'unexplained'; readonly seenSold: number }
   | {
       readonly kind: 'write';
@@ -115,6 +122,24 @@ function planOnHand(target: WireTarget, sync: SyncState, protection: Protection,
   };
 }
 
+/** How long a number above what our orders tell is taken for a cancellation that we have not heard of. */
+export const RISE_WAIT_MS = 60_000;
+/** A rise that was seen longer ago is another one. */
+const RISE_KNOWN_MS = 5 * RISE_WAIT_MS;
+
+/**
+ * Fewer sales there than our orders tell, by no more than what is open of them: perhaps cancelled there and put back on sale. To write our
+ * number over it would undo that, and the number would be thought to have risen by itself when we hear. A number that has to fall anyway
+ * does not wait; nor does one without a compare, where our own write may have shown late over a sale.
+ */
+function waitForCancellation(target: WireTarget, expected: number, soldThere: number, now: Instant): WirePlan | null {
+  const missing = target.ownSold - soldThere;
+  if (missing <= 0 || missing > target.ownOpen || target.quantity < expected) return null;
+  const until = target.seenSold !== null && target.seenSold < target.ownSold ? target.seenUntil : null;
+  if (until === null || until < now - RISE_KNOWN_MS) return { kind: 'unexplained', seenSold: soldThere };
+  return until > now ? { kind: 'wait', until } : null;
+}
+
 function planWithRead(
   target: WireTarget,
   sync: SyncState,
@@ -125,9 +150,16 @@ function planWithRead(
   const seenSold = soldByRead(target, sync, read);
   const isExpired = isForgotten(target, now) && seenSold <= (target.seenSold ?? 0);
   if (seenSold > soldBaseline && !isExpired) return { kind: 'unexplained', seenSold };
-  if (read.sellable === target.quantity) return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline };
+  if (read.sellable === target.quantity) {
+    const forgetSeen = isForgotten(target, now) ? { forgetSeen: true as const } : {};
+    return { kind: 'acknowledged', wireQuantity: target.quantity, soldBaseline, ...forgetSeen };
+  }
+  const expected = expectedShown(target, sync);
+  const rise = protection.compares && expected !== null ? waitForCancellation(target, expected, seenSold, now) : null;
+  if (rise !== null) return rise;
   const compareWith = protection.compares ? read.sellable : null;
-  return { kind: 'write', wireQuantity: target.quantity, compareWith, soldBaseline, forgetSeen: isExpired };
+  const forgetSeen = isExpired || (target.seenSold !== null && target.seenSold < target.ownSold);
+  return { kind: 'write', wireQuantity: target.quantity, compareWith, soldBaseline, forgetSeen };
 }
 
 function planNow(target: WireTarget, sync: SyncState, protection: Protection, { read, now }: PlanAt): WirePlan {
@@ -181,31 +213,4 @@ export function planBlind(basis: QuantityBasis, target: WireTarget, sync: SyncSt
   if (sync.ackedWire === wire && sync.soldBaseline === soldBaseline)
     return { kind: 'acknowledged', wireQuantity: wire, soldBaseline };
   return { kind: 'write', wireQuantity: wire, compareWith: null, soldBaseline, forgetSeen: false };
-}
-
-/** Why a read differs from what should be shown, with nothing in flight. */
-export const DRIFT_CAUSES = [
-  'missing',
-  'untracked',
-  'notBuyable',
-  'lateOrder',
-  'changedOnPlatform',
-  'lostPush',
-] as const;
-export type DriftCause = (typeof DRIFT_CAUSES)[number];
-
-export function classifyDrift(
-  target: WireTarget,
-  sync: SyncState,
-  protection: Protection,
-  observed: FreshRead & { readonly state: 'tracked' | 'untracked' | 'missing' | 'notBuyable' },
-): DriftCause | null {
-  if (observed.state !== 'tracked') return observed.state;
-  if (protection.basis === 'onHandLessOwnOpen') {
-    if (observed.shown === wireQuantity(protection.basis, target)) return null;
-    return sync.ackedWire === observed.shown ? 'lostPush' : 'changedOnPlatform';
-  }
-  if (observed.sellable === target.quantity) return null;
-  if (soldByRead(target, sync, observed) > target.ownSold + target.inFlight) return 'lateOrder';
-  return observed.sellable === sync.ackedQuantity ? 'lostPush' : 'changedOnPlatform';
 }

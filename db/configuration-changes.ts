@@ -62,6 +62,7 @@ export function sortPolicy(policy: PolicyBody): PolicyBody {
     pools: [...policy.pools].sort((a, b) => byteOrder(poolKey(a), poolKey(b))),
     channels: [...policy.channels].sort((a, b) => byteOrder(ruleKey(a), ruleKey(b))),
     ...(policy.gates === undefined ? {} : { gates: [...policy.gates].sort((a, b) => byteOrder(a.channel, b.channel)) }),
+    ...(policy.drift === undefined ? {} : { drift: [...policy.drift].sort((a, b) => byteOrder(a.channel, b.channel)) }),
     ...(policy.routes === undefined ? {} : { routes: [...policy.routes].sort((a, b) => byteOrder(a.id, b.id)) }),
   };
 }
@@ -109,6 +110,7 @@ const KNOWN_PARTS: readonly string[] = [
   'approval',
   'reallocation',
   'gates',
+  'drift',
   'lots',
 ];
 

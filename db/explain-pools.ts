@@ -124,17 +124,6 @@ function placesOf(program: ProgramId, pools: Pools): Pick<ProgramPool, 'places'>
   return places.length === 0 ? {} : { places };
 }
 
-function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Policy, at: Instant): FreeByLocation {
-  const totals = places.map(({ location, sellable, allocated, held }) => ({
-    location,
-    total: { onHand: sellable, promised: allocated + held },
-  }));
-  const book = openLots(lots);
-  return book === null
-    ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
-    : freeByLot(book, totals, policy, at);
-}
-
 /** Pools of nobody's (the emergency pool) belong to no program. */
 const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
   pools.own
@@ -154,6 +143,17 @@ const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
         limitLeft,
       };
     });
+
+function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Policy, at: Instant): FreeByLocation {
+  const totals = places.map(({ location, sellable, allocated, held }) => ({
+    location,
+    total: { onHand: sellable, promised: allocated + held },
+  }));
+  const book = openLots(lots);
+  return book === null
+    ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
+    : freeByLot(book, totals, policy, at);
+}
 
 /** Null where the item is not known, or no policy was in force yet. */
 export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<PoolsExplanation | null> {

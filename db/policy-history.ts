@@ -66,6 +66,13 @@ export async function readInFlightMs(db: Queries): Promise<number> {
   return row?.ms ?? 0;
 }
 
+/** Who wins drift where, by the policy in force. */
+export async function readDriftRules(db: Queries): Promise<PolicyBody['drift']> {
+  const [row] = await db.rows<{ drift: PolicyBody['drift'] | null }>(sql`
+    select p.body->'drift' as drift from policy_current c join policy p on p.version = c.version`);
+  return row?.drift ?? undefined;
+}
+
 /** The newest first, each with what it says, so that what one changed is told against the next. */
 export const readPolicyHistory = (db: Queries, max: number): Promise<StoredPolicy[]> =>
   read<StoredPolicy>(db, WHOLE, sql`order by p.version desc limit ${max}`);

@@ -2,6 +2,7 @@
  * What push reads and writes of listings: which are behind, what was acknowledged, observed, put off. Attempts are attempts.ts.
  */
 import { sql } from 'drizzle-orm';
+import type { StopReason } from '#core/drift.ts';
 import type { Instant } from '#core/model.ts';
 import type { SyncState, WireTarget } from '#core/wire.ts';
 import type { Queries } from './client.ts';
@@ -37,6 +38,8 @@ export type PushCandidate = {
   readonly isBeyondShare: boolean;
   /** A number went out by document and has no receipt yet: what `sync` says is from before it. */
   readonly isOnItsWay: boolean;
+  /** Never raised, or not written at all, until somebody says so (core/drift.ts). */
+  readonly stopped: StopReason | null;
 };
 
 type CandidateRow = {
@@ -62,6 +65,7 @@ type CandidateRow = {
   written_at: number | null;
   needs_read: boolean;
   is_on_its_way: boolean;
+  stopped_because: StopReason | null;
   restock_at: number | null;
   is_restock_new: boolean;
   decided_at: number;
@@ -90,6 +94,7 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
   writtenAt: row.written_at,
   needsRead: row.needs_read,
   isOnItsWay: row.is_on_its_way,
+  stopped: row.stopped_because,
   restockAt: row.restock_at,
   isRestockNew: row.is_restock_new,
   decidedAt: row.decided_at,
@@ -99,13 +104,16 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
 /** Of listing l, its target t and its sync s: all of CandidateRow but `needs_read`. */
 const CANDIDATE = sql`l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
   t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
-  s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at,
+  s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, s.stopped_because,
   coalesce(s.sent_version > t.acked_version, false) as is_on_its_way, t.restock_at, t.dated_version > t.acked_version as is_restock_new,
   t.decided_at`;
 
 /** By document the newest number may be on its way already: it goes again when its receipt does not come. */
 export const IS_NOT_SENT = sql`(coalesce(s.sent_version, 0) <= t.acked_version or s.resend_at <= clock_timestamp()
   or s.sent_quantity <> t.quantity or s.sent_baseline <> t.own_sold)`;
+
+/** A stopped listing is due only to be lowered. */
+const IS_DUE_WHILE_STOPPED = sql`(s.stopped_because is null or (s.stopped_because <> 'ask' and t.quantity < coalesce(s.observed_sellable, 0)))`;
 
 /**
  * Listings of a live channel whose target is ahead of what was acknowledged, or that are due for a look: lowering first, then what is
@@ -128,7 +136,7 @@ export async function dueListings(
     from ours l join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where (select mode from channel where id = ${channelId}) = 'live' and t.version > 0
       and ((t.is_behind and ${IS_NOT_SENT}) or s.read_due_at <= to_timestamp(${now} / 1000.0))
-      and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true)
+      and coalesce(s.blocked_until <= to_timestamp(${now} / 1000.0), true) and ${IS_DUE_WHILE_STOPPED}
       and not exists (select 1 from push_attempt_item i where i.listing_id = l.id and i.outcome is null)
     order by (t.quantity < coalesce(s.acked_quantity, 0)) desc,
       coalesce(s.written_at > to_timestamp(${settledBefore} / 1000.0), false), t.is_behind desc,
@@ -338,6 +346,35 @@ export async function hasUnreadInput(tx: Queries, freshMs: number): Promise<bool
   return row?.found ?? false;
 }
 
+/** An item's listings on a channel, whether due or not. */
+export async function listingsOfSku(db: Queries, channelId: string, sku: string): Promise<PushCandidate[]> {
+  const rows = await db.rows<CandidateRow>(sql`
+    select ${CANDIDATE}, false as needs_read, c.mode = 'live' and not ${WITHIN_SHARE} as is_beyond_share
+    from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+    where l.channel_id = ${channelId} and l.sku = ${sku} and t.version > 0 order by l.id`);
+  return rows.map(candidateOf);
+}
+
+/**
+ * Listings of a channel that are worth a look now: by age, faster for what sells; before all others those that no look reached for a
+ * whole period (core/drift.ts `lookValue`).
+ */
+export async function listingsToLookAt(
+  db: Queries,
+  channelId: string,
+  { now, periodMs, max }: { readonly now: Instant; readonly periodMs: number; readonly max: number },
+): Promise<PushCandidate[]> {
+  const age = sql`extract(epoch from to_timestamp(${now} / 1000.0) - coalesce(s.observed_at, 'epoch')) * 1000`;
+  const rows = await db.rows<CandidateRow>(sql`
+    select ${CANDIDATE}, false as needs_read
+    from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+    where l.channel_id = ${channelId} and l.sku is not null and t.version > 0 and (c.mode <> 'live' or ${WITHIN_SHARE})
+      -- What the connector refuses to read would be the oldest for ever.
+      and not (s.observed_at is null and coalesce(s.failures, 0) > 2)
+    order by (${age} >= ${periodMs}::float8) desc, ${age} * (1 + ln(1 + greatest(0, t.own_sold))) desc, l.id limit ${max}`);
+  return rows.map(candidateOf);
+}
+
 /** However soon a platform settles: a page that was being read while we wrote shows the number before. */
 const READING_MS = 2000;
 
@@ -350,7 +387,7 @@ export async function listingsInFlight(
   const settledBefore = now - Math.max(READING_MS, settleMs);
   const rows = await db.rows<{ id: number }>(sql`
     select t.listing_id as id from target t left join listing_sync s on s.listing_id = t.listing_id
-    where t.listing_id = any(${list(listingIds)}::bigint[]) and (t.is_behind
+    where t.listing_id = any(${list(listingIds)}::bigint[]) and s.stopped_because is null and (t.is_behind
       or s.blocked_until > clock_timestamp() or s.acked_at > clock_timestamp() - make_interval(secs => ${READING_MS / 1000}::float8)
       or s.written_at > to_timestamp(${settledBefore} / 1000.0)
       or exists (select 1 from push_attempt_item i where i.listing_id = t.listing_id and i.outcome is null))`);

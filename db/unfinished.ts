@@ -6,6 +6,7 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, Instant } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
 import { addCommands } from './commands.ts';
+import { purgeDrift } from './drift.ts';
 import { WITHIN_SHARE } from './gates.ts';
 import type { BellRow } from './outbox.ts';
 import { IS_NOT_SENT } from './push.ts';
@@ -15,6 +16,8 @@ import { recordset } from './recordset.ts';
 export type Intervals = {
   readonly pollMs: number;
   readonly reconcileMs: number;
+  /** Between two light scans; absent: none. */
+  readonly lightScanMs?: number;
   readonly channels?: readonly { readonly id: ChannelId; readonly pollMs: number; readonly reconcileMs: number }[];
 };
 
@@ -32,10 +35,11 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
     union all select 'push', c.id from channel c where c.mode = 'live' and c.configured and (
       exists (select 1 from target t join listing l on l.id = t.listing_id left join listing_sync s on s.listing_id = t.listing_id
-        where t.is_behind and l.channel_id = c.id and l.sku is not null and ${WITHIN_SHARE}
+        where t.is_behind and l.channel_id = c.id and l.sku is not null and s.stopped_because is null and ${WITHIN_SHARE}
           and coalesce(s.blocked_until <= ${at}, true) and ${IS_NOT_SENT})
       or exists (select 1 from listing_sync s join listing l on l.id = s.listing_id
-        where s.read_due_at <= ${at} and l.channel_id = c.id and l.sku is not null and ${WITHIN_SHARE} and coalesce(s.blocked_until <= ${at}, true)))
+        where s.read_due_at <= ${at} and l.channel_id = c.id and l.sku is not null and s.stopped_because is null and ${WITHIN_SHARE}
+          and coalesce(s.blocked_until <= ${at}, true)))
     union select distinct 'push', channel_id from push_attempt where state = 'open' and lease_until < clock_timestamp()
     union all select distinct 'collect', channel_id from push_attempt where state = 'ticket' and collect_at <= clock_timestamp()
     union all select 'documents', c.id from channel c where c.configured and (
@@ -45,7 +49,10 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     union all select 'poll', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders' left join ${own}
       where c.configured and (k.advanced_at is null or k.advanced_at <= ${before(sql`own."pollMs"`, intervals.pollMs)})
     union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id left join ${own}
-      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)}))
+      where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)})
+    union all select 'look', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'look'
+      where c.configured and ${intervals.lightScanMs !== undefined} and (k.advanced_at is null
+        or k.advanced_at <= ${at} - make_interval(secs => ${intervals.lightScanMs ?? 0}::int8 / 1000.0::float8)))
     select topic, key from waiting w where not exists (
       select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})
       and not exists (select 1 from channel_breaker b where b.channel_id = w.key and b.state <> 'closed' and b.retry_at > ${at})`);
@@ -83,6 +90,7 @@ export async function purgeOld(db: Queries): Promise<void> {
   await db.rows(
     sql`delete from alert where code = 'pool-low' and state = 'closed' and closed_at < now() - make_interval(days => ${LOW_POOLS_KEPT_DAYS})`,
   );
+  await purgeDrift(db);
   await db.rows(sql`
     delete from alert where id in (select id from alert where state = 'closed'
       and closed_at < now() - make_interval(days => ${ALERTS_KEPT_DAYS}) order by closed_at limit 10000)`);

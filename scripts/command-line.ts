@@ -27,6 +27,7 @@ import { addParkedCommands } from './commands/parked.ts';
 import { addPolicyCommands } from './commands/policy.ts';
 import { addPromiseCommand } from './commands/promise.ts';
 import { addReallocateCommands } from './commands/reallocate.ts';
+import { addReconcileCommand } from './commands/reconcile.ts';
 import { addReconfirmCommand } from './commands/reconfirm.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addStockCommands } from './commands/stock.ts';
@@ -57,6 +58,7 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   addPromiseCommand(program, kit);
   addLotCommands(program, kit);
   addDoctorCommand(program, kit);
+  addReconcileCommand(program, kit);
   addParkedCommands(program, kit);
   addDocumentCommands(program, kit);
   addEdiCommands(program, kit);

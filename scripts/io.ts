@@ -30,7 +30,7 @@ export const EXIT_CODES: readonly (readonly [ExitCode, string])[] = [
   [EXIT.done, 'done'],
   [EXIT.failed, 'failed, in whole or in part: the message says what and how to mend it'],
   [EXIT.usage, 'wrong usage, or a configuration that does not fit'],
-  [EXIT.found, 'problems were found (doctor, parked list, edi check, reconfirm)'],
+  [EXIT.found, 'problems were found (doctor, parked list, edi check, reconcile, reconfirm)'],
   [EXIT.unreachable, 'the database or a platform cannot be reached, or the schema does not fit'],
   [EXIT.interrupted, 'interrupted'],
 ];

@@ -13,9 +13,9 @@
  * Guarantees: only a whole scan counts; a turn is taken from what is stored, so that any process may take it.
  */
 import type { Observation } from '#connectors/connector.ts';
+import type { DriftCause } from '#core/drift.ts';
 import { type AgreementCause, compareShown, dayOf, isDiverging, turnGate } from '#core/gate.ts';
 import type { ChannelId, Instant } from '#core/model.ts';
-import type { DriftCause } from '#core/wire.ts';
 import {
   keepAgreement,
   noteDivergence,

@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Stamp } from '#connectors/connector.ts';
 import { assert, Rejected } from '#core/errors.ts';
-import type { WirePlan } from '#core/wire.ts';
+import { RISE_WAIT_MS, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem } from '#db/attempts.ts';
 import { addCommands, type NewCommand } from '#db/commands.ts';
 import { delayListings } from '#db/delays.ts';
@@ -18,7 +18,7 @@ import { type Acknowledged, acknowledge, type PushCandidate } from '#db/push.ts'
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { putOffRefused } from './look.ts';
 import { pause } from './pause.ts';
-import { LEASE_MS, sendAttempt } from './settle.ts';
+import { LEASE_MS, type Settled, sendAttempt } from './settle.ts';
 import { sideBySide } from './side-by-side.ts';
 import type { Patience } from './undecided.ts';
 
@@ -65,16 +65,22 @@ export async function carryOut(round: Round, planned: readonly Planned[]): Promi
   }
 }
 
-type Seen = { readonly listing: number; readonly seenSold: number | null };
+/** `isRise`: fewer sales than our orders tell, perhaps cancelled there. */
+type Seen = { readonly listing: number; readonly seenSold: number | null; readonly isRise?: boolean };
 
 /** `seenSold` counts for as long as the policy in force says: it may have changed since this process began. */
 const observedCommand = (
   context: WorkerContext,
   channelId: string,
-  { listing, seenSold }: Seen,
+  { listing, seenSold, isRise }: Seen,
   inFlightMs: number,
 ): NewCommand => ({
-  body: { kind: 'observed', listing, seenSold, until: seenSold === null ? null : context.now() + inFlightMs },
+  body: {
+    kind: 'observed',
+    listing,
+    seenSold,
+    until: seenSold === null ? null : context.now() + (isRise === true ? RISE_WAIT_MS : inFlightMs),
+  },
   actor: 'push',
   occurredAt: context.now(),
   channelId,
@@ -98,12 +104,15 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
       : [],
   );
   const seen = planned.flatMap(({ candidate, plan }): Seen[] => {
-    if (plan.kind === 'unexplained') return [{ listing: candidate.listingId, seenSold: plan.seenSold }];
-    return plan.kind === 'write' && plan.forgetSeen ? [{ listing: candidate.listingId, seenSold: null }] : [];
+    const listing = candidate.listingId;
+    if (plan.kind === 'unexplained')
+      return [{ listing, seenSold: plan.seenSold, isRise: plan.seenSold < candidate.target.ownSold }];
+    return plan.kind === 'acknowledged' && plan.forgetSeen === true ? [{ listing, seenSold: null }] : [];
   });
   const unexplained = planned.flatMap(({ candidate, plan }) =>
     plan.kind === 'unexplained' ? [candidate.listingId] : [],
   );
+  await waitAfterLook(context, planned);
   if (shown.length + seen.length === 0) return;
   await context.db.transaction(async (tx) => {
     await acknowledge(tx, shown);
@@ -132,6 +141,24 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
   context.decideSoon();
 }
 
+/** A look from which nothing can be concluded yet is taken again when its wait is over. */
+async function waitAfterLook(context: WorkerContext, planned: readonly Planned[]): Promise<void> {
+  const waiting = planned.flatMap(({ candidate, plan }) =>
+    plan.kind === 'wait' ? [{ listingId: candidate.listingId, readDueAt: plan.until }] : [],
+  );
+  await delayListings(
+    context.db,
+    context.now(),
+    waiting.map((row) => ({
+      ...row,
+      blockedUntil: context.now(),
+      reason: 'it shows more than our orders explain, perhaps by a cancellation whose news is on its way',
+      fix: 'nothing: allot fetches the orders and looks again',
+      backOff: null,
+    })),
+  );
+}
+
 type Chunk = { readonly laneId: string; readonly writes: readonly Write[] };
 
 /** Sends a chunk. One that its connector refuses to put into bytes is found by halving, and put off alone. */
@@ -142,7 +169,8 @@ async function sendChunk(round: Round, chunk: Chunk): Promise<void> {
     const attempt = await openChunk(round, chunk);
     if (attempt === null) return;
     patience.sent(attempt.items.map(({ listingId }) => listingId));
-    await sendAttempt(context, channel, attempt, signal);
+    const outcomes = await sendAttempt(context, channel, attempt, signal);
+    await forgetSeen(round, writes, { attempt, outcomes });
   } catch (error) {
     if (error instanceof Incomplete) return pause(INCOMPLETE_WAIT_MS, signal);
     const [first] = writes;
@@ -152,6 +180,28 @@ async function sendChunk(round: Round, chunk: Chunk): Promise<void> {
     await sendChunk(round, { laneId, writes: writes.slice(0, middle) });
     await sendChunk(round, { laneId, writes: writes.slice(middle) });
   }
+}
+
+/** What was not sold after all is forgotten once our number is out there, and not before: until then it keeps the number low. */
+async function forgetSeen(
+  { context, channel }: Round,
+  writes: readonly Write[],
+  {
+    attempt,
+    outcomes,
+  }: { readonly attempt: { readonly items: readonly AttemptItem[] }; readonly outcomes: readonly Settled[] },
+): Promise<void> {
+  const forgetting = new Set(writes.flatMap(({ candidate, plan }) => (plan.forgetSeen ? [candidate.listingId] : [])));
+  if (forgetting.size === 0) return;
+  const written = attempt.items.filter(({ listingId }, index) => {
+    const kind = outcomes[index]?.kind;
+    return forgetting.has(listingId) && (kind === 'applied' || kind === 'unchanged' || kind === 'accepted');
+  });
+  const commands = written.map(({ listingId }) =>
+    observedCommand(context, channel.id, { listing: listingId, seenSold: null }, 0),
+  );
+  await context.db.transaction((tx) => addCommands(tx, commands));
+  context.decideSoon();
 }
 
 /** A document that has to hold every listing would lack some: it is written anew from the newest targets. */

@@ -107,19 +107,21 @@ export function policyAsYaml(
   { body, setup }: { readonly body: Omit<Policy, 'version'>; readonly setup: PolicySetup },
   head: readonly string[],
 ): string {
-  const { programs, pools, channels, inFlightMs, gates = [], ...rest } = body;
+  const { programs, pools, channels, inFlightMs, gates = [], drift = [], ...rest } = body;
   const document = {
     locations: setup.locations,
     programs: toFile(programs),
     pools: pools.map(poolToFile),
     ...(toFile(rest) as Fields),
-    channels: setup.channels.map(({ id, program }) =>
-      channelOf(
-        { id, program },
-        channels.filter(({ channel }) => channel === id),
-        gates.find(({ channel }) => channel === id),
-      ),
-    ),
+    channels: setup.channels.map(({ id, program }) => {
+      const rules = channels.filter(({ channel }) => channel === id);
+      const gate = gates.find(({ channel }) => channel === id);
+      const wins = drift.find(({ channel }) => channel === id);
+      return {
+        ...channelOf({ id, program }, rules, gate),
+        ...(wins === undefined ? {} : { drift: { up: wins.up, down: wins.down } }),
+      };
+    }),
     intervals: { inFlight: durationWords(inFlightMs) },
   };
   const comment = head.map((line) => `# ${line}\n`).join('');

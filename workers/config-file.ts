@@ -58,7 +58,7 @@ export function readConfigFile(text: string, name: string): ConfigFileResult {
 }
 
 function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
-  const { poll, reconcile, sweep, inFlight } = body.intervals;
+  const { poll, reconcile, lightScan, sweep, inFlight } = body.intervals;
   return {
     name,
     source,
@@ -74,6 +74,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
     intervals: {
       pollMs: toMs(poll),
       reconcileMs: toMs(reconcile),
+      lightScanMs: toMs(lightScan),
       sweepMs: toMs(sweep),
       channels: body.channels.map(({ id, intervals: own }) => ({
         id,

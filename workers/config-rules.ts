@@ -43,12 +43,21 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   inFlightMs,
   ...guardsIn(body.reallocation),
   ...gatesIn(body.channels),
+  ...winnersIn(body.channels),
   ...lotsIn(body.lots),
 });
 
 function gatesIn(channels: readonly ChannelEntry[]): Pick<PolicyBody, 'gates'> {
   const gates = channels.flatMap(({ id, gate }) => (gate === undefined ? [] : [gateOf(id, gate)]));
   return gates.length === 0 ? {} : { gates };
+}
+
+/** Only channels where it is not always allot. */
+function winnersIn(channels: ConfigBody['channels']): Pick<PolicyBody, 'drift'> {
+  const rules = channels.flatMap(({ id: channel, drift: { up = 'allot', down = 'allot' } }) =>
+    up === 'allot' && down === 'allot' ? [] : [{ channel, up, down }],
+  );
+  return rules.length === 0 ? {} : { drift: rules };
 }
 
 /** Nothing where the file says nothing: the core has defaults of its own. */

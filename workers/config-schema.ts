@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { EXPIRING_WITHIN_DAYS } from '#core/lots.ts';
-import { COMPLETENESS } from '#core/model.ts';
+import { COMPLETENESS, WINNERS } from '#core/model.ts';
 import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { alertsSchema } from './alert-schema.ts';
 import { consoleSchema } from './config-console.ts';
@@ -145,6 +145,10 @@ const program = z.strictObject({
   ...scopes,
 });
 
+const winner = z
+  .enum(WINNERS)
+  .describe('whose number counts where nothing explains another one, allot when missing: one of allot, platform, ask');
+
 const channel = z.strictObject({
   id: z
     .string()
@@ -160,6 +164,11 @@ const channel = z.strictObject({
     .default({})
     .describe('a block with poll and reconcile, where this channel has others than all'),
   gate: gateSchema.optional(),
+  drift: z
+    .strictObject({ up: winner, down: winner })
+    .partial()
+    .default({})
+    .describe('a block with up and down: who wins where this channel shows more, or less, than it should'),
   settings: z
     .record(z.string(), z.unknown())
     .default({})
@@ -227,6 +236,7 @@ const http = z.strictObject({
 const intervals = z.strictObject({
   poll: duration.default('1m'),
   reconcile: duration.default('5m'),
+  lightScan: duration.default('30s'),
   sweep: duration.default('5s'),
   inFlight: duration.default('10m'),
 });
@@ -256,7 +266,7 @@ export const configSchema = z
     alerts: alertsSchema,
     http: http.prefault({}).describe('a block with host and port'),
     console: consoleSchema,
-    intervals: intervals.prefault({}).describe('a block with poll, reconcile, sweep and inFlight'),
+    intervals: intervals.prefault({}).describe('a block with poll, reconcile, lightScan, sweep and inFlight'),
   })
   .describe('a block with locations, programs and channels');
 

@@ -56,6 +56,9 @@ export type WorkerContext = {
   readonly ringLater: (bell: Bell, delayMs: number) => void;
 };
 
+/** For looks at platforms: nothing is sealed, so a command line needs no keys. */
+export type LookContext = Omit<WorkerContext, 'sealingKeys'>;
+
 export const protectionOf = (channel: OpenChannel): Protection => ({
   basis: channel.capabilities.quantityBasis,
   compares: channel.capabilities.writeProtection.includes('compareAndSet'),

@@ -16,6 +16,7 @@ import type { WorkerContext } from './context.ts';
 import { exchangeDocuments } from './documents.ts';
 import { every } from './every.ts';
 import { pollChannel, takeInbox } from './intake.ts';
+import { lightScan } from './light-scan.ts';
 import { type OneAtATime, oneAtATime } from './one-at-a-time.ts';
 import { pushChannel } from './push.ts';
 import type { Bell, Queues } from './queues.ts';
@@ -76,6 +77,7 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
     });
   }
   if (roles.has('reconcile')) {
+    work('look', ({ key }, signal) => lightScan(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
     work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), {
       concurrency: CHANNELS_AT_ONCE,
     });

@@ -9,7 +9,7 @@ import { assert, Rejected, Resting, Throttled, Transient } from '#core/errors.ts
 import { delayListings } from '#db/delays.ts';
 import { noteThrottled } from '#db/health.ts';
 import { type PushCandidate, saveObserved } from '#db/push.ts';
-import type { OpenChannel, WorkerContext } from './context.ts';
+import type { LookContext, OpenChannel, WorkerContext } from './context.ts';
 
 export type Seen = { readonly candidate: PushCandidate; readonly seen: Observation };
 type Refused = { readonly candidate: PushCandidate; readonly refusal: Rejected };
@@ -36,9 +36,17 @@ export async function lookAt(
   return pairs.filter(({ seen }) => seen.state === 'tracked');
 }
 
+/** What these show, whatever state they are in; those that the connector refuses to read are left out. Keeps and puts off nothing. */
+export const observeNow = async (
+  context: LookContext,
+  channel: OpenChannel,
+  candidates: readonly PushCandidate[],
+  signal: AbortSignal,
+): Promise<readonly Seen[]> => (await observeInParts(context, channel, candidates, signal)).pairs;
+
 /** As many at a time as one call reads: what was read before the platform says "slow down" is kept, so that a walk ends. */
 async function observeInParts(
-  context: WorkerContext,
+  context: LookContext,
   channel: OpenChannel,
   candidates: readonly PushCandidate[],
   signal: AbortSignal,

@@ -9,13 +9,14 @@
  * owner are read, never repeated blindly.
  */
 import type { Instant } from '#core/model.ts';
-import { planBlind, planPush, type SyncState, syncAfterUnknown } from '#core/wire.ts';
+import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { closeAlert, raiseAlert } from '#db/alerts.ts';
 import { takeExpired } from '#db/attempts.ts';
 import { numbersSentAt } from '#db/documents.ts';
 import { channelHealth } from '#db/health.ts';
 import { allListings, dueListings, nextDueAt, type PushCandidate, resolveUnknown } from '#db/push.ts';
 import { carryOut, type Planned, type Round } from './carry-out.ts';
+import { settleContested } from './contest.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { lookAt, type Seen } from './look.ts';
 import { pause } from './pause.ts';
@@ -107,8 +108,13 @@ function planUnread(
   if (observable !== 'read') return { candidate, plan: planBlind(quantityBasis, target, known) };
   const settledAt = writtenAt === null ? null : writtenAt + settleMs;
   const plan = planPush(target, sync, protectionOf(channel), { read: null, now, settledAt, isReadAsked: needsRead });
-  const isHeldUp = plan.kind === 'read' && looksAt !== null && looksAt > now;
-  return { candidate, plan: isHeldUp ? { kind: 'wait', until: looksAt } : plan };
+  // What looks like sales is never undone on trust.
+  const careful: WirePlan =
+    plan.kind === 'write' && plan.forgetSeen
+      ? { kind: 'read', why: 'no order came for what it seems to have sold' }
+      : plan;
+  const isHeldUp = careful.kind === 'read' && looksAt !== null && looksAt > now;
+  return { candidate, plan: isHeldUp ? { kind: 'wait', until: looksAt } : careful };
 }
 
 /** Nothing can be done now: rings for the first of what waits for its time. */
@@ -181,10 +187,12 @@ async function readAndPlan(
     ),
   );
   const now = context.now();
-  return told.map(({ candidate, seen }) => ({
+  const planned = told.map(({ candidate, seen }) => ({
     candidate,
+    seen,
     plan: planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now }),
   }));
+  return settleContested(context, channel, planned);
 }
 
 /** The read tells whether a write whose answer never came did apply; planning goes on from there. */

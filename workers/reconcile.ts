@@ -4,35 +4,27 @@
  * scan (or observe page by page) -> keep what was seen -> classify what differs with nothing in flight -> ask push to look and mend
  * discovery: at first, once an hour, and when a scan meets a listing that was never discovered
  *
- * Guarantees: reads only, in every mode (shadow too): mending goes the same way as every push, so that the mode and the compare
- * still stand between; drift is an alert that closes when a whole scan finds the channel equal, and a refused push or credential one
- * that closes when the platform has taken the numbers, or answered.
+ * Guarantees: reads only, in every mode (shadow too): mending goes the same way as every push (compare.ts); an alert of a refused push
+ * or credential closes when the platform has taken the numbers, or answered.
  */
 import type { Observation } from '#connectors/connector.ts';
-import { classifyDrift, DRIFT_CAUSES, type DriftCause } from '#core/wire.ts';
-import { closeAlert, closeMendedRefusals, raiseAlert } from '#db/alerts.ts';
-import { hasUndiscovered, saveDiscovered, skusOfListings } from '#db/catalogue.ts';
+import { closeAlert, closeMendedRefusals } from '#db/alerts.ts';
+import { hasUndiscovered, saveDiscovered } from '#db/catalogue.ts';
 import { advancedAt, channelHealth, noteReconciled, writeCursor } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
-import { askForReads, listingsByRef, listingsInFlight, saveObserved } from '#db/push.ts';
+import { listingsByRef } from '#db/push.ts';
 import { openAgreement, type ScanAgreement } from './agreement.ts';
 import { callbackOf } from './callback.ts';
-import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
+import { findDrift, findMoving, keepLooked, tellDrift } from './compare.ts';
+import type { LookContext, OpenChannel, WorkerContext } from './context.ts';
+import type { Looked } from './judge-drift.ts';
 import { judgeReceipts } from './receipts.ts';
 import { credentialAlert } from './settle.ts';
 import { whenAllowed } from './when-allowed.ts';
 import { withChannel } from './with-channel.ts';
 
-type ReconcileReport = {
-  scanned: number;
-  hasUndiscovered: boolean;
-  causes: Map<DriftCause, number>;
-  readonly agreement: ScanAgreement;
-  /** Some listings that differ, for people. */
-  differing: number[];
-};
+type ReconcileReport = { hasUndiscovered: boolean; readonly agreement: ScanAgreement };
 
-const SKUS_TOLD_MAX = 20;
 /** A walk over the whole catalogue costs as much as a scan, and a scan tells what is new. */
 const DISCOVER_EVERY_MS = 3_600_000;
 
@@ -45,7 +37,7 @@ export async function reconcileChannel(context: WorkerContext, channelId: string
     const isNew = await discoverNow(context, channel, signal);
     if (channel.capabilities.observable === 'read') {
       const report = await scanChannel(context, channel, signal);
-      await judge(context, channel, report);
+      await tellDrift(context, channel);
       if (report.hasUndiscovered && !isNew && channel.capabilities.discoverListings)
         await discover(context, channel, signal);
     }
@@ -100,7 +92,7 @@ async function scanChannel(
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
   const agreement = await openAgreement(context, channel);
-  const report: ReconcileReport = { scanned: 0, hasUndiscovered: false, causes: new Map(), differing: [], agreement };
+  const report: ReconcileReport = { hasUndiscovered: false, agreement };
   let cursor: string | null = null;
   do {
     const at: string | null = cursor;
@@ -120,63 +112,30 @@ async function comparePage(
   observations: readonly Observation[],
   report: ReconcileReport,
 ): Promise<void> {
-  const known = await listingsByRef(context.db, channel.id, observations);
-  const byRef = new Map(known.map((listing) => [`${listing.key.listingRef} ${listing.key.locationRef}`, listing]));
-  const moving = await listingsInFlight(
-    context.db,
-    known.map((listing) => listing.listingId),
-    { now: context.now(), settleMs: channel.capabilities.settleMs },
-  );
-  const unknown = observations.filter((one) => !byRef.has(`${one.listingRef} ${one.locationRef}`));
+  const { looked, unknown } = await matchListings(context, channel, observations);
   report.hasUndiscovered ||= await hasUndiscovered(context.db, channel.id, unknown);
-  const toRead: number[] = [];
-  const seen = observations.flatMap((observation) => {
-    const listing = byRef.get(`${observation.listingRef} ${observation.locationRef}`);
-    report.scanned += 1;
-    if (listing === undefined) return [];
-    const isMoving = moving.has(listing.listingId);
-    const cause = isMoving ? null : classifyDrift(listing.target, listing.sync, protectionOf(channel), observation);
-    report.agreement.note(listing, observation, { isMoving, cause });
-    if (cause !== null && !listing.isBeyondShare) {
-      report.causes.set(cause, (report.causes.get(cause) ?? 0) + 1);
-      toRead.push(listing.listingId);
-      if (cause !== 'lateOrder' && report.differing.length < SKUS_TOLD_MAX) report.differing.push(listing.listingId);
-    }
-    return [{ listingId: listing.listingId, ...observation }];
-  });
-  await context.db.transaction(async (tx) => {
-    await saveObserved(tx, seen);
-    await askForReads(tx, toRead, context.now());
-    if (toRead.length > 0) await ringBells(tx, [{ topic: 'push', key: channel.id }]);
-  });
-  if (toRead.length > 0) context.wakeRelay();
+  const moving = await findMoving(context, channel, looked);
+  const judged = await findDrift(context, channel, looked, moving);
+  const causes = new Map(judged.map(({ candidate, drift }) => [candidate.listingId, drift.cause]));
+  for (const { candidate, seen } of looked) {
+    const isMoving = moving.has(candidate.listingId);
+    report.agreement.note(candidate, seen, { isMoving, cause: causes.get(candidate.listingId) ?? null });
+  }
+  await keepLooked(context, channel, { looked, judged });
 }
 
-/** An order that is only late is not drift: it is fetched. In shadow a difference is expected: it is counted, not alerted. */
-async function judge(context: WorkerContext, channel: OpenChannel, report: ReconcileReport): Promise<void> {
-  const fingerprint = `drift ${channel.id}`;
-  for (const cause of DRIFT_CAUSES) context.tally.drifted(channel.id, cause, report.causes.get(cause) ?? 0);
-  const drifting = [...report.causes].filter(([cause]) => cause !== 'lateOrder');
-  const count = drifting.reduce((sum, [, listings]) => sum + listings, 0);
-  if (count === 0)
-    return closeAlert(
-      context.db,
-      fingerprint,
-      `a scan of ${report.scanned} listings found every mapped one as it should be`,
-    );
-  const health = await channelHealth(context.db, channel.id);
-  if (health?.mode === 'shadow')
-    return closeAlert(context.db, fingerprint, 'the channel is in shadow now: a difference is expected there');
-  const isMending = health?.mode === 'live' && !context.readOnly;
-  await raiseAlert(context.db, {
-    fingerprint,
-    code: 'drift',
-    severity: 'warning',
-    title: `${channel.id}: ${count} listing(s) show another number than they should`,
-    channelId: channel.id,
-    touches: { listings: count, skus: await skusOfListings(context.db, report.differing, SKUS_TOLD_MAX) },
-    cause: drifting.map(([cause, listings]) => `${cause} ${listings}`).join(', '),
-    mending: isMending,
-    nextStep: isMending ? 'nothing yet: allot is mending it; see allot status' : `allot channels live ${channel.id}`,
+/** Which of our listings each one is. */
+export async function matchListings(
+  context: LookContext,
+  channel: OpenChannel,
+  observations: readonly Observation[],
+): Promise<{ readonly looked: Looked[]; readonly unknown: Observation[] }> {
+  const known = await listingsByRef(context.db, channel.id, observations);
+  const byRef = new Map(known.map((listing) => [`${listing.key.listingRef} ${listing.key.locationRef}`, listing]));
+  const listingOf = (one: Observation) => byRef.get(`${one.listingRef} ${one.locationRef}`);
+  const looked = observations.flatMap((seen): Looked[] => {
+    const candidate = listingOf(seen);
+    return candidate === undefined ? [] : [{ candidate, seen }];
   });
+  return { looked, unknown: observations.filter((one) => listingOf(one) === undefined) };
 }

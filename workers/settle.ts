@@ -39,7 +39,7 @@ export async function sendAttempt(
   channel: OpenChannel,
   attempt: Attempt & { readonly wire: string },
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly Settled[]> {
   const startedAt = context.now();
   const sending = () => send(context, channel, attempt, signal);
   const traced = { id: attempt.id, channel: channel.id, items: attempt.items.length };
@@ -48,6 +48,7 @@ export async function sendAttempt(
   for (const [kind, group] of Map.groupBy(outcomes, (outcome) => outcome.kind)) {
     context.tally.pushed(channel.id, kind, group.length, context.now() - startedAt);
   }
+  return outcomes;
 }
 
 async function send(

@@ -9,6 +9,7 @@ import {
   writeMappings,
 } from '#db/catalogue.ts';
 import type { Database, Queries } from '#db/client.ts';
+import { resumeListings } from '#db/drift.ts';
 import { readSkuTable } from '#db/status.ts';
 import { wholeFrom } from '../arguments.ts';
 import { decideAll, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
@@ -133,6 +134,20 @@ function sayMapping(wanted: Wanted, changes: readonly MappingChange[], retried: 
     : `${says} ${plural(retried, 'parked input')} that waited for a mapping ${retried === 1 ? 'is' : 'are'} retried.`;
 }
 
+async function resume(run: Run, channelId: string, listingRef: string): Promise<ExitCode> {
+  return run.withDatabase(async (db) => {
+    const by = { actor: run.actor, now: run.io.now() };
+    const resumed = await db.transaction((tx) => resumeListings(tx, { channelId, listingRef }, by));
+    run.out.show({ schema: 'allot.resumed/1', ok: true, resumed }, () =>
+      resumed.length === 0
+        ? `Nothing to resume: ${channelId} ${listingRef} is not stopped.`
+        : `${channelId} ${listingRef} is written to again; it was stopped (${resumed.map(({ stopped }) => stopped).join(', ')}).`,
+    );
+    run.next(`next: allot reconcile ${channelId} --dry-run`);
+    return EXIT.done;
+  });
+}
+
 export function addListingCommands(program: Command, kit: Kit): void {
   const group = program.command('listings').description('what channels sell, and the item each listing stands for');
   const listing = group
@@ -176,4 +191,13 @@ export function addListingCommands(program: Command, kit: Kit): void {
       ),
     );
   kit.examples(unmap, ['allot listings unmap shopify:main 4512']);
+  const again = group
+    .command('resume')
+    .description(
+      'write to a listing again that was stopped: a second writer, a count that is due, a number you are asked about',
+    )
+    .argument('<channel>')
+    .argument('<ref>')
+    .action(kit.act(async (run, channel: string, listingRef: string) => resume(run, channel, listingRef)));
+  kit.examples(again, ['allot listings resume shopify:main 4512']);
 }

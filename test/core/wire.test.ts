@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  classifyDrift,
   expectedShown,
   isExpected,
   planPush,
@@ -175,23 +174,5 @@ describe('a write without an answer', () => {
     const sync = syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 3, shown: 3 });
     expect(planPush(lowered, sync, compares, shows(3))).toEqual({ kind: 'unexplained', seenSold: 1 });
     expect(syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 7, shown: 7 })).toEqual(acked(10));
-  });
-});
-
-describe('classifyDrift', () => {
-  const seen = (sellable: number, state: 'tracked' | 'untracked' | 'missing' | 'notBuyable' = 'tracked') => ({
-    sellable,
-    shown: sellable,
-    state,
-  });
-  it('names the cause', () => {
-    expect(classifyDrift(target(), acked(10), compares, seen(10))).toBeNull();
-    expect(classifyDrift(target(), acked(10), compares, seen(10, 'missing'))).toBe('missing');
-    expect(classifyDrift(target(), acked(10), compares, seen(8))).toBe('lateOrder');
-    expect(classifyDrift(target(), acked(10), compares, seen(12))).toBe('changedOnPlatform');
-    expect(classifyDrift(target({ quantity: 6 }), acked(10), compares, seen(10))).toBe('lostPush');
-    expect(classifyDrift(target(), acked(10), lessOwnOpen, seen(10))).toBeNull();
-    expect(classifyDrift(target({ quantity: 6 }), acked(10), lessOwnOpen, seen(10))).toBe('lostPush');
-    expect(classifyDrift(target(), acked(10), lessOwnOpen, seen(3))).toBe('changedOnPlatform');
   });
 });

@@ -183,6 +183,8 @@ export function pushStep(world: World, planPush: typeof PlanPush): number | null
   const plan = planPush(target, world.sync, world.protection, { read, now: world.now, settledAt, isReadAsked });
   switch (plan.kind) {
     case 'wait':
+      // After a look: it is taken again.
+      if (read !== null) world.isReadDue = true;
       world.inHand = null;
       return plan.until;
     case 'read':
@@ -191,6 +193,7 @@ export function pushStep(world: World, planPush: typeof PlanPush): number | null
       break;
     case 'unexplained':
       [world.seenSold, world.seenUntil] = [plan.seenSold, world.now + IN_FLIGHT_MS];
+      if (plan.seenSold < target.ownSold) world.isReadDue = true;
       world.inHand = null;
       break;
     case 'acknowledged':

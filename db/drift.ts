@@ -1,0 +1,181 @@
+/**
+ * Drift of listings: what its judgement is made of, open and ended rows, overwrites, and listings that are stopped.
+ *
+ * Guarantees: at most one open drift per listing; it ends with a proof; a listing is resumed by name with a trail, or by a count of its
+ * item that came after it was stopped.
+ */
+import { sql } from 'drizzle-orm';
+import type { Drift, DriftCause, OtherListing, Overwrite, StopReason } from '#core/drift.ts';
+import type { ChannelId, Instant, Sku } from '#core/model.ts';
+import type { PublishInputs } from '#core/publish.ts';
+import { writeAudit } from './audit.ts';
+import type { Queries } from './client.ts';
+import { list } from './list.ts';
+import { ringBells } from './outbox.ts';
+import { recordset } from './recordset.ts';
+
+export type DriftHistory = {
+  readonly listingId: number;
+  readonly pack: number;
+  readonly namedSku: Sku | null;
+  readonly ackedAt: Instant | null;
+  readonly resumedAt: Instant | null;
+  readonly writtenBefore: readonly number[];
+  readonly overwrites: readonly Overwrite[];
+  readonly others: readonly OtherListing[];
+  readonly deficit: number;
+  readonly countedAt: Instant | null;
+  readonly inputs: PublishInputs | null;
+};
+
+/** Of listings that show another number than they should: few, so that each may cost some look-ups. */
+export const readDriftHistory = (db: Queries, listingIds: readonly number[]): Promise<DriftHistory[]> =>
+  listingIds.length === 0
+    ? Promise.resolve([])
+    : db.rows<DriftHistory>(sql`
+    select l.id as "listingId", l.pack, named.sku as "namedSku", s.acked_at as "ackedAt", s.resumed_at as "resumedAt",
+      (select e.inputs from target_entry e where e.listing_id = l.id and e.version = t.version limit 1) as inputs,
+      coalesce((select json_agg(w.wire_quantity order by w.attempt_id desc) from (
+        select i.wire_quantity, i.attempt_id from push_attempt_item i
+        where i.listing_id = l.id and i.outcome in ('applied', 'unchanged') order by i.attempt_id desc offset 1 limit 1) w), '[]') as "writtenBefore",
+      coalesce((select json_agg(json_build_object('at', (extract(epoch from o.at) * 1000)::bigint, 'ours', o.ours, 'theirs', o.theirs,
+        'isSure', o.is_sure) order by o.at) from overwrite o where o.listing_id = l.id), '[]') as overwrites,
+      coalesce((select json_agg(json_build_object('channel', ol.channel_id, 'unexplained', greatest(0, coalesce(ot.seen_sold, 0) - ot.own_sold)))
+        from listing ol join target ot on ot.listing_id = ol.id where ol.sku = l.sku and ol.id <> l.id and ol.channel_id <> l.channel_id), '[]') as others,
+      coalesce((select sum(h.quantity) from shortage h where h.sku = l.sku and h.closed_at is null and h.order_id is null), 0)::int as deficit,
+      (select max(b.counted_as_of) from stock_balance b where b.sku = l.sku) as "countedAt"
+    from listing l join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+      left join item named on named.sku = l.sku_hint
+    where l.id = any(${list(listingIds)}::bigint[])`);
+
+export type KeptDrift = {
+  readonly listingId: number;
+  readonly drift: Drift;
+  readonly shows: number;
+  readonly wants: number;
+};
+
+const KEPT = {
+  listingId: 'int8',
+  cause: 'text',
+  direction: 'text',
+  because: 'jsonb',
+  shows: 'int4',
+  wants: 'int4',
+} as const;
+
+/** Open rows, overwrites and stops, as they were judged. */
+export async function keepDrift(tx: Queries, kept: readonly KeptDrift[], now: Instant): Promise<void> {
+  if (kept.length === 0) return;
+  const at = sql`to_timestamp(${now} / 1000.0)`;
+  const rows = kept.map(({ listingId, drift: { cause, direction, because }, shows, wants }) => ({
+    listingId,
+    cause,
+    direction,
+    because,
+    shows,
+    wants,
+  }));
+  await tx.rows(sql`
+    insert into drift (listing_id, cause, direction, because, shows, wants, found_at, seen_at)
+    select "listingId", cause, direction, because, shows, wants, ${at}, ${at} from ${recordset(rows, KEPT, 'r')} order by "listingId"
+    on conflict (listing_id) where ended_at is null do update set cause = excluded.cause, direction = excluded.direction,
+      because = excluded.because, shows = excluded.shows, wants = excluded.wants, seen_at = excluded.seen_at`);
+  const overwrites = kept.flatMap(({ listingId, drift: { overwrite } }) =>
+    overwrite === null ? [] : [{ ...overwrite, listingId }],
+  );
+  if (overwrites.length > 0)
+    await tx.rows(sql`
+      insert into overwrite (listing_id, at, ours, theirs, is_sure) select "listingId", at, ours, theirs, "isSure"
+      from ${recordset(overwrites, { listingId: 'int8', at: 'timestamptz', ours: 'int4', theirs: 'int4', isSure: 'boolean' }, 'r')}`);
+  const stops = kept.flatMap(({ listingId, drift: { stops: because } }) =>
+    because === null ? [] : [{ listingId, because }],
+  );
+  if (stops.length > 0)
+    await tx.rows(sql`
+      update listing_sync s set stopped_because = r.because, stopped_at = ${at}, read_due_at = null
+      from ${recordset(stops, { listingId: 'int8', because: 'text' }, 'r')}
+      where s.listing_id = r."listingId" and s.stopped_because is null`);
+}
+
+/** These show what they should, by a read. */
+export async function endDrift(
+  tx: Queries,
+  ended: readonly { readonly listingId: number; readonly proof: string }[],
+  now: Instant,
+): Promise<void> {
+  if (ended.length === 0) return;
+  await tx.rows(sql`
+    update drift d set ended_at = to_timestamp(${now} / 1000.0), proof = r.proof
+    from ${recordset(ended, { listingId: 'int8', proof: 'text' }, 'r')} where d.listing_id = r."listingId" and d.ended_at is null
+      -- One number that is right ends no war.
+      and not exists (select 1 from listing_sync s where s.listing_id = d.listing_id and s.stopped_because is not null)`);
+}
+
+export type DriftOfCause = {
+  readonly cause: DriftCause;
+  readonly listings: number;
+  readonly stopped: number;
+  /** Found before `lastingSince`, and still there. */
+  readonly lasting: number;
+  readonly skus: readonly Sku[];
+  readonly because: string;
+};
+
+/** Open drift of a channel by cause. */
+export const readOpenDrift = (db: Queries, channelId: ChannelId, lastingSince: Instant): Promise<DriftOfCause[]> =>
+  db.rows<DriftOfCause>(sql`
+    select d.cause, count(*)::int as listings, count(*) filter (where s.stopped_because is not null)::int as stopped,
+      count(*) filter (where d.found_at <= to_timestamp(${lastingSince} / 1000.0) and d.seen_at > d.found_at)::int as lasting,
+      to_json((array_agg(l.sku order by d.id))[1:20]) as skus, min(d.because->>0) as because
+    from drift d join listing l on l.id = d.listing_id left join listing_sync s on s.listing_id = l.id
+    where l.channel_id = ${channelId} and d.ended_at is null and l.sku is not null group by d.cause`);
+
+/** The last proof that ended a drift of this cause on the channel; null where none ever did. */
+export async function lastProof(db: Queries, channelId: ChannelId, cause: DriftCause): Promise<string | null> {
+  const [row] = await db.rows<{ proof: string }>(sql`
+    select d.proof from drift d join listing l on l.id = d.listing_id
+    where l.channel_id = ${channelId} and d.cause = ${cause} and d.ended_at is not null order by d.ended_at desc limit 1`);
+  return row?.proof ?? null;
+}
+
+export type Resumed = { readonly id: number; readonly sku: Sku; readonly stopped: StopReason };
+
+/** A person's word: our number is written again. Answers the listings that were stopped. */
+export async function resumeListings(
+  tx: Queries,
+  { channelId, listingRef }: { readonly channelId: ChannelId; readonly listingRef: string },
+  { actor, now }: { readonly actor: string; readonly now: Instant },
+): Promise<Resumed[]> {
+  const rows = await tx.rows<Resumed>(sql`
+    with meant as (
+      select l.id, l.sku, s.stopped_because from listing l join listing_sync s on s.listing_id = l.id
+      where l.channel_id = ${channelId} and l.listing_ref = ${listingRef} and s.stopped_because is not null for update of s),
+    forgotten as (delete from overwrite where listing_id in (select id from meant))
+    update listing_sync s set stopped_because = null, stopped_at = null, blocked_until = null, resumed_at = to_timestamp(${now} / 1000.0),
+      read_due_at = to_timestamp(${now} / 1000.0)
+    from meant where s.listing_id = meant.id returning meant.id, meant.sku, meant.stopped_because as stopped`);
+  if (rows.length === 0) return [];
+  await writeAudit(
+    tx,
+    rows.map(({ id, stopped }) => ({ actor, action: 'resume listing', subject: `listing ${id}`, detail: { stopped } })),
+  );
+  await ringBells(tx, [{ topic: 'push', key: channelId }]);
+  return rows;
+}
+
+/** Stopped because own stock seemed wrong, and counted since. */
+export async function resumeCounted(tx: Queries, channelId: ChannelId, now: Instant): Promise<void> {
+  const rows = await tx.rows<{ id: number }>(sql`
+    update listing_sync s set stopped_because = null, stopped_at = null, blocked_until = null, resumed_at = to_timestamp(${now} / 1000.0),
+      read_due_at = to_timestamp(${now} / 1000.0)
+    from listing l where l.id = s.listing_id and l.channel_id = ${channelId} and s.stopped_because = 'ownStock'
+      and exists (select 1 from stock_balance b where b.sku = l.sku and b.counted_as_of > s.stopped_at) returning l.id`);
+  if (rows.length > 0) await ringBells(tx, [{ topic: 'push', key: channelId }]);
+}
+
+/** Ended drift and old overwrites that nothing needs. */
+export async function purgeDrift(db: Queries): Promise<void> {
+  await db.rows(sql`delete from drift where ended_at < now() - interval '30 days'`);
+  await db.rows(sql`delete from overwrite where at < now() - interval '2 days'`);
+}

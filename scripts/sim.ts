@@ -1,0 +1,105 @@
+/**
+ * `npm run sim [-- --seeds N] [--json]`: simulated days of three channels with faults, played by the production core and by a naive
+ * connector on the same recorded traffic (scripts/sim/). `--seed N` plays one day and tells its story; `--curve` shows what a buffer
+ * costs and saves.
+ *
+ * Progress goes to standard error. The last line of standard output with --json is the report. Exits 0 only when nothing that allot
+ * promises was broken, 1 when something was, 2 when it could not be played.
+ */
+import { availableParallelism } from 'node:os';
+import { Command, InvalidArgumentError } from 'commander';
+import { playDay } from './sim/day.ts';
+import { playDays } from './sim/lanes.ts';
+import { curveOf, drawCurve, reportOf, sayReport } from './sim/report.ts';
+import type { Told } from './sim/world.ts';
+
+const SEEDS = 200;
+const CURVE_SEEDS = 20;
+const BUFFERS = [0, 1, 2, 3, 5, 8];
+const SAY_EVERY_MS = 10_000;
+
+type Options = {
+  readonly seeds?: number;
+  readonly seed?: number;
+  readonly jobs: number;
+  readonly buffer: number;
+  readonly curve?: true;
+  readonly naive?: true;
+  readonly json?: true;
+};
+
+const note = (text: string): void => void process.stderr.write(`${text}\n`);
+
+function sayProgress(all: number): (done: number) => void {
+  const startedAt = performance.now();
+  let saidAt = startedAt;
+  return (done) => {
+    const now = performance.now();
+    if (now - saidAt < SAY_EVERY_MS) return;
+    saidAt = now;
+    const left = Math.ceil(((now - startedAt) * (all - done)) / done / 1000);
+    note(`${done} of ${all} days, about ${left} s left`);
+  };
+}
+
+const sayStory = (story: readonly Told[]): string =>
+  story.map(({ at, says }) => `${new Date(at).toISOString().slice(8, 23).replace('T', ' ')}  ${says}`).join('\n');
+
+function tellDay({ seed = 0, buffer, naive, json }: Options): boolean {
+  const { result, story, naiveStory } = playDay(seed, { buffer });
+  const report = reportOf([result]);
+  if (json === true)
+    console.log(JSON.stringify({ schema: 'allot.sim/1', seed, ...report, driftByKind: result.driftByKind }));
+  else console.log(`${sayStory(naive === true ? naiveStory : story)}\n\n${sayReport(report)}`);
+  return report.failures === 0;
+}
+
+async function drawBuffers({ seeds = CURVE_SEEDS, jobs, json }: Options): Promise<boolean> {
+  const asks = BUFFERS.flatMap((buffer) => Array.from({ length: seeds }, (_, index) => ({ seed: index + 1, buffer })));
+  const points = curveOf(await playDays(asks, { lanes: jobs, onDay: sayProgress(asks.length) }));
+  console.log(json === true ? JSON.stringify({ schema: 'allot.sim-curve/1', seeds, points }) : drawCurve(points));
+  return true;
+}
+
+async function playAll({ seeds = SEEDS, jobs, buffer, json }: Options): Promise<boolean> {
+  const asks = Array.from({ length: seeds }, (_, index) => ({ seed: index + 1, buffer }));
+  const report = reportOf(await playDays(asks, { lanes: jobs, onDay: sayProgress(seeds) }));
+  console.log(json === true ? JSON.stringify({ schema: 'allot.sim/1', ...report }) : sayReport(report));
+  return report.failures === 0;
+}
+
+/** A whole number between two. */
+const between =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`give a whole number from ${min} to ${max}`);
+  };
+
+await new Command('sim')
+  .description('Simulate days of three channels with faults, and compare with a naive connector on the same traffic.')
+  .option(
+    '--seeds <n>',
+    `days, from seed 1 on (default ${SEEDS}; with --curve ${CURVE_SEEDS} per buffer)`,
+    between(1, 1_000_000),
+  )
+  .option('--seed <n>', 'one day, with its story', between(0, 2 ** 31 - 1))
+  .option('--naive', 'with --seed: the story of the naive connector')
+  .option('--curve', 'undersold against oversold units over buffers')
+  .option('--buffer <units>', 'what both keep back on the channels that share stock', between(0, 1000), 0)
+  .option('--jobs <n>', 'processes side by side', between(1, 256), availableParallelism())
+  .option('--json', 'the report as one line of JSON')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run sim -- --seeds 200 --json\n  npm run sim -- --seed 17\n  npm run sim -- --curve',
+  )
+  .action(async (options: Options) => {
+    const playThem = options.seed === undefined ? playAll : tellDay;
+    process.exitCode = (await (options.curve === true ? drawBuffers : playThem)(options)) ? 0 : 1;
+  })
+  .parseAsync()
+  .catch((error: unknown) => {
+    console.error(`sim: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 2;
+  });

@@ -1,0 +1,90 @@
+/** One day, played twice on the same recorded traffic: by allot, and by the naive connector. */
+import { Allot } from './allot.ts';
+import { QUIET_ALERTS } from './brand.ts';
+import { CORE, type Core } from './core.ts';
+import { type DriftTally, DriftWatch } from './drift-watch.ts';
+import { Naive } from './naive.ts';
+import { recordTraffic } from './traffic.ts';
+import { type Figures, type Told, World } from './world.ts';
+
+export type DayResult = {
+  readonly seed: number;
+  readonly buffer: number;
+  /** Base units. */
+  readonly demandUnits: number;
+  readonly allot: Figures;
+  readonly naive: Figures;
+  readonly drift: DriftTally;
+  readonly driftByKind: Readonly<Record<string, DriftTally>>;
+  readonly alerts: { readonly closed: number; readonly closedWithoutProof: number; readonly open: number };
+  readonly lostCommands: number;
+  /** What allot promises and did not keep, in words; empty on a good day. */
+  readonly broken: readonly string[];
+};
+
+export type Day = { readonly result: DayResult; readonly story: readonly Told[]; readonly naiveStory: readonly Told[] };
+
+/** Orders of the platforms that the books do not have as they are. */
+function lostCommands(world: World, allot: Allot): string[] {
+  return [...world.platforms.values()].flatMap((platform) =>
+    [...platform.orders.values()].flatMap(({ arrival, cancelled }) => {
+      const line = allot.books.order(arrival.channel, arrival.ref)?.lines[0];
+      const wanted = platform.baseUnits(arrival.sku, arrival.units);
+      const isKept = line !== undefined && line.ordered === wanted && line.cancelled === (cancelled ? wanted : 0);
+      return isKept ? [] : [`${arrival.channel} ${arrival.ref} is not in the books as the platform has it`];
+    }),
+  );
+}
+
+/** When all is quiet, platforms show the targets, and the books what was sold. */
+function unsettled(world: World, allot: Allot): string[] {
+  return [...allot.lines.values()].flatMap((line) => {
+    const target = allot.target(line);
+    const { kind } = world.platform(line.channel).channel;
+    // Who cannot be read has acknowledged what is wanted.
+    const number = kind === 'documents' ? line.sync.ackedQuantity : world.platform(line.channel).shelf(line.sku).number;
+    const what = `${line.channel} ${line.sku}`;
+    if (target === null) return [`${what} has no target`];
+    if (line.stopped !== null) return [`${what} is stopped at the end (${line.stopped})`];
+    return number === target.quantity ? [] : [`${what} shows ${number} at the end, and ${target.quantity} is wanted`];
+  });
+}
+
+export function playDay(seed: number, { buffer = 0, core = CORE }: { buffer?: number; core?: Core } = {}): Day {
+  const traffic = recordTraffic(seed);
+  const world = new World(traffic);
+  const allot = new Allot(world, core, buffer);
+  const watch = new DriftWatch(world, allot);
+  world.play(allot);
+  const naive = new World(traffic);
+  naive.play(new Naive(naive, buffer));
+  const lost = lostCommands(world, allot);
+  const { looks } = allot;
+  const afterKnown = world.figures.oversoldAfterKnown;
+  const broken = [
+    ...allot.violations.map(({ says }) => says),
+    ...(afterKnown === 0 ? [] : [`${afterKnown} unit(s) were oversold after they were known to be gone`]),
+    ...lost,
+    ...unsettled(world, allot),
+    ...(looks.alerts.size > QUIET_ALERTS
+      ? [`${looks.alerts.size} alert(s) are open although nothing is wrong any more`]
+      : []),
+  ];
+  const demandUnits = traffic.arrivals.reduce(
+    (sum, { channel, sku, units }) => sum + world.platform(channel).baseUnits(sku, units),
+    0,
+  );
+  const result: DayResult = {
+    seed,
+    buffer,
+    demandUnits,
+    allot: world.figures,
+    naive: naive.figures,
+    drift: watch.tally,
+    driftByKind: Object.fromEntries(watch.byKind),
+    alerts: { closed: looks.closed, closedWithoutProof: looks.closedWithoutProof, open: looks.alerts.size },
+    lostCommands: lost.length,
+    broken,
+  };
+  return { result, story: world.story, naiveStory: naive.story };
+}

@@ -1,0 +1,101 @@
+/** Simulated days: all that allot promises holds on them, the same seed is the same day, and a broken core is noticed. */
+import { describe, expect, it } from 'vitest';
+import { CORE, type Core } from '#scripts/sim/core.ts';
+import { playDay } from '#scripts/sim/day.ts';
+import { reportOf } from '#scripts/sim/report.ts';
+import { ORDERS, recordTraffic } from '#scripts/sim/traffic.ts';
+
+const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
+/** Days with an edit, or a rush, that the planted bug trips over. */
+const BROKEN_SEEDS = SEEDS.slice(0, 4);
+
+const brokenOn = (core: Partial<Core>): string[] =>
+  BROKEN_SEEDS.flatMap((seed) => playDay(seed, { core: { ...CORE, ...core } }).result.broken);
+
+describe('twenty simulated days', () => {
+  it('keep every promise, beside a naive connector on the same traffic', () => {
+    const days = SEEDS.map((seed) => playDay(seed).result);
+    const report = reportOf(days);
+    expect(report.broken).toEqual([]);
+    expect(report).toMatchObject({
+      seeds: 20,
+      failures: 0,
+      oversoldAfterKnown: 0,
+      lostCommands: 0,
+      alertsClosedWithoutProof: 0,
+    });
+    expect(report.drift.open).toBe(0);
+    expect(report.drift.healed + report.drift.alerted).toBeGreaterThan(20);
+    expect(report.oversoldUnitsNaive).toBeGreaterThan(100);
+    expect(report.oversoldUnits).toBeLessThanOrEqual(0.05 * report.oversoldUnitsNaive);
+    expect(report.undersoldUnits).toBeLessThanOrEqual(0.01 * report.demandUnits);
+    // Alerts did open, and closed by what a read showed.
+    expect(days.reduce((sum, { alerts }) => sum + alerts.closed, 0)).toBeGreaterThan(10);
+  }, 300_000);
+
+  it('are the same again from their seed, in every line of their story', () => {
+    expect(recordTraffic(7)).toEqual(recordTraffic(7));
+    expect(recordTraffic(7).arrivals).toHaveLength(ORDERS);
+    expect(recordTraffic(7).arrivals).not.toEqual(recordTraffic(8).arrivals);
+    expect(playDay(7).story).toEqual(playDay(7).story);
+  }, 60_000);
+});
+
+describe('a broken core', () => {
+  it('that pushes the decrement of an own order back is noticed', () => {
+    const planPush: Core['planPush'] = (target, sync, protection, at) => {
+      const plan = CORE.planPush(target, sync, protection, at);
+      // What a read shows is taken for nobody's sale, and written over.
+      if (plan.kind !== 'unexplained' || at.read === null) return plan;
+      const compareWith = protection.compares ? at.read.sellable : null;
+      return {
+        kind: 'write',
+        wireQuantity: target.quantity,
+        compareWith,
+        soldBaseline: target.ownSold,
+        forgetSeen: false,
+      };
+    };
+    expect(brokenOn({ planPush }).join('\n')).toContain('put back on sale');
+  }, 120_000);
+
+  it('that raises a number without a look is noticed', () => {
+    const planPush: Core['planPush'] = (target, sync, protection, at) => {
+      const plan = CORE.planPush(target, sync, protection, at);
+      if (plan.kind !== 'read' || protection.compares) return plan;
+      const soldBaseline = target.ownSold + target.inFlight;
+      return { kind: 'write', wireQuantity: target.quantity, compareWith: null, soldBaseline, forgetSeen: false };
+    };
+    expect(brokenOn({ planPush }).join('\n')).toContain('without a look');
+  }, 120_000);
+
+  it('that closes an alert without a proof is noticed', () => {
+    let asked = 0;
+    const provesHealed: Core['provesHealed'] = (...given) => {
+      asked += 1;
+      return asked % 4 === 0 ? 'it will be right by now' : CORE.provesHealed(...given);
+    };
+    expect(brokenOn({ provesHealed }).join('\n')).toContain('its alert was closed, and it shows');
+  }, 120_000);
+
+  it('that loses an order is noticed', () => {
+    const decide: Core['decide'] = (state, commands, now) =>
+      CORE.decide(
+        state,
+        commands.filter(({ body }) => body.kind !== 'order-state' || !body.order.orderRef.endsWith('7')),
+        now,
+      );
+    expect(brokenOn({ decide }).join('\n')).toContain('is not in the books');
+  }, 120_000);
+
+  it('that heals no drift is noticed', () => {
+    const judgeDrift: Core['judgeDrift'] = () => null;
+    const planPush: Core['planPush'] = (target, sync, protection, at) => {
+      const plan = CORE.planPush(target, sync, protection, at);
+      return plan.kind === 'write' && plan.forgetSeen
+        ? { kind: 'acknowledged', wireQuantity: plan.wireQuantity, soldBaseline: plan.soldBaseline }
+        : plan;
+    };
+    expect(brokenOn({ judgeDrift, planPush }).length).toBeGreaterThan(0);
+  }, 120_000);
+});
