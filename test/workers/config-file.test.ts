@@ -80,6 +80,7 @@ describe('a good file', () => {
     expect(file?.intervals).toEqual({
       pollMs: 60_000,
       reconcileMs: 3_600_000,
+      lightScanMs: 30_000,
       sweepMs: 5_000,
       channels: [{ id: 'fake:a', pollMs: 180_000, reconcileMs: 3_600_000 }],
     });
