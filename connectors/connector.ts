@@ -277,6 +277,11 @@ export type ChannelConnection = {
   collect(ticket: string, itemCount: number, signal: AbortSignal): Promise<CollectResult>;
   /** Idempotent; answers what it had to create or mend. */
   ensureSubscriptions(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Ends every subscription of this address, and none of another. Idempotent; answers what it ended. Present where `subscriptions` is
+   * declared: `allot channels leave` calls it.
+   */
+  removeSubscriptions?(callbackUrl: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly documents?: DocumentExchange;
   /** The platform's own page of an order, for people; pure. Null, or absent, where there is none. */
   readonly orderLink?: (orderRef: string) => string | null;

@@ -31,6 +31,16 @@ const entries = {
     mend: "Mend the partner's dialect or its item numbers as the next step says; or answer by hand at the partner.",
     proof: 'The documents worker, which tries every five minutes, has written and stored the answer.',
   },
+  'breaker-open': {
+    severity: 'error',
+    withinHours: 4,
+    meaning: 'A platform has not answered so many calls in a row that allot asks it only now and then, with one call.',
+    impact: 'Its channel shows its last numbers, and its orders come late; the other channels go on.',
+    check:
+      '`allot channels show CHANNEL` names the last error and the next probe; look at the status page of the platform.',
+    mend: 'Wait where the platform is down: allot goes on by itself. Else mend what the last error names (address, network, certificate).',
+    proof: 'The platform has answered a call, the probe or one that was under way.',
+  },
   'cancel-rate': {
     severity: 'warning',
     withinHours: 24,
@@ -80,6 +90,16 @@ const entries = {
       '`allot status --skus`; `allot explain SKU`. The cause says why: edited by hand, a second writer, a write that came late.',
     mend: 'Nothing while the channel is live: allot reads, compares and sends again. If it comes back, look for another app that writes stock.',
     proof: 'A whole reading of the channel found every mapped listing as it should be.',
+  },
+  'gate-fell-back': {
+    severity: 'critical',
+    withinHours: 1,
+    meaning:
+      'A live channel went back to shadow by itself: whole readings in a row found its numbers changed by somebody else, or it was silent while live for a part of its items.',
+    impact: 'allot writes no number there any more: whoever else writes must, or it oversells.',
+    check: '`allot channels show CHANNEL`: agreement by day, and the listings that differ most.',
+    mend: 'Stop the other writer, or mend the mapping; then `allot channels live CHANNEL`. Or let the other one write: `allot channels leave CHANNEL`.',
+    proof: 'A person has set the mode of the channel since.',
   },
   'held-back': {
     severity: 'info',
@@ -193,7 +213,7 @@ const entries = {
     meaning: 'A platform refuses a number for some listings.',
     impact: 'They go on showing their last number: too high is sold twice, too low is not sold.',
     check: '`allot status`; `allot explain SKU`.',
-    mend: 'What the platform named, at the listing. allot sends the number again every five minutes.',
+    mend: 'What the platform named, at the listing. allot sends the number again, ever later, and parks it when that goes on: `allot parked list`.',
     proof: 'The platform has since taken, or shown, the number of every listing that it refused so.',
   },
   'receipt-overdue': {
@@ -205,6 +225,16 @@ const entries = {
     mend: 'Ask the partner, and whoever carries the files. Numbers are sent anew by allot.',
     proof: 'No document waits longer than agreed for its receipt.',
   },
+  'share-impossible': {
+    severity: 'error',
+    withinHours: 4,
+    meaning:
+      'A channel is live for a part of its items, and to its partner whatever a document leaves out counts as 0.',
+    impact: 'No number is sent to the partner: it shows what it was told last.',
+    check: '`allot channels show CHANNEL`.',
+    mend: '`allot channels live CHANNEL --share 100%`, or back: `allot channels shadow CHANNEL`.',
+    proof: 'A push found the channel live for all of its items.',
+  },
   'supply-late': {
     severity: 'warning',
     withinHours: 24,
@@ -213,6 +243,17 @@ const entries = {
     check: '`allot supply list`; `allot explain SKU --shortages` for who waits.',
     mend: 'Receive them if they came, move the date, or cancel what does not come: the next step has all three.',
     proof: 'Nothing of the supply is late any more: received, moved or cancelled.',
+  },
+  'work-failed': {
+    severity: 'error',
+    withinHours: 4,
+    meaning:
+      'A piece of work on a channel (its poll, reconcile, push or documents) fails, and not for want of an answer.',
+    impact:
+      'That work stands still: orders are not fetched, numbers not compared or documents not sent, as the title says.',
+    check: 'The cause; the log of that moment has the rest.',
+    mend: 'What the next step says where the platform refused; a defect is reported, with the log. allot tries again by itself.',
+    proof: 'The same work has come to its end since.',
   },
 } as const satisfies Readonly<Record<string, AlertEntry>>;
 

@@ -5,6 +5,7 @@
  * | class           | the caller                                                   |
  * | Transient       | tries again later, with jitter                               |
  * | Throttled       | waits until `retryAt`; never burns an attempt                |
+ * | Resting         | as Throttled: allot itself does not call (breaker.ts)        |
  * | Uncertain       | reads the platform before anything else: it may have applied |
  * | Rejected        | parks the one item or document; the rest goes on             |
  * | Credential      | pauses the channel and alerts once                           |
@@ -38,6 +39,9 @@ export class Throttled extends Fault {
     this.retryAt = retryAt;
   }
 }
+
+/** Not the platform's word: the channel's breaker is open, and nothing was sent. */
+export class Resting extends Throttled {}
 
 export class Uncertain extends Fault {
   constructor(message: string, cause?: unknown) {

@@ -69,8 +69,9 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
       const long = [...reach].map((location) =>
         lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }) - keptAt(kept, location),
       );
-      const room = lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, [...pools.own, ...pools.placed], lots);
-      cutTo(Math.max(0, Math.min(room, sumOf(long))), asking);
+      const living =
+        lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, [...pools.own, ...pools.placed], lots);
+      cutTo(Math.max(0, Math.min(living, sumOf(long))), asking);
     }
   }
   const units = fairShares(pools.shared, rows);

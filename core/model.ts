@@ -227,6 +227,17 @@ export type ReallocationPolicy = {
   readonly lowPoolPercent?: number;
 };
 
+/** When a channel goes from shadow to live by itself, and back (gate.ts); percents from 0 to 100. */
+export type GateRule = {
+  readonly channel: ChannelId;
+  readonly cleanDays: number;
+  readonly agreement: number;
+  /** Rising, 100 last. */
+  readonly ramp: readonly number[];
+  readonly stepDays: number;
+  readonly fallBack: number;
+};
+
 /** The whole policy that decisions are made under; `version` is stored on every decision. */
 export type Policy = {
   readonly version: number;
@@ -239,6 +250,8 @@ export type Policy = {
   /** Absent: whoever may apply it may change it alone. */
   readonly approval?: PolicyApproval;
   readonly reallocation?: ReallocationPolicy;
+  /** Channels that go live, and back, by themselves; the others by hand alone. */
+  readonly gates?: readonly GateRule[];
   /** Absent: as `EXPIRING_WITHIN_DAYS` says (lots.ts). */
   readonly lots?: LotPolicy;
   /** Channels where drift is not always allot's to win. */

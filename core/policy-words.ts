@@ -47,6 +47,7 @@ const NAMINGS: Readonly<Record<string, Naming>> = {
     name: (entry) => `pool of ${textOf(entry.program)} for ${scopeOf(entry)}${placeOf(entry)}`,
   },
   channels: { by: ['channel', 'sku', 'group'], name: (entry) => `${textOf(entry.channel)} for ${scopeOf(entry)}` },
+  gates: { by: ['channel'], name: ({ channel }) => `gate of ${textOf(channel)}` },
   routes: { by: ['id'], name: ({ id }) => `route ${textOf(id)}` },
   drift: { by: ['channel'], name: ({ channel }) => `who wins drift of ${textOf(channel)}` },
 };
@@ -99,6 +100,11 @@ const WORDS: Readonly<Record<string, Word>> = {
   cooldownMs: { says: 'cooldown', unit: 'ms' },
   approveAbove: { says: 'approval above', unit: 'units' },
   perMovePercent: { says: 'of a pool per move', unit: '%' },
+  cleanDays: { says: 'clean days before it goes live' },
+  stepDays: { says: 'clean days before the next step' },
+  agreement: { says: 'agreement of a clean day', unit: '%' },
+  ramp: { says: 'ramp', unit: '%' },
+  fallBack: { says: 'falls back below', unit: '%' },
   perDayPercent: { says: 'of a pool per day', unit: '%' },
 };
 

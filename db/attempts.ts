@@ -12,6 +12,7 @@
 import { sql } from 'drizzle-orm';
 import type { Instant } from '#core/model.ts';
 import type { Queries } from './client.ts';
+import { WITHIN_SHARE } from './gates.ts';
 import { list } from './list.ts';
 
 export type PlannedItem = {
@@ -35,8 +36,8 @@ export type AttemptItem = PlannedItem & { readonly position: number };
 export type Attempt = { readonly id: number; readonly fence: number; readonly items: readonly AttemptItem[] };
 
 /**
- * Opens an attempt with those of the planned items that are still the newest version, on a live channel, with no write under way;
- * null when none is left. `prepare` is pure and gives the bytes for the items that stayed.
+ * Opens an attempt with those of the planned items that are still the newest version, on a live channel and within its share, with no
+ * write under way; null when none is left. Mode and share cannot change before the bytes are stored: the channel's row is held. `prepare` is pure and gives the bytes for the items that stayed.
  */
 export async function openAttempt(
   tx: Queries,
@@ -56,6 +57,7 @@ export async function openAttempt(
     from json_to_recordset(${JSON.stringify(rows)}::json) as r(position int, "listingId" bigint, version int, quantity int,
       "wireQuantity" int, "compareWith" int, "soldBaseline" int)
     join target t on t.listing_id = r."listingId" and t.version = r.version
+    join listing l on l.id = r."listingId" join channel c on c.id = ${head.channelId} and ${WITHIN_SHARE}
     order by r."listingId"
     on conflict (listing_id) where outcome is null do nothing returning position`);
   const stayed = new Set(kept.map(({ position }) => position));

@@ -61,6 +61,7 @@ export function sortPolicy(policy: PolicyBody): PolicyBody {
     programs: [...policy.programs].sort((a, b) => byteOrder(a.id, b.id)),
     pools: [...policy.pools].sort((a, b) => byteOrder(poolKey(a), poolKey(b))),
     channels: [...policy.channels].sort((a, b) => byteOrder(ruleKey(a), ruleKey(b))),
+    ...(policy.gates === undefined ? {} : { gates: [...policy.gates].sort((a, b) => byteOrder(a.channel, b.channel)) }),
     ...(policy.drift === undefined ? {} : { drift: [...policy.drift].sort((a, b) => byteOrder(a.channel, b.channel)) }),
     ...(policy.routes === undefined ? {} : { routes: [...policy.routes].sort((a, b) => byteOrder(a.id, b.id)) }),
   };
@@ -108,6 +109,7 @@ const KNOWN_PARTS: readonly string[] = [
   'routes',
   'approval',
   'reallocation',
+  'gates',
   'drift',
   'lots',
 ];

@@ -10,6 +10,7 @@ import type { ChannelId } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
 import { BOOKS } from './doctor-books.ts';
 import { FLOW } from './doctor-flow.ts';
+import { WITHIN_SHARE } from './gates.ts';
 
 export type InvariantId = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10';
 
@@ -191,7 +192,7 @@ async function checkShown(tx: Queries, readings: readonly PlatformReading[] | un
         select l.channel_id as channel, l.listing_ref, l.location_ref, l.sku, t.quantity, s.acked_quantity
         from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id
           left join listing_sync s on s.listing_id = l.id
-        where c.mode = 'live' and c.configured and l.sku is not null and t.version > 0)
+        where c.mode = 'live' and ${WITHIN_SHARE} and c.configured and l.sku is not null and t.version > 0)
     select format('%s %s (%s) should show %s and %s', w.channel, w.sku, w.listing_ref, w.quantity,
       case when r.state is null then 'was not read' when r.state <> 'tracked' then 'is ' || r.state else 'shows ' || r.sellable end) as example
     from wanted w left join read r on r.channel = w.channel and r."listingRef" = w.listing_ref and r."locationRef" = w.location_ref

@@ -124,6 +124,26 @@ function placesOf(program: ProgramId, pools: Pools): Pick<ProgramPool, 'places'>
   return places.length === 0 ? {} : { places };
 }
 
+/** Pools of nobody's (the emergency pool) belong to no program. */
+const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
+  pools.own
+    .filter(({ program }) => !policy.programs.some(({ id }) => id === program))
+    .map((share): ProgramPool => {
+      const { program, priority, units, consumed, remaining, limitLeft } = share;
+      const nothing = { drawOrder: 'none', taken: 0, promise: { own: 0, shared: 0 }, closedTo: [] };
+      return {
+        ...nothing,
+        program,
+        priority,
+        rule: sayPoolRule(share),
+        protects: 'core',
+        units,
+        consumed,
+        remaining,
+        limitLeft,
+      };
+    });
+
 function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Policy, at: Instant): FreeByLocation {
   const totals = places.map(({ location, sellable, allocated, held }) => ({
     location,
@@ -180,24 +200,6 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
       ...placesOf(program.id, pools),
     };
   });
-  // Pools of nobody's (the emergency pool) belong to no program.
-  const others = pools.own
-    .filter(({ program }) => !policy.programs.some(({ id }) => id === program))
-    .map((share): ProgramPool => {
-      const { program, priority, units, consumed, remaining, limitLeft } = share;
-      const nothing = { drawOrder: 'none', taken: 0, promise: { own: 0, shared: 0 }, closedTo: [] };
-      return {
-        ...nothing,
-        program,
-        priority,
-        rule: sayPoolRule(share),
-        protects: 'core',
-        units,
-        consumed,
-        remaining,
-        limitLeft,
-      };
-    });
   return {
     sku,
     at,
@@ -205,7 +207,7 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
     places,
     free: pools.free,
     shared: pools.shared,
-    pools: [...told, ...others],
+    pools: [...told, ...nobodysPools(policy, pools)],
     moves,
     nextChangeAt: nextPoolChange(policy, item, pools, at),
   };

@@ -8,6 +8,7 @@
 import { sql } from 'drizzle-orm';
 import type { ChannelId } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
+import { WITHIN_SHARE } from './gates.ts';
 import { type ChannelLatency, readLatency } from './sales-measures.ts';
 
 export const COUNT_MAX = 10_000;
@@ -19,6 +20,10 @@ export type Gauges = {
   readonly inboxOldestS: number;
   readonly commandsPending: number;
   readonly parkedOpen: number;
+  /** Age of what was parked first; 0 when nothing is parked. */
+  readonly parkedOldestS: number;
+  /** Of configured channels: 0 closed, 1 half open, 2 open. */
+  readonly breakers: readonly { readonly channel: ChannelId; readonly state: number }[];
   /** Live channels alone, also those with none: a channel in shadow is behind on purpose. */
   readonly targetsBehind: readonly { readonly channel: ChannelId; readonly count: number }[];
   readonly latency: readonly ChannelLatency[];
@@ -34,6 +39,7 @@ export async function readGauges(db: Database): Promise<Gauges> {
       await tx.rows(sql`select set_config('statement_timeout', ${String(TIMEOUT_MS)}, true)`);
       return {
         ...(await readCounts(tx)),
+        breakers: await readBreakers(tx),
         targetsBehind: await readTargetsBehind(tx),
         latency: await readLatency(tx),
         reconciled: await readReconciled(tx),
@@ -45,7 +51,7 @@ export async function readGauges(db: Database): Promise<Gauges> {
   );
 }
 
-type Counts = Omit<Gauges, 'targetsBehind' | 'latency' | 'reconciled' | 'alertsOpen' | 'messagesWaiting'>;
+type Counts = Omit<Gauges, 'targetsBehind' | 'breakers' | 'latency' | 'reconciled' | 'alertsOpen' | 'messagesWaiting'>;
 
 const readReconciled = (tx: Queries): Promise<{ channel: string; seconds: number }[]> =>
   tx.rows(sql`
@@ -65,17 +71,25 @@ async function readCounts(tx: Queries): Promise<Counts> {
         select greatest(0, extract(epoch from clock_timestamp() - received_at))
         from inbox_key where state = 'pending' order by inbox_id limit 1), 0)::float8 as "inboxOldestS",
       (select count(*)::int from (select from command where state = 'pending' limit ${COUNT_MAX}) t) as "commandsPending",
-      (select count(*)::int from (select from parked where state = 'parked' limit ${COUNT_MAX}) t) as "parkedOpen"`);
-  return counts ?? { inboxPending: 0, inboxOldestS: 0, commandsPending: 0, parkedOpen: 0 };
+      (select count(*)::int from (select from parked where state = 'parked' limit ${COUNT_MAX}) t) as "parkedOpen",
+      coalesce((
+        select greatest(0, extract(epoch from clock_timestamp() - min(first_parked_at)))
+        from (select first_parked_at from parked where state = 'parked' limit ${COUNT_MAX}) t), 0)::float8 as "parkedOldestS"`);
+  return counts ?? { inboxPending: 0, inboxOldestS: 0, commandsPending: 0, parkedOpen: 0, parkedOldestS: 0 };
 }
+
+const readBreakers = (tx: Queries): Promise<{ channel: string; state: number }[]> =>
+  tx.rows(sql`
+    select c.id as channel, case b.state when 'open' then 2 when 'halfOpen' then 1 else 0 end as state
+    from channel c left join channel_breaker b on b.channel_id = c.id where c.configured order by c.id collate "C"`);
 
 /** One pass over the index of targets that are behind. */
 const readTargetsBehind = (tx: Queries): Promise<{ channel: string; count: number }[]> =>
   tx.rows(sql`
     select c.id as channel, least(count(b.listing_id), ${COUNT_MAX})::int as count
     from channel c left join (
-      select l.channel_id, t.listing_id from target t join listing l on l.id = t.listing_id
-      where t.is_behind and l.sku is not null) b on b.channel_id = c.id
+      select l.channel_id, t.listing_id from target t join listing l on l.id = t.listing_id join channel c on c.id = l.channel_id
+      where t.is_behind and l.sku is not null and ${WITHIN_SHARE}) b on b.channel_id = c.id
     where c.mode = 'live' and c.configured group by c.id order by c.id collate "C"`);
 
 const readMessagesWaiting = (tx: Queries): Promise<{ destination: string; count: number }[]> =>

@@ -1,10 +1,16 @@
 /** A channel's own state of health, shared by all processes: throttles, last error, cursors of its feeds, presence of workers. */
 import { sql } from 'drizzle-orm';
+import type { Breaker } from '#core/breaker.ts';
 import type { Instant } from '#core/model.ts';
+import { BREAKER_COLUMN } from './breakers.ts';
 import type { Queries } from './client.ts';
 
 export type ChannelHealth = {
   readonly mode: 'shadow' | 'live' | 'paused';
+  /** Hundredths of a percent of the items that are written to while it is live. */
+  readonly liveShare: number;
+  /** Null: no call ever failed. */
+  readonly breaker: Breaker | null;
   /** Of writes alone: reads that spent their part of a budget must not hold up a number. */
   readonly throttledUntil: Instant | null;
   /** Of the looks that pushes take. */
@@ -13,8 +19,10 @@ export type ChannelHealth = {
 
 export async function channelHealth(db: Queries, channelId: string): Promise<ChannelHealth | undefined> {
   const [row] = await db.rows<ChannelHealth>(sql`
-    select c.mode, t.until as "throttledUntil", k.until as "looksThrottledUntil"
-    from channel c left join channel_throttle t on t.channel_id = c.id and t.operation = 'push'
+    select c.mode, c.live_share as "liveShare", ${BREAKER_COLUMN} as breaker,
+      t.until as "throttledUntil", k.until as "looksThrottledUntil"
+    from channel c left join channel_breaker b on b.channel_id = c.id
+    left join channel_throttle t on t.channel_id = c.id and t.operation = 'push'
     left join channel_throttle k on k.channel_id = c.id and k.operation = 'look'
     where c.id = ${channelId}`);
   return row;
@@ -32,6 +40,17 @@ export async function throttledUntil(db: Queries, channelId: string, operation: 
   const [row] = await db.rows<{ until: Instant }>(sql`
     select until from channel_throttle where channel_id = ${channelId} and operation = ${operation}`);
   return row?.until ?? null;
+}
+
+/** What stands in the way of work on a channel: the platform's "slow down" to this operation, and the channel's breaker. */
+export type ChannelRest = { readonly throttledUntil: Instant | null; readonly breaker: Breaker | null };
+
+export async function channelRest(db: Queries, channelId: string, operation: string): Promise<ChannelRest> {
+  const [row] = await db.rows<ChannelRest>(sql`
+    select t.until as "throttledUntil", ${BREAKER_COLUMN} as breaker
+    from (select ${channelId}::text as id) c left join channel_breaker b on b.channel_id = c.id
+    left join channel_throttle t on t.channel_id = c.id and t.operation = ${operation}`);
+  return row ?? { throttledUntil: null, breaker: null };
 }
 
 export async function noteError(db: Queries, channelId: string, message: string): Promise<void> {

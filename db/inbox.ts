@@ -96,6 +96,8 @@ export type PendingInput = {
   readonly topic: string;
   readonly receivedAt: Instant;
   readonly assurance: Received['assurance'];
+  /** How often its platform did not give its order. */
+  readonly tries: number;
   /** Null when the payload is gone (purged) or cannot be opened; `fault` then says why. */
   readonly rawBody: Buffer | null;
   readonly fault: string | null;
@@ -107,13 +109,14 @@ type PendingRow = {
   topic: string;
   received_at: number;
   assurance: Received['assurance'];
+  tries: number;
   key_id: string | null;
   sealed: Buffer | null;
 };
 
 function open(keys: readonly SealingKey[], row: PendingRow): PendingInput {
-  const { inbox_id: inboxId, channel_id: channelId, topic, received_at: receivedAt, assurance } = row;
-  const base = { inboxId, channelId, topic, receivedAt, assurance };
+  const { inbox_id: inboxId, channel_id: channelId, topic, received_at: receivedAt, assurance, tries } = row;
+  const base = { inboxId, channelId, topic, receivedAt, assurance, tries };
   if (row.sealed === null || row.key_id === null)
     return { ...base, rawBody: null, fault: 'its raw payload has been purged' };
   try {
@@ -127,7 +130,7 @@ function open(keys: readonly SealingKey[], row: PendingRow): PendingInput {
 export async function readPending(db: Queries, max: number, keys: readonly SealingKey[]): Promise<PendingInput[]> {
   const rows = await db.rows<PendingRow>(sql`
     with p as (
-      select inbox_id, channel_id, topic, received_at, assurance from inbox_key
+      select inbox_id, channel_id, topic, received_at, assurance, tries from inbox_key
       where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true) order by inbox_id limit ${max})
     select p.*, w.key_id, w.sealed from p left join inbox_raw w on w.inbox_id = p.inbox_id order by p.inbox_id`);
   return rows.map((row) => open(keys, row));
@@ -140,7 +143,7 @@ export async function readInput(
   keys: readonly SealingKey[],
 ): Promise<PendingInput | undefined> {
   const [row] = await db.rows<PendingRow>(sql`
-    select k.inbox_id, k.channel_id, k.topic, k.received_at, k.assurance, w.key_id, w.sealed
+    select k.inbox_id, k.channel_id, k.topic, k.received_at, k.assurance, k.tries, w.key_id, w.sealed
     from inbox_key k left join inbox_raw w on w.inbox_id = k.inbox_id where k.inbox_id = ${inboxId}`);
   return row === undefined ? undefined : open(keys, row);
 }
@@ -158,9 +161,12 @@ export async function markTaken(tx: Queries, inboxIds: readonly number[]): Promi
   await tx.rows(sql`update inbox_key set state = 'taken' where inbox_id = any(${list(inboxIds)}::bigint[])`);
 }
 
+export type Later = { readonly inboxId: number; readonly at: Instant; readonly tries: number };
+
 /** Leaves entries pending until their platform may answer again. */
-export async function retryLater(tx: Queries, inboxIds: readonly number[], at: Instant): Promise<void> {
-  if (inboxIds.length === 0) return;
+export async function retryLater(tx: Queries, rows: readonly Later[]): Promise<void> {
+  if (rows.length === 0) return;
   await tx.rows(sql`
-    update inbox_key set retry_at = to_timestamp(${at} / 1000.0) where inbox_id = any(${list(inboxIds)}::bigint[])`);
+    update inbox_key k set retry_at = to_timestamp(r.at / 1000.0), tries = r.tries
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r("inboxId" bigint, at float8, tries int) where k.inbox_id = r."inboxId"`);
 }

@@ -6,6 +6,7 @@ import type { StopReason } from '#core/drift.ts';
 import type { Instant } from '#core/model.ts';
 import type { SyncState, WireTarget } from '#core/wire.ts';
 import type { Queries } from './client.ts';
+import { WITHIN_SHARE } from './gates.ts';
 import { list } from './list.ts';
 
 /** Opaque to all but the connector. */
@@ -32,6 +33,9 @@ export type PushCandidate = {
   /** By when the goods are there that the number relies on beyond stock; and whether that is news since the last acknowledgement. */
   readonly restockAt: Instant | null;
   readonly isRestockNew: boolean;
+  readonly decidedAt: Instant;
+  /** The channel is live, and its share does not reach this item: as in shadow. Told by `listingsByRef` alone. */
+  readonly isBeyondShare: boolean;
   /** A number went out by document and has no receipt yet: what `sync` says is from before it. */
   readonly isOnItsWay: boolean;
   /** Never raised, or not written at all, until somebody says so (core/drift.ts). */
@@ -64,6 +68,8 @@ export type CandidateRow = {
   stopped_because: StopReason | null;
   restock_at: number | null;
   is_restock_new: boolean;
+  decided_at: number;
+  is_beyond_share?: boolean;
 };
 
 export const candidateOf = (row: CandidateRow): PushCandidate => ({
@@ -91,13 +97,16 @@ export const candidateOf = (row: CandidateRow): PushCandidate => ({
   stopped: row.stopped_because,
   restockAt: row.restock_at,
   isRestockNew: row.is_restock_new,
+  decidedAt: row.decided_at,
+  isBeyondShare: row.is_beyond_share ?? false,
 });
 
 /** Of listing l, its target t and its sync s: all of CandidateRow but `needs_read`. */
 export const CANDIDATE = sql`l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
   t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
   s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, s.stopped_because,
-  coalesce(s.sent_version > t.acked_version, false) as is_on_its_way, t.restock_at, t.dated_version > t.acked_version as is_restock_new`;
+  coalesce(s.sent_version > t.acked_version, false) as is_on_its_way, t.restock_at, t.dated_version > t.acked_version as is_restock_new,
+  t.decided_at`;
 
 /** By document the newest number may be on its way already: it goes again when its receipt does not come. */
 export const IS_NOT_SENT = sql`(coalesce(s.sent_version, 0) <= t.acked_version or s.resend_at <= clock_timestamp()
@@ -121,6 +130,7 @@ export async function dueListings(
       ours as materialized (
         select l.id, l.sku, l.listing_ref, l.location_ref, l.data from listing l
         join (select listing_id from behind union select listing_id from looks) due on due.listing_id = l.id
+        join channel c on c.id = l.channel_id and ${WITHIN_SHARE}
         where l.channel_id = ${channelId} and l.sku is not null)
     select ${CANDIDATE}, coalesce(s.read_due_at <= to_timestamp(${now} / 1000.0), false) as needs_read
     from ours l join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
@@ -142,7 +152,7 @@ export async function nextDueAt(db: Queries, channelId: string, now: Instant): P
         where t.is_behind and s.blocked_until is not null
       union all select s.listing_id, greatest(s.read_due_at, s.blocked_until) from listing_sync s where s.read_due_at is not null)
     select min(later.at) as at from later join listing l on l.id = later.listing_id join channel c on c.id = l.channel_id
-    where l.channel_id = ${channelId} and c.mode = 'live' and l.sku is not null and later.at > to_timestamp(${now} / 1000.0)`);
+    where l.channel_id = ${channelId} and c.mode = 'live' and ${WITHIN_SHARE} and l.sku is not null and later.at > to_timestamp(${now} / 1000.0)`);
   return row?.at ?? null;
 }
 
@@ -163,8 +173,8 @@ export async function listingsByRef(
         union select l.id from listing l
           where l.channel_id = ${channelId} and jsonb_path_query_array(l.data, '$.*') ?| ${list(refs.map(({ listingRef }) => listingRef))}
             and exists (select 1 from r where r."locationRef" = l.location_ref and jsonb_path_query_array(l.data, '$.*') ? r."listingRef"))
-    select ${CANDIDATE}, false as needs_read
-    from named join listing l on l.id = named.id
+    select ${CANDIDATE}, false as needs_read, c.mode = 'live' and not ${WITHIN_SHARE} as is_beyond_share
+    from named join listing l on l.id = named.id join channel c on c.id = l.channel_id
     join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
     where l.sku is not null and t.version > 0`);
   return rows.map(candidateOf);
@@ -201,7 +211,7 @@ export async function noteSent(tx: Queries, rows: readonly Sent[]): Promise<void
     order by "listingId"
     on conflict (listing_id) do update set sent_version = excluded.sent_version, sent_quantity = excluded.sent_quantity,
       sent_baseline = excluded.sent_baseline, resend_at = excluded.resend_at, read_due_at = null,
-      blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0`);
+      blocked_until = null, blocked_reason = null, blocked_fix = null`);
 }
 
 /** The partner refused these: they are as if never sent. A newer number may be on its way already. */
@@ -262,9 +272,12 @@ export async function acknowledge(tx: Queries, rows: readonly Acknowledged[]): P
   await tx.rows(sql`
     update target t set acked_version = greatest(t.acked_version, r.version)
     from json_to_recordset(${text}::json) as r("listingId" bigint, version int) where t.listing_id = r."listingId"`);
+  // Whatever was parked of these has come to its end.
   await tx.rows(sql`
-    insert into push_ack (listing_id, version) select "listingId", version
-    from json_to_recordset(${text}::json) as r("listingId" bigint, version int)`);
+    with sent as (insert into push_ack (listing_id, version) select "listingId", version
+      from json_to_recordset(${text}::json) as r("listingId" bigint, version int) returning listing_id)
+    update parked p set state = 'retried', closed_at = clock_timestamp(), closed_by = 'push'
+    from sent where p.source = 'listing' and p.source_id = sent.listing_id and p.state = 'parked'`);
 }
 
 export type Observed = {
@@ -314,36 +327,6 @@ export async function noteUnknown(
       as r("listingId" bigint, "ackedQuantity" int, "ackedWire" int, "soldBaseline" int) order by "listingId"
     on conflict (listing_id) do update set unknown_quantity = excluded.unknown_quantity, unknown_wire = excluded.unknown_wire,
       unknown_baseline = excluded.unknown_baseline`);
-}
-
-export type Delay = {
-  readonly listingId: number;
-  /** Look at the platform from this moment on, before anything is written. */
-  readonly readDueAt: Instant | null;
-  readonly blockedUntil: Instant | null;
-  readonly reason: string | null;
-  readonly fix: string | null;
-  /** Waits at random up to this many seconds, doubled with each failure, a minute at most; beside `blockedUntil`. */
-  readonly backOffS: number | null;
-};
-
-/** Puts listings off: a look is due, or a refusal waits for its time; counts as a failure. */
-export async function delayListings(tx: Queries, rows: readonly Delay[]): Promise<void> {
-  if (rows.length === 0) return;
-  const text = JSON.stringify(
-    rows.map((row) => ({ ...row, readDueAt: iso(row.readDueAt), blockedUntil: iso(row.blockedUntil) })),
-  );
-  await tx.rows(sql`
-    insert into listing_sync (listing_id, read_due_at, blocked_until, blocked_reason, blocked_fix, failures)
-    select r."listingId", r."readDueAt",
-      coalesce(r."blockedUntil", clock_timestamp() + make_interval(secs =>
-        random() * least(60, r."backOffS" * power(2, least(coalesce(s.failures, 0), 10))))), r.reason, r.fix, 1
-    from json_to_recordset(${text}::json) as r("listingId" bigint, "readDueAt" timestamptz, "blockedUntil" timestamptz,
-      reason text, fix text, "backOffS" float8)
-    left join listing_sync s on s.listing_id = r."listingId" order by r."listingId"
-    on conflict (listing_id) do update set read_due_at = coalesce(excluded.read_due_at, listing_sync.read_due_at),
-      blocked_until = excluded.blocked_until, blocked_reason = excluded.blocked_reason, blocked_fix = excluded.blocked_fix,
-      failures = listing_sync.failures + 1`);
 }
 
 /** Makes these due for a look now, without counting a failure: what reconcile and webhooks about a level ask for, each perhaps twice. */

@@ -40,6 +40,10 @@ export type ParkedGroup = {
   readonly orders: number;
   /** Of the oldest. */
   readonly reason: string;
+  /** When the oldest was parked first: what is parked again is no younger. */
+  readonly oldestAt: Instant;
+  /** That nobody has taken. */
+  readonly unowned: number;
   /** There are more than were counted. */
   readonly isMore: boolean;
 };
@@ -49,7 +53,8 @@ const COUNT_MAX = 10_000;
 /** By channel and cause, the largest first; what was parked just now may be on its way out again. */
 export const readParkedGroups = (db: Queries, parkedBefore: Instant, limit: number): Promise<ParkedGroup[]> =>
   db.rows<ParkedGroup>(sql`
-    with lying as (select * from parked where state = 'parked' and parked_at <= to_timestamp(${parkedBefore} / 1000.0) order by id limit ${COUNT_MAX})
+    with lying as (select * from parked where state = 'parked' and least(parked_at, first_parked_at) <= to_timestamp(${parkedBefore} / 1000.0) order by id limit ${COUNT_MAX})
     select channel_id as channel, code, count(*)::int as inputs, count(distinct order_id)::int as orders,
-      (array_agg(reason order by id))[1] as reason, (select count(*) from lying) >= ${COUNT_MAX} as "isMore"
+      (array_agg(reason order by id))[1] as reason, least(min(parked_at), min(first_parked_at)) as "oldestAt",
+      (count(*) filter (where owner is null))::int as unowned, (select count(*) from lying) >= ${COUNT_MAX} as "isMore"
     from lying group by channel_id, code order by 3 desc, 1, 2 limit ${limit}`);

@@ -5,8 +5,10 @@
  * is null, never 0.
  */
 import { type SQL, sql } from 'drizzle-orm';
+import type { BreakerState } from '#core/breaker.ts';
 import type { ChannelId, ChannelMode, Component, Instant, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
+import { SHARE_SCALE, WITHIN_SHARE } from './gates.ts';
 import { countHolds, type HoldCount } from './holds.ts';
 import { list } from './list.ts';
 import { readComponents } from './reach.ts';
@@ -29,6 +31,11 @@ export type ChannelStatus = {
   readonly lastErrorAt: Instant | null;
   /** Operations that the platform refuses for now: reads that spent their part of a budget hold up no number. */
   readonly throttled: readonly { readonly operation: string; readonly until: Instant }[];
+  /** Not closed: its platform does not answer, and is asked again at this moment. */
+  readonly breaker: BreakerState;
+  readonly breakerRetryAt: Instant | null;
+  /** Percent of its items that are written to while it is live. */
+  readonly share: number;
   readonly listings: number;
   readonly unmapped: number;
   /** Targets that the platform has not acknowledged, and since when the oldest one waits. */
@@ -86,7 +93,7 @@ export async function readStatus(db: Queries, now: Instant): Promise<Status> {
       readQueue(db, sql`select recorded_at as at from command where state = 'pending' order by id`),
       readQueue(db, sql`select recorded_at as at from outbox order by id`),
       db.rows<Status['parked'][number]>(sql`
-      select channel_id as channel, code, count(*)::int as count, min(parked_at) as "oldestAt"
+      select channel_id as channel, code, count(*)::int as count, min(first_parked_at) as "oldestAt"
       from (select * from parked where state = 'parked' order by id limit ${COUNT_MAX}) p group by 1, 2 order by 3 desc, 2, 1`),
       db.rows<Status['alerts'][number]>(sql`
       select id, state, owner, severity, code, title, next_step as "nextStep", first_seen_at as "firstSeenAt", count from alert
@@ -141,13 +148,15 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
   db.rows<ChannelStatus>(sql`
     select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
       h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt",
-      h.last_error as "lastError", h.last_error_at as "lastErrorAt",
+      h.last_error as "lastError", h.last_error_at as "lastErrorAt", coalesce(b.state, 'closed') as breaker,
+      b.retry_at as "breakerRetryAt", c.live_share::float8 / ${SHARE_SCALE}::float8 as share,
       coalesce(t.throttled, '[]') as throttled,
       coalesce(l.listings, 0) as listings, coalesce(l.unmapped, 0) as unmapped, coalesce(l.behind, 0) as behind,
       l.behind_since as "behindSince", coalesce(l.blocked, 0) as blocked, coalesce(a.open, 0) as "openAttempts",
       coalesce(d.pending, 0) as "pendingDocuments", coalesce(d.sent, 0) + coalesce(n.sent, 0) as "awaitingReceipt", m.p99_ms as "saleToAckP99Ms"
     from channel c
     left join channel_health h on h.channel_id = c.id
+    left join channel_breaker b on b.channel_id = c.id
     left join channel_latency m on m.channel_id = c.id and m.since = 'sold'
     left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
     left join (
@@ -155,10 +164,10 @@ const readChannels = (db: Queries): Promise<ChannelStatus[]> =>
         as throttled from channel_throttle where until > now() group by channel_id) t on t.channel_id = c.id
     left join (
       select l.channel_id, count(*)::int as listings, (count(*) filter (where l.sku is null))::int as unmapped,
-        (count(*) filter (where l.sku is not null and t.is_behind))::int as behind,
-        min(t.decided_at) filter (where l.sku is not null and t.is_behind) as behind_since,
+        (count(*) filter (where l.sku is not null and t.is_behind and ${WITHIN_SHARE}))::int as behind,
+        min(t.decided_at) filter (where l.sku is not null and t.is_behind and ${WITHIN_SHARE}) as behind_since,
         (count(*) filter (where s.blocked_until > now()))::int as blocked
-      from listing l left join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id group by l.channel_id) l
+      from listing l join channel c on c.id = l.channel_id left join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id group by l.channel_id) l
       on l.channel_id = c.id
     left join (select channel_id, count(*)::int as open from push_attempt where state <> 'done' group by channel_id) a on a.channel_id = c.id
     left join (select channel_id, (count(*) filter (where state = 'pending'))::int as pending,

@@ -7,6 +7,7 @@ import type { ChannelId, Instant } from '#core/model.ts';
 import type { Database, Queries } from './client.ts';
 import { addCommands } from './commands.ts';
 import { purgeDrift } from './drift.ts';
+import { WITHIN_SHARE } from './gates.ts';
 import type { BellRow } from './outbox.ts';
 import { IS_NOT_SENT } from './push.ts';
 import { recordset } from './recordset.ts';
@@ -34,10 +35,11 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
     union all select 'allocate', '' where exists (select 1 from command where state = 'pending')
     union all select 'push', c.id from channel c where c.mode = 'live' and c.configured and (
       exists (select 1 from target t join listing l on l.id = t.listing_id left join listing_sync s on s.listing_id = t.listing_id
-        where t.is_behind and l.channel_id = c.id and l.sku is not null and s.stopped_because is null
+        where t.is_behind and l.channel_id = c.id and l.sku is not null and s.stopped_because is null and ${WITHIN_SHARE}
           and coalesce(s.blocked_until <= ${at}, true) and ${IS_NOT_SENT})
       or exists (select 1 from listing_sync s join listing l on l.id = s.listing_id
-        where s.read_due_at <= ${at} and l.channel_id = c.id and l.sku is not null and s.stopped_because is null and coalesce(s.blocked_until <= ${at}, true)))
+        where s.read_due_at <= ${at} and l.channel_id = c.id and l.sku is not null and s.stopped_because is null and ${WITHIN_SHARE}
+          and coalesce(s.blocked_until <= ${at}, true)))
     union select distinct 'push', channel_id from push_attempt where state = 'open' and lease_until < clock_timestamp()
     union all select distinct 'collect', channel_id from push_attempt where state = 'ticket' and collect_at <= clock_timestamp()
     union all select 'documents', c.id from channel c where c.configured and (
@@ -52,7 +54,8 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
       where c.configured and ${intervals.lightScanMs !== undefined} and (k.advanced_at is null
         or k.advanced_at <= ${at} - make_interval(secs => ${intervals.lightScanMs ?? 0}::int8 / 1000.0::float8)))
     select topic, key from waiting w where not exists (
-      select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})`);
+      select 1 from channel_throttle t where t.channel_id = w.key and t.operation = w.topic and t.until > ${at})
+      and not exists (select 1 from channel_breaker b where b.channel_id = w.key and b.state <> 'closed' and b.retry_at > ${at})`);
 }
 
 /** Writes the command that ends each hold whose time has come, once; bounded, the rest follows at the next sweep. Answers how many. */

@@ -13,6 +13,7 @@
  * Guarantees: set-based and bounded; each look opens, changes and closes its alerts in one transaction, by what stands then; one that
  * fails stops no other.
  */
+import type { Instant } from '#core/model.ts';
 import { explain, type StepId } from '#core/publish.ts';
 import { measureReach, staleReaches } from '#db/alert-list.ts';
 import { type NewAlert, tellStanding } from '#db/alerts.ts';
@@ -219,18 +220,29 @@ async function checkSilence(context: WorkerContext, { intervals }: CheckSettings
   );
 }
 
+const AGES: readonly (readonly [number, string])[] = [
+  [7 * 86_400_000, 'a week'],
+  [86_400_000, 'a day'],
+  [3_600_000, 'an hour'],
+];
+
+/** In steps, so that an alert is not changed at every look. */
+const parkedAge = (at: Instant, now: Instant): string | null => AGES.find(([ms]) => now - at >= ms)?.[1] ?? null;
+
 async function checkParked(context: WorkerContext): Promise<void> {
   const groups = await readParkedGroups(context.db, context.now() - PARKED_GRACE_MS, OPEN_MAX);
-  const alerts = groups.map(({ channel, code, inputs, orders, reason, isMore }): NewAlert => {
+  const alerts = groups.map(({ channel, code, inputs, orders, reason, oldestAt, unowned, isMore }): NewAlert => {
     const where = channel === null ? '' : ` --channel ${channel}`;
     const count = `${plural(inputs, 'input')}${isMore ? ' or more' : ''}`;
+    const age = parkedAge(oldestAt, context.now());
+    const what = code.startsWith('push-') || code === 'document-unsent' ? 'sent' : 'taken';
     return {
       fingerprint: `input-parked ${channel ?? '-'} ${code}`,
       code: 'input-parked',
       severity: 'error',
-      title: `${channel ?? 'allot'}: ${count} could not be taken (${code})`,
+      title: `${channel ?? 'allot'}: ${count} could not be ${what} (${code})${age === null ? '' : `, the oldest for more than ${age}`}`,
       channelId: channel,
-      touches: { inputs, ...(orders === 0 ? {} : { orderCount: orders }) },
+      touches: { inputs, unowned, ...(orders === 0 ? {} : { orderCount: orders }), ...(age === null ? {} : { age }) },
       cause: reason.slice(0, 500),
       nextStep: `allot parked list --code ${code}${where}`,
       size: inputs,

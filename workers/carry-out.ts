@@ -10,10 +10,11 @@ import { assert, Rejected } from '#core/errors.ts';
 import { RISE_WAIT_MS, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem } from '#db/attempts.ts';
 import { addCommands, type NewCommand } from '#db/commands.ts';
+import { delayListings } from '#db/delays.ts';
 import { stampNumbers } from '#db/documents.ts';
 import { ringBells } from '#db/outbox.ts';
 import { readInFlightMs } from '#db/policy-history.ts';
-import { type Acknowledged, acknowledge, delayListings, type PushCandidate } from '#db/push.ts';
+import { type Acknowledged, acknowledge, type PushCandidate } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { putOffRefused } from './look.ts';
 import { pause } from './pause.ts';
@@ -125,13 +126,14 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
     // The decision that follows makes a new version, which is due by itself; until then this listing waits.
     await delayListings(
       tx,
+      context.now(),
       unexplained.map((listingId) => ({
         listingId,
         readDueAt: context.now() + 1000,
         blockedUntil: context.now() + 50,
         reason: 'units were sold there whose orders have not come yet',
         fix: 'nothing: allot fetches the orders and decides again',
-        backOffS: null,
+        backOff: null,
       })),
     );
     if (unexplained.length > 0) await ringBells(tx, [{ topic: 'poll', key: channel.id }]);
@@ -146,12 +148,13 @@ async function waitAfterLook(context: WorkerContext, planned: readonly Planned[]
   );
   await delayListings(
     context.db,
+    context.now(),
     waiting.map((row) => ({
       ...row,
       blockedUntil: context.now(),
       reason: 'it shows more than our orders explain, perhaps by a cancellation whose news is on its way',
       fix: 'nothing: allot fetches the orders and looks again',
-      backOffS: null,
+      backOff: null,
     })),
   );
 }

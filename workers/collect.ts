@@ -1,8 +1,9 @@
 /** Collect: asks platforms what became of the pushes that they answered with a ticket. */
-import { Credential, Rejected, Throttled } from '#core/errors.ts';
+import { Credential, Rejected, Resting, Throttled } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
+import { backOffMs } from '#core/retry.ts';
 import { askLater, type OpenAttempt, takeTickets } from '#db/attempts.ts';
-import { noteThrottled } from '#db/health.ts';
+import { channelRest, noteThrottled } from '#db/health.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { COLLECT_AFTER_MS, LEASE_MS, pauseForCredential, type Settled, settle, settleUnknown } from './settle.ts';
 
@@ -13,6 +14,9 @@ const TICKET_LOST_MS = 15 * 60_000;
 export async function collectChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
   const channel = context.channels.get(channelId);
   if (channel === undefined) return;
+  channel.breaker.see((await channelRest(context.db, channelId, 'collect')).breaker);
+  const restMs = channel.breaker.restMs();
+  if (restMs > 0) return context.ringLater({ topic: 'collect', key: channelId }, restMs);
   const tickets = await context.db.transaction((tx) => takeTickets(tx, channelId, context.owner, LEASE_MS));
   for (const attempt of tickets) await collectOne(context, channel, attempt, signal);
 }
@@ -47,9 +51,13 @@ async function collectOne(
     if (error instanceof Rejected)
       return settleUnknown(context, channel, attempt, `its ticket is lost: ${error.message}`);
     const why = error instanceof Error ? error.message : String(error);
+    if (error instanceof Resting) return again(Math.max(1, error.retryAt - context.now()));
     context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'ticket could not be asked for');
     if (error instanceof Throttled) await noteThrottled(context.db, channel.id, error.retryAt, 'collect');
     if (error instanceof Credential) await pauseForCredential(context, channel, why);
-    await again(error instanceof Throttled ? Math.max(1, error.retryAt - context.now()) : 20 * COLLECT_AFTER_MS);
+    const failures = Math.max(0, channel.breaker.failures - 1);
+    const waitMs =
+      error instanceof Throttled ? error.retryAt - context.now() : backOffMs('transient', failures, context.random());
+    await again(Math.max(COLLECT_AFTER_MS, waitMs));
   }
 }

@@ -17,20 +17,30 @@ import { type Judged, judgeLooked, type Looked } from './judge-drift.ts';
 /** What still drifts after so long, although allot mends it, is told. */
 const LASTING_MS = 10 * 60_000;
 
-/** Those that drift, of what was just looked at; keeps nothing. */
-export async function findDrift(
+/** Those that something is on its way to, so that what they show is about to change. */
+export const findMoving = (
   context: LookContext,
   channel: OpenChannel,
   looked: readonly Looked[],
-): Promise<Judged[]> {
-  const moving = await listingsInFlight(
+): Promise<ReadonlySet<number>> =>
+  listingsInFlight(
     context.db,
     looked.map(({ candidate }) => candidate.listingId),
     { now: context.now(), settleMs: channel.capabilities.settleMs },
   );
+
+/** Those that drift, of what was just looked at and is ours to write; keeps nothing. */
+export async function findDrift(
+  context: LookContext,
+  channel: OpenChannel,
+  looked: readonly Looked[],
+  moving?: ReadonlySet<number>,
+): Promise<Judged[]> {
+  const onTheWay = moving ?? (await findMoving(context, channel, looked));
   const still = looked.filter(
     ({ candidate, seen }) =>
-      (seen.state !== 'tracked' || !moving.has(candidate.listingId)) &&
+      !candidate.isBeyondShare &&
+      (seen.state !== 'tracked' || !onTheWay.has(candidate.listingId)) &&
       provesHealed(candidate.target, protectionOf(channel), seen) === null,
   );
   return judgeLooked(context, channel, still);

@@ -4,13 +4,13 @@
  */
 import type { Connector } from '#connectors/connector.ts';
 import { Credential } from '#core/errors.ts';
-import type { ChannelId } from '#core/model.ts';
+import type { ChannelId, GateRule } from '#core/model.ts';
 import type { Config } from './config.ts';
 import type { ConfigFile, ConfiguredChannel } from './config-file.ts';
 import { ConfigError, checkAgainst, sayProblems } from './config-problems.ts';
 import { suggest } from './did-you-mean.ts';
 import { secretVariable } from './secret-names.ts';
-import type { YamlProblem } from './yaml-source.ts';
+import type { YamlProblem, YamlSource } from './yaml-source.ts';
 
 export type ValidChannel = {
   readonly id: ChannelId;
@@ -47,7 +47,7 @@ type Checked = {
 };
 
 function checkChannel(
-  { source }: ConfigFile,
+  { source, policy }: ConfigFile,
   { channel, index }: { readonly channel: ConfiguredChannel; readonly index: number },
   connectors: ReadonlyMap<string, Connector>,
 ): Checked {
@@ -62,9 +62,41 @@ function checkChannel(
       problems: [{ offset: source.offsetOf(path, 'value'), path, says }],
     };
   }
+  const gate = policy.gates?.find((one) => one.channel === channel.id);
   const options = { prefix: ['channels', index, 'settings'], hidesText: true };
   const { value, problems } = checkAgainst(source, connector.settings, channel.settings, options);
-  return { channel, connector, settings: value, problems };
+  const unfit = problems.length > 0 ? [] : findUnfitGate(source, { channel, index, gate }, connector, value);
+  return { channel, connector, settings: value, problems: [...problems, ...unfit] };
+}
+
+/** A gate needs numbers that can be read; and shares need a partner to whom a listing left out is not 0. */
+function findUnfitGate(
+  source: YamlSource,
+  {
+    channel,
+    index,
+    gate,
+  }: { readonly channel: ConfiguredChannel; readonly index: number; readonly gate: GateRule | undefined },
+  { capabilities: declared }: Connector,
+  settings: unknown,
+): YamlProblem[] {
+  if (gate === undefined) return [];
+  const { observable, documents } = typeof declared === 'function' ? declared(settings) : declared;
+  const problem = (field: readonly string[], says: string): YamlProblem[] => {
+    const path = ['channels', index, 'gate', ...field];
+    return [{ offset: source.offsetOf(path, 'value'), path, says }];
+  };
+  if (observable !== 'read')
+    return problem(
+      [],
+      `compares what ${channel.id} shows, and that cannot be read. Take it out: allot channels live ${channel.id} does it by hand.`,
+    );
+  if (documents?.scope === 'all' && gate.ramp.length > 1)
+    return problem(
+      ['ramp'],
+      `sends a part of the items, and to ${channel.id} whatever is left out counts as 0. Write ramp: ["100%"].`,
+    );
+  return [];
 }
 
 /** Which secrets a channel needs follows from its settings: told only where these fit. */

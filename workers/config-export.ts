@@ -4,9 +4,10 @@
  * The rest of a configuration file (http, intervals of polling, the connectors' settings) is no part of a policy and is not in it.
  */
 import { stringify } from 'yaml';
-import type { ChannelRule, LatencyBuffer, Policy, PoolRule } from '#core/model.ts';
+import type { ChannelRule, GateRule, LatencyBuffer, Policy, PoolRule } from '#core/model.ts';
 import { durationWords } from '#core/policy-words.ts';
 import type { PolicySetup } from '#db/configuration-changes.ts';
+import { gateToFile } from './gate-schema.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -79,7 +80,11 @@ const blockOf = (name: string, rules: readonly (readonly [string, ChannelRule])[
   rules.length === 0 ? {} : { [name]: Object.fromEntries(rules.map(([key, rule]) => [key, saysOf(rule)])) };
 
 /** Each rule whole, at its channel: what a program said for it is in there. */
-function channelOf(id: string, program: string, rules: readonly ChannelRule[]): Fields {
+function channelOf(
+  { id, program }: { readonly id: string; readonly program: string },
+  rules: readonly ChannelRule[],
+  gate: GateRule | undefined,
+): Fields {
   const base = rules.find(({ sku, group }) => sku === '*' && group === undefined);
   return {
     id,
@@ -93,6 +98,7 @@ function channelOf(id: string, program: string, rules: readonly ChannelRule[]): 
       'items',
       rules.flatMap((rule) => (rule.sku === '*' ? [] : [[rule.sku, rule] as const])),
     ),
+    ...(gate === undefined ? {} : { gate: gateToFile(gate) }),
   };
 }
 
@@ -101,7 +107,7 @@ export function policyAsYaml(
   { body, setup }: { readonly body: Omit<Policy, 'version'>; readonly setup: PolicySetup },
   head: readonly string[],
 ): string {
-  const { programs, pools, channels, inFlightMs, drift = [], ...rest } = body;
+  const { programs, pools, channels, inFlightMs, gates = [], drift = [], ...rest } = body;
   const document = {
     locations: setup.locations,
     programs: toFile(programs),
@@ -109,9 +115,10 @@ export function policyAsYaml(
     ...(toFile(rest) as Fields),
     channels: setup.channels.map(({ id, program }) => {
       const rules = channels.filter(({ channel }) => channel === id);
+      const gate = gates.find(({ channel }) => channel === id);
       const wins = drift.find(({ channel }) => channel === id);
       return {
-        ...channelOf(id, program, rules),
+        ...channelOf({ id, program }, rules, gate),
         ...(wins === undefined ? {} : { drift: { up: wins.up, down: wins.down } }),
       };
     }),

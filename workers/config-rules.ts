@@ -19,6 +19,7 @@ import {
   type ProgramEntry,
 } from './config-schema.ts';
 import { parseDays, parseDuration } from './durations.ts';
+import { gateOf } from './gate-schema.ts';
 
 type Values = NonNullable<ChannelEntry['below']>;
 type RuleEntry = Values & { readonly below?: Values | undefined };
@@ -41,9 +42,15 @@ export const policyOf = (body: ConfigBody, inFlightMs: number): PolicyBody => ({
   ...(body.routes.length === 0 ? {} : { routes: body.routes.map((route) => ({ ...given(route), ...named(route) })) }),
   inFlightMs,
   ...guardsIn(body.reallocation),
+  ...gatesIn(body.channels),
   ...winnersIn(body.channels),
   ...lotsIn(body.lots),
 });
+
+function gatesIn(channels: readonly ChannelEntry[]): Pick<PolicyBody, 'gates'> {
+  const gates = channels.flatMap(({ id, gate }) => (gate === undefined ? [] : [gateOf(id, gate)]));
+  return gates.length === 0 ? {} : { gates };
+}
 
 /** Only channels where it is not always allot. */
 function winnersIn(channels: ConfigBody['channels']): Pick<PolicyBody, 'drift'> {

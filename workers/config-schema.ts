@@ -10,6 +10,7 @@ import { alertsSchema } from './alert-schema.ts';
 import { consoleSchema } from './config-console.ts';
 import { pool } from './config-pool-schema.ts';
 import { days, duration, group, idOf, percent, sku, units } from './config-words.ts';
+import { gateSchema } from './gate-schema.ts';
 
 const location = z.strictObject({
   id: idOf('location'),
@@ -162,6 +163,7 @@ const channel = z.strictObject({
     .partial()
     .default({})
     .describe('a block with poll and reconcile, where this channel has others than all'),
+  gate: gateSchema.optional(),
   drift: z
     .strictObject({ up: winner, down: winner })
     .partial()

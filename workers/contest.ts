@@ -12,8 +12,9 @@ import type { Observation } from '#connectors/connector.ts';
 import { isContested, mayWriteStopped } from '#core/drift.ts';
 import type { WirePlan } from '#core/wire.ts';
 import { addCommands, type NewCommand } from '#db/commands.ts';
+import { delayListings } from '#db/delays.ts';
 import { keepDrift } from '#db/drift.ts';
-import { delayListings, type PushCandidate } from '#db/push.ts';
+import type { PushCandidate } from '#db/push.ts';
 import type { Planned } from './carry-out.ts';
 import { type OpenChannel, protectionOf, type WorkerContext } from './context.ts';
 import { type Judged, judgeLooked } from './judge-drift.ts';
@@ -40,6 +41,7 @@ export async function settleContested(
   const left = new Set(stopped.map(({ candidate }) => candidate.listingId));
   await delayListings(
     context.db,
+    context.now(),
     [...left].map((listingId) => delayOf(context, listingId)),
   );
   return planned.filter(({ candidate: { listingId } }) => !held.has(listingId) && !left.has(listingId));
@@ -56,7 +58,7 @@ const delayOf = (context: WorkerContext, listingId: number) => ({
   blockedUntil: context.now() + WAIT_MS,
   reason: 'somebody else writes this listing, or is asked about it',
   fix: 'allot status tells why; then: allot listings resume CHANNEL REF',
-  backOffS: null,
+  backOff: null,
 });
 
 async function keep(context: WorkerContext, channel: OpenChannel, judged: readonly Judged[]): Promise<void> {
@@ -68,6 +70,7 @@ async function keep(context: WorkerContext, channel: OpenChannel, judged: readon
     const waiting = judged.filter(({ drift }) => drift.remedy === 'adopt' || drift.remedy === 'wait');
     await delayListings(
       tx,
+      now,
       waiting.map(({ candidate, drift }) => ({
         ...delayOf(context, candidate.listingId),
         readDueAt: now + (drift.remedy === 'adopt' ? 1000 : WAIT_MS),

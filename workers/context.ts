@@ -4,13 +4,18 @@ import type { ChannelId, Instant } from '#core/model.ts';
 import type { Protection } from '#core/wire.ts';
 import type { Database } from '#db/client.ts';
 import type { SealingKey } from '#db/seal.ts';
+import type { ChannelBreaker } from './breaker.ts';
 import type { Bell } from './queues.ts';
 import type { DecidedBatch, Tracing } from './tracing.ts';
 
 export type OpenChannel = {
   readonly id: ChannelId;
   readonly capabilities: Capabilities;
+  /** Every call through it passes the breaker. */
   readonly connection: ChannelConnection;
+  readonly breaker: ChannelBreaker;
+  /** Names what reads its input: version, settings, keys. */
+  readonly reader: string;
 };
 
 export type Log = {
@@ -37,6 +42,8 @@ export type WorkerContext = {
   readonly readOnly: boolean;
   readonly publicUrl: string | null;
   readonly now: () => Instant;
+  /** From 0 to 1: what waits are drawn with. */
+  readonly random: () => number;
   readonly log: Log;
   readonly tally: Tally;
   /** Absent: nothing is traced. */

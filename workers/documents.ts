@@ -8,13 +8,15 @@
  * what we answered it goes out again, byte for byte; nothing is sent unless the channel is live and allot is not read-only.
  */
 import type { DocumentExchange, WaitingDocument } from '#connectors/connector.ts';
-import { Rejected } from '#core/errors.ts';
+import { Defect, Rejected } from '#core/errors.ts';
 import { closeAlert, raiseAlert } from '#db/alerts.ts';
+import type { Queries } from '#db/client.ts';
 import {
   holdPendingDocuments,
   holdUnanswered,
   markAnswerStored,
   markDocumentsSent,
+  type PendingDocument,
   readUnanswered,
   retryAnswerLater,
   sendRepliesAgain,
@@ -22,6 +24,7 @@ import {
   type UnansweredOrder,
 } from '#db/documents.ts';
 import { insertInbox, readInput } from '#db/inbox.ts';
+import { parkDocument } from '#db/parked.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { storableKey, storableTopic } from './inbox-names.ts';
 import { withChannel } from './with-channel.ts';
@@ -142,6 +145,25 @@ async function draftOf(context: WorkerContext, exchange: DocumentExchange, order
   return exchange.answer(stated, { orderRef, ourRef: order.id, answeredAt, lines });
 }
 
+/** One that its connector refuses to put out is parked alone: the others of the partner go on. */
+async function sendOrPark(
+  tx: Queries,
+  exchange: DocumentExchange,
+  document: PendingDocument,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await exchange.send(document, signal);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Rejected || error instanceof Defect)) throw error;
+    const told: Partial<Rejected> = error instanceof Rejected ? error : {};
+    const fix = told.fix ?? 'mend what the reason says; then allot parked retry, or drop it with the reason';
+    await parkDocument(tx, document.id, { reason: error.message.slice(0, 500), field: told.field ?? null, fix });
+    return false;
+  }
+}
+
 async function sendDocuments(
   context: WorkerContext,
   channel: OpenChannel,
@@ -151,11 +173,9 @@ async function sendDocuments(
   for (let sent = SENT_AT_ONCE; sent === SENT_AT_ONCE && !signal.aborted; ) {
     sent = await context.db.transaction(async (tx) => {
       const pending = await holdPendingDocuments(tx, channel.id, SENT_AT_ONCE);
-      for (const document of pending) await exchange.send(document, signal);
-      await markDocumentsSent(
-        tx,
-        pending.map(({ id }) => id),
-      );
+      const sentIds: number[] = [];
+      for (const document of pending) if (await sendOrPark(tx, exchange, document, signal)) sentIds.push(document.id);
+      await markDocumentsSent(tx, sentIds);
       return pending.length;
     });
   }

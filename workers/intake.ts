@@ -26,10 +26,11 @@ import {
   type ToCommands,
   type WithFresh,
 } from '#db/inbox.ts';
-import { type InboxRefusal, parkInbox } from '#db/parked.ts';
+import { parkInbox } from '#db/parked.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { collectDocuments } from './documents.ts';
 import { storableKey } from './inbox-names.ts';
+import { notNow, refuseInput, type Unread, waitForPlatform } from './input-refusals.ts';
 import { askForNews, type LevelsTold } from './level-news.ts';
 import { orderCommands } from './order-commands.ts';
 import { isStorable, refuseUnstorable, refuseUnstorableRefs, storableText } from './storable-input.ts';
@@ -37,7 +38,6 @@ import { keepDocument } from './take-document.ts';
 import { withChannel } from './with-channel.ts';
 
 const TAKE_MAX = 200;
-const RETRY_AFTER_MS = 2000;
 /** Two calls that run into their deadline, and some: what is left is tried at the next turn. */
 const CHANNEL_MS_MAX = 45_000;
 /** Topic of inbox entries that are OrderState as JSON already: what a poll read, and what the command line placed. */
@@ -51,24 +51,8 @@ type Taken = {
   readonly levels: LevelsTold;
 };
 type Told = Pick<Taken, 'orders' | 'levels'>;
-type Opened = { readonly input: PendingInput; readonly document: ParsedDocument };
-type Result = Taken | Opened | { readonly refusal: InboxRefusal } | { readonly later: PendingInput };
-
-/** A number is shown as it stood; of text only the length, since it may be a person's name or address (I10). */
-const describeFound = (value: string): string =>
-  /^-?[\d.,eE+-]{1,12}$/.test(value) || ['true', 'false', 'null'].includes(value)
-    ? value
-    : `text of ${value.length} characters`;
-
-const refusalOf = (input: PendingInput, error: Rejected): Result => ({
-  refusal: {
-    inboxId: input.inboxId,
-    code: 'unreadable-input',
-    reason: storableText(error.message + (error.value === undefined ? '' : ` (found: ${describeFound(error.value)})`)),
-    field: error.field ?? null,
-    fix: error.fix ?? 'correct it at its source; allot takes the next version, or drop this one with allot parked drop',
-  },
-});
+type Opened = { readonly input: PendingInput; readonly reader: string; readonly document: ParsedDocument };
+type Result = Taken | Opened | Unread;
 
 async function parseOne(
   channel: OpenChannel,
@@ -78,7 +62,11 @@ async function parseOne(
 ): Promise<Taken | Opened> {
   const { documents } = channel.connection;
   if (documents !== undefined && input.topic !== ORDER_STATE_TOPIC && input.topic !== ORDER_REF_TOPIC)
-    return { input, document: documents.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt }) };
+    return {
+      input,
+      reader: channel.reader,
+      document: documents.parse({ topic: input.topic, rawBody, receivedAt: input.receivedAt }),
+    };
   const taken = await readOne(channel, input, rawBody, signal);
   taken.orders.forEach(refuseUnstorable);
   refuseUnstorableRefs(taken.levels);
@@ -109,13 +97,13 @@ async function readOne(
 async function take(context: WorkerContext, input: PendingInput, signal: AbortSignal): Promise<Result> {
   const channel = context.channels.get(input.channelId);
   const refuse = (code: string, reason: string, fix: string): Result => ({
-    refusal: { inboxId: input.inboxId, code, reason, field: null, fix },
+    refusal: { inboxId: input.inboxId, reader: channel?.reader ?? null, code, reason, field: null, fix },
   });
   if (channel === undefined) {
     return refuse(
       'unknown-channel',
       `channel ${input.channelId} is not configured`,
-      'put it back into the configuration file, restart, then allot parked retry',
+      'put it back into the configuration file and restart: allot then tries it again by itself',
     );
   }
   if (input.rawBody === null)
@@ -123,19 +111,13 @@ async function take(context: WorkerContext, input: PendingInput, signal: AbortSi
   try {
     return await parseOne(channel, input, input.rawBody, signal);
   } catch (error) {
-    if (error instanceof Rejected) return refusalOf(input, error);
-    if (error instanceof Fault && error.code !== 'defect') {
-      context.log.warn(
-        { channel: input.channelId, inbox: input.inboxId, error: error.message },
-        'input waits for its platform',
-      );
-      return { later: input };
-    }
+    if (error instanceof Rejected) return refuseInput(input, channel.reader, error);
+    if (error instanceof Fault && error.code !== 'defect') return waitForPlatform(context, input, error);
     const reason = error instanceof Error ? error.message : String(error);
     return refuse(
       'defect',
       storableText(reason),
-      'a defect of allot: report it, then allot parked retry after an upgrade',
+      'a defect of allot: report it; after an upgrade allot tries it again by itself',
     );
   }
 }
@@ -209,7 +191,7 @@ async function takeOfChannel(
   // Parsed before the transaction: a platform that is asked for a whole order must not hold locks while it thinks.
   const results: Result[] = [];
   for (const input of inputs)
-    results.push(context.now() > until ? { later: input } : await take(context, input, signal));
+    results.push(context.now() > until ? notNow(context, input) : await take(context, input, signal));
   await context.db.transaction((tx) => keepResults(context, tx, results));
   context.decideSoon();
 }
@@ -223,7 +205,10 @@ async function keepResults(context: WorkerContext, tx: Queries, results: readonl
   const ours = await holdPending(tx, results.map(inputOf));
   const held = results.filter((result) => ours.has(inputOf(result)));
   const taken = held.flatMap((result) => ('levels' in result ? [result] : []));
-  for (const result of held) if ('document' in result) await keepDocument(context, tx, result.input, result.document);
+  for (const result of held) {
+    if ('document' in result)
+      await keepDocument(context, tx, { ...result.input, reader: result.reader }, result.document);
+  }
   await addCommands(
     tx,
     taken.flatMap(({ input, orders }) => orderCommands(input, orders)),
@@ -236,8 +221,10 @@ async function keepResults(context: WorkerContext, tx: Queries, results: readonl
     tx,
     held.flatMap((result) => ('refusal' in result ? [result.refusal] : [])),
   );
-  const later = held.flatMap((result) => ('later' in result ? [result.later.inboxId] : []));
-  await retryLater(tx, later, context.now() + RETRY_AFTER_MS);
+  await retryLater(
+    tx,
+    held.flatMap((result) => ('later' in result ? [result.later] : [])),
+  );
   for (const [channelId, group] of Map.groupBy(taken, ({ input }) => input.channelId)) {
     const levels = group.flatMap((one) => one.levels);
     await askForNews(context, tx, channelId, levels);

@@ -5,9 +5,10 @@
  * alone, with the connector's reason and fix; it never silences the others of its channel. Absent and untracked are not zero.
  */
 import type { Observation } from '#connectors/connector.ts';
-import { assert, Rejected, Throttled, Transient } from '#core/errors.ts';
+import { assert, Rejected, Resting, Throttled, Transient } from '#core/errors.ts';
+import { delayListings } from '#db/delays.ts';
 import { noteThrottled } from '#db/health.ts';
-import { delayListings, type PushCandidate, saveObserved } from '#db/push.ts';
+import { type PushCandidate, saveObserved } from '#db/push.ts';
 import type { LookContext, OpenChannel, WorkerContext } from './context.ts';
 
 export type Seen = { readonly candidate: PushCandidate; readonly seen: Observation };
@@ -15,8 +16,6 @@ type Refused = { readonly candidate: PushCandidate; readonly refusal: Rejected }
 type Look = { readonly pairs: readonly Seen[]; readonly refused: readonly Refused[] };
 
 const PUT_OFF_MS = 10 * 60_000;
-/** Soon at first: a file may have named what the first discovery is about to find. */
-const REFUSED_BACK_OFF_S = 0.5;
 
 /**
  * Answers the listings that are there and tracked; what was seen of the others is kept, and they are looked at again later. What the
@@ -58,6 +57,7 @@ async function observeInParts(
     try {
       looks.push(await observe(channel, candidates.slice(from, from + size), signal));
     } catch (error) {
+      if (error instanceof Resting) break;
       if (error instanceof Throttled) await noteThrottled(context.db, channel.id, error.retryAt, 'look');
       // Of another fault the next look tells, when there is nothing to be kept.
       else if (!(error instanceof Transient) || looks.length === 0) throw error;
@@ -94,14 +94,14 @@ async function observe(channel: OpenChannel, candidates: readonly PushCandidate[
 
 async function putOff(context: WorkerContext, { pairs, refused }: Look): Promise<void> {
   const at = context.now() + PUT_OFF_MS;
-  await delayListings(context.db, [
+  await delayListings(context.db, context.now(), [
     ...pairs.map(({ candidate, seen }) => ({
       listingId: candidate.listingId,
       readDueAt: at,
       blockedUntil: at,
       reason: `the platform says this listing is ${seen.state}`,
       fix: 'mend the listing on the platform (stocked at the location, tracked, active); allot looks again by itself',
-      backOffS: null,
+      backOff: null,
     })),
     ...refused.map(({ candidate, refusal }) => ({
       listingId: candidate.listingId,
@@ -109,7 +109,8 @@ async function putOff(context: WorkerContext, { pairs, refused }: Look): Promise
       blockedUntil: null,
       reason: refusal.message,
       fix: refusal.fix ?? 'unmap it, and map the one that discovery found: allot listings list --unmapped',
-      backOffS: REFUSED_BACK_OFF_S,
+      // Soon at first: a file may have named what the first discovery is about to find.
+      backOff: { of: 'mapping' as const, random: context.random() },
     })),
   ]);
 }

@@ -124,7 +124,15 @@ async function startOn(
   });
   const owner = `${hostname()} ${process.pid} ${randomUUID().slice(0, 8)}`;
   const traces = await openTraces(config, { db, log, owner });
-  const channels = openChannels(served, { now: systemClock, rates: openSharedRates(db), log, ...traces });
+  const channels = openChannels(served, {
+    db,
+    rates: openSharedRates(db),
+    now: systemClock,
+    random: Math.random,
+    log,
+    keyIds: sealingKeys.map(({ id }) => id),
+    ...traces,
+  });
   const metrics = createMetrics({ db, queues });
   let isDraining = false;
   const daemon: Daemon = await startDaemon({
@@ -136,6 +144,7 @@ async function startOn(
       readOnly: config.isReadOnly,
       publicUrl: config.publicUrl,
       now: systemClock,
+      random: Math.random,
       log,
       tally: metrics.tally,
       ...traces,

@@ -164,6 +164,13 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
   );
   const commandsPending = plain('allot_commands_pending', `Commands not decided yet. ${OR_MORE}`);
   const parkedOpen = plain('allot_parked_open', `Inputs that could not be taken and wait. ${OR_MORE}`);
+  const parkedOldest = plain('allot_parked_oldest_seconds', 'Age of what was parked first, 0 when nothing is parked.');
+  const breaker = new Gauge({
+    name: 'allot_channel_breaker',
+    help: 'Whether the platform of a channel is called: 0 closed (it is), 1 half open (one probe), 2 open (it is not).',
+    labelNames: ['channel'],
+    registers: [registry],
+  });
   const behind = new Gauge({
     name: 'allot_targets_behind',
     help: `Listings of live channels whose newest target is not acknowledged. ${OR_MORE}`,
@@ -189,7 +196,7 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
     labelNames: ['destination'],
     registers: [registry],
   });
-  const grouped = [behind, reconciled, alerts, messages];
+  const grouped = [behind, breaker, reconciled, alerts, messages];
   return {
     read: async () => {
       const read = await readGauges(db);
@@ -198,7 +205,9 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       inboxOldest.set(read.inboxOldestS);
       commandsPending.set(read.commandsPending);
       parkedOpen.set(read.parkedOpen);
+      parkedOldest.set(read.parkedOldestS);
       for (const gauge of grouped) gauge.reset();
+      for (const { channel, state } of read.breakers) breaker.set({ channel }, state);
       for (const { channel, count } of read.targetsBehind) behind.set({ channel }, count);
       for (const { channel, seconds } of read.reconciled) reconciled.set({ channel }, seconds);
       for (const { code, severity, count } of read.alertsOpen) alerts.set({ code, severity }, count);
@@ -208,7 +217,7 @@ function defineDatabaseGauges(registry: Registry, db: Database) {
       latency.clear();
       for (const gauge of grouped) gauge.reset();
       // reset() would put these back to 0, which reads as "nothing waits".
-      for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen]) gauge.remove();
+      for (const gauge of [inboxPending, inboxOldest, commandsPending, parkedOpen, parkedOldest]) gauge.remove();
     },
   };
 }

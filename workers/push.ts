@@ -10,6 +10,7 @@
  */
 import type { Instant } from '#core/model.ts';
 import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
+import { closeAlert, raiseAlert } from '#db/alerts.ts';
 import { takeExpired } from '#db/attempts.ts';
 import { numbersSentAt } from '#db/documents.ts';
 import { channelHealth } from '#db/health.ts';
@@ -47,8 +48,10 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
   for (let waits = 0; !signal.aborted; ) {
     const health = await channelHealth(context.db, channelId);
     if (health?.mode !== 'live') return;
+    channel.breaker.see(health.breaker);
+    if (await isPartImpossible(context, channel, health.liveShare)) return;
     const now = context.now();
-    const waitMs = (health.throttledUntil ?? 0) - now;
+    const waitMs = Math.max((health.throttledUntil ?? 0) - now, channel.breaker.restMs());
     if (waitMs > 0) return context.ringLater({ topic: 'push', key: channelId }, waitMs);
     const turnMs = await waitForTurn(context, channel);
     if (turnMs > 0) return context.ringLater({ topic: 'push', key: channelId }, turnMs);
@@ -65,6 +68,29 @@ async function pushRounds(context: WorkerContext, channel: OpenChannel, signal: 
     else if (channel.capabilities.observable === 'read') await pushRound(round, ready);
     else await pushBlind(round, ready);
   }
+}
+
+const WHOLE_SHARE = 10_000;
+
+/** To a partner for whom a listing left out counts as 0, a part of the items cannot be written alone: nothing is, and that is told. */
+async function isPartImpossible(context: WorkerContext, channel: OpenChannel, liveShare: number): Promise<boolean> {
+  if (channel.capabilities.documents?.scope !== 'all') return false;
+  const fingerprint = `share-impossible ${channel.id}`;
+  if (liveShare >= WHOLE_SHARE) {
+    await closeAlert(context.db, fingerprint, 'it is live for all of its items, or not at all');
+    return false;
+  }
+  await raiseAlert(context.db, {
+    fingerprint,
+    code: 'share-impossible',
+    severity: 'error',
+    title: `${channel.id}: live for a part of its items, and what a document leaves out counts there as 0; nothing is sent`,
+    channelId: channel.id,
+    touches: { share: liveShare / 100 },
+    cause: 'its documents hold every listing, so a share of them cannot be sent',
+    nextStep: `allot channels live ${channel.id} --share 100%, or allot channels shadow ${channel.id}`,
+  });
+  return true;
 }
 
 const UNKNOWN: SyncState = { ackedQuantity: null, ackedWire: null, soldBaseline: null };

@@ -15,15 +15,16 @@ import type { Receipt } from '#connectors/connector.ts';
 import { closeAlert, raiseAlert } from '#db/alerts.ts';
 import { finishItems, type ReceiptedAttempt, supersedeSent, takeReceipted } from '#db/attempts.ts';
 import type { Queries } from '#db/client.ts';
+import { delayListings } from '#db/delays.ts';
 import { countUnreceipted, keepReceipts } from '#db/documents.ts';
 import { ringBells } from '#db/outbox.ts';
-import { acknowledge, delayListings, forgetSent, stillBehind } from '#db/push.ts';
+import { acknowledge, forgetSent, stillBehind } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
-import { alertRejected, REJECTED_WAIT_MS } from './settle.ts';
+import { alertRejected } from './settle.ts';
 
 /** Takes the receipts of one document, in the transaction that takes the document. */
 export async function settleReceipts(
-  context: Pick<WorkerContext, 'now' | 'log'>,
+  context: Pick<WorkerContext, 'now' | 'log' | 'random'>,
   tx: Queries,
   channel: Pick<OpenChannel, 'id'>,
   receipts: readonly Receipt[],
@@ -45,7 +46,7 @@ export async function settleReceipts(
 }
 
 async function settleAttempt(
-  context: Pick<WorkerContext, 'now'>,
+  context: Pick<WorkerContext, 'now' | 'random'>,
   tx: Queries,
   channel: Pick<OpenChannel, 'id'>,
   { id, isAccepted, reason, items }: ReceiptedAttempt,
@@ -71,13 +72,14 @@ async function settleAttempt(
   await forgetSent(tx, items);
   await delayListings(
     tx,
+    context.now(),
     behind.map(({ listingId }) => ({
       listingId,
       readDueAt: null,
-      blockedUntil: context.now() + REJECTED_WAIT_MS,
+      blockedUntil: null,
       reason,
       fix,
-      backOffS: null,
+      backOff: { of: 'rejected' as const, random: context.random() },
     })),
   );
   await alertRejected(

@@ -13,7 +13,9 @@ import { hasUndiscovered, saveDiscovered } from '#db/catalogue.ts';
 import { advancedAt, channelHealth, noteReconciled, writeCursor } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import { listingsByRef } from '#db/push.ts';
-import { findDrift, keepLooked, tellDrift } from './compare.ts';
+import { openAgreement, type ScanAgreement } from './agreement.ts';
+import { callbackOf } from './callback.ts';
+import { findDrift, findMoving, keepLooked, tellDrift } from './compare.ts';
 import type { LookContext, OpenChannel, WorkerContext } from './context.ts';
 import type { Looked } from './judge-drift.ts';
 import { judgeReceipts } from './receipts.ts';
@@ -21,7 +23,7 @@ import { credentialAlert } from './settle.ts';
 import { whenAllowed } from './when-allowed.ts';
 import { withChannel } from './with-channel.ts';
 
-type ReconcileReport = { hasUndiscovered: boolean };
+type ReconcileReport = { hasUndiscovered: boolean; readonly agreement: ScanAgreement };
 
 /** A walk over the whole catalogue costs as much as a scan, and a scan tells what is new. */
 const DISCOVER_EVERY_MS = 3_600_000;
@@ -51,7 +53,7 @@ async function ensureSubscriptions(context: WorkerContext, channel: OpenChannel,
   const health = await channelHealth(context.db, channel.id);
   if (!channel.capabilities.subscriptions || context.publicUrl === null || context.readOnly || health?.mode !== 'live')
     return;
-  const callback = `${context.publicUrl}/webhooks/${encodeURIComponent(channel.id)}`;
+  const callback = callbackOf(context.publicUrl, channel.id);
   const mended = await channel.connection.ensureSubscriptions(callback, signal);
   if (mended.length === 0) return;
   context.log.info({ channel: channel.id, mended: mended.length }, 'webhook subscriptions were made or mended');
@@ -89,7 +91,8 @@ async function scanChannel(
   channel: OpenChannel,
   signal: AbortSignal,
 ): Promise<ReconcileReport> {
-  const report: ReconcileReport = { hasUndiscovered: false };
+  const agreement = await openAgreement(context, channel);
+  const report: ReconcileReport = { hasUndiscovered: false, agreement };
   let cursor: string | null = null;
   do {
     const at: string | null = cursor;
@@ -99,6 +102,7 @@ async function scanChannel(
     await comparePage(context, channel, page.observations, report);
     cursor = page.cursor;
   } while (cursor !== null && !signal.aborted);
+  if (cursor === null) await agreement.close();
   return report;
 }
 
@@ -110,7 +114,14 @@ async function comparePage(
 ): Promise<void> {
   const { looked, unknown } = await matchListings(context, channel, observations);
   report.hasUndiscovered ||= await hasUndiscovered(context.db, channel.id, unknown);
-  await keepLooked(context, channel, { looked, judged: await findDrift(context, channel, looked) });
+  const moving = await findMoving(context, channel, looked);
+  const judged = await findDrift(context, channel, looked, moving);
+  const causes = new Map(judged.map(({ candidate, drift }) => [candidate.listingId, drift.cause]));
+  for (const { candidate, seen } of looked) {
+    const isMoving = moving.has(candidate.listingId);
+    report.agreement.note(candidate, seen, { isMoving, cause: causes.get(candidate.listingId) ?? null });
+  }
+  await keepLooked(context, channel, { looked, judged });
 }
 
 /** Which of our listings each one is. */

@@ -5,40 +5,33 @@
  * | applied, unchanged | acknowledged; read again after settling where the platform does not compare |
  * | stale              | looked at, then planned anew                                               |
  * | unknown            | looked at after settling: it may have been applied; put off where nothing can be read |
- * | rejected           | put off, with an alert                                                     |
+ * | rejected           | put off by its schedule, with an alert; parked when that is spent          |
  * | deferred           | put off until the platform's word                                          |
  * | accepted           | waits for its ticket; no other write meanwhile                             |
  * | sent               | waits for its receipt (receipts.ts); newer numbers may go out meanwhile    |
- * | notSent            | put off a little: nothing reached the platform                             |
+ * | notSent            | put off: nothing reached the platform                                      |
+ * Waits and how often are core/retry.ts; what is spent is parked (db/delays.ts).
  */
 import type { PushOutcome } from '#connectors/connector.ts';
-import { Credential, Rejected, Throttled, Transient } from '#core/errors.ts';
+import { Credential, Rejected, Resting, Throttled, Transient } from '#core/errors.ts';
+import type { Instant } from '#core/model.ts';
+import { type RetryClass, SCHEDULES } from '#core/retry.ts';
 import { raiseAlert } from '#db/alerts.ts';
 import { type Attempt, type AttemptItem, finishItems, holdFence, keepReceiptName, keepTicket } from '#db/attempts.ts';
 import { skusOfListings } from '#db/catalogue.ts';
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
+import { type Delay, delayListings } from '#db/delays.ts';
 import { noteError, noteOk, noteThrottled } from '#db/health.ts';
-import {
-  type Acknowledged,
-  acknowledge,
-  type Delay,
-  delayListings,
-  noteSent,
-  noteUnknown,
-  type Sent,
-} from '#db/push.ts';
+import { type Acknowledged, acknowledge, noteSent, noteUnknown, type Sent } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 
-export type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string };
+/** `until`: not before; null: by the schedule. */
+export type Settled = PushOutcome | { readonly kind: 'notSent'; readonly why: string; readonly until: Instant | null };
 
 export const COLLECT_AFTER_MS = 100;
 export const LEASE_MS = 30_000;
-/** First waits, at random below; they double with each failure of the listing. */
-const STALE_BACK_OFF_S = 0.02;
-const NOT_SENT_BACK_OFF_S = 0.5;
 const SKUS_TOLD_MAX = 20;
-export const REJECTED_WAIT_MS = 5 * 60_000;
 
 /** Sends and settles; never throws for what the platform did, only for what the database did. */
 export async function sendAttempt(
@@ -75,15 +68,15 @@ async function send(
     const why = error instanceof Error ? error.message : String(error);
     context.log.warn({ channel: channel.id, attempt: attempt.id, error: why }, 'push did not go through');
     if (error instanceof Throttled) {
-      await noteThrottled(context.db, channel.id, error.retryAt, 'push');
-      return all({ kind: 'notSent', why });
+      if (!(error instanceof Resting)) await noteThrottled(context.db, channel.id, error.retryAt, 'push');
+      return all({ kind: 'notSent', why, until: error.retryAt });
     }
     await noteError(context.db, channel.id, why);
     if (error instanceof Credential) {
       await pauseForCredential(context, channel, why);
-      return all({ kind: 'notSent', why });
+      return all({ kind: 'notSent', why, until: null });
     }
-    if (error instanceof Transient) return all({ kind: 'notSent', why });
+    if (error instanceof Transient) return all({ kind: 'notSent', why, until: null });
     if (error instanceof Rejected) return all({ kind: 'rejected', reason: why, fix: error.fix ?? 'see the reason' });
     // Uncertain, and whatever a connector throws against its contract: the bytes may have arrived.
     return all({ kind: 'unknown', why });
@@ -120,6 +113,38 @@ type Sorted = {
 /** A day, as most partners promise. */
 const RECEIPT_MS = 24 * 3_600_000;
 
+type Wait = Omit<Delay, 'listingId'>;
+const NO_WAIT: Wait = { readDueAt: null, blockedUntil: null, reason: null, fix: null, backOff: null };
+
+/** How long a listing is put off for its outcome; null where it is not. */
+function waitOf(context: WorkerContext, channel: OpenChannel, outcome: Settled): Wait | null {
+  const now = context.now();
+  const { observable, settleMs } = channel.capabilities;
+  const backOff = (of: RetryClass) => ({ of, random: context.random() });
+  switch (outcome.kind) {
+    case 'stale': {
+      const reason = 'the platform shows another number than we compared with';
+      return { ...NO_WAIT, readDueAt: now, backOff: backOff('stale'), reason };
+    }
+    case 'unknown': {
+      const wait = { ...NO_WAIT, backOff: backOff('uncertain'), reason: outcome.why };
+      if (observable !== 'read') return { ...wait, fix: 'nothing: allot sends it again' };
+      const settled = now + settleMs;
+      return { ...wait, readDueAt: settled, blockedUntil: settled, fix: 'nothing: allot reads the platform' };
+    }
+    case 'rejected':
+      return { ...NO_WAIT, backOff: backOff('rejected'), reason: outcome.reason, fix: outcome.fix };
+    case 'deferred':
+      return { ...NO_WAIT, blockedUntil: outcome.until, reason: outcome.why };
+    case 'notSent':
+      return outcome.until === null
+        ? { ...NO_WAIT, backOff: backOff('transient'), reason: outcome.why }
+        : { ...NO_WAIT, blockedUntil: outcome.until, reason: outcome.why };
+    default:
+      return null;
+  }
+}
+
 function sort(
   context: WorkerContext,
   channel: OpenChannel,
@@ -128,64 +153,19 @@ function sort(
 ): Sorted {
   const now = context.now();
   const { writeProtection, observable, settleMs, documents } = channel.capabilities;
-  const isReadable = observable === 'read';
-  const isProven = writeProtection.includes('compareAndSet') || !isReadable;
+  const isProven = writeProtection.includes('compareAndSet') || observable !== 'read';
   const sorted: Sorted = { acknowledged: [], delays: [], sent: [], receipt: null, ticket: null };
-  const delay = (item: AttemptItem, rest: Partial<Delay>) =>
-    sorted.delays.push({
-      listingId: item.listingId,
-      readDueAt: null,
-      blockedUntil: null,
-      reason: null,
-      fix: null,
-      backOffS: null,
-      ...rest,
-    });
   items.forEach((item, index) => {
     const outcome = outcomes[index] ?? { kind: 'unknown', why: 'no outcome' };
-    switch (outcome.kind) {
-      case 'applied':
-      case 'unchanged':
-        sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs, writtenAt: now });
-        break;
-      case 'stale':
-        delay(item, {
-          readDueAt: now,
-          backOffS: STALE_BACK_OFF_S,
-          reason: 'the platform shows another number than we compared with',
-        });
-        break;
-      case 'unknown':
-        delay(
-          item,
-          isReadable
-            ? {
-                readDueAt: now + settleMs,
-                blockedUntil: now + settleMs,
-                reason: outcome.why,
-                fix: 'nothing: allot reads the platform',
-              }
-            : { backOffS: NOT_SENT_BACK_OFF_S, reason: outcome.why, fix: 'nothing: allot sends it again' },
-        );
-        break;
-      case 'rejected':
-        delay(item, { blockedUntil: now + REJECTED_WAIT_MS, reason: outcome.reason, fix: outcome.fix });
-        break;
-      case 'deferred':
-        delay(item, { blockedUntil: outcome.until, reason: outcome.why });
-        break;
-      case 'notSent':
-        delay(item, { backOffS: NOT_SENT_BACK_OFF_S, reason: outcome.why });
-        break;
-      case 'accepted':
-        sorted.ticket = { ticket: outcome.ticket };
-        break;
-      case 'sent':
-        sorted.sent.push({ ...item, resendAt: now + (documents?.receiptMs ?? RECEIPT_MS) });
-        sorted.receipt = outcome.receipt;
-        break;
-      default:
-        outcome satisfies never;
+    const wait = waitOf(context, channel, outcome);
+    if (wait !== null) sorted.delays.push({ listingId: item.listingId, ...wait });
+    if (outcome.kind === 'applied' || outcome.kind === 'unchanged') {
+      sorted.acknowledged.push({ ...item, readDueAt: isProven ? null : now + settleMs, writtenAt: now });
+    }
+    if (outcome.kind === 'accepted') sorted.ticket = { ticket: outcome.ticket };
+    if (outcome.kind === 'sent') {
+      sorted.sent.push({ ...item, resendAt: now + (documents?.receiptMs ?? RECEIPT_MS) });
+      sorted.receipt = outcome.receipt;
     }
   });
   return sorted;
@@ -227,7 +207,7 @@ export async function settle(
   await context.db.transaction(async (tx) => {
     if (!(await holdFence(tx, attempt.id, attempt.fence))) return;
     await acknowledge(tx, sorted.acknowledged);
-    await delayListings(tx, sorted.delays);
+    await delayListings(tx, context.now(), sorted.delays);
     if (channel.capabilities.observable === 'read') await noteUnknown(tx, unknownItems(attempt.items, outcomes));
     await noteSent(tx, sorted.sent);
     if (sorted.receipt !== null) await keepReceiptName(tx, attempt.id, sorted.receipt);
@@ -242,9 +222,9 @@ export async function settle(
 
 function ringForDelays(context: WorkerContext, channel: OpenChannel, delays: readonly Delay[]): void {
   const waits = delays.map((delay) =>
-    delay.backOffS === null
+    delay.backOff === null
       ? Math.max(delay.blockedUntil ?? 0, delay.readDueAt ?? 0) - context.now()
-      : delay.backOffS * 1000,
+      : SCHEDULES[delay.backOff.of].firstMs,
   );
   if (waits.length > 0) context.ringLater({ topic: 'push', key: channel.id }, Math.max(1, Math.min(...waits)));
 }

@@ -4,13 +4,15 @@
  *
  * Guarantees: it needs no memory and no queue content; running several sweeps at once is harmless.
  */
+import { OUTAGE_MS } from '#core/gate.ts';
 import { RAW_KEPT_DAYS } from '#db/inbox.ts';
-import { retryMended } from '#db/parked.ts';
+import { retryMended } from '#db/parked-mended.ts';
 import { dropExpired, ensurePartitions } from '#db/partitions.ts';
 import { endDue } from '#db/reallocations.ts';
 import { takeTurn } from '#db/turns.ts';
 import { endHoldsDue, findUnfinished, type Intervals, purgeOld } from '#db/unfinished.ts';
 import { SWEEP_TURN } from '#db/vitals.ts';
+import { turnSilentGates } from './agreement.ts';
 import type { WorkerContext } from './context.ts';
 import { tellLots } from './lot-alerts.ts';
 import { tellLowPools } from './low-pools.ts';
@@ -34,7 +36,9 @@ export async function sweepOnce(
   await tellLowPools(context.db);
   await tellLots(context.db, context.now());
   await reviewItems(context.db, context.now());
-  await context.db.transaction((tx) => retryMended(tx, RETRIES_MAX));
+  const readers = [...context.channels.values()].map(({ id, reader }) => ({ channel: id, reader }));
+  await context.db.transaction((tx) => retryMended(tx, { readers, now: context.now(), max: RETRIES_MAX }));
+  await turnSilentGates(context, context.now() - OUTAGE_MS);
   const found = (await findUnfinished(context.db, context.now(), intervals)) as Bell[];
   const bells = found.filter(({ topic, key }) => {
     if (topic === 'intake' || topic === 'allocate') return true;

@@ -23,12 +23,21 @@ import { isStorable, storableText } from './storable-input.ts';
 
 const REFUSALS_TOLD_MAX = 5;
 
+type DocumentInput = Pick<PendingInput, 'channelId' | 'inboxId' | 'receivedAt'> & {
+  /** What reads its channel's documents. */
+  readonly reader: string;
+};
+
 /** One parked row per document, whatever is refused of it: retried, the whole of it is read again, which changes nothing twice. */
-function refusalOfParts(inboxId: number, refusals: readonly DocumentRefusal[]): InboxRefusal {
+function refusalOfParts(
+  { inboxId, reader }: Pick<DocumentInput, 'inboxId' | 'reader'>,
+  refusals: readonly DocumentRefusal[],
+): InboxRefusal {
   const told = refusals.slice(0, REFUSALS_TOLD_MAX).map(({ what, reason }) => `${what}: ${reason}`);
   const more = refusals.length - told.length;
   return {
     inboxId,
+    reader,
     code: 'document-refused',
     reason: storableText([...told, ...(more > 0 ? [`and ${more} more`] : [])].join('; ')),
     field: null,
@@ -38,9 +47,9 @@ function refusalOfParts(inboxId: number, refusals: readonly DocumentRefusal[]): 
 
 /** In the transaction that takes the inbox entry. */
 export async function keepDocument(
-  context: Pick<WorkerContext, 'now' | 'log'>,
+  context: Pick<WorkerContext, 'now' | 'log' | 'random'>,
   tx: Queries,
-  input: Pick<PendingInput, 'channelId' | 'inboxId' | 'receivedAt'>,
+  input: DocumentInput,
   document: ParsedDocument,
 ): Promise<void> {
   const { channelId, inboxId, receivedAt } = input;
@@ -71,7 +80,7 @@ export async function keepDocument(
     await storeDrafts(tx, replies, { channelId, inboxId, now: receivedAt });
   }
   if (refusals.length === 0) return markTaken(tx, [inboxId]);
-  await parkInbox(tx, [refusalOfParts(inboxId, refusals)]);
+  await parkInbox(tx, [refusalOfParts(input, refusals)]);
 }
 
 const refuseUnstorableOrder = ({ displayRef }: OrderState): DocumentRefusal => ({

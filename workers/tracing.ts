@@ -62,6 +62,7 @@ const OPERATIONS: ReadonlySet<string | symbol> = new Set<keyof ChannelConnection
   'send',
   'collect',
   'ensureSubscriptions',
+  'removeSubscriptions',
 ]);
 
 type Call = (...inputs: unknown[]) => Promise<unknown>;

@@ -27,6 +27,23 @@ async function ensureSubscriptions(
   return mended;
 }
 
+async function removeSubscriptions(
+  client: PartnerClient,
+  url: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const path = '/v1/webhooks';
+  const current = await client.read(subscriptionSchema, { method: 'GET', path, signal });
+  if (current.url !== url) return [];
+  await client.read(subscriptionSchema, {
+    method: 'PUT',
+    path,
+    body: JSON.stringify({ url: null, topics: [] }),
+    signal,
+  });
+  return current.topics;
+}
+
 function open(rawSettings: unknown, context: ConnectorContext): ChannelConnection {
   const settings = settingsSchema.parse(rawSettings);
   const client = createClient(settings.endpoint, context);
@@ -47,6 +64,7 @@ function open(rawSettings: unknown, context: ConnectorContext): ChannelConnectio
     send: (prepared, itemCount, signal) => send({ client, now }, prepared, { itemCount, signal }),
     collect: (ticket, itemCount, signal) => collect(client, ticket, { itemCount, signal, now: now() }),
     ensureSubscriptions: (callbackUrl, signal) => ensureSubscriptions(client, callbackUrl, signal),
+    removeSubscriptions: (callbackUrl, signal) => removeSubscriptions(client, callbackUrl, signal),
     // Nothing is kept open: connections belong to the fetch that the worker owns.
     close: async () => undefined,
   };

@@ -11,7 +11,7 @@ import { hydrateOrder, openOrders } from './orders.ts';
 import { pollOrders } from './poll.ts';
 import { ENTRIES_MAX, preparePush, sendPush } from './push.ts';
 import { settingsSchema } from './settings.ts';
-import { ensureSubscriptions } from './subscriptions.ts';
+import { ensureSubscriptions, removeSubscriptions } from './subscriptions.ts';
 import { parseWebhook, verifyWebhook } from './webhooks.ts';
 
 const POLL_OVERLAP_MS = 900_000;
@@ -57,6 +57,7 @@ function open(rawSettings: unknown, context: ConnectorContext): ChannelConnectio
     send: (prepared, itemCount, signal) => sendPush(client, prepared, { itemCount, now: context.now }, signal),
     collect: () => Promise.reject(new Defect('Shopify answers a push at once: it gives no tickets to collect')),
     ensureSubscriptions: (callbackUrl, signal) => ensureSubscriptions(client, callbackUrl, signal),
+    removeSubscriptions: (callbackUrl, signal) => removeSubscriptions(client, callbackUrl, signal),
     orderLink: (orderRef) =>
       isGid('Order', orderRef) ? `https://${settings.shop}/admin/orders/${orderRef.split('/').at(-1)}` : null,
     close: () => Promise.resolve(),

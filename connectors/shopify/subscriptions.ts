@@ -116,6 +116,23 @@ async function apply(client: ShopifyClient, change: Change, callbackUrl: string,
   return answer.webhookSubscriptionDelete?.userErrors ?? [];
 }
 
+async function applyAll(
+  client: ShopifyClient,
+  changes: readonly Change[],
+  { callbackUrl, fix }: { readonly callbackUrl: string; readonly fix: string },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  for (const change of changes) {
+    const errors = await apply(client, change, callbackUrl, signal);
+    if (errors[0] === undefined) continue;
+    throw new Rejected(
+      `Shopify refuses to ${change.kind} the subscription ${change.topic}: ${errors.map((e) => e.message).join('; ')}`,
+      { field: errors[0].field?.join('.') ?? 'uri', value: callbackUrl, fix },
+    );
+  }
+  return changes.map(({ kind, topic }) => `${kind} ${topic}`);
+}
+
 /** Answers what it changed, such as `create ORDERS_CREATE`. */
 export async function ensureSubscriptions(
   client: ShopifyClient,
@@ -123,17 +140,18 @@ export async function ensureSubscriptions(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const changes = planSubscriptions(await listSubscriptions(client, signal), callbackUrl);
-  for (const change of changes) {
-    const errors = await apply(client, change, callbackUrl, signal);
-    if (errors[0] === undefined) continue;
-    throw new Rejected(
-      `Shopify refuses to ${change.kind} the subscription ${change.topic}: ${errors.map((e) => e.message).join('; ')}`,
-      {
-        field: errors[0].field?.join('.') ?? 'uri',
-        value: callbackUrl,
-        fix: 'the public address must be https, reachable by Shopify, and no address of a private network',
-      },
-    );
-  }
-  return changes.map(({ kind, topic }) => `${kind} ${topic}`);
+  const fix = 'the public address must be https, reachable by Shopify, and no address of a private network';
+  return applyAll(client, changes, { callbackUrl, fix }, signal);
+}
+
+/** Answers what it ended, such as `delete ORDERS_CREATE`; leaves other addresses alone. */
+export async function removeSubscriptions(
+  client: ShopifyClient,
+  callbackUrl: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const ours = (await listSubscriptions(client, signal)).filter(({ uri }) => uri === callbackUrl);
+  const changes = ours.map(({ topic, id }): Change => ({ kind: 'delete', topic, id }));
+  const fix = 'delete it in the app of the shop (it may be gone already), and run the command again';
+  return applyAll(client, changes, { callbackUrl, fix }, signal);
 }

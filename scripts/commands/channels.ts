@@ -1,13 +1,18 @@
-/** `allot channels list|live|pause|shadow` and `allot pause all`: the stored mode of each channel. */
-import type { Command } from 'commander';
+/** `allot channels list|show|live|pause|shadow|leave` and `allot pause all`: the stored mode of each channel, and its gate. */
+import { type Command, InvalidArgumentError } from 'commander';
 import { sayTime } from '#core/latency-buffer.ts';
 import type { ChannelId, ChannelMode } from '#core/model.ts';
 import type { LatencyFigures } from '#core/sales-measures.ts';
-import { getModes, setMode } from '#db/modes.ts';
+import type { Database } from '#db/client.ts';
+import { readGate } from '#db/gates.ts';
+import { getModes, setLive, setMode } from '#db/modes.ts';
 import { type ChannelLatency, readLatency, type Since } from '#db/sales-measures.ts';
+import { wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../io.ts';
 import type { Cell } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
+import { leave } from './channel-leave.ts';
+import { showChannel } from './channel-show.ts';
 
 const MEANS: Readonly<Record<ChannelMode, string>> = {
   live: 'its targets are sent',
@@ -15,21 +20,75 @@ const MEANS: Readonly<Record<ChannelMode, string>> = {
   shadow: 'it reads and computes, and sends nothing',
 };
 
-async function changeMode(run: Run, ids: readonly string[] | 'all', mode: ChannelMode): Promise<ExitCode> {
+const WHOLE = 100;
+
+function takeShare(text: string): number {
+  const share = Number(/^(100|\d{1,2}(?:\.\d{1,2})?)%?$/.exec(text)?.[1] ?? 0);
+  if (share > 0) return share;
+  throw new InvalidArgumentError(`write a percent above 0, such as 25%`);
+}
+
+/** Where nobody says a share: from shadow the first step of its gate, from a pause what it had, else all of it. */
+async function shareOf(db: Database, id: string, given: number | undefined): Promise<number | undefined> {
+  if (given !== undefined) return given;
+  const gate = await readGate(db, id);
+  if (gate === undefined || gate.mode === 'live') return undefined;
+  if (gate.mode === 'paused' && gate.leftAt === null) return gate.share;
+  return gate.rule?.ramp[0];
+}
+
+type Changed = { readonly id: string; readonly share: number };
+
+async function goLive(run: Run, db: Database, ids: readonly string[], given: number | undefined): Promise<Changed[]> {
+  const changed: Changed[] = [];
+  const shares = await Promise.all(ids.map(async (id) => ({ id, share: await shareOf(db, id, given) })));
+  for (const [share, group] of Map.groupBy(shares, (one) => one.share)) {
+    const of = group.map(({ id }) => id);
+    const now = await (share === undefined ? setMode(db, of, 'live', run.actor) : setLive(db, of, share, run.actor));
+    changed.push(...now.map((id) => ({ id, share: share ?? WHOLE })));
+  }
+  return changed;
+}
+
+async function changeMode(
+  run: Run,
+  ids: readonly string[] | 'all',
+  mode: ChannelMode,
+  share?: number,
+): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
-    const changed = await setMode(db, ids, mode, run.actor);
+    const changed: Changed[] =
+      mode === 'live' && ids !== 'all'
+        ? await goLive(run, db, ids, share)
+        : (await setMode(db, ids, mode, run.actor)).map((id) => ({ id, share: WHOLE }));
     const isOverridden = mode === 'live' && run.environment().isReadOnly;
-    run.out.show({ schema: 'allot.mode/1', ok: true, mode, changed, readOnly: isOverridden }, () =>
+    const names = changed.map(({ id }) => id);
+    const shares = Object.fromEntries(changed.map(({ id, share: now }) => [id, now]));
+    const document = { schema: 'allot.mode/1', ok: true, mode, changed: names, readOnly: isOverridden };
+    run.out.show(mode === 'live' ? { ...document, shares } : document, () =>
       changed.length === 0
         ? `Nothing to change: ${ids === 'all' ? 'every channel' : ids.join(', ')} is ${mode} already.`
-        : `${changed.join(', ')}: now ${mode}, ${MEANS[mode]}.`,
+        : sayChanged(mode, changed),
     );
     if (isOverridden)
       run.io.note('ALLOT_READ_ONLY is set here: a daemon with it sends nothing, whatever the mode says.\n');
-    run.next(mode === 'live' ? 'next: allot status' : 'back: allot channels live ID');
+    const part = changed.find((one) => one.share < WHOLE);
+    if (part !== undefined)
+      run.next(`next: allot channels show ${part.id}; all of it: allot channels live ${part.id} --share 100%`);
+    else run.next(mode === 'live' ? 'next: allot status' : 'back: allot channels live ID');
     return EXIT.done;
   });
 }
+
+const sayChanged = (mode: ChannelMode, changed: readonly Changed[]): string =>
+  [...Map.groupBy(changed, ({ share }) => share)]
+    .map(([share, group]) => {
+      const names = group.map(({ id }) => id).join(', ');
+      return share < WHOLE
+        ? `${names}: now live for ${share} % of its items; the rest is as in shadow.`
+        : `${names}: now ${mode}, ${MEANS[mode]}.`;
+    })
+    .join('\n');
 
 function figuresOf(times: readonly ChannelLatency[], id: ChannelId, since: Since): LatencyFigures | null {
   const found = times.find((one) => one.channel === id && one.since === since);
@@ -50,7 +109,7 @@ async function listChannels(run: Run): Promise<ExitCode> {
       ...one,
       saleToAck: { sold: figuresOf(times, one.id, 'sold'), recorded: figuresOf(times, one.id, 'recorded') },
     }));
-    const words = ['CHANNEL', 'MODE', 'SINCE', 'BY', 'PROGRAM', 'CONFIGURED'].map((title) => ({ title }));
+    const words = ['CHANNEL', 'MODE', 'SINCE', 'BY', 'PROGRAM', 'BREAKER', 'CONFIGURED'].map((title) => ({ title }));
     const figures = ['SALE TO ACK P50', 'P95', 'P99', 'OF SALES'].map((title) => ({ title, isNumber: true }));
     const hasTimes = times.length > 0;
     const columns = hasTimes ? [...words, ...figures] : words;
@@ -61,32 +120,40 @@ async function listChannels(run: Run): Promise<ExitCode> {
             columns,
             channels.map((one) => [
               one.id,
-              one.mode,
+              sayMode(one),
               run.out.age(one.changedAt),
               one.changedBy,
               one.program,
+              one.breaker,
               one.configured ? 'yes' : 'no',
               ...(hasTimes ? sayLatency(one.saleToAck.sold) : []),
             ]),
           ),
     );
     if (channels.some(({ mode }) => mode === 'shadow'))
-      run.next('next: allot channels live ID, once allot explain shows the numbers you want');
+      run.next('next: allot channels show ID tells how far its numbers agree; allot channels live ID, once they do');
     return EXIT.done;
   });
 }
 
-export function addChannelCommands(program: Command, kit: Kit): void {
-  const channels = program.command('channels').description('list channels, and set their mode: shadow, live or paused');
-  const list = channels
-    .command('list')
-    .description(
-      'every channel with its mode, and how long a sale elsewhere takes until it is acknowledged there (50, 95 and 99 of 100 sales of 7 days)',
-    )
-    .action(kit.act(listChannels));
-  kit.examples(list, ['allot channels list', 'allot channels list --json']);
+function sayMode({ mode, share, fellBack, leftAt }: Awaited<ReturnType<typeof getModes>>[number]): string {
+  if (leftAt !== null) return `${mode} (left)`;
+  if (fellBack !== null) return `${mode} (fell back)`;
+  return mode === 'live' && share < WHOLE ? `live ${share} %` : mode;
+}
+
+const SHOWN_DAYS = 14;
+const SHOWN_LISTINGS = 20;
+
+function addModeCommands(channels: Command, kit: Kit): void {
+  const live = channels
+    .command('live')
+    .description(`live: ${MEANS.live}`)
+    .argument('<id...>', 'channels, for example shopify:main')
+    .option('--share <percent>', 'to this part of its items alone; else the first step of its gate, or all', takeShare)
+    .action(kit.act(async (run, ids: string[], { share }: { share?: number }) => changeMode(run, ids, 'live', share)));
+  kit.examples(live, ['allot channels live shopify:main', 'allot channels live shopify:main --share 25%']);
   const modes = [
-    ['live', 'live'],
     ['pause', 'paused'],
     ['shadow', 'shadow'],
   ] as const;
@@ -98,6 +165,40 @@ export function addChannelCommands(program: Command, kit: Kit): void {
       .action(kit.act(async (run, ids: string[]) => changeMode(run, ids, mode)));
     kit.examples(command, [`allot channels ${verb} shopify:main`]);
   }
+}
+
+export function addChannelCommands(program: Command, kit: Kit): void {
+  const channels = program
+    .command('channels')
+    .description('list channels, set their mode (shadow, live or paused), see how far they agree, and leave one');
+  const list = channels
+    .command('list')
+    .description(
+      'every channel with its mode, and how long a sale elsewhere takes until it is acknowledged there (50, 95 and 99 of 100 sales of 7 days)',
+    )
+    .action(kit.act(listChannels));
+  kit.examples(list, ['allot channels list', 'allot channels list --json']);
+  const shown = channels
+    .command('show')
+    .description(
+      'one channel: mode, gate, breaker, how far its numbers agree by day, and the listings that differ most',
+    )
+    .argument('<id>', 'for example shopify:main')
+    .option('--days <days>', 'of how many days', wholeFrom(1), SHOWN_DAYS)
+    .option('--limit <listings>', 'of how many listings that differ', wholeFrom(1), SHOWN_LISTINGS)
+    .action(kit.act(showChannel));
+  kit.examples(shown, ['allot channels show shopify:main', 'allot channels show shopify:main --days 30 --json']);
+  addModeCommands(channels, kit);
+  const left = channels
+    .command('leave')
+    .description(
+      'stop writing to a channel, list the last numbers, end its subscriptions; shows first, does it with --yes',
+    )
+    .argument('<id>', 'for example shopify:main')
+    .option('--dry-run', 'only show what it would do')
+    .option('--csv', 'the last numbers as CSV')
+    .action(kit.act(leave));
+  kit.examples(left, ['allot channels leave shopify:main', 'allot channels leave shopify:main --yes --csv']);
   const pause = program.command('pause').description('stop sending, everywhere at once');
   const all = pause
     .command('all')

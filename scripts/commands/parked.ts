@@ -1,17 +1,23 @@
 /**
- * `allot parked list|show|retry|drop`: input that could not be taken. Acts on exactly what is named, or on what a list showed:
- * its filter and its last id, so that nothing that came later is touched.
+ * `allot parked list|show|take|retry|drop`: what could not be taken or sent. Acts on exactly what is named, or on what a list showed:
+ * its filter, its last id and its count, so that nothing that came later is touched.
  */
 import type { Command } from 'commander';
 import type { Database } from '#db/client.ts';
-import { dropParked, listParked, type ParkedRow, retryParked, showParked } from '#db/parked.ts';
+import { dropParked, listParked, type ParkedRow, retryParked, showParked, takeParked } from '#db/parked.ts';
 import { wholeFrom } from '../arguments.ts';
 import { decideAll, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 
-type Filter = { readonly channel?: string; readonly code?: string; readonly limit: number; readonly upTo?: number };
+type Filter = {
+  readonly channel?: string;
+  readonly code?: string;
+  readonly owner?: string;
+  readonly limit: number;
+  readonly upTo?: number;
+};
 
 const PAGE = 500;
 
@@ -23,6 +29,7 @@ async function choose(db: Database, filter: Filter): Promise<ParkedRow[]> {
       (row) =>
         (filter.channel === undefined || row.channel_id === filter.channel) &&
         (filter.code === undefined || row.code === filter.code) &&
+        (filter.owner === undefined || (row.owner ?? 'nobody') === filter.owner) &&
         (filter.upTo === undefined || row.id <= filter.upTo),
     );
     chosen.push(...wanted);
@@ -44,16 +51,23 @@ const documentOf = (row: ParkedRow) => ({
   fix: row.fix,
   waitsFor: row.waits_for,
   parkedAt: row.parked_at,
+  firstParkedAt: row.first_parked_at,
   attempts: row.attempts,
+  owner: row.owner,
+  takenAt: row.taken_at,
+  retryAt: row.retry_at,
 });
 
-const flagsOf = (filter: Filter, last: number): string =>
+const flagsOf = (filter: Filter, last: number, count: number): string =>
   [
     '--all-shown',
     ...(filter.channel === undefined ? [] : ['--channel', filter.channel]),
     ...(filter.code === undefined ? [] : ['--code', filter.code]),
+    ...(filter.owner === undefined ? [] : ['--owner', filter.owner]),
     '--up-to',
     last,
+    '--count',
+    count,
   ].join(' ');
 
 async function list(run: Run, filter: Filter): Promise<ExitCode> {
@@ -65,6 +79,7 @@ async function list(run: Run, filter: Filter): Promise<ExitCode> {
       { title: 'CHANNEL' },
       { title: 'SINCE' },
       { title: 'TRIES', isNumber: true },
+      { title: 'OWNER' },
       { title: 'REASON' },
     ];
     run.out.show({ schema: 'allot.parked/1', parked: rows.map(documentOf) }, () =>
@@ -72,13 +87,21 @@ async function list(run: Run, filter: Filter): Promise<ExitCode> {
         ? 'Nothing is parked.'
         : run.out.table(
             columns,
-            rows.map((row) => [row.id, row.code, row.channel_id, run.out.age(row.parked_at), row.attempts, row.reason]),
+            rows.map((row) => [
+              row.id,
+              row.code,
+              row.channel_id,
+              run.out.age(row.first_parked_at),
+              row.attempts,
+              row.owner,
+              row.reason,
+            ]),
           ),
     );
     const last = rows.at(-1);
     if (last === undefined) return EXIT.done;
     run.next(
-      `next: allot parked show ${rows[0]?.id}; once mended, these ${rows.length}: allot parked retry ${flagsOf(filter, last.id)}`,
+      `next: allot parked show ${rows[0]?.id}; once mended, these ${rows.length}: allot parked retry ${flagsOf(filter, last.id, rows.length)}`,
     );
     return EXIT.found;
   });
@@ -98,27 +121,31 @@ async function show(run: Run, id: number): Promise<ExitCode> {
         ['waits for', row.waits_for],
         ['channel', row.channel_id],
         ['order', row.order_id],
-        ['parked', run.out.age(row.parked_at)],
+        ['parked', run.out.age(row.first_parked_at)],
         ['tries', row.attempts],
+        ['tried again', row.retry_at === null ? null : new Date(row.retry_at).toISOString()],
+        ['owner', row.owner],
         ['state', row.state],
         ['source', `${row.source} ${row.source_id}`],
       ]);
       return row.body === null ? pairs : `${pairs}\n\n${JSON.stringify(row.body, null, 2)}`;
     });
-    if (row.state === 'parked') run.next(`next: allot parked retry ${id}, or allot parked drop ${id} --reason TEXT`);
+    if (row.state === 'parked')
+      run.next(`next: allot parked take ${id}; allot parked retry ${id}, or allot parked drop ${id} --reason TEXT`);
     return EXIT.done;
   });
 }
 
-type RetryOptions = Omit<Filter, 'limit'> & { readonly allShown?: boolean };
+type ShownOptions = Omit<Filter, 'limit'> & { readonly allShown?: boolean; readonly count?: number };
 
 const RETRY_MAX = 100_000;
 
-async function chooseToRetry(db: Database, ids: readonly number[], options: RetryOptions): Promise<ParkedRow[]> {
+/** What was named, or shown: never more than that. */
+async function chooseShown(db: Database, ids: readonly number[], options: ShownOptions): Promise<ParkedRow[]> {
   const isAll = options.allShown === true;
   if (isAll === ids.length > 0) {
     throw new Failure('name the ids, or say --all-shown', {
-      mend: 'allot parked retry 12 13, or the line that allot parked list ends with',
+      mend: 'allot parked retry 12 13 (or take, or drop), or the line that allot parked list ends with',
       exitCode: EXIT.usage,
     });
   }
@@ -130,13 +157,18 @@ async function chooseToRetry(db: Database, ids: readonly number[], options: Retr
     });
   }
   const rows = await choose(db, { ...options, limit: RETRY_MAX });
-  return isAll ? rows : rows.filter(({ id }) => ids.includes(id));
+  if (!isAll) return rows.filter(({ id }) => ids.includes(id));
+  if (options.count === undefined || rows.length <= options.count) return rows;
+  throw new Failure(`${options.count} were shown, and ${rows.length} match now`, {
+    why: 'some were stored a moment before the list was read, and came to light after it',
+    mend: 'list them again, and take the line that the list ends with',
+  });
 }
 
-async function retry(run: Run, ids: number[], options: RetryOptions): Promise<ExitCode> {
+async function retry(run: Run, ids: number[], options: ShownOptions): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     await requirePolicy(db);
-    const rows = await chooseToRetry(db, ids, options);
+    const rows = await chooseShown(db, ids, options);
     const gone = ids.filter((id) => !rows.some((row) => row.id === id));
     const retried = await db.transaction((tx) =>
       retryParked(
@@ -151,7 +183,7 @@ async function retry(run: Run, ids: number[], options: RetryOptions): Promise<Ex
       rows.flatMap((row) => (row.source === 'command' ? [row.source_id] : [])),
     );
     const tally = tallyOf(outcomes);
-    const inbox = rows.filter(({ source }) => source === 'inbox').length;
+    const toDaemon = rows.filter(({ source }) => source !== 'command').length;
     const exitCode = gone.length > 0 ? EXIT.failed : exitCodeOf(tally);
     run.out.show(
       {
@@ -159,7 +191,7 @@ async function retry(run: Run, ids: number[], options: RetryOptions): Promise<Ex
         ok: exitCode === EXIT.done,
         retried,
         ...tally,
-        toDaemon: inbox,
+        toDaemon,
         notParked: gone,
         commands: outcomes,
       },
@@ -169,7 +201,9 @@ async function retry(run: Run, ids: number[], options: RetryOptions): Promise<Ex
           ...(retried > rows.length
             ? [`(later commands of the same orders went with them: ${retried - rows.length})`]
             : []),
-          ...(inbox > 0 ? [`${inbox} from the inbox: the daemon reads ${inbox === 1 ? 'it' : 'them'} again`] : []),
+          ...(toDaemon > 0
+            ? [`${toDaemon} of the inbox, or on the way out: the daemon tries ${toDaemon === 1 ? 'it' : 'them'} again`]
+            : []),
         ].join('\n'),
     );
     if (gone.length > 0) run.io.note(`Not parked any more: ${gone.join(', ')}\n`);
@@ -178,23 +212,55 @@ async function retry(run: Run, ids: number[], options: RetryOptions): Promise<Ex
   });
 }
 
-async function drop(run: Run, ids: number[], { reason }: { reason: string }): Promise<ExitCode> {
+async function drop(
+  run: Run,
+  ids: number[],
+  { reason, ...options }: ShownOptions & { reason: string },
+): Promise<ExitCode> {
   if (reason.trim() === '')
     throw new Failure('the reason is empty', {
       mend: 'say why it may be forgotten: --reason "test order"',
       exitCode: EXIT.usage,
     });
   return run.withDatabase(async (db) => {
-    if (!(await run.confirm(`Forget ${plural(ids.length, 'parked input')} (${ids.join(', ')}) for good?`)))
+    const chosen = ids.length > 0 ? ids : (await chooseShown(db, ids, options)).map(({ id }) => id);
+    if (!(await run.confirm(`Forget ${plural(chosen.length, 'parked input')} (${chosen.join(', ')}) for good?`)))
       return EXIT.interrupted;
-    const dropped = await db.transaction((tx) => dropParked(tx, ids, run.actor, reason.trim()));
-    const exitCode = dropped === ids.length ? EXIT.done : EXIT.failed;
+    const dropped = await db.transaction((tx) => dropParked(tx, chosen, run.actor, reason.trim()));
+    const exitCode = dropped === chosen.length ? EXIT.done : EXIT.failed;
     run.out.show(
       { schema: 'allot.drop/1', ok: exitCode === EXIT.done, dropped },
       () => `${plural(dropped, 'parked input')} dropped.`,
     );
-    if (dropped < ids.length)
-      run.io.note(`${ids.length - dropped} of them were not parked any more: allot parked show ID\n`);
+    if (dropped < chosen.length)
+      run.io.note(`${chosen.length - dropped} of them were not parked any more: allot parked show ID\n`);
+    return exitCode;
+  });
+}
+
+type TakeOptions = ShownOptions & { readonly for?: string; readonly giveBack?: boolean };
+
+/** Says who sees to it; a later failure of the same input keeps its owner. */
+async function take(run: Run, ids: number[], { for: name, giveBack, ...options }: TakeOptions): Promise<ExitCode> {
+  const owner = giveBack === true ? null : (name?.trim() ?? run.actor);
+  if (owner === '' || owner?.includes('@') === true)
+    throw new Failure(`"${owner}" cannot be an owner`, {
+      why: 'an owner is a name or a team, never empty and never an e-mail address',
+      mend: 'allot parked take 12 --for warehouse',
+      exitCode: EXIT.usage,
+    });
+  return run.withDatabase(async (db) => {
+    const chosen = (await chooseShown(db, ids, options)).map(({ id }) => id);
+    const taken = await db.transaction((tx) => takeParked(tx, chosen, owner));
+    const gone = ids.filter((id) => !chosen.includes(id));
+    const exitCode = gone.length === 0 && taken === chosen.length ? EXIT.done : EXIT.failed;
+    run.out.show({ schema: 'allot.take/1', ok: exitCode === EXIT.done, taken, owner, notParked: gone }, () =>
+      owner === null
+        ? `${plural(taken, 'parked input')} given back.`
+        : `${plural(taken, 'parked input')} taken by ${owner}.`,
+    );
+    if (gone.length > 0) run.io.note(`Not parked any more: ${gone.join(', ')}\n`);
+    if (owner !== null) run.next(`next: allot parked list --owner ${owner}`);
     return exitCode;
   });
 }
@@ -202,12 +268,23 @@ async function drop(run: Run, ids: number[], { reason }: { reason: string }): Pr
 const collectIds = (text: string, before: readonly number[] = []): number[] => [...before, wholeFrom(1)(text)];
 
 const withFilter = (command: Command): Command =>
-  command.option('--channel <id>', 'only of this channel').option('--code <cause>', 'only of this cause');
+  command
+    .option('--channel <id>', 'only of this channel')
+    .option('--code <cause>', 'only of this cause')
+    .option('--owner <name>', 'only what this one has taken; nobody for what no one has');
+
+/** Of commands that act: on ids, or on what a list showed. */
+const withShown = (command: Command): Command =>
+  withFilter(command)
+    .argument('[id...]', 'as the list shows them', collectIds, [])
+    .option('--all-shown', 'all that a list with the same filter showed')
+    .option('--up-to <id>', 'the last id that the list showed', wholeFrom(1))
+    .option('--count <rows>', 'how many the list showed: refused when it would be more', wholeFrom(1));
 
 export function addParkedCommands(program: Command, kit: Kit): void {
   const group = program
     .command('parked')
-    .description('input that could not be taken: look, retry once mended, or drop');
+    .description('what could not be taken or sent: look, take, retry once mended, or drop');
   const listing = withFilter(
     group.command('list').description('what is parked, oldest first; exit 3 when there is something'),
   )
@@ -220,19 +297,19 @@ export function addParkedCommands(program: Command, kit: Kit): void {
     .argument('<id>', 'as the list shows it', wholeFrom(1))
     .action(kit.act(show));
   kit.examples(showing, ['allot parked show 12']);
-  const retrying = withFilter(group.command('retry').description('try these again, and say what became of them'))
-    .argument('[id...]', 'as the list shows them', collectIds, [])
-    .option('--all-shown', 'all that a list with the same filter showed')
-    .option('--up-to <id>', 'the last id that the list showed', wholeFrom(1))
-    .action(kit.act(retry));
+  const retrying = withShown(group.command('retry').description('try these again, and say what became of them')).action(
+    kit.act(retry),
+  );
   kit.examples(retrying, [
     'allot parked retry 12 13',
-    'allot parked retry --all-shown --code unmapped-listing --up-to 40',
+    'allot parked retry --all-shown --code unmapped-listing --up-to 40 --count 7',
   ]);
-  const dropping = group
-    .command('drop')
-    .description('forget these for good, with the reason')
-    .argument('<id...>', 'as the list shows them', collectIds)
+  const taking = withShown(group.command('take').description('say who sees to these: you, or another'))
+    .option('--for <name>', 'a name or a team')
+    .option('--give-back', 'nobody sees to them any more')
+    .action(kit.act(take));
+  kit.examples(taking, ['allot parked take 12 13', 'allot parked take 12 --for warehouse']);
+  const dropping = withShown(group.command('drop').description('forget these for good, with the reason'))
     .requiredOption('--reason <text>', 'why; kept in the row')
     .action(kit.act(drop));
   kit.examples(dropping, ['allot parked drop 12 --reason "test order"']);

@@ -33,7 +33,14 @@ async function openLines(run: Run, db: Database, only: string | undefined): Prom
       why: `the configuration has ${valid.map(({ id }) => id).join(', ') || 'none'}`,
       mend: 'allot channels list',
     });
-  return openChannels(meant, { now: run.io.now, rates: openSharedRates(db), log: silent });
+  return openChannels(meant, {
+    db,
+    rates: openSharedRates(db),
+    now: run.io.now,
+    random: Math.random,
+    log: silent,
+    keyIds: config.sealKeys.map(({ id }) => id),
+  });
 }
 
 /** The daemon rings from the outbox; here nothing waits for it. */
@@ -44,6 +51,7 @@ const contextOf = (run: Run, db: Database, channels: ReadonlyMap<string, OpenCha
   readOnly: run.environment().isReadOnly,
   publicUrl: null,
   now: run.io.now,
+  random: Math.random,
   log: silent,
   tally: { pushed: ignore, drifted: ignore, decided: ignore },
   wakeRelay: ignore,

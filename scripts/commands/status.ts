@@ -24,6 +24,7 @@ const sayQueue = (run: Run, queue: Queue): string =>
 
 function sayState(channel: ChannelStatus): string {
   if (!channel.configured) return 'not configured';
+  if (channel.breaker !== 'closed') return 'does not answer: breaker open';
   if (channel.throttled.length > 0)
     return `throttled: ${channel.throttled.map(({ operation }) => operation).join(', ')}`;
   return channel.lastError === null ? '' : 'last call failed';
@@ -43,7 +44,7 @@ function channelTable(run: Run, channels: readonly ChannelStatus[]): string {
     [...words, ...numbers, { title: 'BEHIND SINCE' }, ...measured],
     channels.map((one) => [
       one.id,
-      one.mode,
+      one.mode === 'live' && one.share < 100 ? `live ${one.share} %` : one.mode,
       sayState(one),
       run.out.age(one.lastOkAt),
       run.out.age(one.reconciledAt),

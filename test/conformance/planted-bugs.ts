@@ -223,6 +223,22 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     }),
   },
   {
+    name: 'says that it ended its subscriptions and does not',
+    caughtBy: ['subscriptions-removed'],
+    spoil: () => ({ removeSubscriptions: () => Promise.resolve(['orders']) }),
+  },
+  {
+    name: 'ends whatever subscription there is',
+    caughtBy: ['subscriptions-removed'],
+    spoil: (connection) => ({
+      removeSubscriptions: async (url, signal) => {
+        // Takes the one there is over, and then ends it.
+        await connection.ensureSubscriptions(url, signal);
+        return (await connection.removeSubscriptions?.(url, signal)) ?? [];
+      },
+    }),
+  },
+  {
     name: 'leaves a timer behind',
     caughtBy: ['close-leaves-nothing'],
     spoil: () => {

@@ -1,11 +1,14 @@
 /** The functions that the laws are about, as values: the laws take a core, and prove.ts loads a broken one beneath them. */
 import { atpAt, atpByDay, project } from '#core/atp.ts';
+import { nextBreaker } from '#core/breaker.ts';
 import { decide } from '#core/decide.ts';
+import { turnGate } from '#core/gate.ts';
 import { isMaterial, latencyBuffer, smallestBuffer } from '#core/latency-buffer.ts';
 import { joinOrder } from '#core/order-state.ts';
 import { promiseBy } from '#core/promise.ts';
 import { cutInProportion } from '#core/proportion.ts';
 import { explain, publish } from '#core/publish.ts';
+import { backOffMs } from '#core/retry.ts';
 import { fairShares, splitScarce } from '#core/scarcity.ts';
 import { planPush } from '#core/wire.ts';
 
@@ -22,6 +25,9 @@ export type Core = {
   readonly atpAt: typeof atpAt;
   readonly atpByDay: typeof atpByDay;
   readonly promiseBy: typeof promiseBy;
+  readonly backOffMs: typeof backOffMs;
+  readonly nextBreaker: typeof nextBreaker;
+  readonly turnGate: typeof turnGate;
   readonly smallestBuffer: typeof smallestBuffer;
   readonly latencyBuffer: typeof latencyBuffer;
   readonly isMaterial: typeof isMaterial;
@@ -40,6 +46,9 @@ export const CORE: Core = {
   promiseBy,
   splitScarce,
   fairShares,
+  backOffMs,
+  nextBreaker,
+  turnGate,
   smallestBuffer,
   latencyBuffer,
   isMaterial,

@@ -23,6 +23,7 @@ import {
   ownSalesAreSums,
   promiseNeverExceedsStock,
 } from './books-laws.ts';
+import { breakerHeals, gateWaitsForCleanDays, waitsKeepTheirBounds } from './channel-laws.ts';
 import type { Core } from './core-under-test.ts';
 import { countRuleHolds, everyMovementIsInTheLedger } from './count-laws.ts';
 import { batchingChangesNothing, factsReplay, isDeterministic, parkedLeavesNoTrace } from './decide-laws.ts';
@@ -249,6 +250,11 @@ export const LAWS = {
     law('I5-moves', 'only the donor loses by a move, only the receiver by its end', bystandersKeepTheirs),
     law('move-ends', 'moves that end with nothing drawn leave no trace', endsRestore),
     law('move-mends', 'the moves that a low pool is told with can be made, and mend it', lowPoolsAreMended),
+  ],
+  channel: [
+    law('retry-bounds', 'a wait is from 0 to its bound, which doubles up to a cap', waitsKeepTheirBounds),
+    law('breaker-heals', 'one probe at a time, never shut for long, and one answer ends it', breakerHeals),
+    law('gate-clean', 'a gate opens and widens after whole clean days in a row alone', gateWaitsForCleanDays),
   ],
   latency: [
     law(

@@ -96,11 +96,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'foreign-place',
     'units that a pool of a place protects are drawn there by another program',
     'I5-places',
-    change(
-      'place-pools.ts',
-      '(share) => share.program === id || !isOpen(share)',
-      '(share) => share.program === id && !isOpen(share)',
-    ),
+    change('place-pools.ts', 'share.program === program.id || !isOpen(share)', 'share.program === program.id'),
   ),
   bug(
     'returned-elsewhere',
@@ -302,6 +298,32 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'supply still counts after its moment has passed',
     'atp-late',
     change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
+  ),
+  bug(
+    'back-off-uncapped',
+    'a wait doubles without a cap: after a night of failures a channel is tried again in a year',
+    'retry-bounds',
+    change('retry.ts', 'return Math.min(capMs, firstMs', 'return Math.max(capMs, firstMs'),
+  ),
+  bug(
+    'breaker-stampede',
+    'half open, whoever asks is let through: a platform that comes back is met by all at once',
+    'breaker-heals',
+    change(
+      'breaker.ts',
+      "before.state !== 'closed' && at.now >= (before.retryAt ?? 0)",
+      "before.state === 'halfOpen' || (before.state === 'open' && at.now >= (before.retryAt ?? 0))",
+    ),
+  ),
+  bug(
+    'gate-skips-gaps',
+    'days that were not scanned are passed over: a gate opens on days that nobody compared',
+    'gate-clean',
+    change(
+      'gate.ts',
+      'if (day === undefined || !isClean(rule, day)) break;',
+      'if (day === undefined) continue; if (!isClean(rule, day)) break;',
+    ),
   ),
   bug(
     'mean-is-enough',

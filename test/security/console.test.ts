@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { removeUser, setUserPassword, setUserRole, USER_ROLES, type UserRole } from '#db/users.ts';
 import { bodyOf, type ConsoleStage, csrfOf, openConsole, PASSWORD } from '#test/support/console.ts';
 import { ACTIONS, PAGES } from '#workers/console/pages.ts';
-import { hashPassword, isPassword } from '#workers/console/passwords.ts';
+import { hashPassword } from '#workers/console/passwords.ts';
 
 const stages: ConsoleStage[] = [];
 const open = async (...given: Parameters<typeof openConsole>): Promise<ConsoleStage> => {
@@ -40,7 +40,7 @@ describe('until somebody has a password', () => {
     ];
     for (const from of refused) {
       const response = await stage.ask({ url: '/console', ...from });
-      expect(response.statusCode, JSON.stringify(from)).toBe(403);
+      expect([from, response.statusCode]).toEqual([from, 403]);
       expect(response.body).toContain('allot users add NAME');
       expect(response.body).not.toContain('fake:a');
     }
@@ -98,7 +98,7 @@ describe('with a password', () => {
         url: '/console/login',
         payload: bodyOf({ name: 'kim', password: PASSWORD, to }),
       });
-      expect(sent.headers.location, to).toBe('/console');
+      expect([to, sent.headers.location]).toEqual([to, '/console']);
     }
   });
 
@@ -305,7 +305,7 @@ describe('roles', () => {
     for (const role of USER_ROLES) {
       const response = await stage.submit(`/console${path}`, {}, cookies.get(role));
       const mayNot = USER_ROLES.indexOf(role) < USER_ROLES.indexOf(need);
-      expect([role, response.statusCode === 403], response.body.slice(0, 2000)).toEqual([role, mayNot]);
+      expect([role, response.statusCode === 403]).toEqual([role, mayNot]);
     }
   });
 
@@ -357,7 +357,7 @@ describe('roles', () => {
 });
 
 describe('what comes from outside', () => {
-  const HOSTILE = `"><script>alert('x')</script>&${'`'}\${7*7}'/<img src=x onerror=alert(1)>`;
+  const HOSTILE = '"><script>alert(1)</script>&`{{7*7}}\'/<img src=x onerror=alert(1)>';
 
   it('is shown as text: SKU, title, order, alert, parked reason, search, address', async () => {
     const stage = await open({ skus: [HOSTILE, 'A'] });
@@ -389,24 +389,10 @@ describe('what comes from outside', () => {
     ];
     for (const url of urls) {
       const { body, statusCode, headers } = await stage.ask({ url });
-      expect(statusCode, url).toBeLessThan(500);
-      if (statusCode === 303) expect(String(headers.location)).toMatch(/^\/console/);
-      expect(body, url).not.toMatch(/<script>|<img|onerror=alert\(1\)>/);
+      const location = headers.location ?? '/console';
+      const isTold = /<script>|<img|onerror=alert\(1\)>/.test(body);
+      expect([url, statusCode < 500, location.startsWith('/console'), isTold]).toEqual([url, true, true, false]);
     }
     expect(await stage.page(`/console/sku?s=${s}`)).toContain('&lt;script&gt;');
-  });
-});
-
-describe('passwords', () => {
-  it('are kept as Argon2id with a salt each, and compared with what is stored', async () => {
-    const [one, two] = [await hashPassword(PASSWORD), await hashPassword(PASSWORD)];
-    expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
-    expect(one).not.toBe(two);
-    expect(await isPassword(PASSWORD, one)).toBe(true);
-    expect(await isPassword(`${PASSWORD} `, one)).toBe(false);
-    expect(await isPassword(PASSWORD, null)).toBe(false);
-    expect(await isPassword('', one)).toBe(false);
-    expect(await isPassword(PASSWORD, 'plain text')).toBe(false);
-    await expect(hashPassword('too short')).rejects.toThrow('9 characters');
   });
 });

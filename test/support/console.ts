@@ -46,9 +46,6 @@ export type ConsoleOptions = Partial<Brand> & {
 
 export const HERE = { host: 'localhost:8790', origin: 'http://localhost:8790' };
 
-export const cookiesOf = (response: LightMyRequestResponse): string =>
-  response.cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
-
 export const csrfOf = (page: string): string => /name="csrf" value="([^"]+)"/.exec(page)?.[1] ?? '';
 
 type Around = { readonly clock: { now: number }; readonly faults: string[] };
@@ -166,3 +163,11 @@ export const raiseDrift = (store: TestDatabase): Promise<unknown> =>
     insert into alert (fingerprint, code, severity, title, channel_id, touches, cause, next_step)
     values ('drift fake:a', 'drift', 'warning', 'fake:a: 2 listing(s) show another number than they should', 'fake:a',
       '{"listings": 2}', 'manual 2', 'nothing yet: allot is mending it; see allot status')`);
+
+/** A page as a person reads it. */
+export const textOf = (body: string): string =>
+  body
+    .replaceAll(/<[^>]+>/g, ' ')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&quot;', '"')
+    .replaceAll(/\s+/g, ' ');

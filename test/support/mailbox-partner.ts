@@ -15,6 +15,7 @@ import type {
 } from '#connectors/connector.ts';
 import { Defect, type Rejected } from '#core/errors.ts';
 import type { OrderState } from '#core/order-state.ts';
+import type { ChannelBreaker } from '#workers/breaker.ts';
 import type { OpenChannel } from '#workers/context.ts';
 
 export type TestEnvelope = {
@@ -120,6 +121,9 @@ function openExchange(partner: Omit<MailboxPartner, 'channel'>): DocumentExchang
   };
 }
 
+/** A breaker that never opens. */
+const UNBROKEN: ChannelBreaker = { see: () => undefined, restMs: () => 0, failures: 0, call: (work) => work() };
+
 export function openMailboxPartner(id: string, over: Partial<Capabilities> = {}): MailboxPartner {
   const put: MailboxPartner['put'] = [];
   const parsed = () => put.map(({ text }) => JSON.parse(text) as Record<string, unknown>);
@@ -160,5 +164,7 @@ export function openMailboxPartner(id: string, over: Partial<Capabilities> = {})
     documents: openExchange(partner),
     close: () => Promise.resolve(),
   };
-  return Object.assign(partner, { channel: { id, capabilities: { ...CAPABILITIES, ...over }, connection } });
+  return Object.assign(partner, {
+    channel: { id, capabilities: { ...CAPABILITIES, ...over }, connection, breaker: UNBROKEN, reader: 'test' },
+  });
 }

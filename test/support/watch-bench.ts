@@ -66,6 +66,7 @@ function contextOn(store: TestDatabase, clock: { readonly now: number }, warned:
     readOnly: false,
     publicUrl: null,
     now: () => clock.now,
+    random: () => 0.999_999,
     log: { debug: ignore, info: ignore, error: ignore, warn: (fields) => void warned.push(JSON.stringify(fields)) },
     tally: { pushed: ignore, drifted: ignore, decided: ignore },
     wakeRelay: ignore,

@@ -40,6 +40,7 @@ function open(over: Partial<Capabilities> = {}): void {
     readOnly: false,
     publicUrl: null,
     now: () => clock,
+    random: () => 0.999_999,
     log: silent,
     tally: { pushed: () => undefined, drifted: () => undefined, decided: () => undefined },
     wakeRelay: () => undefined,

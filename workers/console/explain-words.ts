@@ -27,11 +27,11 @@ export function listingState(one: ListingExplanation, now: Instant): Html {
 
 type Step = ListingExplanation['steps'][number];
 
-const stepTable = (caption: string, steps: readonly Step[]): Html =>
+const stepTable = (caption: string, told: readonly Step[]): Html =>
   table({
     caption,
     columns: [{ title: 'Step' }, { title: 'Change', isNumber: true }, { title: 'Leaves', isNumber: true }],
-    rows: steps.map(({ says, change, result }) => [
+    rows: told.map(({ says, change, result }) => [
       says,
       change === 0 ? html`<span class="quiet">0</span>` : signed(change),
       result,

@@ -42,7 +42,7 @@ const base64 = (bytes: Buffer): string => bytes.toString('base64').replace(/=+$/
 
 /** Throws Rejected for one that is too short to hold out, or too long to be meant. */
 export async function hashPassword(password: string): Promise<string> {
-  const length = [...password].length;
+  const { length } = password;
   if (length < LENGTH_MIN || length > LENGTH_MAX) {
     throw new Rejected(`the password has ${length} characters`, {
       field: 'password',
@@ -60,7 +60,7 @@ const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Z
 /** Never true for what is not there, and takes as long then. */
 export async function isPassword(password: string, stored: string | null): Promise<boolean> {
   const [, memory, passes, parallelism, salt = '', tag = ''] = PHC.exec(stored ?? '') ?? [];
-  if (stored === null || memory === undefined || [...password].length > LENGTH_MAX) {
+  if (stored === null || memory === undefined || password.length > LENGTH_MAX) {
     await reckon('nobody', randomBytes(16), TAG_BYTES, SETTING);
     return false;
   }

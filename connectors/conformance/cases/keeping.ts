@@ -56,6 +56,36 @@ export const KEEPING_CASES: readonly ConformanceCase[] = [
     },
   },
   {
+    id: 'subscriptions-removed',
+    proves: 'After removal no webhook comes any more, removing again does nothing, and another address keeps its own.',
+    skipWhen: needsSubscriptions,
+    async play(stage) {
+      const { connection, signal } = stage;
+      const [left, kept] = [await openReceiver(), await openReceiver()];
+      try {
+        await connection.ensureSubscriptions(left.url, signal);
+        ok(connection.removeSubscriptions !== undefined, 'what subscribes can end it: removeSubscriptions is missing');
+        ok((await connection.removeSubscriptions(left.url, signal)).length > 0, 'the first call says what it ended');
+        deepEqual(await connection.removeSubscriptions(left.url, signal), [], 'the second call changes nothing');
+        await connection.ensureSubscriptions(kept.url, signal);
+        deepEqual(
+          await connection.removeSubscriptions(left.url, signal),
+          [],
+          'subscriptions of another address are left alone',
+        );
+        await stage.placeOrder([{ sku: 'SKU-1', quantity: 1 }]);
+        await kept.waitFor(1);
+        await until(
+          async () => ((await stage.control.stats()).webhooksPending === 0 ? true : null),
+          'all webhooks are out',
+        );
+        equal(left.requests.length, 0, 'the address that was left hears nothing');
+      } finally {
+        await Promise.all([left.close(), kept.close()]);
+      }
+    },
+  },
+  {
     id: 'close-leaves-nothing',
     proves: 'After close no timer, watcher or child of the connector is left, and closing twice does no harm.',
     alone: true,

@@ -24,7 +24,7 @@ const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => unk
 const readSchema = z.strictObject({
   items: z.array(z.strictObject({ listing: z.string(), location: z.string() })).max(100),
 });
-const subscribeSchema = z.strictObject({ url: z.url(), topics: z.array(z.string()) });
+const subscribeSchema = z.strictObject({ url: z.url().nullable(), topics: z.array(z.string()) });
 const PAGE_MAX = 250;
 
 export const wireOrder = (order: BookOrder): unknown => ({

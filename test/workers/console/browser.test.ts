@@ -64,7 +64,7 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
     const { whole, seen } = await page.evaluate<{ whole: number; seen: number }>(
       `({ whole: document.documentElement.scrollWidth, seen: document.documentElement.clientWidth })`,
     );
-    expect(whole, page.url()).toBeLessThanOrEqual(seen);
+    expect({ url: page.url(), isSideways: whole > seen }).toEqual({ url: page.url(), isSideways: false });
   };
 
   const PAGES = [
@@ -106,7 +106,7 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
     for (const path of PAGES) {
       await page.goto(`${base}/console${path}`);
       await expectNoSideways(page);
-      expect(await findSerious(page), path).toEqual([]);
+      expect([path, await findSerious(page)]).toEqual([path, []]);
     }
     await page.goto(`${base}/console/sku?s=A`);
     await page.waitForSelector('figure.chart canvas');

@@ -111,7 +111,7 @@ describe('the live line', () => {
     for (const one of many) one.leave();
     let last = await looks();
     await waitUntil('the looks end', async () => {
-      const before = last;
+      const earlier = last;
       await waitUntil(
         'two turns',
         (
@@ -120,7 +120,7 @@ describe('the live line', () => {
         )(performance.now()),
       );
       last = await looks();
-      return last === before;
+      return last === earlier;
     });
   });
 
@@ -129,5 +129,6 @@ describe('the live line', () => {
     await waitUntil('it is greeted', () => one.text().includes('live-open'));
     await http.close();
     await waitUntil('it is over', () => one.hasEnded());
+    expect(one.text()).toContain('live-open');
   });
 });

@@ -95,7 +95,7 @@ const step: Action = {
     const { db, at, visitor } = asked;
     const one = { id: Number.isSafeInteger(id) ? id : 0, by: visitor.actor };
     const to = `/console/alert?id=${one.id}`;
-    switch (form.get('step')) {
+    switch (form.get('step') ?? '') {
       case 'ack':
         await ackAlert(db, one);
         return { to, notice: 'Acknowledged: people know that you have seen it.' };

@@ -72,7 +72,7 @@ function tiles(work: WaitingWork, channels: readonly ChannelOverview[], alerts: 
     },
     {
       name: 'Short',
-      value: `${number(work.shortUnits)}`,
+      value: number(work.shortUnits),
       more: `units in ${count(work.shortages)} shortages; ${sayOldest(work.shortOldestAt, now, 'none')}`,
       tone: work.shortages > 0 ? 'warn' : 'good',
       to: '/console/shortages',

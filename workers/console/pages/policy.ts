@@ -200,7 +200,7 @@ async function decide(asked: Asked, form: Form): Promise<string> {
   const id = versionOf(form.get('id'));
   const given = (form.get('reason') ?? '').trim();
   const verdict = { id, actor: asked.visitor.actor, reason: given === '' ? null : given };
-  switch (form.get('step')) {
+  switch (form.get('step') ?? '') {
     case 'approve':
       requireSecondPerson(asked, (await readProposal(asked.db, id)).proposedBy);
       await decideProposal(asked.db, { ...verdict, state: 'approved' });

@@ -119,15 +119,16 @@ const guards = (one: ReallocationView): Shown => {
   return html`${list('It cannot be applied:', judgement.refused)}${list('It needs a second person:', row.state === 'approved' ? [] : judgement.approval)}${list('It has to wait:', judgement.waits === null ? [] : [judgement.waits])}`;
 };
 
-const stepForm = (
-  id: number,
-  step: string,
-  says: string,
-  { csrf }: Asked,
-  reason: 'none' | 'asked' | 'required' = 'none',
-): Html =>
+type StepForm = {
+  readonly id: number;
+  readonly step: string;
+  readonly says: string;
+  readonly reason?: 'asked' | 'required';
+};
+
+const stepForm = ({ id, step, says, reason }: StepForm, { csrf }: Asked): Html =>
   html`<form class="inline" action="/console/reallocation-step" method="post">${csrfField(csrf)}<input type="hidden" name="id" value="${id}"><input type="hidden" name="step" value="${step}">${
-    reason === 'none'
+    reason === undefined
       ? nothing
       : html`<label><span class="hidden">Reason to ${says.toLowerCase()}</span><input name="reason" placeholder="reason" maxlength="500"></label>`
   }<button class="${step === 'approve' || step === 'apply' ? '' : 'plain'}" type="submit">${says}</button></form>`;
@@ -137,11 +138,13 @@ function stepsOf(one: ReallocationView, asked: Asked): Html {
   const isOwn = row.proposer === asked.visitor.actor;
   const canDecide = asked.may('approver');
   const isWaiting = row.state === 'proposed' || row.state === 'approved';
-  return html`<div class="actions">${row.state === 'proposed' && canDecide && !isOwn ? stepForm(row.id, 'approve', 'Approve', asked) : null}${
-    isWaiting && canDecide ? stepForm(row.id, 'apply', 'Move the units now', asked) : null
-  }${isWaiting && canDecide && !isOwn ? stepForm(row.id, 'reject', 'Reject', asked, 'required') : null}${
-    isWaiting && isOwn && asked.may('operator') ? stepForm(row.id, 'withdraw', 'Withdraw', asked, 'asked') : null
-  }${row.state === 'applied' && canDecide ? stepForm(row.id, 'return', 'Give back now', asked, 'asked') : null}</div>
+  return html`<div class="actions">${row.state === 'proposed' && canDecide && !isOwn ? stepForm({ id: row.id, step: 'approve', says: 'Approve' }, asked) : null}${
+    isWaiting && canDecide ? stepForm({ id: row.id, step: 'apply', says: 'Move the units now' }, asked) : null
+  }${isWaiting && canDecide && !isOwn ? stepForm({ id: row.id, step: 'reject', says: 'Reject', reason: 'required' }, asked) : null}${
+    isWaiting && isOwn && asked.may('operator')
+      ? stepForm({ id: row.id, step: 'withdraw', says: 'Withdraw', reason: 'asked' }, asked)
+      : null
+  }${row.state === 'applied' && canDecide ? stepForm({ id: row.id, step: 'return', says: 'Give back now', reason: 'asked' }, asked) : null}</div>
 ${isWaiting && isOwn && asked.visitor.way !== 'loopback' ? html`<p class="quiet">You asked for it: another person approves.</p>` : null}
 <p class="quiet">By hand: ${command(`allot reallocate show ${row.id}`)}</p>`;
 }
@@ -210,7 +213,7 @@ async function takeStep(asked: Asked, form: Form): Promise<string> {
   const by = { actor: asked.visitor.actor, now: asked.at };
   const why = textOf(form, 'reason') === '' ? null : textOf(form, 'reason');
   const { db } = asked;
-  switch (form.get('step')) {
+  switch (form.get('step') ?? '') {
     case 'approve': {
       const { row } = await view(db, id, asked.at);
       requireSecondPerson(asked, row.proposer);

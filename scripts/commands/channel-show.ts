@@ -1,0 +1,159 @@
+/** `allot channels show`: one channel whole: its mode and share, its gate, its breaker, and how far its numbers agree, day by day. */
+import { restMs } from '#core/breaker.ts';
+import { agreementOf, cleanDaysUpTo, compareShown, isClean, turnGate } from '#core/gate.ts';
+import { readBreaker, type StoredBreaker } from '#db/breakers.ts';
+import type { Queries } from '#db/client.ts';
+import { type AgreementDay, readAgreement, readDiffering, readGate, type StoredGate } from '#db/gates.ts';
+import { EXIT, type ExitCode, Failure } from '../io.ts';
+import { sayPairs } from '../output.ts';
+import type { Run } from '../session.ts';
+
+const DAYS_READ = 200;
+
+type ShowOptions = { readonly days: number; readonly limit: number };
+
+const sayPercent = (value: number | null): string => (value === null ? '-' : `${Math.floor(value * 100) / 100} %`);
+
+const sayCauses = (causes: Readonly<Record<string, number>>): string =>
+  Object.entries(causes)
+    .sort(([, a], [, b]) => b - a)
+    .map(([cause, count]) => `${cause} ${count}`)
+    .join(', ');
+
+async function readChannel(db: Queries, id: string, options: ShowOptions) {
+  const gate = await readGate(db, id);
+  if (gate === undefined)
+    throw new Failure(`no channel is called ${id}`, { mend: 'allot channels list shows what there is' });
+  const days = await readAgreement(db, id, DAYS_READ);
+  const differing = (await readDiffering(db, id, options.limit)).map((one) => ({
+    ...one,
+    ...compareShown(one.should, { sellable: one.shows, state: one.state }),
+  }));
+  return { gate, days, differing, breaker: await readBreaker(db, id) };
+}
+
+/** What the gate does next, in words; null where there is none. */
+function sayGate(gate: StoredGate, days: readonly AgreementDay[], now: number): string | null {
+  if (gate.rule === null) return null;
+  if (gate.leftAt !== null) return 'it was left';
+  const ofMode = days.filter(({ mode }) => mode === gate.mode);
+  const turn = turnGate(gate.rule, gate, { days: ofMode, now });
+  return turn.kind === 'stay' ? turn.says : `${turn.kind} after the next scan: ${turn.says}`;
+}
+
+const documentOf = (day: AgreementDay, gate: StoredGate) => ({
+  ...day,
+  agreement: agreementOf(day),
+  clean: gate.rule === null ? null : isClean(gate.rule, day),
+});
+
+function sayBreaker(run: Run, breaker: StoredBreaker): string {
+  if (breaker.state === 'closed')
+    return breaker.failures === 0 ? 'closed' : `closed, ${breaker.failures} failures in a row: ${breaker.lastError}`;
+  const next = Math.ceil(restMs(breaker, run.io.now()) / 1000);
+  return `${breaker.state} since ${run.out.age(breaker.openedAt)}, the next probe in ${next} s: ${breaker.lastError}`;
+}
+
+export async function showChannel(run: Run, id: string, options: ShowOptions): Promise<ExitCode> {
+  return run.withDatabase(async (db) => {
+    const { gate, days, differing, breaker } = await readChannel(db, id, options);
+    const now = run.io.now();
+    const next = sayGate(gate, days, now);
+    const shown = days.slice(0, options.days);
+    const cleanDays =
+      gate.rule === null
+        ? null
+        : cleanDaysUpTo(
+            gate.rule,
+            days.filter(({ mode }) => mode === gate.mode),
+            { since: gate.since, now },
+          );
+    const document = {
+      schema: 'allot.channel/1',
+      id,
+      mode: gate.mode,
+      share: gate.share,
+      since: gate.since,
+      leftAt: gate.leftAt,
+      gate: gate.rule === null ? null : { ...gate.rule, cleanDaysNow: cleanDays, fellBack: gate.fellBackWhy, next },
+      breaker,
+      days: shown.map((day) => documentOf(day, gate)),
+      differing,
+    };
+    run.out.show(document, () => sayChannel(run, { id, gate, next, breaker, days: shown, differing }));
+    if (gate.fellBack) run.next(`it fell back; once mended: allot channels live ${id}`);
+    else if (gate.mode === 'shadow')
+      run.next(`next: allot explain SKU --channel ${id} for one that differs; allot channels live ${id}, by hand`);
+    return EXIT.done;
+  });
+}
+
+type Said = Awaited<ReturnType<typeof readChannel>> & { readonly id: string; readonly next: string | null };
+
+function sayChannel(run: Run, { id, gate, next, breaker, days, differing }: Said): string {
+  const isPart = gate.mode === 'live' && gate.share < 100;
+  const pairs = sayPairs([
+    ['channel', id],
+    ['mode', isPart ? `live for ${gate.share} % of its items, the rest as in shadow` : gate.mode],
+    ['since', run.out.age(gate.since)],
+    ['gate', gate.rule === null ? 'none: by hand alone (gate in allot.yaml)' : next],
+    ...(gate.fellBackWhy === null ? [] : ([['fell back', gate.fellBackWhy]] as const)),
+    ...(gate.leftAt === null ? [] : ([['left', run.out.age(gate.leftAt)]] as const)),
+    ['breaker', sayBreaker(run, breaker)],
+  ]);
+  const number = (title: string) => ({ title, isNumber: true });
+  const byDay = run.out.table(
+    [
+      { title: 'DAY (UTC)' },
+      { title: 'MODE' },
+      ...['AGREE', 'COMPARED', 'DIFFERING', 'UNITS', 'MOVING', 'SCANS'].map(number),
+      { title: 'BY CAUSE' },
+    ],
+    days.map((day) => [
+      day.day,
+      day.mode,
+      sayPercent(agreementOf(day)),
+      day.compared,
+      day.compared - day.agreed,
+      day.units,
+      day.moving,
+      day.scans,
+      sayCauses(day.causes),
+    ]),
+  );
+  const apart = run.out.table(
+    [
+      { title: 'SKU' },
+      { title: 'LISTING' },
+      number('SHOULD SHOW'),
+      number('SHOWS'),
+      number('APART'),
+      { title: 'WHY' },
+      { title: 'READ' },
+    ],
+    differing.map((one) => [
+      one.sku,
+      one.listingRef,
+      one.should,
+      one.state === 'tracked' ? one.shows : null,
+      one.units,
+      one.cause === null ? null : (WHY[one.cause] ?? one.cause),
+      run.out.age(one.readAt),
+    ]),
+  );
+  return [
+    pairs,
+    days.length === 0 ? 'Not scanned yet: the daemon compares when it reconciles the channel.' : byDay,
+    differing.length === 0 ? 'No listing differed when it was read last.' : `Differing most, as read last:\n${apart}`,
+  ].join('\n\n');
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  missing: 'not on the platform',
+  untracked: 'the platform does not count it',
+  notBuyable: 'nobody can buy it there',
+  showsMore: 'shows more than allot would',
+  showsLess: 'shows less than allot would',
+  soldOutHere: 'allot would show 0',
+  soldOutThere: 'shows 0',
+};
