@@ -42,7 +42,7 @@ export type PushCandidate = {
   readonly stopped: StopReason | null;
 };
 
-type CandidateRow = {
+export type CandidateRow = {
   id: number;
   sku: string;
   listing_ref: string;
@@ -72,7 +72,7 @@ type CandidateRow = {
   is_beyond_share?: boolean;
 };
 
-const candidateOf = (row: CandidateRow): PushCandidate => ({
+export const candidateOf = (row: CandidateRow): PushCandidate => ({
   listingId: row.id,
   sku: row.sku,
   key: { listingRef: row.listing_ref, locationRef: row.location_ref, data: row.data },
@@ -102,7 +102,7 @@ const candidateOf = (row: CandidateRow): PushCandidate => ({
 });
 
 /** Of listing l, its target t and its sync s: all of CandidateRow but `needs_read`. */
-const CANDIDATE = sql`l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
+export const CANDIDATE = sql`l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
   t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
   s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.failures, s.written_at, s.stopped_because,
   coalesce(s.sent_version > t.acked_version, false) as is_on_its_way, t.restock_at, t.dated_version > t.acked_version as is_restock_new,
@@ -344,35 +344,6 @@ export async function hasUnreadInput(tx: Queries, freshMs: number): Promise<bool
     select exists (select 1 from inbox_key where state = 'pending' and coalesce(retry_at <= clock_timestamp(), true)
       and received_at > clock_timestamp() - make_interval(secs => ${freshMs / 1000}::float8)) as found`);
   return row?.found ?? false;
-}
-
-/** An item's listings on a channel, whether due or not. */
-export async function listingsOfSku(db: Queries, channelId: string, sku: string): Promise<PushCandidate[]> {
-  const rows = await db.rows<CandidateRow>(sql`
-    select ${CANDIDATE}, false as needs_read, c.mode = 'live' and not ${WITHIN_SHARE} as is_beyond_share
-    from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
-    where l.channel_id = ${channelId} and l.sku = ${sku} and t.version > 0 order by l.id`);
-  return rows.map(candidateOf);
-}
-
-/**
- * Listings of a channel that are worth a look now: by age, faster for what sells; before all others those that no look reached for a
- * whole period (core/drift.ts `lookValue`).
- */
-export async function listingsToLookAt(
-  db: Queries,
-  channelId: string,
-  { now, periodMs, max }: { readonly now: Instant; readonly periodMs: number; readonly max: number },
-): Promise<PushCandidate[]> {
-  const age = sql`extract(epoch from to_timestamp(${now} / 1000.0) - coalesce(s.observed_at, 'epoch')) * 1000`;
-  const rows = await db.rows<CandidateRow>(sql`
-    select ${CANDIDATE}, false as needs_read
-    from listing l join channel c on c.id = l.channel_id join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
-    where l.channel_id = ${channelId} and l.sku is not null and t.version > 0 and (c.mode <> 'live' or ${WITHIN_SHARE})
-      -- What the connector refuses to read would be the oldest for ever.
-      and not (s.observed_at is null and coalesce(s.failures, 0) > 2)
-    order by (${age} >= ${periodMs}::float8) desc, ${age} * (1 + ln(1 + greatest(0, t.own_sold))) desc, l.id limit ${max}`);
-  return rows.map(candidateOf);
 }
 
 /** However soon a platform settles: a page that was being read while we wrote shows the number before. */

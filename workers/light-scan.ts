@@ -5,7 +5,7 @@
  * the oldest looks first; reads only, in every mode.
  */
 import { writeCursor } from '#db/health.ts';
-import { listingsToLookAt } from '#db/push.ts';
+import { listingsToLookAt } from '#db/looks.ts';
 import { findDrift, keepLooked, tellDrift } from './compare.ts';
 import type { WorkerContext } from './context.ts';
 import { observeNow } from './look.ts';

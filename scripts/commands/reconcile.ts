@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 import { loadConnectors } from '#connectors/registry.ts';
 import type { Database } from '#db/client.ts';
-import { listingsOfSku, type PushCandidate } from '#db/push.ts';
+import { listingsOfSku } from '#db/looks.ts';
+import type { PushCandidate } from '#db/push.ts';
 import { openSharedRates } from '#db/rates.ts';
 import { openChannels } from '#workers/channels.ts';
 import { findDrift, keepLooked } from '#workers/compare.ts';

@@ -6,8 +6,8 @@
  */
 import { type Drift, type DriftEvidence, lookValue, NEEDS_PERSON, type OtherListing } from '#core/drift.ts';
 import { isExpected, type WireTarget } from '#core/wire.ts';
-import type { Allot } from './allot.ts';
 import { LIGHT_SCAN_MS, LIGHT_TICK_MS } from './brand.ts';
+import type { House } from './house.ts';
 import type { Line } from './line.ts';
 import type { Seen } from './platform.ts';
 
@@ -18,14 +18,14 @@ const ALLOT_WINS = { up: 'allot', down: 'allot' } as const;
 export type OpenAlert = { readonly cause: string; readonly line: Line; readonly openedAt: number };
 
 export class Looks {
-  readonly #allot: Allot;
+  readonly #allot: House;
   readonly alerts = new Map<string, OpenAlert>();
   closed = 0;
   closedWithoutProof = 0;
   /** When an alert of each listing was last raised or seen again. */
   readonly alertedAt = new Map<number, number>();
 
-  constructor(allot: Allot) {
+  constructor(allot: House) {
     this.#allot = allot;
   }
 

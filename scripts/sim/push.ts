@@ -1,15 +1,8 @@
 /** Push in memory: plan, look, write, settle; one listing at a time (workers/push.ts, carry-out.ts, settle.ts). */
 import { isContested, mayWriteStopped } from '#core/drift.ts';
-import {
-  expectedShown,
-  RISE_WAIT_MS,
-  type SyncState,
-  syncAfterUnknown,
-  type WirePlan,
-  type WireTarget,
-} from '#core/wire.ts';
-import type { Allot } from './allot.ts';
+import { expectedShown, RISE_WAIT_MS, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
 import { MINUTE_MS } from './brand.ts';
+import type { House, Target } from './house.ts';
 import { backOff, type Line, NEVER_WRITTEN } from './line.ts';
 import { RECEIPT_WAIT_MS, type Seen, type Shelf } from './platform.ts';
 
@@ -21,7 +14,6 @@ const PUT_OFF_MS = 10 * MINUTE_MS;
 const EDIT_HIDES_MS = 20 * MINUTE_MS;
 const DOCUMENT_EVERY_MS = 15 * MINUTE_MS;
 
-type Target = WireTarget & { readonly version: number };
 type Write = Extract<WirePlan, { kind: 'write' }>;
 
 /** As `dueListings`: a stopped listing is due only to be lowered. */
@@ -29,11 +21,11 @@ const isDueWhileStopped = ({ stopped, shows }: Line, { quantity }: Target): bool
   stopped === null || (stopped !== 'ask' && quantity < shows);
 
 export class Pusher {
-  readonly #allot: Allot;
+  readonly #allot: House;
   readonly #rung = new Map<number, number>();
   #documents = 0;
 
-  constructor(allot: Allot) {
+  constructor(allot: House) {
     this.#allot = allot;
   }
 

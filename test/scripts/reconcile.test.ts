@@ -13,6 +13,8 @@ import { openPipeline, type PartnerOpener, type Pipeline } from '#test/support/p
 
 const SECRETS = { ACCESS_TOKEN: 'token', WEBHOOK_SECRET: 'secret' };
 
+const SEAL_KEY = Buffer.alloc(32, 7).toString('base64');
+
 let pipeline: Pipeline;
 let folder: string;
 let endpoint = '';
@@ -54,6 +56,7 @@ const allot = (line: string) =>
       USER: 'kim',
       FAKE_A_ACCESS_TOKEN: 'token',
       FAKE_A_WEBHOOK_SECRET: 'secret',
+      ALLOT_SEAL_KEY: SEAL_KEY,
     },
     cwd: folder,
   });

@@ -33,7 +33,12 @@ describe('a good file', () => {
     expect(file?.locations).toEqual([{ id: 'main', master: 'allot', sells: true }]);
     expect(file?.channels).toEqual([{ id: 'fake:a', connector: 'fake', program: 'dtc', settings: {} }]);
     const usual = { pollMs: 60_000, reconcileMs: 300_000 };
-    expect(file?.intervals).toEqual({ ...usual, sweepMs: 5_000, channels: [{ id: 'fake:a', ...usual }] });
+    expect(file?.intervals).toEqual({
+      ...usual,
+      lightScanMs: 30_000,
+      sweepMs: 5_000,
+      channels: [{ id: 'fake:a', ...usual }],
+    });
     expect(file?.policy).toEqual({
       programs: [{ id: 'dtc', priority: 2, drawOrder: 'ownThenShared', locations: ['main'] }],
       pools: [],
@@ -80,6 +85,7 @@ describe('a good file', () => {
     expect(file?.intervals).toEqual({
       pollMs: 60_000,
       reconcileMs: 3_600_000,
+      lightScanMs: 30_000,
       sweepMs: 5_000,
       channels: [{ id: 'fake:a', pollMs: 180_000, reconcileMs: 3_600_000 }],
     });
