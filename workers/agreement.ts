@@ -7,6 +7,7 @@
  * | live, beyond the share                         | nothing: nobody here writes it                                  |
  * | live, in flight                                | moving                                                          |
  * | live, missing, untracked or not buyable        | its cause, not compared: there is no number                     |
+ * | live, read at an impossible time (clock)       | its cause, not compared: the number cannot be believed          |
  * | live, explained by a late order, or a push of ours that was lost | agreed                                        |
  * | live, changed there by somebody else           | differing                                                       |
  *
@@ -40,7 +41,7 @@ export type ScanAgreement = {
 
 type Count = { compared: number; agreed: number; moving: number; units: number; causes: Map<string, number> };
 
-const NO_NUMBER: ReadonlySet<string> = new Set(['missing', 'untracked', 'notBuyable']);
+const NO_NUMBER: ReadonlySet<string> = new Set(['missing', 'untracked', 'notBuyable', 'clock']);
 /** Ours to explain: an order that comes late, a write of ours that was lost. */
 const EXPLAINED: ReadonlySet<string> = new Set(['lateOrder', 'lostPush']);
 

@@ -24,7 +24,7 @@ const SECTION = `alerts:
 `;
 
 test('an alert, its end and the digest are told once; the watcher hears that all is well', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   sink = await openHttpSink();
   stage = await openStage({ database: 'given', skus: ['MUG'], opening: 10, partners: { 'fake:shop': {} } });
