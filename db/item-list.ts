@@ -18,14 +18,12 @@ const LOOKED_MAX = 2_000;
 /** One by one: as a join, PostgreSQL reads all listings for some thousands of them. */
 const SKU = sql`(select sku from listing l where l.id = s.listing_id) as sku`;
 
-/** Each by the small index of what it asks for; what shows another number is looked for among what was read last. */
+/** Each by the small index of what it asks for. */
 const CHOSEN: Readonly<Record<Exclude<ItemFilter, 'all'>, SQL>> = {
   short: sql`select sku from shortage where closed_at is null`,
   blocked: sql`select ${SKU} from listing_sync s where blocked_until > now()`,
   waiting: sql`select ${SKU} from target s where is_behind`,
-  drifting: sql`
-    select ${SKU} from listing_sync s where read_due_at is not null
-      and observed_sellable is distinct from (select quantity from target t where t.listing_id = s.listing_id)`,
+  drifting: sql`select ${SKU} from drift s where ended_at is null`,
 };
 
 export async function readItemPage(

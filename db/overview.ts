@@ -48,17 +48,22 @@ export const readChannelOverviews = (db: Queries): Promise<ChannelOverview[]> =>
       blocked as (
         select channel_id, count(*)::int as count
         from (select ${channelOf(sql`s.listing_id`)} as channel_id from listing_sync s where blocked_until > now() limit ${LOOKED_MAX}) s group by 1),
+      drifting as (
+        select channel_id, sum(count)::int as count, string_agg(cause || ' ' || count, ', ' order by count desc, cause) as causes
+        from (select ${channelOf(sql`d.listing_id`)} as channel_id, cause, count(*) as count
+          from (select listing_id, cause from drift where ended_at is null limit ${LOOKED_MAX}) d group by 1, 2) c
+        where channel_id is not null group by 1),
       moving as (select channel_id, count(*)::int as count from push_attempt where state <> 'done' group by 1)
     select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
       h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt", h.last_error as "lastError",
       h.last_error_at as "lastErrorAt", t.until as "throttledUntil", u.count as unmapped,
       coalesce(b.count, 0) as behind, b.since as "behindSince", coalesce(s.count, 0) as blocked, coalesce(m.count, 0) as "inFlight",
-      case when h.reconciled_at is not null then coalesce((d.touches->>'listings')::int, 0) end as drifting, d.cause as "driftCauses"
+      case when h.reconciled_at is not null then coalesce(d.count, 0) end as drifting, d.causes as "driftCauses"
     from channel c
     left join channel_health h on h.channel_id = c.id
     left join channel_cursor k on k.channel_id = c.id and k.feed = 'orders'
     left join (select channel_id, max(until) as until from channel_throttle where until > now() group by 1) t on t.channel_id = c.id
-    left join alert d on d.fingerprint = 'drift ' || c.id and d.state <> 'closed'
+    left join drifting d on d.channel_id = c.id
     left join behind b on b.channel_id = c.id
     left join blocked s on s.channel_id = c.id
     left join moving m on m.channel_id = c.id

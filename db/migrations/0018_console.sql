@@ -42,7 +42,6 @@ create index listing_by_ref on listing (listing_ref);
 create index listing_unmapped on listing (channel_id, id) where sku is null;
 create index listing_sync_blocked on listing_sync (blocked_until) where blocked_until is not null;
 create index shortage_opened on shortage (opened_at, key) where closed_at is null;
-create index parked_cause on parked (code, channel_id, id) where state = 'parked';
 create index audit_subject on audit (subject, id);
 -- An import of 100,000 items looks for the identifiers of each, and so does an item's page: by the whole table until now.
 create index item_identifier_sku on item_identifier (sku);

@@ -157,12 +157,16 @@ export async function openConsole(options: ConsoleOptions = {}): Promise<Console
   };
 }
 
-/** An alert as reconcile raises it. */
-export const raiseDrift = (store: TestDatabase): Promise<unknown> =>
-  store.db.rows(sql`
+/** Two listings of fake:a that show another number, and their alert, as reconcile writes them. */
+export async function raiseDrift({ db }: TestDatabase): Promise<void> {
+  await db.rows(sql`
+    insert into drift (listing_id, cause, because, shows, wants, found_at, seen_at)
+    select id, 'manual', '[]', 1, 2, now(), now() from listing where channel_id = 'fake:a' order by id limit 2`);
+  await db.rows(sql`
     insert into alert (fingerprint, code, severity, title, channel_id, touches, cause, next_step)
     values ('drift fake:a', 'drift', 'warning', 'fake:a: 2 listing(s) show another number than they should', 'fake:a',
       '{"listings": 2}', 'manual 2', 'nothing yet: allot is mending it; see allot status')`);
+}
 
 /** A page as a person reads it. */
 export const textOf = (body: string): string =>
