@@ -23,6 +23,7 @@
  * Guarantees: pure; only `manualEdit` is ever won by the platform; what a sale, a cancellation or our own write explains is never
  * counted as an overwrite.
  */
+import { Defect } from './errors.ts';
 import type { ChannelId, DriftRule, Instant, Sku } from './model.ts';
 import { type PublishInputs, publish } from './publish.ts';
 import {
@@ -57,8 +58,8 @@ export type DriftRemedy = 'fetch' | 'write' | 'adopt' | 'stop' | 'wait';
 export type StopReason = 'secondWriter' | 'ownStock' | 'ask';
 
 /** What a stopped listing is still written: lower numbers, since too high a one sells what is not there; where a person is asked, nothing. */
-export const mayWriteStopped = (stopped: StopReason, wireQuantity: number, shown: number | null): boolean =>
-  stopped !== 'ask' && shown !== null && wireQuantity < shown;
+export const mayWriteStopped = (stopped: StopReason, wire: number, shown: number | null): boolean =>
+  stopped !== 'ask' && shown !== null && wire < shown;
 
 /** Another number was found where ours had been. Not sure: a write of ours that was lost would look the same. */
 export type Overwrite = {
@@ -281,6 +282,8 @@ function remedyOf(
       if (winner === 'platform' && canAdopt(evidence)) return { remedy: 'adopt', stops: null };
       return { remedy: 'stop', stops: 'ask' };
     }
+    default:
+      throw new Defect(`no such cause: ${String(cause satisfies never)}`);
   }
 }
 

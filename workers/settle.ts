@@ -13,7 +13,7 @@
  * Waits and how often are core/retry.ts; what is spent is parked (db/delays.ts).
  */
 import type { PushOutcome } from '#connectors/connector.ts';
-import { Credential, Rejected, Resting, Throttled, Transient } from '#core/errors.ts';
+import { Credential, Defect, Rejected, Resting, Throttled, Transient } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { type RetryClass, SCHEDULES } from '#core/retry.ts';
 import { raiseAlert } from '#db/alerts.ts';
@@ -140,8 +140,13 @@ function waitOf(context: WorkerContext, channel: OpenChannel, outcome: Settled):
       return outcome.until === null
         ? { ...NO_WAIT, backOff: backOff('transient'), reason: outcome.why }
         : { ...NO_WAIT, blockedUntil: outcome.until, reason: outcome.why };
-    default:
+    case 'applied':
+    case 'unchanged':
+    case 'accepted':
+    case 'sent':
       return null;
+    default:
+      throw new Defect(`no such outcome: ${JSON.stringify(outcome satisfies never)}`);
   }
 }
 

@@ -5,7 +5,16 @@
  * Guarantees: spans wait in a bounded queue and are dropped beyond it; a collector that is away, or a link that cannot be read, is told
  * in the log now and then and stops nothing.
  */
-import { type Context, type Link, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace } from '@opentelemetry/api';
+import {
+  type Context,
+  type Link,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  trace,
+} from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -14,7 +23,7 @@ import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { batchesOfAttempt, eventsOfBatch } from '#db/trace-links.ts';
 import type { Log } from './context.ts';
-import { type SpanId, spanIdOf, type Tracing } from './tracing.ts';
+import { type DecidedBatch, type SpanId, spanIdOf, type Tracing } from './tracing.ts';
 
 const WARN_EVERY_MS = 60_000;
 const CLOSE_MS_MAX = 3_000;
@@ -49,7 +58,7 @@ function telling(exporter: OTLPTraceExporter, log: Log): SpanExporter {
   return {
     export: (spans, done) =>
       exporter.export(spans, (result) => {
-        if (result.code !== 0 && performance.now() - toldAt > WARN_EVERY_MS) {
+        if (result.error !== undefined && performance.now() - toldAt > WARN_EVERY_MS) {
           toldAt = performance.now();
           log.warn(
             { err: result.error },
@@ -65,38 +74,41 @@ function telling(exporter: OTLPTraceExporter, log: Log): SpanExporter {
 
 type Parts = { readonly endpoint: string; readonly instance: string; readonly db: Database; readonly log: Log };
 
-export function openTracing({ endpoint, instance, db, log }: Parts): Tracing {
-  const ids = new KeyedIds();
-  const provider = new TracerProvider({
-    resource: resourceFromAttributes({
-      'service.name': 'allot',
-      'service.instance.id': instance,
-    }),
-    idGenerator: ids,
-    spanProcessors: [
-      new BatchSpanProcessor({ exporter: telling(new OTLPTraceExporter({ url: `${endpoint}/v1/traces` }), log) }),
-    ],
-  });
-  const tracer = provider.getTracer('allot');
-  const contexts = new AsyncLocalStorageContextManager();
-  const noting = new Set<Promise<void>>();
+/** Spans begun, ended and sent; knows nothing of what they are about. */
+class Spans {
+  readonly #ids = new KeyedIds();
+  readonly #contexts = new AsyncLocalStorageContextManager();
+  readonly #noting = new Set<Promise<void>>();
+  readonly #provider: TracerProvider;
+  readonly #log: Log;
 
-  const begin = ({ name, kind, words, id, links = [], begunAt }: Plan, parent: Context) => {
-    ids.next = id;
+  constructor({ endpoint, instance, log }: Parts) {
+    const exporter = telling(new OTLPTraceExporter({ url: `${endpoint}/v1/traces` }), log);
+    this.#log = log;
+    this.#provider = new TracerProvider({
+      resource: resourceFromAttributes({ 'service.name': 'allot', 'service.instance.id': instance }),
+      idGenerator: this.#ids,
+      spanProcessors: [new BatchSpanProcessor({ exporter })],
+    });
+  }
+
+  begin({ name, kind, words, id, links = [], begunAt }: Plan, parent: Context = ROOT_CONTEXT): Span {
+    this.#ids.next = id;
     try {
       const startTime = begunAt === undefined ? {} : { startTime: begunAt };
-      return tracer.startSpan(name, { kind, attributes: words, links: [...links], ...startTime }, parent);
+      const options = { kind, attributes: words, links: [...links], ...startTime };
+      return this.#provider.getTracer('allot').startSpan(name, options, parent);
     } finally {
-      ids.next = undefined;
+      this.#ids.next = undefined;
     }
-  };
+  }
 
   /** A span of its own trace where its id is made of a key, else a part of the one around it. */
-  const run = async <T>(plan: Plan, work: () => Promise<T>): Promise<T> => {
-    const parent = plan.id === undefined ? contexts.active() : ROOT_CONTEXT;
-    const span = begin(plan, parent);
+  async run<T>(plan: Plan, work: () => Promise<T>): Promise<T> {
+    const parent = plan.id === undefined ? this.#contexts.active() : ROOT_CONTEXT;
+    const span = this.begin(plan, parent);
     try {
-      return await contexts.with(trace.setSpan(parent, span), work);
+      return await this.#contexts.with(trace.setSpan(parent, span), work);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       span.setStatus({ code: SpanStatusCode.ERROR, message: message.slice(0, TEXT_MAX) });
@@ -104,75 +116,76 @@ export function openTracing({ endpoint, instance, db, log }: Parts): Tracing {
     } finally {
       span.end();
     }
-  };
+  }
 
-  const around = (): Link[] => {
-    const outer = trace.getSpanContext(contexts.active());
+  /** A link to the span around this call, if there is one. */
+  around(): Link[] {
+    const outer = trace.getSpanContext(this.#contexts.active());
     return outer === undefined ? [] : [{ context: outer }];
-  };
+  }
 
-  const noteLater = (note: () => Promise<void>): void => {
+  /** For spans that need to read before they are written: nobody waits but `close`. */
+  noteLater(note: () => Promise<void>): void {
     const done = note()
-      .catch((error: unknown) => log.debug({ err: error }, 'a trace was not written'))
-      .finally(() => noting.delete(done));
-    noting.add(done);
-  };
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'a trace was not written'))
+      .finally(() => this.#noting.delete(done));
+    this.#noting.add(done);
+  }
 
+  async close(): Promise<void> {
+    await Promise.all(this.#noting);
+    const silence = Promise.withResolvers<void>();
+    const timer = setTimeout(silence.resolve, CLOSE_MS_MAX);
+    const ended = this.#provider
+      .shutdown()
+      .catch((error: unknown) => this.#log.debug({ err: error }, 'traces were not all sent'));
+    await Promise.race([ended, silence.promise]);
+    clearTimeout(timer);
+  }
+}
+
+async function noteBatch(spans: Spans, db: Database, batch: DecidedBatch, outer: readonly Link[]): Promise<void> {
+  const events = await eventsOfBatch(db, batch.id);
+  const decide: Plan = {
+    name: 'decide allot.batch',
+    kind: SpanKind.INTERNAL,
+    words: { 'allot.batch': batch.id, 'allot.decided': batch.decided, 'allot.parked': batch.parked },
+    links: [...events.map(({ channel, key }) => linkTo(spanIdOf('event', `${channel} ${key}`))), ...outer],
+    id: spanIdOf('batch', String(batch.id)),
+    begunAt: batch.begunAt,
+  };
+  const span = spans.begin(decide);
+  const core: Plan = { name: 'allot.core.decide', kind: SpanKind.INTERNAL, words: {}, begunAt: batch.loadedAt };
+  spans.begin(core, trace.setSpan(ROOT_CONTEXT, span)).end(batch.decidedAt);
+  span.end(batch.endedAt);
+}
+
+export function openTracing(parts: Parts): Tracing {
+  const { db } = parts;
+  const spans = new Spans(parts);
   return {
-    bell: (topic, key, work) =>
-      run(
-        {
-          name: `process allot.${topic}`,
-          kind: SpanKind.CONSUMER,
-          words: { 'messaging.destination.name': topic, ...(key === '' ? {} : { 'allot.channel': key }) },
-        },
-        work,
-      ),
+    bell: (topic, key, work) => {
+      const words = { 'messaging.destination.name': topic, ...(key === '' ? {} : { 'allot.channel': key }) };
+      return spans.run({ name: `process allot.${topic}`, kind: SpanKind.CONSUMER, words }, work);
+    },
     call: (channel, operation, work) =>
-      run({ name: `call ${operation}`, kind: SpanKind.CLIENT, words: { 'allot.channel': channel } }, work),
+      spans.run({ name: `call ${operation}`, kind: SpanKind.CLIENT, words: { 'allot.channel': channel } }, work),
     attempt: async ({ id, channel, items }, work) => {
       const batches = await batchesOfAttempt(db, id).catch((): number[] => []);
-      const links = [...batches.map((batch) => linkTo(spanIdOf('batch', String(batch)))), ...around()];
+      const links = [...batches.map((batch) => linkTo(spanIdOf('batch', String(batch)))), ...spans.around()];
       const words = { 'allot.attempt': id, 'allot.channel': channel, 'allot.items': items };
-      const plan = {
-        name: 'send allot.attempt',
-        kind: SpanKind.CLIENT,
-        words,
-        links,
-        id: spanIdOf('attempt', String(id)),
-      };
-      return run(plan, work);
+      const key = spanIdOf('attempt', String(id));
+      return spans.run({ name: 'send allot.attempt', kind: SpanKind.CLIENT, words, links, id: key }, work);
     },
     event: (channel, key, { begunAt, endedAt }) => {
       const id = spanIdOf('event', `${channel} ${key}`);
       const words = { 'allot.channel': channel };
-      begin({ name: 'receive allot.event', kind: SpanKind.SERVER, words, id, begunAt }, ROOT_CONTEXT).end(endedAt);
+      spans.begin({ name: 'receive allot.event', kind: SpanKind.SERVER, words, id, begunAt }).end(endedAt);
     },
-    batch: ({ id, decided, parked, begunAt, loadedAt, decidedAt, endedAt }) => {
-      const outer = around();
-      noteLater(async () => {
-        const events = await eventsOfBatch(db, id);
-        const links = [...events.map(({ channel, key }) => linkTo(spanIdOf('event', `${channel} ${key}`))), ...outer];
-        const words = { 'allot.batch': id, 'allot.decided': decided, 'allot.parked': parked };
-        const name = 'decide allot.batch';
-        const span = begin(
-          { name, kind: SpanKind.INTERNAL, words, links, id: spanIdOf('batch', String(id)), begunAt },
-          ROOT_CONTEXT,
-        );
-        const core = { name: 'allot.core.decide', kind: SpanKind.INTERNAL, words: {}, begunAt: loadedAt };
-        begin(core, trace.setSpan(ROOT_CONTEXT, span)).end(decidedAt);
-        span.end(endedAt);
-      });
+    batch: (batch) => {
+      const outer = spans.around();
+      spans.noteLater(() => noteBatch(spans, db, batch, outer));
     },
-    close: async () => {
-      await Promise.all(noting);
-      const silence = Promise.withResolvers<void>();
-      const timer = setTimeout(silence.resolve, CLOSE_MS_MAX);
-      const ended = provider
-        .shutdown()
-        .catch((error: unknown) => log.debug({ err: error }, 'traces were not all sent'));
-      await Promise.race([ended, silence.promise]);
-      clearTimeout(timer);
-    },
+    close: () => spans.close(),
   };
 }

@@ -77,7 +77,7 @@ export const traceConnection = (
     get(target, name) {
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== 'function') return member;
-      const call: Call = member.bind(target);
+      const call: Call = (...inputs) => Reflect.apply(member, target, inputs) as Promise<unknown>;
       if (!OPERATIONS.has(name)) return call;
       return (...inputs: unknown[]) => tracing.call(channel, String(name), () => call(...inputs));
     },

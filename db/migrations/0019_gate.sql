@@ -34,6 +34,7 @@ alter table parked
   add column policy_version integer;
 update parked set first_parked_at = parked_at;
 create index parked_source on parked (source, source_id);
+create index parked_cause on parked (code, channel_id, first_parked_at) where state = 'parked';
 create index parked_retry on parked (retry_at) where state = 'parked' and retry_at is not null;
 
 alter table document drop constraint document_state_check;

@@ -61,12 +61,6 @@ export const CHANNELS: readonly [SimChannel, SimChannel, SimChannel] = [
   },
 ];
 
-export const channelOf = (id: string): SimChannel => {
-  const found = CHANNELS.find((channel) => channel.id === id);
-  if (found === undefined) throw new Error(`the simulator has no channel ${id}`);
-  return found;
-};
-
 const ITEMS = 12;
 export const SKUS: readonly string[] = Array.from({ length: ITEMS }, (_, index) => `SKU-${index + 1}`);
 /** Of the marketplace, in packs. */

@@ -107,13 +107,7 @@ export class Naive implements Player {
     for (const [sku, channel] of this.#forDocuments) {
       this.#documents += 1;
       const platform = this.#world.platform(channel);
-      platform.sendDocument(
-        sku,
-        this.#numberOf(channel, sku),
-        this.#documents,
-        () => undefined,
-        () => undefined,
-      );
+      platform.sendDocument(sku, this.#numberOf(channel, sku), this.#documents);
     }
     this.#forDocuments.clear();
   }

@@ -220,17 +220,10 @@ export class Platform {
   }
 
   /** A document with one number: taken in sequence some minutes later, and acknowledged some minutes after that. */
-  sendDocument(
-    sku: string,
-    number: number,
-    sequence: number,
-    onApplied: (shelf: Readonly<Shelf>) => void,
-    take: () => void,
-  ): void {
+  sendDocument(sku: string, number: number, sequence: number, take: () => void = () => undefined): void {
     this.#clock.after(this.#calls.about(2 * MINUTE_MS), () => {
       const shelf = this.shelf(sku);
       if (sequence > shelf.sequence) {
-        onApplied(shelf);
         shelf.sequence = sequence;
         this.#set(sku, number);
       }

@@ -252,17 +252,11 @@ export class Pusher {
     );
     line.isWrittenKnowing = this.#allot.isReceivedUncounted(line.sku);
     line.sent = { version: target.version, resendAt: now + RECEIPT_WAIT_MS };
-    line.platform.sendDocument(
-      line.sku,
-      plan.wireQuantity,
-      this.#documents,
-      () => undefined,
-      () => {
-        if (target.version <= line.ackedVersion) return;
-        if (line.sent?.version === target.version) line.sent = null;
-        this.#acknowledge(line, target, plan);
-      },
-    );
+    line.platform.sendDocument(line.sku, plan.wireQuantity, this.#documents, () => {
+      if (target.version <= line.ackedVersion) return;
+      if (line.sent?.version === target.version) line.sent = null;
+      this.#acknowledge(line, target, plan);
+    });
   }
 
   /** No number is raised on trust where the platform does not compare. */

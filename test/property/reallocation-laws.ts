@@ -182,10 +182,10 @@ export const lowPoolsAreMended = (core: Core) =>
           ...pools.own.filter(isLow).map(({ program }) => [program, undefined]),
           ...pools.placed.filter(isLow).map(({ program, location }) => [program, location]),
         ]);
-        for (const { program, location, units, remaining, missing, moves } of low) {
+        for (const { program, location, units: protects, remaining, missing, moves } of low) {
           // No move goes to a place: the units that lift it come there.
           if (location !== undefined) {
-            expect([moves, isLow({ units, remaining: remaining + missing })]).toEqual([[], false]);
+            expect([moves, isLow({ units: protects, remaining: remaining + missing })]).toEqual([[], false]);
             continue;
           }
           expect(sumOf(moves.map(({ units }) => units))).toBeLessThanOrEqual(missing);

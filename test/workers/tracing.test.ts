@@ -86,7 +86,9 @@ describe('traces', () => {
     await p.control('fake:b').placeOrder({ lines: [{ sku: SKU, quantity: 3 }] });
     const context = { ...p.context, tracing };
     await pollChannel(context, 'fake:b', never);
-    await tracing.bell('allocate', '', () => decidePending(db, { now: () => p.clock.now, onBatch: tracing.batch }));
+    await tracing.bell('allocate', '', () =>
+      decidePending(db, { now: () => p.clock.now, onBatch: (batch) => tracing.batch(batch) }),
+    );
     await tracing.bell('push', 'fake:a', () => pushChannel(context, 'fake:a', never));
     await tracing.close();
 
