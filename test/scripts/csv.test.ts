@@ -20,7 +20,17 @@ const stock = (text: string) => readCsv(file(text), STOCK_COLUMNS, readStock);
 const items = (text: string) => readCsv(file(text), ITEM_COLUMNS, readItem);
 
 describe('what is read', () => {
-  const row = { line: 2, sku: '00123', location: 'main', quantity: 4, disposition: 'sellable', asOf: null, unit: null };
+  const row = {
+    line: 2,
+    sku: '00123',
+    location: 'main',
+    quantity: 4,
+    disposition: 'sellable',
+    asOf: null,
+    unit: null,
+    lot: null,
+    expiry: null,
+  };
 
   test.each([
     ['commas', 'sku,location,qty\n00123,main,4\n'],
