@@ -11,7 +11,7 @@ import { type Books, freeOf, type ItemBook, poolsFor } from './books.ts';
 import type { Command } from './command.ts';
 import { assert } from './errors.ts';
 import { allocateUnits, type LineOwner, takeUnits } from './line-units.ts';
-import type { Allocation, Component, LocationId, OrderLine, Program, Sku } from './model.ts';
+import type { Allocation, Component, DrawOrder, LocationId, OrderLine, Program, Sku } from './model.ts';
 import { promisableTo } from './pools.ts';
 import type { KitInputs } from './publish.ts';
 
@@ -98,13 +98,24 @@ type SetAsk = LineOwner & {
   readonly isMixed: boolean;
 };
 
+/**
+ * Sets are put together place by place: what a program has of its own at one place goes first, or it would be left there while the
+ * next place lacks what was taken instead.
+ */
+const drawOrderOf = (books: Books, source: ItemBook, program: Program): DrawOrder =>
+  program.drawOrder === 'sharedThenOwn' && poolsFor(books, source).placed.some((share) => share.program === program.id)
+    ? 'ownThenShared'
+    : program.drawOrder;
+
 /** Promises up to `wanted` sets: whole ones by place first, then mixed ones where that is allowed. */
 export function allocateSets(books: Books, command: Command, ask: SetAsk): Allocation[] {
   const drawn: Allocation[] = [];
   const drawSets = (sets: number, places: readonly LocationId[]): void => {
     for (const { sku, quantity } of ask.parts) {
-      const owner = { orderId: ask.orderId, lineRef: ask.lineRef, program: ask.program.id, places };
-      const got = allocateUnits(bookOf(books, sku), books, command, { ...owner, wanted: sets * quantity });
+      const source = bookOf(books, sku);
+      const drawOrder = drawOrderOf(books, source, ask.program);
+      const owner = { orderId: ask.orderId, lineRef: ask.lineRef, program: ask.program.id, places, drawOrder };
+      const got = allocateUnits(source, books, command, { ...owner, wanted: sets * quantity });
       assert(sumOf(got) === sets * quantity, `${sets} sets were promised, and ${sku} gave ${sumOf(got)} units of them`);
       drawn.push(...got.map((part) => ({ ...part, sku })));
     }

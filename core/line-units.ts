@@ -7,7 +7,7 @@ import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './book
 import type { Command } from './command.ts';
 import { consumedBy, stillDrawn } from './drawn.ts';
 import { ofLot } from './lot-goods.ts';
-import type { Allocation, LocationId, OrderId } from './model.ts';
+import type { Allocation, DrawOrder, LocationId, OrderId } from './model.ts';
 import { draw } from './pools.ts';
 import { withRow } from './rows.ts';
 
@@ -29,10 +29,20 @@ export function allocateUnits(
   item: ItemBook,
   books: Books,
   command: Command,
-  ask: LineOwner & { readonly program: string; readonly wanted: number; readonly places?: readonly LocationId[] },
+  ask: LineOwner & {
+    readonly program: string;
+    readonly wanted: number;
+    readonly places?: readonly LocationId[];
+    /** Instead of the program's own. */
+    readonly drawOrder?: DrawOrder;
+  },
 ): Allocation[] {
   const rules = books.programs.get(ask.program);
-  const program = rules === undefined || ask.places === undefined ? rules : { ...rules, locations: ask.places };
+  const isOwn = ask.places === undefined && (ask.drawOrder ?? rules?.drawOrder) === rules?.drawOrder;
+  const program =
+    rules === undefined || isOwn
+      ? rules
+      : { ...rules, locations: ask.places ?? rules.locations, drawOrder: ask.drawOrder ?? rules.drawOrder };
   // An order outlives its program: without one it draws nothing, and its lines stay short where everybody sees them.
   if (program === undefined || ask.wanted <= 0) return [];
   const free = freeOf(books, item);

@@ -14,7 +14,7 @@ type Result = { readonly name: string; readonly isOk: boolean; readonly seconds:
 
 const ROOT = join(import.meta.dirname, '..');
 const BIN = join(ROOT, 'node_modules', '.bin');
-const PROPERTY_RUNS = '250';
+const PROPERTY_RUNS = '150';
 const FOLDERS = ['core', 'connectors', 'db', 'workers', 'scripts', 'test'];
 
 /** Longest first, so that two lanes end together. */

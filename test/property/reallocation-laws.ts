@@ -96,7 +96,7 @@ export const bystandersKeepTheirs = (core: Core) =>
     walk(core, brand, commands, ({ before, state, facts }) => {
       for (const { kind, sku, from, to, units, returned, spent, before: was, after: is } of facts.moves) {
         const [old, now] = [poolsIn(before, sku), poolsIn(state, sku)];
-        const isCut = old.own.some((share) => share.remaining < share.units - share.consumed);
+        const isCut = [...old.own, ...old.placed].some((share) => share.remaining < share.units - share.consumed);
         const [giver, taker] = kind === 'applied' ? [from, to] : [to, from];
         expect(leftIn(old, giver)).toBe(kind === 'applied' ? was.from : was.to);
         if (kind === 'applied') expect(units).toBeLessThanOrEqual(was.from);
@@ -192,7 +192,7 @@ export const lowPoolsAreMended = (core: Core) =>
           const bodies = moves.map(({ from, units }, n) =>
             command(9000 + n, { kind: 'reallocate', id: 90 + n, sku, from, to: program, units, until: LATER + 1 }),
           );
-          const isCut = pools.own.some((share) => share.remaining < share.units - share.consumed);
+          const isCut = [...pools.own, ...pools.placed].some((share) => share.remaining < share.units - share.consumed);
           if (isCut || bodies.length === 0) continue;
           const mended = core.decide(state, bodies, LATER);
           expect(mended.outcomes.map(({ kind }) => kind)).toEqual(bodies.map(() => 'applied'));
