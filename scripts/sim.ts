@@ -20,6 +20,7 @@ const SAY_EVERY_MS = 10_000;
 
 type Options = {
   readonly seeds?: number;
+  readonly from: number;
   readonly seed?: number;
   readonly jobs: number;
   readonly buffer: number;
@@ -54,15 +55,17 @@ function tellDay({ seed = 0, buffer, naive, json }: Options): boolean {
   return report.failures === 0;
 }
 
-async function drawBuffers({ seeds = CURVE_SEEDS, jobs, json }: Options): Promise<boolean> {
-  const asks = BUFFERS.flatMap((buffer) => Array.from({ length: seeds }, (_, index) => ({ seed: index + 1, buffer })));
+const seedsFrom = (from: number, count: number): number[] => Array.from({ length: count }, (_, index) => from + index);
+
+async function drawBuffers({ seeds = CURVE_SEEDS, from, jobs, json }: Options): Promise<boolean> {
+  const asks = BUFFERS.flatMap((buffer) => seedsFrom(from, seeds).map((seed) => ({ seed, buffer })));
   const points = curveOf(await playDays(asks, { lanes: jobs, onDay: sayProgress(asks.length) }));
   console.log(json === true ? JSON.stringify({ schema: 'allot.sim-curve/1', seeds, points }) : drawCurve(points));
   return true;
 }
 
-async function playAll({ seeds = SEEDS, jobs, buffer, json }: Options): Promise<boolean> {
-  const asks = Array.from({ length: seeds }, (_, index) => ({ seed: index + 1, buffer }));
+async function playAll({ seeds = SEEDS, from, jobs, buffer, json }: Options): Promise<boolean> {
+  const asks = seedsFrom(from, seeds).map((seed) => ({ seed, buffer }));
   const report = reportOf(await playDays(asks, { lanes: jobs, onDay: sayProgress(seeds) }));
   console.log(json === true ? JSON.stringify({ schema: 'allot.sim/1', ...report }) : sayReport(report));
   return report.failures === 0;
@@ -81,9 +84,10 @@ await new Command('sim')
   .description('Simulate days of three channels with faults, and compare with a naive connector on the same traffic.')
   .option(
     '--seeds <n>',
-    `days, from seed 1 on (default ${SEEDS}; with --curve ${CURVE_SEEDS} per buffer)`,
+    `days, one seed each (default ${SEEDS}; with --curve ${CURVE_SEEDS} per buffer)`,
     between(1, 1_000_000),
   )
+  .option('--from <n>', 'the first of the seeds', between(0, 2 ** 30), 1)
   .option('--seed <n>', 'one day, with its story', between(0, 2 ** 31 - 1))
   .option('--naive', 'with --seed: the story of the naive connector')
   .option('--curve', 'undersold against oversold units over buffers')
