@@ -5,6 +5,7 @@
  * |----------------------------------------------|--------------------------------------------------------------------|
  * | decide, applyFacts (books, targets)          | the inbox with its dedupe keys, polls, reviews (workers/intake.ts) |
  * | planPush, planBlind, syncAfterUnknown        | what becomes of a plan, and of each outcome (push.ts, settle.ts)   |
+ * | measureExposure, latencyFigures              | counts of sales and of times (measures.ts, db/sales-measures.ts)   |
  * | judgeDrift, isContested, provesHealed        | looks, drift rows, alerts, stops (compare.ts, contest.ts)          |
  *
  * One listing is pushed at a time where production sends batches; attempts have no lease, since no process dies here
@@ -15,10 +16,11 @@ import type { OrderState } from '#core/order-state.ts';
 import type { Facts } from '#core/state.ts';
 import type { WireTarget } from '#core/wire.ts';
 import { Books } from './books.ts';
-import { CHANNELS, MINUTE_MS, policyWith, SKUS } from './brand.ts';
+import { CHANNELS, type Keep, MINUTE_MS, policyWith, SKUS } from './brand.ts';
 import type { Core } from './core.ts';
 import { type Line, openLine } from './line.ts';
 import { Looks } from './looks.ts';
+import { Measures } from './measures.ts';
 import { Pusher } from './push.ts';
 import { type Fault, QUIET_FROM } from './traffic.ts';
 import type { Player, World } from './world.ts';
@@ -47,12 +49,14 @@ export class Allot implements Player {
   readonly #undecided = new Map<string, number>();
   /** Orders as they were received, whatever the books make of them; by listing. */
   readonly #heard = new Map<string, Map<string, { readonly version: number; readonly units: number }>>();
+  /** Where a buffer is made of them. */
+  readonly #measures: Measures | null;
   readonly #polledAt = new Map<string, number>();
 
-  constructor(world: World, core: Core, buffer: number) {
+  constructor(world: World, core: Core, keep: Keep) {
     this.world = world;
     this.core = core;
-    const policy = policyWith(buffer);
+    const policy = policyWith(keep);
     this.inFlightMs = policy.inFlightMs;
     this.books = new Books(policy, core.decide);
     for (const platform of world.platforms.values())
@@ -62,6 +66,7 @@ export class Allot implements Player {
       }
     this.pusher = new Pusher(this);
     this.looks = new Looks(this);
+    this.#measures = keep.kind === 'target' ? new Measures(this, policy) : null;
   }
 
   get now(): number {
@@ -108,6 +113,7 @@ export class Allot implements Player {
       this.world.clock.after(pollMs, again);
     }
     this.looks.start();
+    this.#measures?.start();
     this.pusher.start();
   }
 
@@ -152,7 +158,11 @@ export class Allot implements Player {
     this.#undecided.set(sku, (this.#undecided.get(sku) ?? 0) + 1);
     this.world.clock.after(DECIDE_MS, () => {
       this.#undecided.set(sku, (this.#undecided.get(sku) ?? 1) - 1);
-      this.#keep(sku, this.books.take(sku, [body], { now: this.now, occurredAt }));
+      const isFirstMet =
+        body.kind === 'order-state' && this.books.order(body.channel, body.order.orderRef) === undefined;
+      const facts = this.books.take(sku, [body], { now: this.now, occurredAt });
+      this.#measures?.onDecided(body, facts, isFirstMet);
+      this.#keep(sku, facts);
     });
   }
 
@@ -165,8 +175,16 @@ export class Allot implements Player {
     }
     for (const { nextReviewAt } of facts.reviews) {
       if (nextReviewAt !== null && nextReviewAt < QUIET_FROM * 2)
-        this.world.clock.at(nextReviewAt + 1, () => this.decideSoon(sku, { kind: 'review', sku }));
+        this.world.clock.at(nextReviewAt + 1, () => this.review(sku));
     }
+  }
+
+  review(sku: string): void {
+    this.decideSoon(sku, { kind: 'review', sku });
+  }
+
+  acknowledged(line: Line): void {
+    this.#measures?.onAcknowledged(line);
   }
 
   /** Keeps what a look made of sales that no order explains; null takes it back. */

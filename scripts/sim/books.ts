@@ -5,6 +5,7 @@
  */
 import { type Command, type CommandBody, orderIdOf } from '#core/command.ts';
 import { decide as Decide } from '#core/decide.ts';
+import type { Exposure } from '#core/latency-buffer.ts';
 import type { Instant, OrderId, Policy, Sku } from '#core/model.ts';
 import { applyFacts } from '#core/replay.ts';
 import type { Facts, ItemState, ListingState, State, StoredOrder } from '#core/state.ts';
@@ -44,7 +45,8 @@ export class Books {
   readonly #items = new Map<Sku, ItemState>();
   readonly #orders = new Map<OrderId, StoredOrder>();
   readonly #decide: typeof Decide;
-  #lastId = 0;
+  /** Commands that were decided. */
+  taken = 0;
 
   constructor(policy: Policy, decide: typeof Decide = Decide) {
     this.#decide = decide;
@@ -72,6 +74,13 @@ export class Books {
     return this.#orders.get(orderIdOf(channel, orderRef));
   }
 
+  /** Keeps what a listing's number is exposed to; the next decision counts with it. */
+  expose(channel: string, sku: Sku, exposure: Exposure): void {
+    const item = this.item(sku);
+    const listings = item.listings.map((one) => (one.channel === channel ? { ...one, exposure } : one));
+    this.#items.set(sku, { ...item, listings });
+  }
+
   /** Decides commands of one item as one batch. */
   take(sku: Sku, bodies: readonly CommandBody[], at: { readonly now: Instant; readonly occurredAt?: Instant }): Facts {
     const item = this.item(sku);
@@ -83,8 +92,8 @@ export class Books {
     const orders = [...ids].flatMap((id) => this.#orders.get(id) ?? []);
     const state: State = { ...this.#head, listingRefs: refs, items: [item], orders };
     const commands = bodies.map((body): Command => {
-      this.#lastId += 1;
-      return { id: this.#lastId, occurredAt: at.occurredAt ?? at.now, recordedAt: at.now, actor: 'sim', body };
+      this.taken += 1;
+      return { id: this.taken, occurredAt: at.occurredAt ?? at.now, recordedAt: at.now, actor: 'sim', body };
     });
     const facts = this.#decide(state, commands, at.now);
     const parked = facts.outcomes.find(({ kind }) => kind === 'parked');

@@ -1,5 +1,5 @@
 /** The brand that the simulator runs: a dozen items, three channels with different write protection, a pool for the retailer. */
-import type { ChannelRule, Instant, Policy } from '#core/model.ts';
+import type { ChannelRule, Instant, LatencyBuffer, Policy } from '#core/model.ts';
 import type { Protection } from '#core/wire.ts';
 
 export const MINUTE_MS = 60_000;
@@ -79,19 +79,32 @@ const POOL_UNITS = 10;
 
 const PRIORITIES: Readonly<Record<string, number>> = { wholesale: 1, dtc: 2, marketplace: 3 };
 
-const ruleOf = ({ id, program }: SimChannel, buffer: number): ChannelRule => ({
+/** What is kept back on the channels that share stock: units, or what keeps the chance of overselling within the latency at a target. */
+export type Keep =
+  | { readonly kind: 'units'; readonly units: number }
+  | { readonly kind: 'target'; readonly oversellPercent: number };
+
+export const NOTHING_KEPT: Keep = { kind: 'units', units: 0 };
+const LATENCY_BOUNDS: Omit<LatencyBuffer, 'oversellPercent'> = { atLeast: 0, atMost: 25 };
+
+const keepRule = (keep: Keep): Pick<ChannelRule, 'buffer' | 'latencyBuffer'> =>
+  keep.kind === 'units'
+    ? { buffer: keep.units }
+    : { buffer: 0, latencyBuffer: { ...LATENCY_BOUNDS, oversellPercent: keep.oversellPercent } };
+
+const ruleOf = ({ id, program }: SimChannel, keep: Keep): ChannelRule => ({
   channel: id,
   program,
   sku: '*',
   sharePercent: 100,
   safetyStock: 0,
   // The retailer sells from a pool that nobody else draws from.
-  buffer: program === 'wholesale' ? 0 : buffer,
+  ...keepRule(program === 'wholesale' ? NOTHING_KEPT : keep),
   hideAtOrBelow: null,
   cap: null,
 });
 
-export const policyWith = (buffer: number): Policy => ({
+export const policyWith = (keep: Keep): Policy => ({
   version: 1,
   programs: CHANNELS.map(({ program }) => ({
     id: program,
@@ -100,6 +113,6 @@ export const policyWith = (buffer: number): Policy => ({
     locations: [LOCATION],
   })),
   pools: [{ program: 'wholesale', sku: '*', units: POOL_UNITS, refill: 'never' }],
-  channels: CHANNELS.map((channel) => ruleOf(channel, buffer)),
+  channels: CHANNELS.map((channel) => ruleOf(channel, keep)),
   inFlightMs: 10 * MINUTE_MS,
 });

@@ -1,22 +1,27 @@
 /** One day, played twice on the same recorded traffic: by allot, and by the naive connector. */
 import { Allot } from './allot.ts';
-import { QUIET_ALERTS } from './brand.ts';
+import type { Books } from './books.ts';
+import { type Keep, NOTHING_KEPT, QUIET_ALERTS, SKUS } from './brand.ts';
 import { CORE, type Core } from './core.ts';
-import { type DriftTally, DriftWatch } from './drift-watch.ts';
+import type { DriftCause } from '#core/drift.ts';
+import { type CauseTally, type DriftTally, DriftWatch } from './drift-watch.ts';
 import { Naive } from './naive.ts';
 import { recordTraffic } from './traffic.ts';
 import { type Figures, type Told, World } from './world.ts';
 
 export type DayResult = {
   readonly seed: number;
-  readonly buffer: number;
+  readonly keep: Keep;
   /** Base units. */
   readonly demandUnits: number;
   readonly allot: Figures;
   readonly naive: Figures;
   readonly drift: DriftTally;
-  readonly driftByKind: Readonly<Record<string, DriftTally>>;
+  readonly faults: Readonly<Record<string, DriftTally>>;
+  readonly causes: Readonly<Record<DriftCause, CauseTally>>;
   readonly alerts: { readonly closed: number; readonly closedWithoutProof: number; readonly open: number };
+  /** That came to be decided. */
+  readonly commands: number;
   readonly lostCommands: number;
   /** What allot promises and did not keep, in words; empty on a good day. */
   readonly broken: readonly string[];
@@ -24,8 +29,18 @@ export type DayResult = {
 
 export type Day = { readonly result: DayResult; readonly story: readonly Told[]; readonly naiveStory: readonly Told[] };
 
+/** What the warehouse said and the books do not have. */
+function lostStock(world: World, allot: Allot): string[] {
+  const onHand = (books: Books, sku: string): number =>
+    books.item(sku).balances.reduce((sum, { quantity }) => sum + quantity, 0);
+  return SKUS.flatMap((sku) => {
+    const [ours, theirs] = [onHand(allot.books, sku), onHand(world.truth, sku)];
+    return ours === theirs ? [] : [`${ours} of ${sku} are in the books, and ${theirs} on the shelf`];
+  });
+}
+
 /** Orders of the platforms that the books do not have as they are. */
-function lostCommands(world: World, allot: Allot): string[] {
+function lostOrders(world: World, allot: Allot): string[] {
   return [...world.platforms.values()].flatMap((platform) =>
     [...platform.orders.values()].flatMap(({ arrival, cancelled }) => {
       const line = allot.books.order(arrival.channel, arrival.ref)?.lines[0];
@@ -50,15 +65,15 @@ function unsettled(world: World, allot: Allot): string[] {
   });
 }
 
-export function playDay(seed: number, { buffer = 0, core = CORE }: { buffer?: number; core?: Core } = {}): Day {
+export function playDay(seed: number, { keep = NOTHING_KEPT, core = CORE }: { keep?: Keep; core?: Core } = {}): Day {
   const traffic = recordTraffic(seed);
   const world = new World(traffic);
-  const allot = new Allot(world, core, buffer);
+  const allot = new Allot(world, core, keep);
   const watch = new DriftWatch(world, allot);
   world.play(allot);
   const naive = new World(traffic);
-  naive.play(new Naive(naive, buffer));
-  const lost = lostCommands(world, allot);
+  naive.play(new Naive(naive, keep.kind === 'units' ? keep.units : 0));
+  const lost = [...lostOrders(world, allot), ...lostStock(world, allot)];
   const { looks } = allot;
   const afterKnown = world.figures.oversoldAfterKnown;
   const broken = [
@@ -76,13 +91,15 @@ export function playDay(seed: number, { buffer = 0, core = CORE }: { buffer?: nu
   );
   const result: DayResult = {
     seed,
-    buffer,
+    keep,
     demandUnits,
     allot: world.figures,
     naive: naive.figures,
     drift: watch.tally,
-    driftByKind: Object.fromEntries(watch.byKind),
+    faults: Object.fromEntries(watch.byFault),
+    causes: watch.byCause,
     alerts: { closed: looks.closed, closedWithoutProof: looks.closedWithoutProof, open: looks.alerts.size },
+    commands: allot.books.taken,
     lostCommands: lost.length,
     broken,
   };

@@ -4,7 +4,14 @@
  * Every listing that can be read is looked at within one light-scan period. An alert closes by a read alone, which is checked here
  * against what the read did show.
  */
-import { type Drift, type DriftEvidence, lookValue, NEEDS_PERSON, type OtherListing } from '#core/drift.ts';
+import {
+  type Drift,
+  type DriftCause,
+  type DriftEvidence,
+  lookValue,
+  NEEDS_PERSON,
+  type OtherListing,
+} from '#core/drift.ts';
 import { isExpected, type WireTarget } from '#core/wire.ts';
 import { LIGHT_SCAN_MS, LIGHT_TICK_MS } from './brand.ts';
 import type { House } from './house.ts';
@@ -24,6 +31,8 @@ export class Looks {
   closedWithoutProof = 0;
   /** When an alert of each listing was last raised or seen again. */
   readonly alertedAt = new Map<number, number>();
+  onDrift: (line: Line, cause: DriftCause) => void = () => undefined;
+  onHealed: (line: Line) => void = () => undefined;
 
   constructor(allot: House) {
     this.#allot = allot;
@@ -143,6 +152,7 @@ export class Looks {
     if (line.drift?.cause !== drift.cause)
       world.tell(`${line.channel} ${line.sku} drifts: ${drift.cause}, ${drift.because.join('; ')} -> ${drift.remedy}`);
     line.drift = { cause: drift.cause, foundAt };
+    this.onDrift(line, drift.cause);
     if (drift.overwrite !== null) line.overwrites = [...line.overwrites.slice(-20), drift.overwrite];
     if (drift.stops !== null && line.stopped === null) line.stopped = drift.stops;
     const lasts = now - foundAt >= LIGHT_SCAN_MS;
@@ -159,8 +169,13 @@ export class Looks {
     if (cause === 'ownStock') this.#allot.world.count(this.#allot, line.sku);
   }
 
+  isAlerted(line: Line): boolean {
+    return [...this.alerts.values()].some((alert) => alert.line === line);
+  }
+
   #heal(line: Line, target: WireTarget, seen: Seen): void {
     line.drift = null;
+    this.onHealed(line);
     if (line.stopped !== null) return;
     for (const [fingerprint, alert] of this.alerts) {
       if (alert.line !== line) continue;

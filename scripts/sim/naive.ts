@@ -25,7 +25,7 @@ export class Naive implements Player {
 
   constructor(world: World, buffer: number) {
     this.#world = world;
-    this.#books = new Books(policyWith(buffer));
+    this.#books = new Books(policyWith({ kind: 'units', units: buffer }));
   }
 
   start(): void {

@@ -39,6 +39,8 @@ export type Shelf = {
   sequence: number;
   /** When somebody else last changed it, or it last counted nothing. */
   editedAt: number;
+  /** The number was somebody else's before it was sold from. */
+  isTheirs: boolean;
 };
 
 type PlatformOrder = {
@@ -82,6 +84,7 @@ export class Platform {
       pending: 0,
       sequence: 0,
       editedAt: 0,
+      isTheirs: false,
     });
     this.shelves = new Map(SKUS.map((sku) => [sku, fresh()]));
   }
@@ -128,11 +131,11 @@ export class Platform {
   /** Somebody sets the number: a person, or another program. */
   edit(sku: string, number: number): void {
     this.shelf(sku).editedAt = this.#clock.now;
-    this.#set(sku, Math.max(0, number));
+    this.#set(sku, Math.max(0, number), true);
   }
 
-  #set(sku: string, number: number): void {
-    this.shelf(sku).number = number;
+  #set(sku: string, number: number, isTheirs = false): void {
+    Object.assign(this.shelf(sku), { number, isTheirs });
     this.#told(sku);
   }
 

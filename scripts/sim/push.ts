@@ -228,6 +228,7 @@ export class Pusher {
     line.ackedVersion = target.version;
     line.ackedAt = this.#allot.now;
     [line.unknown, line.readDueAt, line.blockedUntil, line.failures] = [null, null, 0, 0];
+    this.#allot.acknowledged(line);
     if (this.#allot.target(line)?.version === target.version) line.behindSince = null;
     else line.behindSince = this.#allot.now;
   }

@@ -79,8 +79,8 @@ const HOURS = [1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 5, 5, 5, 5, 6, 8, 9, 9, 7,
 
 const momentOf = (random: Random): Instant => START + random.weighted(HOURS) * HOUR_MS + random.whole(0, HOUR_MS - 1);
 
-function arrivalsOf(seed: number): Arrival[] {
-  const random = randomOf(seed, 'demand');
+export function arrivalsOf(seed: number, stream = 'demand'): Arrival[] {
+  const random = randomOf(seed, stream);
   const popularity = SKUS.map((_, index) => 1 / (index + 1.5));
   const make = (at: Instant, channel: string, sku: string, number: number): Arrival => ({
     at,

@@ -12,7 +12,7 @@
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { Books } from './books.ts';
-import { CHANNELS, LOCATION, MINUTE_MS, policyWith, START } from './brand.ts';
+import { CHANNELS, LOCATION, MINUTE_MS, NOTHING_KEPT, policyWith, START } from './brand.ts';
 import { Clock } from './clock.ts';
 import { Platform } from './platform.ts';
 import { type Arrival, END, type Fault, type Traffic } from './traffic.ts';
@@ -37,6 +37,8 @@ export type Figures = {
   oversoldAfterKnown: number;
   /** Of the oversold: sold from a listing that nothing may be written to until a person says. */
   oversoldWhileStopped: number;
+  /** Of the oversold: out of a number that somebody else wrote. */
+  oversoldByEdit: number;
   undersold: number;
   soldUnits: number;
 };
@@ -46,15 +48,18 @@ const COUNTED_AFTER_MS = 20 * MINUTE_MS;
 
 export type Told = { readonly at: number; readonly says: string };
 
+type Oversale = { readonly short: number; readonly said: string; readonly isTheirs: boolean };
+
 export class World {
   readonly clock = new Clock(START);
   readonly platforms: ReadonlyMap<string, Platform>;
-  readonly truth = new Books(policyWith(0));
+  readonly truth = new Books(policyWith(NOTHING_KEPT));
   readonly traffic: Traffic;
   readonly figures: Figures = {
     oversold: 0,
     oversoldAfterKnown: 0,
     oversoldWhileStopped: 0,
+    oversoldByEdit: 0,
     undersold: 0,
     soldUnits: 0,
   };
@@ -106,7 +111,7 @@ export class World {
     const { channel, sku, units, ref } = arrival;
     const platform = this.platform(channel);
     const could = this.truth.listing(channel, sku).target?.quantity ?? 0;
-    const { number, state } = platform.shelf(sku);
+    const { number, state, isTheirs } = platform.shelf(sku);
     const said = `${channel} ${ref}: ${units} of ${sku}, ${number} shown, ${could} could be sold`;
     if (!platform.sell(arrival)) {
       if (state === 'tracked' && could >= units) {
@@ -119,15 +124,16 @@ export class World {
     const order = platform.stateOf(ref);
     this.truth.take(sku, [{ kind: 'order-state', channel, order }], { now: this.clock.now });
     const short = this.truth.order(channel, ref)?.lines.reduce((sum, line) => sum + line.short, 0) ?? 0;
-    if (short > 0) this.#oversell(player, arrival, { short, said });
+    if (short > 0) this.#oversell(player, arrival, { short, said, isTheirs });
     else this.tell(said);
     if (platform.channel.kind !== 'documents')
       for (const delay of arrival.news) this.clock.after(delay, () => player.onOrder(channel, order));
     if (arrival.cancelAt !== null) this.clock.at(arrival.cancelAt, () => this.#cancel(player, arrival));
   }
 
-  #oversell(player: Player, { channel, sku }: Arrival, { short, said }: { short: number; said: string }): void {
+  #oversell(player: Player, { channel, sku }: Arrival, { short, said, isTheirs }: Oversale): void {
     this.figures.oversold += short;
+    if (isTheirs) this.figures.oversoldByEdit += short;
     const blame = player.blameFor(channel, sku);
     if (blame === 'stopped') this.figures.oversoldWhileStopped += short;
     else if (blame !== null) this.figures.oversoldAfterKnown += short;

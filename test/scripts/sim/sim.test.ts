@@ -1,16 +1,19 @@
 /** Simulated days: all that allot promises holds on them, the same seed is the same day, and a broken core is noticed. */
 import { describe, expect, it } from 'vitest';
+import { CAUSES } from '#core/drift.ts';
+import { MINUTE_MS, START } from '#scripts/sim/brand.ts';
 import { CORE, type Core } from '#scripts/sim/core.ts';
 import { playDay } from '#scripts/sim/day.ts';
-import { reportOf } from '#scripts/sim/report.ts';
+import { noCauses } from '#scripts/sim/drift-watch.ts';
+import { DAYS_FOR_CAUSES, reportOf } from '#scripts/sim/report.ts';
 import { ORDERS, recordTraffic } from '#scripts/sim/traffic.ts';
 
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
 /** Days with an edit, or a rush, that the planted bug trips over. */
 const BROKEN_SEEDS = SEEDS.slice(0, 4);
 
-const brokenOn = (core: Partial<Core>): string[] =>
-  BROKEN_SEEDS.flatMap((seed) => playDay(seed, { core: { ...CORE, ...core } }).result.broken);
+const brokenOn = (core: Partial<Core>, seeds: readonly number[] = BROKEN_SEEDS): string[] =>
+  seeds.flatMap((seed) => playDay(seed, { core: { ...CORE, ...core } }).result.broken);
 
 describe('twenty simulated days', () => {
   it('keep every promise, beside a naive connector on the same traffic', () => {
@@ -26,11 +29,15 @@ describe('twenty simulated days', () => {
     });
     expect(report.drift.open).toBe(0);
     expect(report.drift.healed + report.drift.alerted).toBeGreaterThan(20);
+    // Every cause is told, and no drift is left alone.
+    expect(CAUSES.filter((cause) => report.causes[cause].told === 0)).toEqual([]);
+    expect(CAUSES.filter((cause) => report.causes[cause].open > 0)).toEqual([]);
     expect(report.oversoldUnitsNaive).toBeGreaterThan(100);
     expect(report.oversoldUnits).toBeLessThanOrEqual(0.05 * report.oversoldUnitsNaive);
     expect(report.undersoldUnits).toBeLessThanOrEqual(0.01 * report.demandUnits);
     // Alerts did open, and closed by what a read showed.
-    expect(days.reduce((sum, { alerts }) => sum + alerts.closed, 0)).toBeGreaterThan(10);
+    expect(report.alertsClosed).toBeGreaterThan(10);
+    expect(report.commands).toBeGreaterThan(20 * ORDERS);
   }, 300_000);
 
   it('are the same again from their seed, in every line of their story', () => {
@@ -86,6 +93,49 @@ describe('a broken core', () => {
         now,
       );
     expect(brokenOn({ decide }).join('\n')).toContain('is not in the books');
+  }, 120_000);
+
+  it('that loses goods which the warehouse received is noticed', () => {
+    const decide: Core['decide'] = (state, commands, now) => {
+      const isLost = now > START;
+      return CORE.decide(state, isLost ? commands.filter(({ body }) => body.kind !== 'receive') : commands, now);
+    };
+    expect(brokenOn({ decide }).join('\n')).toMatch(/are in the books, and \d+ on the shelf/);
+  }, 120_000);
+
+  it('that knows of a sale and leaves the number is noticed', () => {
+    const planPush: Core['planPush'] = (target, sync, protection, at) => {
+      const plan = CORE.planPush(target, sync, protection, at);
+      const isLowering = plan.kind === 'write' && target.quantity < (sync.ackedQuantity ?? 0);
+      return isLowering ? { kind: 'wait', until: at.now + 15 * MINUTE_MS } : plan;
+    };
+    expect(brokenOn({ planPush }).join('\n')).toContain('were oversold after they were known to be gone');
+  }, 120_000);
+
+  it('that takes no listing for lost on its platform is noticed', () => {
+    const judgeDrift: Core['judgeDrift'] = (evidence) =>
+      evidence.observed.state === 'tracked' ? CORE.judgeDrift(evidence) : null;
+    expect(brokenOn({ judgeDrift }).join('\n')).toContain('state was neither healed nor alerted in time');
+  }, 120_000);
+
+  it('that tells a drift and does nothing about it is noticed', () => {
+    const judgeDrift: Core['judgeDrift'] = (evidence) => {
+      const drift = CORE.judgeDrift(evidence);
+      return drift === null || drift.cause !== 'manualEdit' ? drift : { ...drift, remedy: 'wait' };
+    };
+    expect(brokenOn({ judgeDrift }).join('\n')).toContain('drift by manualEdit was neither healed nor alerted in time');
+  }, 120_000);
+
+  it('that knows a cause no more is noticed over many days', () => {
+    const days = BROKEN_SEEDS.map((seed) => playDay(seed).result);
+    const many = Array.from({ length: DAYS_FOR_CAUSES }, (_, at) => days[at % days.length] ?? days[0]).flatMap((day) =>
+      day === undefined ? [] : [{ ...day, causes: { ...day.causes, mapping: noCauses().mapping } }],
+    );
+    expect(
+      reportOf(many)
+        .broken.map(({ says }) => says)
+        .join('\n'),
+    ).toMatch(/no drift was told to be by .*mapping/);
   }, 120_000);
 
   it('that heals no drift is noticed', () => {
