@@ -14,7 +14,7 @@
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { Facts } from '#core/state.ts';
-import type { WireTarget } from '#core/wire.ts';
+import { type WireTarget, wireQuantity } from '#core/wire.ts';
 import { Books } from './books.ts';
 import { CHANNELS, type Keep, MINUTE_MS, policyWith, SKUS } from './brand.ts';
 import type { Core } from './core.ts';
@@ -22,7 +22,7 @@ import { type Line, openLine } from './line.ts';
 import { Looks } from './looks.ts';
 import { Measures } from './measures.ts';
 import { Pusher } from './push.ts';
-import { type Fault, QUIET_FROM } from './traffic.ts';
+import { QUIET_FROM } from './traffic.ts';
 import type { Player, World } from './world.ts';
 
 /** From the event to the command: parse, store, lock. */
@@ -136,7 +136,7 @@ export class Allot implements Player {
     if ((heard.get(order.orderRef)?.version ?? 0) < order.version)
       heard.set(order.orderRef, { version: order.version, units: (line?.ordered ?? 0) - (line?.cancelled ?? 0) });
     this.#heard.set(`${channel} ${sku}`, heard);
-    this.decideSoon(sku, { kind: 'order-state', channel, order });
+    this.decideSoon(sku, { kind: 'order-state', channel, order }, order.modifiedAt);
   }
 
   onStock(body: CommandBody, occurredAt: number): void {
@@ -149,9 +149,8 @@ export class Allot implements Player {
     this.looks.onLevel(this.line(channel, sku), shown);
   }
 
-  onMended(fault: Fault): void {
-    if (fault.kind !== 'writer') return;
-    this.looks.resume((line) => line.channel === fault.channel && line.sku === fault.sku);
+  onMended(channel: string, sku: string): void {
+    this.looks.resume((line) => line.channel === channel && line.sku === sku);
   }
 
   decideSoon(sku: string, body: CommandBody, occurredAt: number = this.now): void {
@@ -199,12 +198,12 @@ export class Allot implements Player {
     if (line.isWrittenKnowing) return 'out of a number that was sent although an order was known';
     const since = line.behindSince;
     if (since === null) return null;
-    const { kind, settleMs } = line.platform.channel;
+    const { kind, settleMs, protection } = line.platform.channel;
     const bound = kind === 'documents' ? DOCUMENT_KNOWN_MS : KNOWN_MS + settleMs;
     const { state, trackedSince } = line.platform.shelf(sku);
     const isWritable = line.platform.wasUpSince(since) && state === 'tracked' && trackedSince <= since;
     const target = this.target(line);
-    const isLowering = target !== null && target.quantity < (line.sync.ackedQuantity ?? 0);
+    const isLowering = target !== null && wireQuantity(protection.basis, target) < (line.sync.ackedWire ?? 0);
     return isWritable && isLowering && this.now - since > bound
       ? 'out of a number that was known to be too high'
       : null;

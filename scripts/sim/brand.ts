@@ -61,6 +61,14 @@ export const CHANNELS: readonly [SimChannel, SimChannel, SimChannel] = [
   },
 ];
 
+const ON_HAND_EVERY = 4;
+
+/** On some days the marketplace is one that subtracts its own open orders from the number on hand that it wants to be told. */
+export const channelOn = (channel: SimChannel, seed: number): SimChannel =>
+  channel.kind === 'late' && seed % ON_HAND_EVERY === 0
+    ? { ...channel, protection: { basis: 'onHandLessOwnOpen', compares: false } }
+    : channel;
+
 const ITEMS = 12;
 export const SKUS: readonly string[] = Array.from({ length: ITEMS }, (_, index) => `SKU-${index + 1}`);
 /** Of the marketplace, in packs. */

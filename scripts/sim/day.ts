@@ -42,10 +42,13 @@ function lostStock(world: World, allot: Allot): string[] {
 /** Orders of the platforms that the books do not have as they are. */
 function lostOrders(world: World, allot: Allot): string[] {
   return [...world.platforms.values()].flatMap((platform) =>
-    [...platform.orders.values()].flatMap(({ arrival, cancelled }) => {
+    [...platform.orders.values()].flatMap(({ arrival, cancelled, shipped }) => {
       const line = allot.books.order(arrival.channel, arrival.ref)?.lines[0];
       const wanted = platform.baseUnits(arrival.sku, arrival.units);
-      const isKept = line !== undefined && line.ordered === wanted && line.cancelled === (cancelled ? wanted : 0);
+      const isKept =
+        line?.ordered === wanted &&
+        line.cancelled === (cancelled ? wanted : 0) &&
+        line.shipped === (shipped ? wanted : 0);
       return isKept ? [] : [`${arrival.channel} ${arrival.ref} is not in the books as the platform has it`];
     }),
   );
@@ -57,7 +60,7 @@ function unsettled(world: World, allot: Allot): string[] {
     const target = allot.target(line);
     const { kind } = world.platform(line.channel).channel;
     // Who cannot be read has acknowledged what is wanted.
-    const number = kind === 'documents' ? line.sync.ackedQuantity : world.platform(line.channel).shelf(line.sku).number;
+    const number = kind === 'documents' ? line.sync.ackedQuantity : world.platform(line.channel).sellable(line.sku);
     const what = `${line.channel} ${line.sku}`;
     if (target === null) return [`${what} has no target`];
     if (line.stopped !== null) return [`${what} is stopped at the end (${line.stopped})`];

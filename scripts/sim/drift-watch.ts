@@ -99,10 +99,13 @@ export class DriftWatch {
   #follow({ line, at, isLatent, what, end }: Case): void {
     const { clock } = this.#world;
     const { platform } = line;
+    const { looks } = this.#allot;
     let foundAt = clock.now;
     const check = (): void => {
+      // What mended it was lost on the platform: a drift of its own, with its own time.
+      foundAt = Math.max(foundAt, platform.shelf(line.sku).lostAt);
       if (isLatent() || platform.downUntil() !== null || this.#isBelieved(line)) foundAt = clock.now;
-      else if ((this.#allot.looks.alertedAt.get(line.id) ?? 0) >= at) return end('alerted');
+      else if (looks.isAlerted(line) || (looks.alertedAt.get(line.id) ?? 0) >= at) return end('alerted');
       else if (this.#isHealed(line)) return end('healed');
       else if (clock.now - foundAt > LIGHT_SCAN_MS + MENDING_MS) {
         this.#allot.violate(`${line.channel} ${line.sku}: ${what()} was neither healed nor alerted in time`);
@@ -126,8 +129,12 @@ export class DriftWatch {
     const shelf = platform.shelf(sku);
     const target = this.#allot.target(line);
     const isAcked = target?.version === line.ackedVersion && shelf.pending === 0 && shelf.state === 'tracked';
-    if (isAcked && shelf.number === target.quantity) return true;
+    if (isAcked && platform.sellable(sku) === target.quantity) return true;
     if (sync.ackedQuantity === null || sync.soldBaseline === null || shelf.pending > 0) return false;
-    return shelf.state === 'tracked' && shelf.number === sync.ackedQuantity - (shelf.sold - sync.soldBaseline);
+    const left =
+      platform.channel.protection.basis === 'sellable'
+        ? sync.ackedQuantity - (shelf.sold - sync.soldBaseline)
+        : sync.ackedWire;
+    return shelf.state === 'tracked' && shelf.number === left;
   }
 }

@@ -9,6 +9,7 @@ import {
   type DriftCause,
   type DriftEvidence,
   lookValue,
+  loweredLately,
   NEEDS_PERSON,
   type OtherListing,
 } from '#core/drift.ts';
@@ -117,6 +118,7 @@ export class Looks {
 
   #evidence(line: Line, target: WireTarget, observed: Seen): DriftEvidence {
     const item = this.#allot.books.item(line.sku);
+    const countedAt = Math.max(0, ...item.balances.map(({ countedAsOf }) => countedAsOf ?? 0)) || null;
     const others = [...this.#allot.lines.values()].filter(
       (other) => other.sku === line.sku && other !== line && other.platform.channel.kind !== 'documents',
     );
@@ -132,12 +134,13 @@ export class Looks {
       pack: line.pack,
       sku: line.sku,
       namedSku: observed.named,
-      others: others.map(({ channel, sku }): OtherListing => {
+      others: others.map(({ channel, sku, overwrites }): OtherListing => {
         const { seenSold, ownSold } = this.#allot.books.listing(channel, sku);
-        return { channel, unexplained: Math.max(0, (seenSold ?? 0) - ownSold) };
+        const lowered = loweredLately(overwrites, { now: this.#allot.now, countedAt });
+        return { channel, unexplained: Math.max(0, (seenSold ?? 0) - ownSold, lowered) };
       }),
       deficit: item.shorts.reduce((sum, { line: short }) => sum + short.short, 0),
-      countedAt: Math.max(0, ...item.balances.map(({ countedAsOf }) => countedAsOf ?? 0)) || null,
+      countedAt,
       resumedAt: line.resumedAt,
       overwrites: line.overwrites,
       wins: ALLOT_WINS,
@@ -167,6 +170,7 @@ export class Looks {
     this.alerts.set(fingerprint, { cause, line, openedAt: this.#allot.now });
     this.#allot.world.tell(`ALERT ${cause} ${line.channel} ${line.sku}`);
     if (cause === 'ownStock') this.#allot.world.count(this.#allot, line.sku);
+    if (cause === 'secondWriter') this.#allot.world.seeTo(this.#allot, line.channel, line.sku);
   }
 
   isAlerted(line: Line): boolean {

@@ -6,6 +6,7 @@
  */
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
+import { wireQuantity } from '#core/wire.ts';
 import { Books } from './books.ts';
 import { CHANNELS, MINUTE_MS, policyWith } from './brand.ts';
 import type { Player, World } from './world.ts';
@@ -54,7 +55,7 @@ export class Naive implements Player {
     const key = `${channel} ${order.orderRef} ${order.version}`;
     if (this.#received.has(key)) return;
     this.#received.add(key);
-    this.#decide(order.lines[0]?.listingRef ?? '', { kind: 'order-state', channel, order }, this.#world.clock.now);
+    this.#decide(order.lines[0]?.listingRef ?? '', { kind: 'order-state', channel, order }, order.modifiedAt);
   }
 
   onStock(body: CommandBody, occurredAt: number): void {
@@ -86,11 +87,14 @@ export class Naive implements Player {
   }
 
   #numberOf(channel: string, sku: string): number {
-    return this.#books.listing(channel, sku).target?.quantity ?? 0;
+    const { target, seenSold, seenUntil } = this.#books.listing(channel, sku);
+    if (target === null) return 0;
+    return wireQuantity(this.#world.platform(channel).channel.protection.basis, { ...target, seenSold, seenUntil });
   }
 
   #write(channel: string, sku: string, tries: number): void {
-    const wire = { number: this.#numberOf(channel, sku), compareWith: null };
+    const soldBaseline = this.#books.listing(channel, sku).ownSold;
+    const wire = { number: this.#numberOf(channel, sku), compareWith: null, soldBaseline };
     this.#world.platform(channel).write(
       sku,
       wire,

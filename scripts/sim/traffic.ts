@@ -20,6 +20,9 @@ export type Arrival = {
   readonly news: News;
   readonly cancelAt: Instant | null;
   readonly cancelNews: News;
+  /** Of what was not cancelled, and has units by then. */
+  readonly shipAt: Instant | null;
+  readonly shipNews: News;
 };
 
 /** What the warehouse says: true for the judge at once, heard by a connector after `delayMs`. */
@@ -79,10 +82,24 @@ const HOURS = [1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 5, 5, 5, 5, 6, 8, 9, 9, 7,
 
 const momentOf = (random: Random): Instant => START + random.weighted(HOURS) * HOUR_MS + random.whole(0, HOUR_MS - 1);
 
+const SHIPPED = 0.7;
+
+type Sold = Omit<Arrival, 'shipAt' | 'shipNews'>;
+
+function withShipments(seed: number, stream: string, arrivals: readonly Sold[]): Arrival[] {
+  const random = randomOf(seed, `${stream} shipments`);
+  return arrivals.map((sold) => {
+    const isShipped = random.chance(SHIPPED);
+    const shipAt = sold.at + random.about(3 * HOUR_MS);
+    const isInTime = sold.cancelAt === null && shipAt < QUIET_FROM;
+    return { ...sold, shipAt: isShipped && isInTime ? shipAt : null, shipNews: newsOf(random) };
+  });
+}
+
 export function arrivalsOf(seed: number, stream = 'demand'): Arrival[] {
   const random = randomOf(seed, stream);
   const popularity = SKUS.map((_, index) => 1 / (index + 1.5));
-  const make = (at: Instant, channel: string, sku: string, number: number): Arrival => ({
+  const make = (at: Instant, channel: string, sku: string, number: number): Sold => ({
     at,
     ref: `R${number}`,
     channel,
@@ -95,7 +112,7 @@ export function arrivalsOf(seed: number, stream = 'demand'): Arrival[] {
   const skuAt = (index: number): string => SKUS[index] ?? SKUS[0] ?? '';
   const channelIds = CHANNELS.map(({ id }) => id);
   const weights = CHANNELS.map(({ weight }) => weight);
-  const arrivals: Arrival[] = [];
+  const arrivals: Sold[] = [];
   // A drop, a mail, a price that somebody found: dozens within minutes, mostly on one channel.
   const [rushes, first] = [random.whole(4, 6), random.whole(0, SKUS.length - 1)];
   for (let rush = 0; rush < rushes; rush += 1) {
@@ -112,7 +129,7 @@ export function arrivalsOf(seed: number, stream = 'demand'): Arrival[] {
     const channel = channelIds[random.weighted(weights)] ?? '';
     arrivals.push(make(momentOf(random), channel, skuAt(random.weighted(popularity)), arrivals.length));
   }
-  return arrivals.sort((a, b) => a.at - b.at);
+  return withShipments(seed, stream, arrivals).sort((a, b) => a.at - b.at);
 }
 
 const receive = (sku: string, quantity: number): CommandBody => ({
