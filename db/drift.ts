@@ -173,13 +173,17 @@ export async function resumeListings(
   return rows;
 }
 
-/** Stopped because own stock seemed wrong, and counted since. */
+/** Stopped because own stock seemed wrong, and counted since: of a kit, which has no stock of its own, each component. */
 export async function resumeCounted(tx: Queries, channelId: ChannelId, now: Instant): Promise<void> {
   const rows = await tx.rows<{ id: number }>(sql`
     update listing_sync s set stopped_because = null, stopped_at = null, blocked_until = null, resumed_at = to_timestamp(${now} / 1000.0),
       read_due_at = to_timestamp(${now} / 1000.0)
     from listing l where l.id = s.listing_id and l.channel_id = ${channelId} and s.stopped_because = 'ownStock'
-      and exists (select 1 from stock_balance b where b.sku = l.sku and b.counted_as_of > s.stopped_at) returning l.id`);
+      and not exists (
+        select part.sku from (
+          select k.sku from kit_parts(array[l.sku]) k
+          union all select l.sku where not exists (select 1 from item_component c where c.kit = l.sku)) part
+        where not exists (select 1 from stock_balance b where b.sku = part.sku and b.counted_as_of > s.stopped_at)) returning l.id`);
   if (rows.length > 0) await ringBells(tx, [{ topic: 'push', key: channelId }]);
 }
 

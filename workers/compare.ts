@@ -83,7 +83,7 @@ const MENDS: Readonly<Record<DriftCause, string>> = {
   mapping: 'see which item it stands for: allot listings map CHANNEL REF SKU',
   lostPush: 'nothing yet: allot writes its number again; see allot status',
   secondWriter: 'switch the other program off, then: allot listings resume CHANNEL REF',
-  ownStock: 'count the item: allot stock count SKU ...; the listing goes on by itself then',
+  ownStock: 'count the item (of a kit, its components): allot stock count SKU ...; the listing goes on by itself then',
   manualEdit: 'say whose number counts: allot listings resume CHANNEL REF writes that of allot',
 };
 

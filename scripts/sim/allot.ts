@@ -16,7 +16,7 @@ import type { OrderState } from '#core/order-state.ts';
 import type { Facts } from '#core/state.ts';
 import { type WireTarget, wireQuantity } from '#core/wire.ts';
 import { Books } from './books.ts';
-import { CHANNELS, type Keep, MINUTE_MS, policyWith, SKUS } from './brand.ts';
+import { CHANNELS, familyOf, type Keep, MINUTE_MS, partsOf, policyWith, SKUS } from './brand.ts';
 import type { Core } from './core.ts';
 import { type Line, openLine } from './line.ts';
 import { Looks } from './looks.ts';
@@ -51,6 +51,7 @@ export class Allot implements Player {
   readonly #heard = new Map<string, Map<string, { readonly version: number; readonly units: number }>>();
   /** Where a buffer is made of them. */
   readonly #measures: Measures | null;
+  readonly #countedAt = new Map<string, number>();
   readonly #polledAt = new Map<string, number>();
 
   constructor(world: World, core: Core, keep: Keep) {
@@ -93,13 +94,14 @@ export class Allot implements Player {
   }
 
   isUndecided(sku: string): boolean {
-    return (this.#undecided.get(sku) ?? 0) > 0;
+    return familyOf(sku).some((one) => (this.#undecided.get(one) ?? 0) > 0);
   }
 
-  /** Whether orders of the item were received that its books do not count. */
+  /** Whether orders were received that the books of the item do not count. */
   isReceivedUncounted(sku: string): boolean {
-    return this.books.item(sku).listings.some(({ channel, ownSold }) => {
-      const heard = [...(this.#heard.get(`${channel} ${sku}`)?.values() ?? [])];
+    const listings = familyOf(sku).flatMap((one) => this.books.item(one).listings);
+    return listings.some(({ channel, listingRef, ownSold }) => {
+      const heard = [...(this.#heard.get(`${channel} ${listingRef}`)?.values() ?? [])];
       return heard.reduce((sum, { units }) => sum + units, 0) > ownSold;
     });
   }
@@ -142,7 +144,12 @@ export class Allot implements Player {
   onStock(body: CommandBody, occurredAt: number): void {
     if (!('sku' in body)) return;
     this.decideSoon(body.sku, body, occurredAt);
-    if (body.kind === 'count') this.looks.resume((line) => line.sku === body.sku && line.stopped === 'ownStock');
+    if (body.kind !== 'count') return;
+    this.#countedAt.set(body.sku, this.now);
+    // Of a kit each component.
+    const isCounted = ({ sku, stopped, stoppedAt }: Line): boolean =>
+      stopped === 'ownStock' && partsOf(sku).every((part) => (this.#countedAt.get(part.sku) ?? 0) > stoppedAt);
+    this.looks.resume(isCounted);
   }
 
   onLevel(channel: string, sku: string, shown: number): void {

@@ -9,7 +9,7 @@ import type { Exposure } from '#core/latency-buffer.ts';
 import type { Instant, OrderId, Policy, Sku } from '#core/model.ts';
 import { applyFacts } from '#core/replay.ts';
 import type { Facts, ItemState, ListingState, State, StoredOrder } from '#core/state.ts';
-import { CHANNELS, LOCATION, listingIdOf, packOf, SKUS } from './brand.ts';
+import { CHANNELS, familyOf, KIT, KIT_PARTS, LOCATION, listingIdOf, packOf, SKUS } from './brand.ts';
 
 /** Movements that a count may have to be put in order with. */
 const LEDGER_MS = 3_600_000;
@@ -22,6 +22,7 @@ function openListing(sku: Sku, channel: string): ListingState {
 
 const openItem = (sku: Sku): ItemState => ({
   sku,
+  ...(sku === KIT ? { components: KIT_PARTS } : {}),
   groups: [],
   minimum: null,
   safetyStock: null,
@@ -81,16 +82,18 @@ export class Books {
     this.#items.set(sku, { ...item, listings });
   }
 
-  /** Decides commands of one item as one batch. */
+  /** Decides commands of one item as one batch, with the items whose numbers it moves. */
   take(sku: Sku, bodies: readonly CommandBody[], at: { readonly now: Instant; readonly occurredAt?: Instant }): Facts {
-    const item = this.item(sku);
-    const refs = item.listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id }));
+    const items = familyOf(sku).map((one) => this.item(one));
+    const refs = items.flatMap(({ listings }) =>
+      listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id })),
+    );
     const named = bodies.flatMap((body) =>
       body.kind === 'order-state' ? [orderIdOf(body.channel, body.order.orderRef)] : [],
     );
-    const ids = new Set([...named, ...item.shorts.map(({ id }) => id)]);
+    const ids = new Set([...named, ...items.flatMap(({ shorts }) => shorts.map(({ id }) => id))]);
     const orders = [...ids].flatMap((id) => this.#orders.get(id) ?? []);
-    const state: State = { ...this.#head, listingRefs: refs, items: [item], orders };
+    const state: State = { ...this.#head, listingRefs: refs, items, orders };
     const commands = bodies.map((body): Command => {
       this.taken += 1;
       return { id: this.taken, occurredAt: at.occurredAt ?? at.now, recordedAt: at.now, actor: 'sim', body };

@@ -1,5 +1,5 @@
 /** The brand that the simulator runs: a dozen items, three channels with different write protection, a pool for the retailer. */
-import type { ChannelRule, Instant, LatencyBuffer, Policy } from '#core/model.ts';
+import type { ChannelRule, Component, Instant, LatencyBuffer, Policy } from '#core/model.ts';
 import type { Protection } from '#core/wire.ts';
 
 export const MINUTE_MS = 60_000;
@@ -70,7 +70,23 @@ export const channelOn = (channel: SimChannel, seed: number): SimChannel =>
     : channel;
 
 const ITEMS = 12;
-export const SKUS: readonly string[] = Array.from({ length: ITEMS }, (_, index) => `SKU-${index + 1}`);
+/** Items that have stock. */
+export const STOCKED: readonly string[] = Array.from({ length: ITEMS }, (_, index) => `SKU-${index + 1}`);
+/** Sets of two of them, listed everywhere, wanted on some days. */
+export const KIT = 'KIT-1';
+export const KIT_PARTS: readonly Component[] = [
+  { sku: 'SKU-5', quantity: 1 },
+  { sku: 'SKU-7', quantity: 2 },
+];
+export const SKUS: readonly string[] = [...STOCKED, KIT];
+const KIT_FAMILY: readonly string[] = [KIT, ...KIT_PARTS.map(({ sku }) => sku)];
+/** Items whose numbers move together: a kit, and what it is made of. */
+export const familyOf = (sku: string): readonly string[] => (KIT_FAMILY.includes(sku) ? KIT_FAMILY : [sku]);
+/** What one of it takes from stock. */
+export const partsOf = (sku: string): readonly Component[] => (sku === KIT ? KIT_PARTS : [{ sku, quantity: 1 }]);
+
+const KIT_DAY_EVERY = 3;
+export const isKitDay = (seed: number): boolean => seed % KIT_DAY_EVERY === 0;
 /** Of the marketplace, in packs. */
 const PACKED = new Map([
   ['SKU-4', 2],

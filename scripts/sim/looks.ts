@@ -157,7 +157,7 @@ export class Looks {
     line.drift = { cause: drift.cause, foundAt };
     this.onDrift(line, drift.cause);
     if (drift.overwrite !== null) line.overwrites = [...line.overwrites.slice(-20), drift.overwrite];
-    if (drift.stops !== null && line.stopped === null) line.stopped = drift.stops;
+    if (drift.stops !== null && line.stopped === null) [line.stopped, line.stoppedAt] = [drift.stops, now];
     const lasts = now - foundAt >= LIGHT_SCAN_MS;
     if (NEEDS_PERSON.has(drift.cause) || drift.stops !== null || (lasts && drift.cause !== 'lateOrder'))
       this.#raise(line, drift.cause);

@@ -7,10 +7,10 @@
  */
 import type { CommandBody } from '#core/command.ts';
 import { type ListingSales, measureExposure } from '#core/exposure.ts';
-import type { Policy } from '#core/model.ts';
+import type { Component, Policy } from '#core/model.ts';
 import { BUCKETS_PER_DOUBLING, FAST_MS, latencyFigures, SLOW_MS } from '#core/sales-measures.ts';
 import type { Facts } from '#core/state.ts';
-import { DAY_MS, packOf, START } from './brand.ts';
+import { DAY_MS, KIT, KIT_PARTS, packOf, partsOf, START } from './brand.ts';
 import type { House } from './house.ts';
 import type { Line } from './line.ts';
 import { arrivalsOf } from './traffic.ts';
@@ -19,6 +19,8 @@ const EVERY_MS = 10_000;
 /** Production's turn is shorter: what sells no more is noticed later here. */
 const TURN_MS = 60_000;
 const DAYS_BEFORE = [1, 2, 3];
+
+const KITS: ReadonlyMap<string, readonly Component[]> = new Map([[KIT, KIT_PARTS]]);
 
 type Sales = { -readonly [K in keyof ListingSales]: ListingSales[K] };
 /** A number that knows of a sale elsewhere, until its channel has acknowledged it. */
@@ -43,23 +45,36 @@ export class Measures {
   start(): void {
     for (const day of DAYS_BEFORE)
       for (const { channel, sku, units, at } of arrivalsOf(this.#allot.world.traffic.seed, `demand ${day} days before`))
-        this.#addSale(channel, sku, units * packOf(channel, sku), { at: at - day * DAY_MS, now: START });
+        this.#addSale(channel, sku, units, { at: at - day * DAY_MS, now: START });
     const again = (): void => {
       const { now, lines } = this.#allot;
       const isTurn = (now - START) % TURN_MS === 0;
-      this.#measure([...lines.values()].filter(({ sku }) => isTurn || this.#sold.has(sku)));
+      this.#measure(
+        [...lines.values()].filter(({ sku }) => isTurn || partsOf(sku).some((part) => this.#sold.has(part.sku))),
+      );
       this.#sold.clear();
       this.#allot.world.clock.after(EVERY_MS, again);
     };
     again();
   }
 
-  #addSale(channel: string, sku: string, units: number, { at, now }: { at: number; now: number }): void {
+  #addSale(channel: string, sold: string, listed: number, moments: { at: number; now: number }): void {
+    for (const { sku, quantity } of partsOf(sold)) {
+      this.#sold.add(sku);
+      this.#addUnits({ channel, listingRef: sold, sku }, listed * packOf(channel, sold) * quantity, moments);
+    }
+  }
+
+  #addUnits(
+    { channel, listingRef, sku }: Pick<ListingSales, 'channel' | 'listingRef' | 'sku'>,
+    units: number,
+    { at, now }: { at: number; now: number },
+  ): void {
     const rows = this.#sales.get(sku) ?? [];
     this.#sales.set(sku, rows);
-    let row = rows.find((one) => one.channel === channel);
+    let row = rows.find((one) => one.channel === channel && one.listingRef === listingRef);
     if (row === undefined) {
-      row = { sku, channel, listingRef: sku, at: now, fastUnits: 0, fastSquares: 0, slowUnits: 0, slowSquares: 0 };
+      row = { sku, channel, listingRef, at: now, fastUnits: 0, fastSquares: 0, slowUnits: 0, slowSquares: 0 };
       rows.push(row);
     }
     const [fade, add] = [
@@ -88,9 +103,7 @@ export class Measures {
     }
     if (body.kind !== 'order-state' || !isFirstMet) return;
     for (const { listingRef, ordered } of body.order.lines) {
-      const sku = listingRef ?? '';
-      this.#sold.add(sku);
-      this.#addSale(body.channel, sku, ordered * packOf(body.channel, sku), { at: body.order.placedAt, now });
+      this.#addSale(body.channel, listingRef ?? '', ordered, { at: body.order.placedAt, now });
     }
   }
 
@@ -120,7 +133,7 @@ export class Measures {
         return figures === null ? [] : [[channel, figures] as const];
       }),
     );
-    const measures = { policy: this.#policy, latency, parts: new Map(), sales: this.#sales, now };
+    const measures = { policy: this.#policy, latency, parts: KITS, sales: this.#sales, now };
     for (const { channel, sku } of lines) {
       const { exposure = null } = books.listing(channel, sku);
       const measured = measureExposure({ sku, channel, listingRef: sku, groups: [], exposure }, measures);

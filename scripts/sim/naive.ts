@@ -8,7 +8,7 @@ import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { wireQuantity } from '#core/wire.ts';
 import { Books } from './books.ts';
-import { CHANNELS, MINUTE_MS, policyWith } from './brand.ts';
+import { CHANNELS, familyOf, MINUTE_MS, policyWith } from './brand.ts';
 import type { Player, World } from './world.ts';
 
 const DECIDE_MS = 60;
@@ -79,9 +79,11 @@ export class Naive implements Player {
     clock.after(DECIDE_MS, () => {
       const { targets } = this.#books.take(sku, [body], { now: clock.now, occurredAt });
       for (const { listing } of targets) {
-        const channel = CHANNELS.find(({ id }) => this.#books.listing(id, sku).id === listing);
-        if (channel?.kind === 'documents') this.#forDocuments.set(sku, channel.id);
-        else if (channel !== undefined) this.#write(channel.id, sku, 0);
+        for (const moved of familyOf(sku)) {
+          const channel = CHANNELS.find(({ id }) => this.#books.listing(id, moved).id === listing);
+          if (channel?.kind === 'documents') this.#forDocuments.set(moved, channel.id);
+          else if (channel !== undefined) this.#write(channel.id, moved, 0);
+        }
       }
     });
   }

@@ -12,7 +12,7 @@
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { Books } from './books.ts';
-import { CHANNELS, channelOn, LOCATION, MINUTE_MS, NOTHING_KEPT, policyWith, START } from './brand.ts';
+import { CHANNELS, channelOn, LOCATION, MINUTE_MS, NOTHING_KEPT, partsOf, policyWith, START } from './brand.ts';
 import { Clock } from './clock.ts';
 import { Platform } from './platform.ts';
 import { type Arrival, END, type Fault, type News, type Traffic } from './traffic.ts';
@@ -236,7 +236,7 @@ export class World {
 
   /** Somebody is told that a count is due, and counts. */
   count(player: Player, sku: string): void {
-    this.clock.after(COUNTED_AFTER_MS, () => this.#countNow(player, sku));
+    for (const part of partsOf(sku)) this.clock.after(COUNTED_AFTER_MS, () => this.#countNow(player, part.sku));
   }
 
   /** Somebody is told of a second writer, and sees to it; one that is at it is found when it ends. */
