@@ -230,3 +230,24 @@ test('own stock that seems wrong is counted: until then nothing is raised, and t
   expect(await stops(p)).toEqual([]);
   expect([await sellable(p, 'fake:a'), await sellable(p, 'fake:b')]).toEqual([{ A: 4 }, { A: 4 }]);
 });
+
+test("a kit's listing that waits for a count goes on once each of its components was counted", async () => {
+  const p = await openPipeline({ partners: { 'fake:a': {} }, skus: ['A', 'B', 'SET'] });
+  pipeline = p;
+  await p.store.db.rows(sql`insert into item_component (kit, sku, quantity) values ('SET', 'A', 2), ('SET', 'B', 1)`);
+  for (const sku of ['A', 'B'])
+    await command(p.store.db, { kind: 'receive', sku, location: 'main', quantity: 10, disposition: 'sellable' });
+  await p.quiet();
+  await p.store.db.rows(sql`
+    update listing_sync set stopped_because = 'ownStock', stopped_at = now() - interval '1 minute'
+    where listing_id = (select id from listing where sku = 'SET')`);
+  const count = async (sku: string): Promise<string[]> => {
+    const asOf = Date.now();
+    await command(p.store.db, { kind: 'count', sku, location: 'main', disposition: 'sellable', quantity: 10, asOf });
+    await decidePending(p.store.db, { now: p.context.now });
+    await look(p);
+    return stops(p);
+  };
+  expect(await count('A')).toEqual(['ownStock']);
+  expect(await count('B')).toEqual([]);
+});
