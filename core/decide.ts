@@ -127,7 +127,8 @@ function attempt(
   const stoppedOrders = new Set<OrderId>();
   const outcomes: Outcome[] = [];
   for (const command of commands) {
-    const order = orderOf(command.body);
+    // Before anything is parked no order is stopped, and none need be named.
+    const order = parked.size === 0 ? null : orderOf(command.body);
     const before = parked.get(command.id);
     if (before !== undefined || (order !== null && stoppedOrders.has(order))) {
       if (order !== null) stoppedOrders.add(order);

@@ -14,36 +14,40 @@
  */
 import { answerLines, closedUnits, owesAnswer } from './answers.ts';
 import { type Books, type ItemBook, lineKey, listingOf, touch } from './books.ts';
-import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
+import { type Command, type HoldUse, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { FILL_RULE_OF, isAllOrNothing } from './completeness.ts';
 import { assert } from './errors.ts';
 import { checkHoldUses, convertHolds, endHoldUses } from './hold-orders.ts';
 import { writableListing } from './item-book.ts';
 import { allocatedUnits, withComposition } from './kits.ts';
 import { knownLot, onHandOfLot } from './lot-goods.ts';
-import type { Order, OrderId, OrderLine } from './model.ts';
+import type { Order, OrderId, OrderLine, Sku } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
-import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
+import { isInOrder, joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
 import { routeFor } from './rules.ts';
 import type { StoredOrder } from './state.ts';
 
 const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
 
+const isTotal = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000;
+
 /** Every total of every line is a whole number from 0; what a platform cannot mean is refused by field. */
 function checkTotals(order: OrderState): void {
-  const refs = new Set<string>();
+  // Lines in order of their references name none twice.
+  const refs = isInOrder(order.lines) ? null : new Set<string>();
   order.lines.forEach((line, index) => {
-    if (refs.has(line.lineRef)) {
+    if (refs?.has(line.lineRef) === true) {
       throw new CommandRefused('duplicate-line', `order ${order.displayRef} names line ${line.lineRef} twice`, {
         field: `lines[${index}].lineRef`,
         fix: 'a defect of the connector: line references are unique within an order; retry with allot parked retry after an upgrade',
       });
     }
-    refs.add(line.lineRef);
+    refs?.add(line.lineRef);
+    if (isTotal(line.ordered) && isTotal(line.cancelled) && isTotal(line.shipped) && isTotal(line.returned)) return;
     for (const total of TOTALS) {
       const value = line[total];
-      if (Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000) continue;
+      if (isTotal(value)) continue;
       throw new CommandRefused(
         'impossible-quantity',
         `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${value}`,
@@ -100,33 +104,46 @@ const uncounted = (line: OrderLine): OrderLine => ({
   answer: null,
 });
 
+const soldOf = (line: OrderLine): number => (line.ordered - closedUnits(line)) / line.pack;
+const openSalesOf = (line: OrderLine): number =>
+  Math.max(0, (line.ordered - closedUnits(line) - line.reportedShipped) / line.pack);
+
 /** Own sales of the line's listing, in listing units, for the number its platform keeps itself. */
 function countOwnSales({ books, command }: Turn, before: OrderLine, after: OrderLine): void {
   const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing);
   if (item === undefined || after.listing === null) return;
-  const sold = (line: OrderLine) => (line.ordered - closedUnits(line)) / line.pack;
-  const open = (line: OrderLine) => Math.max(0, (line.ordered - closedUnits(line) - line.reportedShipped) / line.pack);
   const listing = writableListing(item, after.listing);
   const ownSoldBefore = listing.ownSold;
-  listing.ownSold += sold(after) - sold(before);
+  listing.ownSold += soldOf(after) - soldOf(before);
   // Our orders have come to what the platform's number implied: a difference seen later is another one.
   const { seenSold } = listing;
   if (seenSold !== null && Math.sign(seenSold - ownSoldBefore) !== Math.sign(seenSold - listing.ownSold)) {
     listing.seenSold = null;
     listing.seenUntil = null;
   }
-  listing.ownOpen += open(after) - open(before);
+  listing.ownOpen += openSalesOf(after) - openSalesOf(before);
   touch(books, item, command.id);
 }
 
 /** The line with what the platform now says of it, in base units. */
-const withTotals = (before: OrderLine, state: OrderLineState): OrderLine => ({
-  ...before,
-  ordered: state.ordered * before.pack,
-  cancelled: Math.min(state.cancelled, state.ordered) * before.pack,
-  returned: state.returned * before.pack,
-  reportedShipped: state.shipped * before.pack,
-});
+function withTotals(before: OrderLine, state: OrderLineState): OrderLine {
+  const { lineRef, listing, sku, pack, shipped, allocations, short, answer, components } = before;
+  const line = {
+    lineRef,
+    listing,
+    sku,
+    pack,
+    ordered: state.ordered * pack,
+    cancelled: Math.min(state.cancelled, state.ordered) * pack,
+    returned: state.returned * pack,
+    reportedShipped: state.shipped * pack,
+    shipped,
+    allocations,
+    short,
+    answer,
+  };
+  return components === undefined ? line : { ...line, components };
+}
 
 function applyTotals(turn: Turn, before: OrderLine, totals: OrderLine): OrderLine {
   const item = before.sku === null ? undefined : turn.books.items.get(before.sku);
@@ -139,8 +156,9 @@ function applyTotals(turn: Turn, before: OrderLine, totals: OrderLine): OrderLin
   return isAllOrNothing(turn.rule) ? shipped : settlePromise(turn, item, shipped);
 }
 
+/** The text is written only where the versions do not tell them apart already. */
 const sameState = (joined: OrderState, stored: OrderState): boolean =>
-  JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
+  joined.version === stored.version && JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
 
 /** A marketplace's own order asks nothing of our stock; what we promised before it became one is released. */
 const notOurs = (before: OrderLine, state: OrderLineState): OrderLineState => ({
@@ -150,6 +168,34 @@ const notOurs = (before: OrderLine, state: OrderLineState): OrderLineState => ({
   shipped: before.reportedShipped / before.pack,
   returned: before.returned / before.pack,
 });
+
+const NO_HOLDS: readonly HoldUse[] = [];
+const NO_LINES: ReadonlyMap<string, OrderLine> = new Map();
+
+const skusOf = (lines: readonly OrderLine[]): Sku[] => lines.flatMap(({ sku }) => sku ?? []);
+
+/** The lines of a joined state as the books have them: all are resolved before the first is applied, since a refused command must not have touched the books. */
+function linesBefore(
+  books: Books,
+  { id, channel }: Order,
+  joined: OrderState,
+  stored: StoredOrder | undefined,
+): OrderLine[] {
+  const known = stored === undefined ? NO_LINES : new Map(stored.lines.map((line) => [line.lineRef, line]));
+  return joined.lines.map((state, index) => {
+    const before = filledLine(books, id, state.lineRef) ?? known.get(state.lineRef);
+    // A line may be named only by a later or an older state than the first that came.
+    const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
+    return isNamed ? before : newLine(books, channel, joined, index);
+  });
+}
+
+/** The line with what its order's joined state says of it. */
+function totalsOf(joined: OrderState, before: OrderLine, index: number): OrderLine {
+  const state = joined.lines[index];
+  assert(state !== undefined, `order ${joined.displayRef} has no line ${index}`);
+  return withTotals(before, joined.fulfilledBy === 'seller' ? settleLine(joined, state) : notOurs(before, state));
+}
 
 /** Takes a state of an order in; false when it says nothing new. */
 export function applyOrderState(books: Books, command: Command, body: OrderStateCommand): boolean {
@@ -168,31 +214,25 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     });
   }
   const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
-  const known = stored === undefined ? undefined : new Map(stored.lines.map((line) => [line.lineRef, line]));
-  // All lines are resolved before the first is applied: a refused command must not have touched the books.
-  const pairs = joined.lines.map((state, index) => {
-    const before = filledLine(books, id, state.lineRef) ?? known?.get(state.lineRef);
-    // A line may be named only by a later or an older state than the first that came.
-    const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
-    return { state, before: isNamed ? before : newLine(books, body.channel, joined, index) };
-  });
-  const isOurs = joined.fulfilledBy === 'seller';
+  const befores = linesBefore(books, order, joined, stored);
   const turn = turnOf(books, command, order, joined.fillRule);
-  const skus = pairs.flatMap(({ before }) => before.sku ?? []);
-  checkHoldUses(turn, body.holds ?? [], skus);
+  const holds = body.holds ?? NO_HOLDS;
+  if (holds.length > 0) checkHoldUses(turn, holds, skusOf(befores));
   const wasCounted = stored?.state.origin !== 'operator';
-  const applied = pairs.map(({ before, state }) => {
-    const totals = withTotals(before, isOurs ? settleLine(joined, state) : notOurs(before, state));
+  const applied = befores.map((before, index) => {
+    const totals = totalsOf(joined, before, index);
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
     if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : uncounted(before), totals);
-    const wanted = openUnits(totals) - allocatedUnits(totals);
-    return applyTotals(turn, before, convertHolds(turn, body.holds ?? [], { line: totals, wanted }));
+    return applyTotals(turn, before, convertHolds(turn, holds, totals));
   });
   const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
-  endHoldUses(turn, body.holds ?? [], lines);
+  endHoldUses(turn, holds, lines);
   const isOwed = owesAnswer(joined, lines);
   keepOrder(books, {
-    ...order,
+    id,
+    channel: body.channel,
+    program,
+    placedAt: joined.placedAt,
     lines: isOwed ? giveAnswer(turn, joined, lines) : lines,
     state: joined,
     answeredVersion: isOwed ? joined.version : (stored?.answeredVersion ?? null),

@@ -153,7 +153,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'lot-forgotten',
     'an order is promised units of a lot, and the lot is not told',
     'lot-sum',
-    change('line-units.ts', '  ...ofLot(allocation.lot),\n', ''),
+    change('line-units.ts', 'return lot === undefined', 'return true'),
   ),
   bug(
     'useless-protection',
@@ -172,8 +172,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'drawn-beside-hold',
     'an order that converts a hold draws its units anew',
     'hold-converts',
-    change('orders.ts', 'convertHolds(turn, body.holds ?? [], {', 'convertHolds(turn, [], {'),
-    change('orders.ts', 'endHoldUses(turn, body.holds ?? [], lines)', 'endHoldUses(turn, [], lines)'),
+    change('orders.ts', 'convertHolds(turn, holds, totals)', 'convertHolds(turn, [], totals)'),
+    change('orders.ts', 'endHoldUses(turn, holds, lines)', 'endHoldUses(turn, [], lines)'),
   ),
   bug(
     'hold-stays-drawn',
