@@ -172,7 +172,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'drawn-beside-hold',
     'an order that converts a hold draws its units anew',
     'hold-converts',
-    change('orders.ts', 'convertHolds(turn, holds, totals)', 'convertHolds(turn, [], totals)'),
+    change('orders.ts', 'convertHolds(turn, holds, line)', 'convertHolds(turn, [], line)'),
     change('orders.ts', 'endHoldUses(turn, holds, lines)', 'endHoldUses(turn, [], lines)'),
   ),
   bug(
@@ -231,7 +231,11 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'counted-again',
     'an order that is told again is promised again (Adyen/adyen-magento2#1174: compensated twice)',
     'intake-again',
-    change('orders.ts', '    const isNamed = before !== undefined && ', '    const isNamed = stored === undefined && '),
+    change(
+      'told-lines.ts',
+      '    const isNamed = before !== undefined && ',
+      '    const isNamed = stored === undefined && ',
+    ),
     change('orders.ts', 'stored !== undefined && sameState', 'false && sameState'),
   ),
   bug(
