@@ -264,6 +264,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('item-book.ts', 'const copy = { ...listing };', 'const copy = listing;'),
   ),
   bug(
+    'half-written',
+    'what a refused command had written stays in the books of the batch',
+    'parking',
+    change('decide.ts', 'if (!isUnwritten(books, command, error)) return null;', ''),
+  ),
+  bug(
     'negative-number',
     'a number below 0 is published where the buffer is greater than the stock',
     'number',
