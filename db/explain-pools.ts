@@ -9,16 +9,9 @@ import { type Drawn, filled, rowKey } from '#core/drawn.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
+import { nextPoolChange } from '#core/pool-units.ts';
 import { sayPoolRule } from '#core/pool-words.ts';
-import {
-  type FreeByLocation,
-  nextPoolChange,
-  type Pools,
-  poolsOf,
-  promisableTo,
-  protectedFrom,
-  unfilledPools,
-} from '#core/pools.ts';
+import { type FreeByLocation, type Pools, poolsOf, promisableTo, protectedFrom, unfilledPools } from '#core/pools.ts';
 import type { ItemLots } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { readLotsAt } from './lots.ts';

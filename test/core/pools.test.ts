@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Drawn, NOTHING_DRAWN } from '#core/drawn.ts';
 import { type DrawOrder, EMERGENCY, type Policy, type PoolRule } from '#core/model.ts';
-import { draw, nextPoolChange, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
+import { nextPoolChange } from '#core/pool-units.ts';
+import { draw, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
 import { cutInProportion } from '#core/proportion.ts';
 import { poolRulesFor } from '#core/rules.ts';
 import { NOW, policy, pool, program } from '../support/factory.ts';
