@@ -7,7 +7,7 @@
 import { datedMoments } from './atp.ts';
 import type { Books, ItemBook } from './books.ts';
 import { settleLate } from './dated.ts';
-import { poolOfKey, rowKey } from './drawn.ts';
+import { type DrawnRows, rowKey } from './drawn.ts';
 import { FreeUnits, hasDeficit } from './item-book.ts';
 import { type LotBook, standingLots } from './lot-book.ts';
 import { lifeMoments, livesOf } from './lots.ts';
@@ -81,24 +81,26 @@ function tellDeficits(books: Books, { item, free }: ItemNow, facts: ItemFacts): 
   });
 }
 
-function isInOrder(rows: ItemFacts['drawn'], first: number): boolean {
-  for (let at = first + 1; at < rows.length; at++) {
-    const [before, row] = [rows[at - 1], rows[at]];
-    if (before !== undefined && row !== undefined && rowKey(before) > rowKey(row)) return false;
+/** Most often they stand in order. */
+function inKeyOrder(rows: DrawnRows): DrawnRows {
+  let before = '';
+  for (const row of rows) {
+    const key = rowKey(row);
+    if (key < before) return rows.toSorted((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1));
+    before = key;
   }
-  return true;
+  return rows;
 }
 
 /** Pools whose drawn units changed, by program and place: every entry makes a new row. */
 function tellDrawn({ sku, drawn, loaded }: ItemBook, facts: ItemFacts): void {
-  const first = facts.drawn.length;
-  for (const [key, row] of drawn) {
-    if (loaded.drawn.some((before) => before === row)) continue;
-    const { consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
-    facts.drawn.push({ sku, ...poolOfKey(key), consumed, taken, takenAtFill, allTakenAtFill, isFilled });
+  if (drawn === loaded.drawn) return;
+  for (const row of inKeyOrder(drawn)) {
+    if (loaded.drawn.includes(row)) continue;
+    const { program, location, consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
+    const of = location === undefined ? { sku, program } : { sku, program, location };
+    facts.drawn.push({ ...of, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
   }
-  if (isInOrder(facts.drawn, first)) return;
-  facts.drawn.push(...facts.drawn.splice(first).sort((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1)));
 }
 
 /** Lots that the batch made or changed, by code. */

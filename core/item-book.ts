@@ -4,7 +4,7 @@
  * One is opened for every item of every batch, so it copies nothing before it is changed: listings and moves are those of the state
  * until one changes, maps come from rows.ts. Nothing of the state is ever written on.
  */
-import { type Drawn, rowKey } from './drawn.ts';
+import type { DrawnRows } from './drawn.ts';
 import { type LotBook, openLots } from './lot-book.ts';
 import type {
   Component,
@@ -54,8 +54,7 @@ export type ItemBook = {
   readonly nextHoldEndsAt: Instant | null;
   /** Programs whose waiting lines come before all others when this command's free units are handed out. */
   servedFirst: readonly ProgramId[];
-  /** Key: `drawnKey`. */
-  drawn: ReadonlyMap<string, Drawn>;
+  drawn: DrawnRows;
   /** Reallocations in force. */
   moves: readonly Move[];
   /** Written by `writableListing` alone. */
@@ -173,7 +172,7 @@ export function openItem(state: ItemState, places: Places): ItemBook {
     holds: rowsBy(state.holds, holdId, asItIs),
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: NOTHING,
-    drawn: rowsBy(state.drawn, rowKey, asItIs),
+    drawn: state.drawn,
     moves: state.moves,
     listings: state.listings,
     shorts: rowsBy(state.shorts, shortKey, asItIs),

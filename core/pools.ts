@@ -12,7 +12,7 @@
  * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
  * (now free, and taken since), so that no draw moves them.
  */
-import { type Drawn, NOTHING_DRAWN, rowKey } from './drawn.ts';
+import { allTaken, type DrawnRows, drawnOf } from './drawn.ts';
 import { assert } from './errors.ts';
 import { cutByLife, lifeRoom } from './lot-life.ts';
 import { drawLots, type FreeLots, usableAt } from './lots.ts';
@@ -47,8 +47,7 @@ export type FreeByLocation = {
 export type PooledItem = {
   readonly sku: Sku;
   readonly groups: readonly string[];
-  /** By program; of pools of one place, by `drawnKey` (drawn.ts), and then of `consumed` alone. */
-  readonly drawn: ReadonlyMap<string, Drawn>;
+  readonly drawn: DrawnRows;
   /** Reallocations in force. */
   readonly moves?: readonly Move[];
 };
@@ -91,7 +90,7 @@ const countsFromFill = (rule: PoolRule): boolean =>
 export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): ProgramId[] =>
   hasFilledPools(policy)
     ? poolRulesFor(policy, item, now)
-        .filter(({ program, rule }) => countsFromFill(rule) && item.drawn.get(program)?.isFilled !== true)
+        .filter(({ program, rule }) => countsFromFill(rule) && !drawnOf(item.drawn, program).isFilled)
         .map(({ program }) => program)
     : [];
 
@@ -156,7 +155,7 @@ function placeSharesOf(policy: Policy, item: PooledItem, now: Instant): readonly
   if (rules.length === 0) return NO_PLACE_SHARES;
   return rules.map(({ program, location, priority, rule }) => {
     const units = unitsStanding(rule.units ?? 0, rule, now);
-    const consumed = item.drawn.get(rowKey({ program, location }))?.consumed ?? 0;
+    const { consumed } = drawnOf(item.drawn, program, location);
     return { program, location, priority, rule, units, consumed, remaining: Math.max(0, units - consumed) };
   });
 }
@@ -166,9 +165,8 @@ const NO_SHARES: readonly PoolShare[] = [];
 
 /** What there was when each pool was filled: what is free now, and what was taken since. */
 function suppliesAtFill(rules: readonly RuledPool[], { drawn }: PooledItem, net: number): number[] {
-  let allTaken = 0;
-  for (const { taken } of drawn.values()) allTaken += taken;
-  return rules.map(({ program }) => Math.max(0, net + allTaken - (drawn.get(program)?.allTakenAtFill ?? 0)));
+  const gross = net + allTaken(drawn);
+  return rules.map(({ program }) => Math.max(0, gross - drawnOf(drawn, program).allTakenAtFill));
 }
 
 /** The item's pools, before they are cut to the `net` units that are free. */
@@ -178,7 +176,7 @@ function sharesOf(rules: readonly RuledPool[], item: PooledItem, net: number, no
   const units = supplies === null ? null : unitsOfRules(rules, supplies, now);
   const { moves = NO_MOVES } = item;
   return rules.map(({ program, priority, rule }, index) => {
-    const { consumed, taken, takenAtFill } = item.drawn.get(program) ?? NOTHING_DRAWN;
+    const { consumed, taken, takenAtFill } = drawnOf(item.drawn, program);
     const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
     const ruled = (units === null ? rule.units : units[index]) ?? 0;
     const protects = moves.length === 0 ? ruled : Math.max(0, ruled + movedUnits(moves, program));
