@@ -104,8 +104,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'place-drawn',
     change(
       'drawn.ts',
-      'const key = drawnKey(entry);',
-      "const key = (consumed < 0 && [...drawn.keys()].find((one) => one.startsWith(entry.program + ' '))) || drawnKey(entry);",
+      'const { location } = entry;',
+      'const first = rows.find((row) => row.program === program && row.location !== undefined);\n' +
+        '  const location = (consumed < 0 ? first?.location : undefined) ?? entry.location;',
     ),
   ),
   bug(
