@@ -1,7 +1,7 @@
 /** One day, played twice on the same recorded traffic: by allot, and by the naive connector. */
 import { Allot } from './allot.ts';
 import type { Books } from './books.ts';
-import { type Keep, NOTHING_KEPT, QUIET_ALERTS, SKUS } from './brand.ts';
+import { familyOf, type Keep, NOTHING_KEPT, QUIET_ALERTS, SKUS } from './brand.ts';
 import { CORE, type Core } from './core.ts';
 import type { DriftCause } from '#core/drift.ts';
 import { type CauseTally, type DriftTally, DriftWatch } from './drift-watch.ts';
@@ -68,6 +68,25 @@ function unsettled(world: World, allot: Allot): string[] {
   });
 }
 
+/** Whose units an item's are depends on what was heard first, once they were too few, or were counted and found to be fewer. */
+const isInOrder = (books: Books, sku: string): boolean =>
+  familyOf(sku).every((one) => {
+    const { shorts, balances } = books.item(one);
+    return shorts.length === 0 && balances.every(({ countedAsOf }) => countedAsOf === null);
+  });
+
+/** What each listing should show at the end, against books that heard of everything at once; a buffer of its own makes it less. */
+function misreckoned(world: World, allot: Allot, keep: Keep): string[] {
+  if (keep.kind !== 'units' || keep.units > 0) return [];
+  return [...allot.lines.values()].flatMap((line) => {
+    const { channel, sku } = line;
+    if (!isInOrder(world.truth, sku) || !isInOrder(allot.books, sku)) return [];
+    const ours = allot.target(line)?.quantity ?? 0;
+    const should = world.truth.listing(channel, sku).target?.quantity ?? 0;
+    return ours === should ? [] : [`${channel} ${sku} should show ${should} at the end, and ${ours} is wanted`];
+  });
+}
+
 export function playDay(seed: number, { keep = NOTHING_KEPT, core = CORE }: { keep?: Keep; core?: Core } = {}): Day {
   const traffic = recordTraffic(seed);
   const world = new World(traffic);
@@ -84,6 +103,7 @@ export function playDay(seed: number, { keep = NOTHING_KEPT, core = CORE }: { ke
     ...(afterKnown === 0 ? [] : [`${afterKnown} unit(s) were oversold after they were known to be gone`]),
     ...lost,
     ...unsettled(world, allot),
+    ...misreckoned(world, allot, keep),
     ...(looks.alerts.size > QUIET_ALERTS
       ? [`${looks.alerts.size} alert(s) are open although nothing is wrong any more`]
       : []),

@@ -99,22 +99,28 @@ export class DriftWatch {
   #follow({ line, at, isLatent, what, end }: Case): void {
     const { clock } = this.#world;
     const { platform } = line;
-    const { looks } = this.#allot;
     let foundAt = clock.now;
     const check = (): void => {
       // What mended it was lost on the platform: a drift of its own, with its own time.
       foundAt = Math.max(foundAt, platform.shelf(line.sku).lostAt);
-      if (isLatent() || platform.downUntil() !== null || this.#isBelieved(line)) foundAt = clock.now;
-      else if (looks.isAlerted(line) || (looks.alertedAt.get(line.id) ?? 0) >= at) return end('alerted');
-      else if (this.#isHealed(line)) return end('healed');
-      else if (clock.now - foundAt > LIGHT_SCAN_MS + MENDING_MS) {
+      const isUntellable = isLatent() || platform.downUntil() !== null || this.#isBelieved(line);
+      if (isUntellable) foundAt = clock.now;
+      const as = isUntellable ? null : this.#endOf(line, at, clock.now - foundAt);
+      if (as === 'open')
         this.#allot.violate(`${line.channel} ${line.sku}: ${what()} was neither healed nor alerted in time`);
-        return end('open');
-      }
+      if (as !== null) end(as);
       // A write that is never made is never lost.
-      if (!(isLatent() && clock.now > at + 20 * LIGHT_SCAN_MS)) clock.after(CHECK_MS, check);
+      else if (!(isLatent() && clock.now > at + 20 * LIGHT_SCAN_MS)) clock.after(CHECK_MS, check);
     };
     clock.after(CHECK_MS, check);
+  }
+
+  /** Null while it has time. */
+  #endOf(line: Line, at: number, ageMs: number): End | null {
+    const { looks } = this.#allot;
+    if (looks.isAlerted(line) || (looks.alertedAt.get(line.id) ?? 0) >= at) return 'alerted';
+    if (this.#isHealed(line)) return 'healed';
+    return ageMs > LIGHT_SCAN_MS + MENDING_MS ? 'open' : null;
   }
 
   /** Taken for sales whose orders are on the way. */

@@ -23,6 +23,8 @@ export type SimReport = {
   readonly oversoldAfterKnown: number;
   /** Of `oversoldUnits`: out of a number that somebody else wrote. */
   readonly oversoldByEdit: number;
+  /** Of `oversoldUnits`: out of a number that our own write, which showed late, had put back over sales. */
+  readonly oversoldByLateWrite: number;
   readonly undersoldUnits: number;
   readonly undersoldUnitsNaive: number;
   /** Of the faults that were made; by kind below. */
@@ -92,6 +94,7 @@ export function reportOf(days: readonly DayResult[]): SimReport {
     oversoldUnitsNaive: total(days, (day) => day.naive.oversold),
     oversoldAfterKnown: total(days, (day) => day.allot.oversoldAfterKnown),
     oversoldByEdit: total(days, (day) => day.allot.oversoldByEdit),
+    oversoldByLateWrite: total(days, (day) => day.allot.oversoldByLateWrite),
     undersoldUnits: total(days, (day) => day.allot.undersold),
     undersoldUnitsNaive: total(days, (day) => day.naive.undersold),
     drift: {
@@ -124,6 +127,7 @@ export function sayReport(report: SimReport): string {
     `oversold        ${units(oversoldUnits)} units; the naive connector ${units(oversoldUnitsNaive)} (${percent(fewer)} fewer)`,
     `  after known   ${units(report.oversoldAfterKnown)}`,
     `  by edit       ${units(report.oversoldByEdit)}, out of a number that somebody else wrote`,
+    `  by late write ${units(report.oversoldByLateWrite)}, put back on sale by a write of ours that showed after them`,
     `undersold       ${units(undersoldUnits)} units, ${percent(undersoldUnits / Math.max(1, demandUnits))} of what was wanted; naive ${units(report.undersoldUnitsNaive)}`,
     `drift              told   healed  alerted     open beyond their time`,
     `  faults made          ${sayTally(drift)}`,

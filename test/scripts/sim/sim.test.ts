@@ -1,7 +1,7 @@
 /** Simulated days: all that allot promises holds on them, the same seed is the same day, and a broken core is noticed. */
 import { describe, expect, it } from 'vitest';
 import { CAUSES } from '#core/drift.ts';
-import { MINUTE_MS, START } from '#scripts/sim/brand.ts';
+import { KIT, MINUTE_MS, START } from '#scripts/sim/brand.ts';
 import { CORE, type Core } from '#scripts/sim/core.ts';
 import { playDay } from '#scripts/sim/day.ts';
 import { noCauses } from '#scripts/sim/drift-watch.ts';
@@ -124,6 +124,28 @@ describe('a broken core', () => {
       return drift === null || drift.cause !== 'manualEdit' ? drift : { ...drift, remedy: 'wait' };
     };
     expect(brokenOn({ judgeDrift }).join('\n')).toContain('drift by manualEdit was neither healed nor alerted in time');
+  }, 120_000);
+
+  it('that does not decide a kit anew with its components is noticed', () => {
+    const decide: Core['decide'] = (state, commands, now) => {
+      const facts = CORE.decide(state, commands, now);
+      const isNamed = commands.some(({ body }) => JSON.stringify(body).includes(KIT));
+      return isNamed ? facts : { ...facts, targets: facts.targets.filter(({ sku }) => sku !== KIT) };
+    };
+    expect(brokenOn({ decide }).join('\n')).toMatch(
+      /KIT-1 should show \d+ at the end, and \d+ is wanted|KIT-1 has no target/,
+    );
+  }, 120_000);
+
+  it('that leaves the number after a shipment, where the platform subtracts its own open orders, is noticed', () => {
+    const planPush: Core['planPush'] = (target, sync, protection, at) => {
+      const isLeft = protection.basis === 'onHandLessOwnOpen' && target.quantity === sync.ackedQuantity;
+      if (!isLeft) return CORE.planPush(target, sync, protection, at);
+      return { kind: 'acknowledged', wireQuantity: sync.ackedWire ?? 0, soldBaseline: target.ownSold };
+    };
+    expect(brokenOn({ planPush }, [4]).join('\n')).toMatch(
+      /drift by \w+ was neither healed nor alerted|shows \d+ at the end/,
+    );
   }, 120_000);
 
   it('that knows a cause no more is noticed over many days', () => {
