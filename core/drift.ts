@@ -14,8 +14,8 @@
  * | mapping      | the platform calls it by the SKU of another item               | our number is written; alert                 |
  * | lostPush     | the number of an earlier write of ours                         | our number is written                        |
  * | secondWriter | somebody has overwritten us again and again                    | never raised until a person resumes it       |
- * | ownStock     | another channel of the item was lowered too and no order came, | never raised until the item is counted       |
- * |              | or it was lowered while more is promised than there is         |                                              |
+ * | ownStock     | another channel of the item is or was just lowered too, and no | never raised until the item is counted       |
+ * |              | order came; or more is promised than there is                  |                                              |
  * | manualEdit   | nothing of all that                                            | by who wins on the channel, up and down      |
  *
  * The first that fits, in the order of `CAUSES`. Who wins: `allot` writes its number; `platform` takes the difference into stock,

@@ -26,6 +26,7 @@ type Options = {
   readonly jobs: number;
   readonly buffer: number;
   readonly target?: number;
+  readonly kits?: true;
   readonly curve?: true;
   readonly naive?: true;
   readonly json?: true;
@@ -53,7 +54,7 @@ const keepOf = ({ buffer, target }: Options): Keep =>
 
 function tellDay(options: Options): boolean {
   const { seed = 0, naive, json } = options;
-  const { result, story, naiveStory } = playDay(seed, { keep: keepOf(options) });
+  const { result, story, naiveStory } = playDay(seed, { keep: keepOf(options), kits: options.kits === true });
   const report = reportOf([result]);
   if (json === true) console.log(JSON.stringify({ schema: 'allot.sim/1', seed, ...report }));
   else console.log(`${sayStory(naive === true ? naiveStory : story)}\n\n${sayReport(report)}`);
@@ -62,8 +63,8 @@ function tellDay(options: Options): boolean {
 
 const seedsFrom = (from: number, count: number): number[] => Array.from({ length: count }, (_, index) => from + index);
 
-async function playCurve({ seeds = CURVE_SEEDS, from, jobs, json }: Options): Promise<boolean> {
-  const asks = curveAsks(seedsFrom(from, seeds));
+async function playCurve({ seeds = CURVE_SEEDS, from, kits, jobs, json }: Options): Promise<boolean> {
+  const asks = curveAsks(seedsFrom(from, seeds), kits === true);
   const curve = curveOf(await playDays(asks, { lanes: jobs, onDay: sayProgress(asks.length) }));
   console.log(json === true ? JSON.stringify({ schema: 'allot.sim-curve/1', from, ...curve }) : drawCurve(curve));
   return true;
@@ -71,7 +72,7 @@ async function playCurve({ seeds = CURVE_SEEDS, from, jobs, json }: Options): Pr
 
 async function playAll(options: Options): Promise<boolean> {
   const { seeds = SEEDS, from, jobs, json } = options;
-  const asks = seedsFrom(from, seeds).map((seed) => ({ seed, keep: keepOf(options) }));
+  const asks = seedsFrom(from, seeds).map((seed) => ({ seed, keep: keepOf(options), kits: options.kits === true }));
   const report = reportOf(await playDays(asks, { lanes: jobs, onDay: sayProgress(seeds) }));
   console.log(json === true ? JSON.stringify({ schema: 'allot.sim/1', ...report }) : sayReport(report));
   return report.failures === 0;
@@ -108,6 +109,7 @@ await new Command('sim')
   )
   .option('--buffer <units>', 'what both keep back on the channels that share stock', between(0, 1000), 0)
   .option('--target <percent>', 'instead: the chance of overselling that their latency-derived buffer allows', chance)
+  .option('--kits', 'on every third day many want sets, out of the stock of their components')
   .option('--jobs <n>', 'processes side by side', between(1, 256), availableParallelism())
   .option('--json', 'the report as one line of JSON')
   .addHelpText(

@@ -17,8 +17,8 @@ const KEEPS: readonly Keep[] = [
   ...BUFFERS.map((buffer): Keep => ({ kind: 'units', units: buffer })),
 ];
 
-export const curveAsks = (seeds: readonly number[]): Ask[] =>
-  KEEPS.flatMap((keep) => seeds.map((seed) => ({ seed, keep })));
+export const curveAsks = (seeds: readonly number[], kits: boolean): Ask[] =>
+  KEEPS.flatMap((keep) => seeds.map((seed) => ({ seed, keep, kits })));
 
 export type CurvePoint = {
   readonly oversoldUnits: number;

@@ -87,8 +87,11 @@ function misreckoned(world: World, allot: Allot, keep: Keep): string[] {
   });
 }
 
-export function playDay(seed: number, { keep = NOTHING_KEPT, core = CORE }: { keep?: Keep; core?: Core } = {}): Day {
-  const traffic = recordTraffic(seed);
+export function playDay(
+  seed: number,
+  { keep = NOTHING_KEPT, kits = false, core = CORE }: { keep?: Keep; kits?: boolean; core?: Core } = {},
+): Day {
+  const traffic = recordTraffic(seed, { kits });
   const world = new World(traffic);
   const allot = new Allot(world, core, keep);
   const watch = new DriftWatch(world, allot);

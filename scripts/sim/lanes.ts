@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Keep } from './brand.ts';
 import type { DayResult } from './day.ts';
 
-export type Ask = { readonly seed: number; readonly keep: Keep };
+export type Ask = { readonly seed: number; readonly keep: Keep; readonly kits: boolean };
 
 const LANE = join(import.meta.dirname, 'lane.ts');
 
@@ -38,7 +38,7 @@ export async function playDays(
 ): Promise<readonly DayResult[]> {
   const waiting = [...asks];
   const results = new Map<string, DayResult>();
-  const nameOf = ({ seed, keep }: Ask): string => JSON.stringify([seed, keep]);
+  const nameOf = ({ seed, keep }: Pick<Ask, 'seed' | 'keep'>): string => JSON.stringify([seed, keep]);
   const keep = (result: DayResult): void => {
     results.set(nameOf(result), result);
     onDay(results.size);

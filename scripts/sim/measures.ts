@@ -43,8 +43,9 @@ export class Measures {
   }
 
   start(): void {
+    const { seed, hasKits } = this.#allot.world.traffic;
     for (const day of DAYS_BEFORE)
-      for (const { channel, sku, units, at } of arrivalsOf(this.#allot.world.traffic.seed, `demand ${day} days before`))
+      for (const { channel, sku, units, at } of arrivalsOf(seed, hasKits, `demand ${day} days before`))
         this.#addSale(channel, sku, units, { at: at - day * DAY_MS, now: START });
     const again = (): void => {
       const { now, lines } = this.#allot;

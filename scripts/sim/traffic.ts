@@ -68,6 +68,7 @@ export type Fault =
 
 export type Traffic = {
   readonly seed: number;
+  readonly hasKits: boolean;
   readonly arrivals: readonly Arrival[];
   readonly stock: readonly StockNews[];
   readonly faults: readonly Fault[];
@@ -96,9 +97,8 @@ const momentOf = (random: Random): Instant => START + random.weighted(HOURS) * H
 
 const AS_KIT = 0.4;
 
-/** On some days many want a component as a set. */
+/** Many want a component as a set. */
 function withKits(seed: number, stream: string, arrivals: readonly Sold[]): readonly Sold[] {
-  if (!isKitDay(seed)) return arrivals;
   const random = randomOf(seed, `${stream} kits`);
   return arrivals.map((sold) => {
     const isKit = random.chance(AS_KIT) && KIT_PARTS.some(({ sku }) => sku === sold.sku);
@@ -120,7 +120,7 @@ function withShipments(seed: number, stream: string, arrivals: readonly Sold[]):
   });
 }
 
-export function arrivalsOf(seed: number, stream = 'demand'): Arrival[] {
+export function arrivalsOf(seed: number, hasKits: boolean, stream = 'demand'): Arrival[] {
   const random = randomOf(seed, stream);
   const popularity = STOCKED.map((_, index) => 1 / (index + 1.5));
   const make = (at: Instant, channel: string, sku: string, number: number): Sold => ({
@@ -153,7 +153,7 @@ export function arrivalsOf(seed: number, stream = 'demand'): Arrival[] {
     const channel = channelIds[random.weighted(weights)] ?? '';
     arrivals.push(make(momentOf(random), channel, skuAt(random.weighted(popularity)), arrivals.length));
   }
-  return withShipments(seed, stream, withKits(seed, stream, arrivals)).sort((a, b) => a.at - b.at);
+  return withShipments(seed, stream, hasKits ? withKits(seed, stream, arrivals) : arrivals).sort((a, b) => a.at - b.at);
 }
 
 const receive = (sku: string, quantity: number): CommandBody => ({
@@ -215,10 +215,13 @@ function faultsOf(seed: number): Fault[] {
   return faults.sort((a, b) => a.at - b.at);
 }
 
-export function recordTraffic(seed: number): Traffic {
-  const arrivals = arrivalsOf(seed);
+/** `kits`: on some days many want sets. */
+export function recordTraffic(seed: number, { kits = false }: { readonly kits?: boolean } = {}): Traffic {
+  const hasKits = kits && isKitDay(seed);
+  const arrivals = arrivalsOf(seed, hasKits);
   return {
     seed,
+    hasKits,
     arrivals,
     stock: stockOf(seed, arrivals),
     faults: faultsOf(seed),

@@ -13,7 +13,7 @@ const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
 const BROKEN_SEEDS = SEEDS.slice(0, 4);
 
 const brokenOn = (core: Partial<Core>, seeds: readonly number[] = BROKEN_SEEDS): string[] =>
-  seeds.flatMap((seed) => playDay(seed, { core: { ...CORE, ...core } }).result.broken);
+  seeds.flatMap((seed) => playDay(seed, { kits: true, core: { ...CORE, ...core } }).result.broken);
 
 describe('twenty simulated days', () => {
   it('keep every promise, beside a naive connector on the same traffic', () => {
@@ -39,6 +39,12 @@ describe('twenty simulated days', () => {
     expect(report.alertsClosed).toBeGreaterThan(10);
     expect(report.commands).toBeGreaterThan(20 * ORDERS);
   }, 300_000);
+
+  it('keep them too where many want sets, out of the stock of their components', () => {
+    const sold = [3, 9].map((seed) => recordTraffic(seed, { kits: true }).arrivals.filter(({ sku }) => sku === KIT));
+    expect(sold.every((arrivals) => arrivals.length > 10)).toBe(true);
+    expect([3, 9].flatMap((seed) => playDay(seed, { kits: true }).result.broken)).toEqual([]);
+  }, 60_000);
 
   it('are the same again from their seed, in every line of their story', () => {
     expect(recordTraffic(7)).toEqual(recordTraffic(7));
