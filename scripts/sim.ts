@@ -8,10 +8,10 @@
  */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { playDay } from './sim/day.ts';
-import { playDays } from './sim/lanes.ts';
 import type { Keep } from './sim/brand.ts';
 import { curveAsks, curveOf, drawCurve } from './sim/curve.ts';
+import { playDay } from './sim/day.ts';
+import { playDays } from './sim/lanes.ts';
 import { reportOf, sayReport } from './sim/report.ts';
 import type { Told } from './sim/world.ts';
 

@@ -1,9 +1,10 @@
 /** One day, played twice on the same recorded traffic: by allot, and by the naive connector. */
+
+import type { DriftCause } from '#core/drift.ts';
 import { Allot } from './allot.ts';
 import type { Books } from './books.ts';
 import { familyOf, type Keep, NOTHING_KEPT, QUIET_ALERTS, SKUS } from './brand.ts';
 import { CORE, type Core } from './core.ts';
-import type { DriftCause } from '#core/drift.ts';
 import { type CauseTally, type DriftTally, DriftWatch } from './drift-watch.ts';
 import { Naive } from './naive.ts';
 import { recordTraffic } from './traffic.ts';

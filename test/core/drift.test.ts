@@ -6,8 +6,8 @@ import {
   driftRuleFor,
   isContested,
   judgeDrift,
-  lookValue,
   LOWERED_TOO_MS,
+  lookValue,
   loweredLately,
   mayWriteStopped,
   NEEDS_PERSON,
@@ -225,18 +225,18 @@ describe('proofs and looks', () => {
 });
 
 describe('a listing that was lowered lately', () => {
-  const overwrite = { at: 10_000, ours: 46, theirs: 1, isSure: true };
+  const lowered = { at: 10_000, ours: 46, theirs: 1, isSure: true };
   const at = { now: 20_000, countedAt: null };
 
   it('tells by how much at most, as long as nobody counted and it is not long ago', () => {
-    expect(loweredLately([overwrite, { ...overwrite, ours: 12, theirs: 9 }], at)).toBe(45);
-    expect(loweredLately([overwrite], { ...at, countedAt: 10_000 })).toBe(0);
-    expect(loweredLately([overwrite], { ...at, countedAt: 9999 })).toBe(45);
-    expect(loweredLately([overwrite], { ...at, now: 10_000 + LOWERED_TOO_MS })).toBe(0);
+    expect(loweredLately([lowered, { ...lowered, ours: 12, theirs: 9 }], at)).toBe(45);
+    expect(loweredLately([lowered], { ...at, countedAt: 10_000 })).toBe(0);
+    expect(loweredLately([lowered], { ...at, countedAt: 9999 })).toBe(45);
+    expect(loweredLately([lowered], { ...at, now: 10_000 + LOWERED_TOO_MS })).toBe(0);
   });
 
   it('is none that was raised, or where our own late write may have left as much', () => {
-    expect(loweredLately([{ ...overwrite, theirs: 50 }], at)).toBe(0);
-    expect(loweredLately([{ ...overwrite, isSure: false }], at)).toBe(0);
+    expect(loweredLately([{ ...lowered, theirs: 50 }], at)).toBe(0);
+    expect(loweredLately([{ ...lowered, isSure: false }], at)).toBe(0);
   });
 });
