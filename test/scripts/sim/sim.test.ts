@@ -124,12 +124,12 @@ describe('a broken core', () => {
     expect(brokenOn({ judgeDrift }).join('\n')).toContain('state was neither healed nor alerted in time');
   }, 120_000);
 
-  it('that tells a drift and does nothing about it is noticed', () => {
+  it('that tells a drift, takes it for late orders and does nothing about it is noticed', () => {
     const judgeDrift: Core['judgeDrift'] = (evidence) => {
       const drift = CORE.judgeDrift(evidence);
-      return drift === null || drift.cause !== 'manualEdit' ? drift : { ...drift, remedy: 'wait' };
+      return drift?.cause === 'manualEdit' ? { ...drift, cause: 'lateOrder', remedy: 'wait' } : drift;
     };
-    expect(brokenOn({ judgeDrift }).join('\n')).toContain('drift by manualEdit was neither healed nor alerted in time');
+    expect(brokenOn({ judgeDrift }).join('\n')).toContain('drift by lateOrder was neither healed nor alerted in time');
   }, 120_000);
 
   it('that does not decide a kit anew with its components is noticed', () => {
