@@ -98,18 +98,20 @@ export async function keepDrift(tx: Queries, kept: readonly KeptDrift[], now: In
       where s.listing_id = r."listingId" and s.stopped_because is null`);
 }
 
-/** These show what they should, by a read. */
+/** These show what they should, by a read. Answers how many drifted until now. */
 export async function endDrift(
   tx: Queries,
   ended: readonly { readonly listingId: number; readonly proof: string }[],
   now: Instant,
-): Promise<void> {
-  if (ended.length === 0) return;
-  await tx.rows(sql`
+): Promise<number> {
+  if (ended.length === 0) return 0;
+  const rows = await tx.rows(sql`
     update drift d set ended_at = to_timestamp(${now} / 1000.0), proof = r.proof
     from ${recordset(ended, { listingId: 'int8', proof: 'text' }, 'r')} where d.listing_id = r."listingId" and d.ended_at is null
       -- One number that is right ends no war.
-      and not exists (select 1 from listing_sync s where s.listing_id = d.listing_id and s.stopped_because is not null)`);
+      and not exists (select 1 from listing_sync s where s.listing_id = d.listing_id and s.stopped_because is not null)
+    returning d.id`);
+  return rows.length;
 }
 
 export type DriftOfCause = {
