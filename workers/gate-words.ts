@@ -1,13 +1,27 @@
 /** The gate of a channel in words: what it does next, and how the numbers of allot and of the platform differ. */
 import { cleanDaysUpTo, turnGate } from '#core/gate.ts';
-import type { GateRule, Instant } from '#core/model.ts';
+import type { ChannelMode, GateRule, Instant } from '#core/model.ts';
 import type { AgreementDay, StoredGate } from '#db/gates.ts';
+import { WHOLE_SHARE } from './go-live.ts';
 
 /** Days that a gate may look back on. */
 export const GATE_DAYS_READ = 200;
 
 export const sayPercent = (value: number | null): string =>
   value === null ? '-' : `${Math.floor(value * 100) / 100} %`;
+
+/** `live 25 %`, `shadow (fell back)`, `paused (left)`. */
+export function sayMode(channel: {
+  readonly mode: ChannelMode;
+  readonly share: number;
+  readonly fellBack: string | null;
+  readonly leftAt: Instant | null;
+}): string {
+  const { mode, share, fellBack, leftAt } = channel;
+  if (leftAt !== null) return `${mode} (left)`;
+  if (fellBack !== null) return `${mode} (fell back)`;
+  return mode === 'live' && share < WHOLE_SHARE ? `live ${share} %` : mode;
+}
 
 /** `showsMore 3, missing 1`, the most first. */
 export const sayCauses = (causes: Readonly<Record<string, number>>): string =>

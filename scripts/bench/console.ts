@@ -59,6 +59,7 @@ const partsOf = (db: ConsoleParts['db']): ConsoleParts => ({
     error: (fields) => say(JSON.stringify(fields)),
   },
   now: Date.now,
+  channels: new Map(),
   decideSoon: () => undefined,
   wakeRelay: () => undefined,
   access: { loopbackRole: 'admin', proxy: null },

@@ -5,7 +5,8 @@ import type { ChannelId, ChannelMode } from '#core/model.ts';
 import type { LatencyFigures } from '#core/sales-measures.ts';
 import { getModes, setMode } from '#db/modes.ts';
 import { type ChannelLatency, readLatency, type Since } from '#db/sales-measures.ts';
-import { goLive, parseShare, WHOLE_SHARE, type WentLive } from '#workers/go-live.ts';
+import { sayMode } from '#workers/gate-words.ts';
+import { goLive, parseShare, type WentLive, WHOLE_SHARE } from '#workers/go-live.ts';
 import { wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../io.ts';
 import type { Cell } from '../output.ts';
@@ -109,12 +110,6 @@ async function listChannels(run: Run): Promise<ExitCode> {
       run.next('next: allot channels show ID tells how far its numbers agree; allot channels live ID, once they do');
     return EXIT.done;
   });
-}
-
-function sayMode({ mode, share, fellBack, leftAt }: Awaited<ReturnType<typeof getModes>>[number]): string {
-  if (leftAt !== null) return `${mode} (left)`;
-  if (fellBack !== null) return `${mode} (fell back)`;
-  return mode === 'live' && share < WHOLE_SHARE ? `live ${share} %` : mode;
 }
 
 const SHOWN_DAYS = 14;

@@ -42,6 +42,7 @@ export type ConsoleOptions = Partial<Brand> & {
   readonly access?: Partial<AccessSettings>;
   readonly publicUrl?: string | null;
   readonly isReadOnly?: boolean;
+  readonly channels?: ConsoleParts['channels'];
 };
 
 export const HERE = { host: 'localhost:8790', origin: 'http://localhost:8790' };
@@ -55,6 +56,7 @@ function partsOf(store: TestDatabase, { clock, faults }: Around, options: Consol
     db: store.db,
     log: { ...silent, error: (fields) => void faults.push(inspect(fields)) },
     now: () => clock.now,
+    channels: options.channels ?? new Map(),
     decideSoon: () => undefined,
     wakeRelay: () => undefined,
     access: { loopbackRole: 'admin', proxy: null, ...options.access },

@@ -11,8 +11,9 @@ import {
 } from '#db/overview.ts';
 import { type ChannelLatency, readLatency } from '#db/sales-measures.ts';
 import { type LatencyHour, readLatencyHours } from '#db/sync-latency.ts';
+import { sayMode } from '../../gate-words.ts';
 import { alertLine } from '../alert-words.ts';
-import { channelActions } from '../channel-forms.ts';
+import { channelActions, channelLink } from '../channel-forms.ts';
 import { stateOf } from '../channel-state.ts';
 import { alignSeries, bars, lineChart } from '../charts.ts';
 import { ago, count, duration, exactly, figure, number, state, type Tone, table } from '../format.ts';
@@ -124,8 +125,8 @@ function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html 
     rows: channels.map((channel) => {
       const { tone, says, why } = stateOf(channel, asked.paceOf(channel.id), asked.at);
       return [
-        html`<strong>${channel.id}</strong><br><span class="quiet">${channel.program}</span>`,
-        html`<span title="since ${exactly(channel.modeChangedAt)}, by ${channel.modeChangedBy}">${channel.mode}</span>`,
+        html`<strong>${channelLink(channel.id)}</strong><br><span class="quiet">${channel.program}</span>`,
+        html`<span title="since ${exactly(channel.modeChangedAt)}, by ${channel.modeChangedBy}">${sayMode(channel)}</span>`,
         html`${state(tone, says, why)}${tone === 'bad' ? html`<br><span class="quiet">${why}</span>` : null}`,
         freshness(channel, asked),
         ago(channel.reconciledAt, asked.at),
