@@ -14,13 +14,16 @@ import { ensurePartitions } from '#db/partitions.ts';
 import { analyse } from '#db/statistics.ts';
 import { addConsole } from '#workers/console/console.ts';
 import type { ConsoleParts } from '#workers/console/parts.ts';
-import { fillBigBrand, HOT, ITEMS, skuOf } from './console-load.ts';
+import { AT_PLACES, fillBigBrand, HOT, IN_LOTS, ITEMS, skuOf } from './console-load.ts';
 
 /** Milliseconds of the server for any page, the slowest of twenty. */
 const WANTED_MS = 100;
 
 const PAGES: readonly (readonly [name: string, path: string])[] = [
   ['overview', '/console'],
+  ['channel', '/console/channel?id=fake%3Aweb'],
+  ['channel, to leave', '/console/channel-leave?id=fake%3Amarket'],
+  ['channel, to leave, far in', '/console/channel-leave?id=fake%3Amarket&after=ref-70001&place='],
   ['alerts', '/console/alerts'],
   ['SKUs, first page', '/console/skus'],
   ['SKUs, far in', `/console/skus?after=${skuOf(80_000)}`],
@@ -29,6 +32,8 @@ const PAGES: readonly (readonly [name: string, path: string])[] = [
   ['SKUs, to be sent', '/console/skus?show=waiting'],
   ['SKU', `/console/sku?s=${skuOf(70_001)}`],
   ['SKU with 3,000 orders', `/console/sku?s=${HOT}`],
+  ['SKU with 60 lots', `/console/sku?s=${IN_LOTS}`],
+  ['SKU with pools of places', `/console/sku?s=${AT_PLACES}`],
   ['search, part of a SKU', '/console/search?q=sku-0700'],
   ['search, words', '/console/search?q=mug%20red'],
   ['search, a barcode', '/console/search?q=4000000070001'],
@@ -40,7 +45,13 @@ const PAGES: readonly (readonly [name: string, path: string])[] = [
   ['shortages', '/console/shortages'],
   ['reallocations', '/console/reallocations'],
   ['reconcile', '/console/reconcile'],
+  ['reconcile, light scans too', '/console/reconcile?runs=all'],
+  ['reconcile, of a channel, far in', '/console/reconcile?channel=fake%3Aweb&before=3000'],
+  ['run of reconcile', '/console/reconcile-run?id=1'],
+  ['stopped listings', '/console/stopped'],
   ['parked', '/console/parked'],
+  ['parked, of a cause', '/console/parked?code=unmapped-listing&channel=fake%3Aweb'],
+  ['parked, one', '/console/parked-one?id=1'],
   ['queues', '/console/queues'],
   ['documents', '/console/documents'],
   ['policy', '/console/policy'],
