@@ -10,8 +10,8 @@ import { beginRun, DIFFERENCES_MAX, endRun, noteRun } from '#db/reconcile-runs.t
 const DAY_MS = 86_400_000;
 const DRIFTING = 900;
 const STOPPED = 300;
-const FULL_RUNS = 300;
-const LIGHT_RUNS = 3_000;
+const FULL_RUNS = 150;
+const LIGHT_RUNS = 1_500;
 const DAYS = 60;
 
 const war: Drift = {

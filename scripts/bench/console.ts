@@ -46,7 +46,7 @@ const PAGES: readonly (readonly [name: string, path: string])[] = [
   ['reallocations', '/console/reallocations'],
   ['reconcile', '/console/reconcile'],
   ['reconcile, light scans too', '/console/reconcile?runs=all'],
-  ['reconcile, of a channel, far in', '/console/reconcile?channel=fake%3Aweb&before=3000'],
+  ['reconcile, of a channel, far in', '/console/reconcile?channel=fake%3Aweb&before=2000'],
   ['run of reconcile', '/console/reconcile-run?id=1'],
   ['stopped listings', '/console/stopped'],
   ['parked', '/console/parked'],
