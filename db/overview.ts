@@ -40,7 +40,7 @@ export type ChannelOverview = {
 };
 
 /** Of all channels together, so many listings that are behind, and that are refused, are looked at: more is told as "or more". */
-export const LOOKED_MAX = 2_000;
+export const LOOKED_MAX = 1_000;
 
 /** Null of one that is mapped to nothing. One by one: as a join, PostgreSQL reads all listings for some thousands of them. */
 const channelOf = (listing: SQL): SQL =>

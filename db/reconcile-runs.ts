@@ -6,7 +6,8 @@
  * | running | done; failed, also when nothing was heard of it for LOST_MS and another run of its channel begins |
  * | done, failed | final                                                                                       |
  *
- * Guarantees: at most one of a kind is asked for per channel; bounded: DIFFERENCES_MAX of a run are kept, and all goes by age.
+ * Guarantees: at most one of a kind is asked for per channel; bounded: DIFFERENCES_MAX of a run are kept (while it runs the first, then
+ * those furthest apart), and all goes by age.
  */
 import { sql } from 'drizzle-orm';
 import type { DriftCause, DriftRemedy } from '#core/drift.ts';
@@ -118,15 +119,26 @@ export async function noteRun(
 ): Promise<void> {
   await db.rows(sql`update reconcile_run set moved_at = ${at(now)}, ${counted(counts)} where id = ${id}`);
   const room = DIFFERENCES_MAX - (counts.differing - found.length);
-  if (found.length === 0 || room <= 0) return;
+  if (room > 0) await keepDifferences(db, id, found.slice(0, room));
+}
+
+async function keepDifferences(db: Queries, id: number, found: readonly Difference[]): Promise<void> {
+  if (found.length === 0) return;
   await db.rows(sql`
     insert into reconcile_difference (run_id, listing_id, cause, remedy, shows, wants, because)
-    select ${id}::bigint, "listingId", cause, remedy, shows, wants, because from ${recordset(found.slice(0, room), DIFFERENCE, 'r')}
+    select ${id}::bigint, "listingId", cause, remedy, shows, wants, because from ${recordset(found, DIFFERENCE, 'r')}
     on conflict do nothing`);
 }
 
+const apart = ({ shows, wants }: Difference): number => Math.abs(shows - wants);
+
+/** Of all that a run found, those to be kept once it ends: the furthest apart, since there may be too many to keep all. */
+export const furthestApart = (found: readonly Difference[]): Difference[] =>
+  found.toSorted((a, b) => apart(b) - apart(a) || a.listingId - b.listingId).slice(0, DIFFERENCES_MAX);
+
 export type RunEnd = {
   readonly counts: RunCounts;
+  readonly furthest: readonly Difference[];
   readonly alerted: number;
   readonly openAfter: number | null;
   /** Null: it came to its end. */
@@ -134,7 +146,12 @@ export type RunEnd = {
   readonly now: Instant;
 };
 
+/** Where it found more than there was room for, those furthest apart take the place of the first. */
 export async function endRun(db: Queries, id: number, end: RunEnd): Promise<void> {
+  if (end.counts.differing > DIFFERENCES_MAX) {
+    await db.rows(sql`delete from reconcile_difference where run_id = ${id}`);
+    await keepDifferences(db, id, end.furthest);
+  }
   await db.rows(sql`
     update reconcile_run set state = ${end.error === null ? 'done' : 'failed'}, finished_at = ${at(end.now)}, moved_at = ${at(end.now)},
       ${counted(end.counts)}, alerted = ${end.alerted}, open_after = ${end.openAfter}, error = ${end.error}
@@ -194,12 +211,21 @@ export type RunDifference = Difference & {
   readonly locationRef: string;
 };
 
-/** What the run keeps of what it found, in the order of the listings. */
+/** The last look at all of the channel that came to its end. */
+export async function lastWholeRun(db: Queries, channelId: ChannelId): Promise<ReconcileRun | undefined> {
+  const [row] = await db.rows<ReconcileRun>(sql`
+    select ${RUN} from reconcile_run where channel_id = ${channelId} and mode = 'full' and state = 'done' and not is_dry_run
+    order by id desc limit 1`);
+  return row;
+}
+
+/** What the run keeps of what it found, those furthest apart first. */
 export const readDifferences = (db: Queries, runId: number): Promise<RunDifference[]> =>
   db.rows<RunDifference>(sql`
     select d.listing_id as "listingId", d.cause, d.remedy, d.shows, d.wants, d.because, l.sku, l.listing_ref as "listingRef",
       l.location_ref as "locationRef"
-    from reconcile_difference d join listing l on l.id = d.listing_id where d.run_id = ${runId} order by d.listing_id`);
+    from reconcile_difference d join listing l on l.id = d.listing_id where d.run_id = ${runId}
+    order by abs(d.shows - d.wants) desc, d.listing_id`);
 
 /** Light scans are looked at for two days, whole runs for thirty, what they found for seven; a bounded lot at a time. */
 export async function purgeRuns(db: Queries): Promise<void> {

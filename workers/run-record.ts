@@ -1,6 +1,14 @@
 /** Keeps a run of reconcile while it goes: begun, counted page by page, ended or failed, so that people see what it did. */
 import { Throttled } from '#core/errors.ts';
-import { beginRun, endRun, noteRun, type RunCounts, type RunStart } from '#db/reconcile-runs.ts';
+import {
+  beginRun,
+  type Difference,
+  endRun,
+  furthestApart,
+  noteRun,
+  type RunCounts,
+  type RunStart,
+} from '#db/reconcile-runs.ts';
 import type { LookContext } from './context.ts';
 import type { Judged, Looked } from './judge-drift.ts';
 
@@ -31,10 +39,12 @@ export async function recordRun(
 ): Promise<void> {
   const id = await beginRun(context.db, { ...start, now: context.now() });
   let counts: RunCounts = { compared: null, differing: 0, causes: {}, healed: 0 };
+  let furthest: readonly Difference[] = [];
   let told: Told | null = null;
   const end = (error: string | null): Promise<void> =>
     endRun(context.db, id, {
       counts,
+      furthest,
       alerted: told?.alerted ?? 0,
       openAfter: told?.open ?? null,
       error,
@@ -52,6 +62,7 @@ export async function recordRun(
           shows: seen.sellable,
           wants: candidate.target.quantity,
         }));
+        furthest = furthestApart([...furthest, ...found]);
         await noteRun(context.db, id, { counts, found, now: context.now() });
       },
       tell(now) {

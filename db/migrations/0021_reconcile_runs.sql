@@ -27,10 +27,12 @@ create table reconcile_run (
 create unique index reconcile_run_asked on reconcile_run (channel_id, is_dry_run) where state = 'asked';
 create index reconcile_run_open on reconcile_run (channel_id, moved_at) where state in ('asked', 'running');
 create index reconcile_run_channel on reconcile_run (channel_id, id);
+-- The last whole look at a channel, among all its light scans.
+create index reconcile_run_last on reconcile_run (channel_id, id) where mode = 'full' and state = 'done' and not is_dry_run;
 -- Light scans are many: the list of the others goes by this.
 create index reconcile_run_whole on reconcile_run (id) where mode <> 'light';
 
--- What a run found to differ, as it was then; the first of each run.
+-- What a run found to differ, as it was then; of very many those furthest apart.
 create table reconcile_difference (
   run_id bigint not null references reconcile_run on delete cascade,
   listing_id bigint not null references listing on delete cascade,

@@ -57,7 +57,14 @@ async function fillRuns(db: Database, channelId: string, drifting: readonly numb
       healed: 3,
     };
     await noteRun(db, id, { counts, found, now });
-    await endRun(db, id, { counts, alerted: 1, openAfter: drifting.length, error: null, now: now + 20_000 });
+    await endRun(db, id, {
+      counts,
+      furthest: [],
+      alerted: 1,
+      openAfter: drifting.length,
+      error: null,
+      now: now + 20_000,
+    });
   }
 }
 

@@ -19,7 +19,7 @@ import { AT_PLACES, fillBigBrand, HOT, IN_LOTS, ITEMS, skuOf } from './console-l
 /** Milliseconds of the server for any page, the slowest of twenty. */
 const WANTED_MS = 100;
 
-const PAGES: readonly (readonly [name: string, path: string])[] = [
+export const PAGES: readonly (readonly [name: string, path: string])[] = [
   ['overview', '/console'],
   ['channel', '/console/channel?id=fake%3Aweb'],
   ['channel, to leave', '/console/channel-leave?id=fake%3Amarket'],
@@ -61,7 +61,7 @@ const PAGES: readonly (readonly [name: string, path: string])[] = [
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-const partsOf = (db: ConsoleParts['db']): ConsoleParts => ({
+export const partsOf = (db: ConsoleParts['db']): ConsoleParts => ({
   db,
   log: {
     debug: () => undefined,

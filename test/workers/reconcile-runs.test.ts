@@ -6,6 +6,7 @@ import {
   askRun,
   beginRun,
   endRun,
+  furthestApart,
   listRuns,
   noteRun,
   purgeRuns,
@@ -50,7 +51,7 @@ const difference = (listingId: number) => ({
   listingId,
   cause: 'manualEdit' as const,
   remedy: 'write' as const,
-  shows: 4,
+  shows: 10 + listingId,
   wants: 10,
   because: ['so it is'],
 });
@@ -167,6 +168,7 @@ test('is bounded: of one run so many differences, light ones for two days, whole
     await noteRun(db, id, { counts: { ...counts, differing: found.length }, found, now });
     await endRun(db, id, {
       counts: { ...counts, differing: found.length },
+      furthest: furthestApart(found),
       alerted: 0,
       openAfter: 0,
       error: null,
@@ -180,7 +182,9 @@ test('is bounded: of one run so many differences, light ones for two days, whole
     await make('full', 8),
     await make('light', 1),
   ];
-  expect(await readDifferences(db, young)).toHaveLength(200);
+  const kept = await readDifferences(db, young);
+  expect(kept).toHaveLength(200);
+  expect(kept.map(({ listingId }) => listingId)).toEqual(ids.toReversed().slice(0, 200));
   await purgeRuns(db);
   expect((await runs(p)).map(({ id }) => id)).toEqual([young, week]);
   expect([old, light].map((id) => id < week)).toEqual([true, true]);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { dayOf } from '#core/gate.ts';
 import { keepAgreement, readGate } from '#db/gates.ts';
 import { setMode } from '#db/modes.ts';
+import { beginRun, endRun, noteRun } from '#db/reconcile-runs.ts';
 import { type ConsoleStage, openConsole, textOf } from '#test/support/console.ts';
 
 const DAY_MS = 86_400_000;
@@ -63,15 +64,36 @@ describe('the gate', () => {
     const text = await page();
     expect(text).toContain('It has no gate: people let it go live');
     expect(text).toContain('Not scanned yet: the daemon compares when it reconciles the channel.');
-    expect(text).toContain('No listing differed when it was read last.');
+    expect(text).toContain('No whole look came to its end yet.');
   });
 
-  it('shows what differs most, by how', async () => {
-    await stage.store.db.rows(sql`
-      insert into listing_sync (listing_id, observed_sellable, shown, observed_state, observed_at)
-      select l.id, t.quantity + 5, t.quantity + 5, 'tracked', now() from listing l join target t on t.listing_id = l.id
-      where l.sku = 'B' and l.channel_id = 'fake:a'`);
-    expect(await page()).toMatch(/B ref-B 40 45 5 shows more than allot would .* no/);
+  it('shows what differed at the last whole look, those furthest apart first; no light scan, no dry run', async () => {
+    const { db } = stage.store;
+    const listings = await db.rows<{ id: number }>(
+      sql`select id from listing where channel_id = 'fake:a' order by sku`,
+    );
+    const found = listings.map(({ id }, n) => ({
+      listingId: id,
+      cause: 'manualEdit' as const,
+      remedy: 'write' as const,
+      shows: 40 + 5 * (n + 1),
+      wants: 40,
+      because: [`so it is ${n}`],
+    }));
+    const counts = { compared: 2, differing: 2, causes: { manualEdit: 2 }, healed: 0 };
+    for (const [mode, isDryRun] of [
+      ['full', false],
+      ['full', true],
+      ['light', false],
+    ] as const) {
+      const now = stage.clock.now - 60_000;
+      const run = await beginRun(db, { channelId: 'fake:a', mode, isDryRun, actor: 'timer', now });
+      await noteRun(db, run, { counts, found: mode === 'full' && !isDryRun ? found : [], now });
+      await endRun(db, run, { counts, furthest: [], alerted: 0, openAfter: 2, error: null, now });
+    }
+    expect(await page()).toMatch(
+      /Run 1 , 1 min ago: 2 of 2 listings differed\. .* B ref-B 40 50 10 manualEdit so it is 1 A ref-A 40 45 5 manualEdit so it is 0/,
+    );
   });
 
   it('that took a channel back says why, and only a person opens it again', async () => {

@@ -32,7 +32,7 @@ describe('runs of reconcile', () => {
       { listingId: listing?.id ?? 0, cause: 'manualEdit', remedy: 'write', shows: 4, wants: 37, because: [because] },
     ] as const;
     await noteRun(db, id, { counts, found, now });
-    await endRun(db, id, { counts, alerted: 1, openAfter: 5, error, now: now + 4_000 });
+    await endRun(db, id, { counts, furthest: [], alerted: 1, openAfter: 5, error, now: now + 4_000 });
     return id;
   }
 

@@ -1,10 +1,11 @@
 /** One channel whole: its mode and share, its gate, its breaker, and how far its numbers agree with the platform's, day by day. */
 import { restMs } from '#core/breaker.ts';
-import { agreementOf, compareShown, isClean, nextShare } from '#core/gate.ts';
+import { agreementOf, isClean, nextShare } from '#core/gate.ts';
 import type { Instant } from '#core/model.ts';
 import { readBreaker, type StoredBreaker } from '#db/breakers.ts';
-import { type AgreementDay, readAgreement, readDiffering, readGate, type StoredGate } from '#db/gates.ts';
+import { type AgreementDay, readAgreement, readGate, type StoredGate } from '#db/gates.ts';
 import { type ChannelOverview, readChannelOverviews } from '#db/overview.ts';
+import { lastWholeRun, readDifferences } from '#db/reconcile-runs.ts';
 import {
   cleanDaysNow,
   GATE_DAYS_READ,
@@ -13,7 +14,6 @@ import {
   sayGateRule,
   sayMode,
   sayPercent,
-  WHY_DIFFERS,
 } from '../../gate-words.ts';
 import { firstShare, WHOLE_SHARE } from '../../go-live.ts';
 import { lookForms, MODE_NEEDS, modeForm } from '../channel-forms.ts';
@@ -126,35 +126,35 @@ const agreementTable = (gate: StoredGate, days: readonly AgreementDay[]): Html =
     empty: 'Not scanned yet: the daemon compares when it reconciles the channel.',
   });
 
+/** Of the last whole look: to compare all of a channel anew for a page would cost as much as a scan. */
 async function differing({ db, at }: Asked, id: string): Promise<Html> {
-  const rows = await readDiffering(db, id, LISTINGS_SHOWN);
-  return table({
-    caption: 'Listings that differ most, as they were read last',
-    columns: [
-      { title: 'SKU' },
-      { title: 'Listing' },
-      { title: 'Should show', isNumber: true },
-      { title: 'Shows', isNumber: true },
-      { title: 'Apart', isNumber: true },
-      { title: 'How' },
-      { title: 'Read' },
-      { title: 'Written to' },
-    ],
-    rows: rows.map((one) => {
-      const { cause, units } = compareShown(one.should, { sellable: one.shows, state: one.state });
-      return [
-        skuLink(one.sku),
+  const run = await lastWholeRun(db, id);
+  if (run === undefined) return html`<p class="empty">No whole look came to its end yet.</p>`;
+  const rows = (await readDifferences(db, run.id)).slice(0, LISTINGS_SHOWN);
+  return html`<p class="quiet"><a href="/console/reconcile-run?id=${run.id}">Run ${run.id}</a>, ${ago(run.finishedAt, at)}: ${number(run.differing)} of ${figure(run.compared)} listings differed. As they were read since: ${command(`allot channels show ${id}`)}</p>${table(
+    {
+      caption: 'Listings that differed at the last whole look, those furthest apart first',
+      columns: [
+        { title: 'SKU' },
+        { title: 'Listing' },
+        { title: 'Should show', isNumber: true },
+        { title: 'Showed', isNumber: true },
+        { title: 'Apart', isNumber: true },
+        { title: 'Cause' },
+        { title: 'Because' },
+      ],
+      rows: rows.map((one) => [
+        one.sku === null ? html`<span class="unknown">unmapped</span>` : skuLink(one.sku),
         html`<span class="sku">${one.listingRef}</span>`,
-        number(one.should),
-        figure(one.state === 'tracked' ? one.shows : null),
-        number(units),
-        cause === null ? null : (WHY_DIFFERS[cause] ?? cause),
-        ago(one.readAt, at),
-        one.isWritten ? 'yes' : 'no',
-      ];
-    }),
-    empty: 'No listing differed when it was read last.',
-  });
+        number(one.wants),
+        number(one.shows),
+        number(Math.abs(one.wants - one.shows)),
+        one.cause,
+        one.because.join('; '),
+      ]),
+      empty: run.differing === 0 ? 'None.' : 'What it found was kept for seven days.',
+    },
+  )}`;
 }
 
 async function show(asked: Asked): Promise<PageBody> {

@@ -66,7 +66,7 @@ function tiles(work: WaitingWork, channels: readonly ChannelOverview[], alerts: 
     },
     {
       name: 'Drift',
-      value: looked.length === 0 ? '?' : number(drifting),
+      value: looked.length === 0 ? '?' : atLeast(drifting, drifting),
       more: looked.length === 0 ? 'nobody looked yet' : 'listings show another number',
       tone: driftTone,
       to: '/console/reconcile',
@@ -106,6 +106,7 @@ const atLeast = (value: number, all: number): string => (all >= LOOKED_MAX ? `${
 function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html {
   const behind = channels.reduce((sum, one) => sum + one.behind, 0);
   const blocked = channels.reduce((sum, one) => sum + one.blocked, 0);
+  const drifting = channels.reduce((sum, one) => sum + (one.drifting ?? 0), 0);
   return table({
     caption: 'Channels',
     columns: [
@@ -133,7 +134,7 @@ function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html 
         atLeast(channel.behind, behind),
         channel.behindSince === null ? html`<span class="quiet">none</span>` : ago(channel.behindSince, asked.at),
         count(channel.inFlight),
-        html`<span title="${channel.driftCauses ?? ''}">${figure(channel.drifting)}</span>`,
+        html`<span title="${channel.driftCauses ?? ''}">${channel.drifting === null ? figure(null) : atLeast(channel.drifting, drifting)}</span>`,
         atLeast(channel.blocked, blocked),
         count(channel.unmapped),
         channelActions(channel, asked),

@@ -51,7 +51,7 @@ const differenceTable = (found: readonly RunDifference[], { isDryRun }: Reconcil
     empty: 'Its differences were kept for seven days.',
   });
 
-function found(run: ReconcileRun, differences: readonly RunDifference[]): Html {
+function findings(run: ReconcileRun, differences: readonly RunDifference[]): Html {
   if (run.state === 'asked')
     return html`<p class="notice">It waits for its turn: a daemon with the role reconcile takes it, as soon as the platform of ${run.channel} may be called.</p>`;
   if (run.differing === 0)
@@ -100,7 +100,7 @@ async function show(asked: Asked): Promise<PageBody> {
     ['Healed', run.isDryRun ? null : number(run.healed)],
     ['Alerted', run.isDryRun ? null : number(run.alerted)],
     ['Open after it', run.isDryRun ? null : figure(run.openAfter)],
-  ])}<h2>What differed</h2>${found(run, differences)}`;
+  ])}<h2>What differed</h2>${findings(run, differences)}`;
   const still = asked.may('operator') ? html`<div class="actions">${lookForms(run.channel, asked)}</div>` : null;
   return { title: `Run ${run.id}`, body, live: ['runs'], still };
 }

@@ -56,7 +56,7 @@ function pathOf({ channel, withLight }: Choice, before?: number): string {
     ...(withLight ? { runs: 'all' } : {}),
     ...(before === undefined ? {} : { before: String(before) }),
   });
-  return query.size === 0 ? '/console/reconcile' : `/console/reconcile?${query}`;
+  return query.size === 0 ? '/console/reconcile' : `/console/reconcile?${query.toString()}`;
 }
 
 function runSection(
