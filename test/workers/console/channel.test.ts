@@ -92,7 +92,7 @@ describe('the gate', () => {
       await endRun(db, run, { counts, furthest: [], alerted: 0, openAfter: 2, error: null, now });
     }
     expect(await page()).toMatch(
-      /Run 1 , 1 min ago: 2 of 2 listings differed\. .* B ref-B 40 50 10 manualEdit so it is 1 A ref-A 40 45 5 manualEdit so it is 0/,
+      /Run 1 , 1 min ago : 2 of 2 listings differed\. .* B ref-B 40 50 10 manualEdit so it is 1 A ref-A 40 45 5 manualEdit so it is 0/,
     );
   });
 

@@ -174,8 +174,8 @@ async function datedSection({ db, at }: Asked, sku: string): Promise<Html> {
   });
 }
 
-async function shortageSection({ db, at }: Asked, sku: string): Promise<Html> {
-  const rows = await explainShortages(db, sku, at);
+async function shortageSection({ db, at }: Asked, sku: string, known: Promise<PoolsExplanation | null>): Promise<Html> {
+  const rows = await explainShortages(db, sku, at, known);
   return table({
     caption: 'Shortages, in the order in which they are served',
     columns: [
@@ -265,13 +265,15 @@ async function show(asked: Asked): Promise<PageBody> {
   if (card === null || item === undefined) return unknownItem(sku);
   const past = takePast(asked.query.get('at'));
   if (past !== null) return showPast(asked, card, past);
+  // The ledger of an item may be long: summed once.
+  const known = explainPools(db, sku, at);
   const [listings, pools, holds, moves, dated, short, lots, stopped, timeline, shown] = await Promise.all([
     explainListings(db, { sku }),
-    explainPools(db, sku, at),
+    known,
     listHolds(db, { sku }, HOLDS_SHOWN),
     listReallocations(db, { sku }),
     datedSection(asked, sku),
-    shortageSection(asked, sku),
+    shortageSection(asked, sku, known),
     lotSection(asked, sku),
     listStopped(db, { sku, limit: STOPPED_SHOWN }),
     readTimeline(db, sku, TIMELINE_SHOWN),
