@@ -87,7 +87,7 @@ export const MENDS: Readonly<Record<DriftCause, string>> = {
   mapping: 'see which item it stands for: allot listings map CHANNEL REF SKU',
   lostPush: 'nothing yet: allot writes its number again; see allot status',
   secondWriter: 'switch the other program off, then: allot listings resume CHANNEL REF',
-  ownStock: 'count the item: allot stock count SKU ...; the listing goes on by itself then',
+  ownStock: 'count the item: allot count SKU QUANTITY --location PLACE --as-of now; the listing goes on by itself then',
   manualEdit: 'say whose number counts: allot listings resume CHANNEL REF writes that of allot',
 };
 

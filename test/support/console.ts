@@ -67,7 +67,8 @@ function partsOf(store: TestDatabase, { clock, faults }: Around, options: Consol
   };
 }
 
-async function openApp(parts: ConsoleParts): Promise<FastifyInstance> {
+/** The console alone, over a server that is asked without a socket. */
+export async function openApp(parts: ConsoleParts): Promise<FastifyInstance> {
   const app = Fastify({ logger: false });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => {

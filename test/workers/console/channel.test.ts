@@ -1,13 +1,18 @@
 /** The page of a channel: how far it agrees, what its gate does next, going live by a share, falling back, and leaving it. */
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connector } from '#connectors/fake/index.ts';
+import { startFakeSandbox } from '#connectors/fake/sandbox/index.ts';
 import { dayOf } from '#core/gate.ts';
 import { keepAgreement, readGate } from '#db/gates.ts';
 import { setMode } from '#db/modes.ts';
+import { openSharedRates } from '#db/rates.ts';
 import { beginRun, endRun, noteRun } from '#db/reconcile-runs.ts';
-import { type ConsoleStage, openConsole, textOf } from '#test/support/console.ts';
+import { bodyOf, type ConsoleStage, csrfOf, HERE, openApp, openConsole, textOf } from '#test/support/console.ts';
+import { openChannels } from '#workers/channels.ts';
 
 const DAY_MS = 86_400_000;
+const PUBLIC_URL = 'https://allot.example';
 const RULE = { channel: 'fake:a', cleanDays: 3, agreement: 99, ramp: [5, 25, 100], stepDays: 2, fallBack: 90 };
 
 let stage: ConsoleStage;
@@ -145,6 +150,37 @@ describe('going live', () => {
   });
 });
 
+/** A channel with its platform, as the daemon has it open, subscribed to. */
+async function openPlatform() {
+  const sandbox = await startFakeSandbox({ accessToken: 'token', webhookSecret: 'secret', ticketDelayMs: 0 });
+  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const channels = openChannels(
+    [
+      {
+        id: 'fake:a',
+        connector,
+        settings: connector.settings.parse({ endpoint: sandbox.url }),
+        secret: (name) => (name === 'ACCESS_TOKEN' ? 'token' : 'secret'),
+      },
+    ],
+    {
+      db: stage.store.db,
+      rates: openSharedRates(stage.store.db),
+      now: Date.now,
+      random: Math.random,
+      log: silent,
+      keyIds: ['k'],
+    },
+  );
+  const channel = channels.get('fake:a');
+  if (channel === undefined) throw new Error('no such channel');
+  await channel.connection.ensureSubscriptions(`${PUBLIC_URL}/webhooks/fake%3Aa`, AbortSignal.timeout(10_000));
+  const token = { headers: { authorization: 'Bearer token' } };
+  const subscribed = async () =>
+    ((await (await fetch(new URL('/v1/webhooks', sandbox.url), token)).json()) as { url: string | null }).url;
+  return { channels, subscribed, close: () => sandbox.close() };
+}
+
 describe('leaving a channel', () => {
   beforeEach(async () => {
     await setMode(stage.store.db, ['fake:a'], 'live', 'test');
@@ -196,6 +232,27 @@ describe('leaving a channel', () => {
     expect(await show('/channel-leave?id=fake%3Aa', lee)).toMatch(/it was left .*Its listings keep what they show/);
     expect(await show('', lee)).toContain('paused (left) ○ left');
     expect(await show('/trail', lee)).toContain('operator:lee leave channel fake:a');
+  });
+});
+
+describe('leaving a channel that the daemon serves', () => {
+  it('ends its subscriptions at the platform', async () => {
+    const platform = await openPlatform();
+    const served = await openApp({ ...stage.parts, channels: platform.channels, publicUrl: PUBLIC_URL });
+    try {
+      expect(await platform.subscribed()).toBe(`${PUBLIC_URL}/webhooks/fake%3Aa`);
+      const from = { remoteAddress: '127.0.0.1', headers: { ...HERE, 'sec-fetch-site': 'same-origin' } };
+      const page = (await served.inject({ ...from, url: '/console/channel-leave?id=fake%3Aa' })).body;
+      expect(textOf(page)).toContain(`of ${PUBLIC_URL}/webhooks/fake%3Aa would be ended`);
+      const payload = bodyOf({ csrf: csrfOf(page), channel: 'fake:a' });
+      const left = await served.inject({ ...from, method: 'POST', url: '/console/channel-leave', payload });
+      const notice = left.cookies.find(({ name }) => name === 'allot_notice')?.value ?? '';
+      expect(Buffer.from(notice, 'base64url').toString('utf8')).toContain('Subscriptions: 2 ended.');
+      expect(await platform.subscribed()).toBeNull();
+    } finally {
+      await served.close();
+      await platform.close();
+    }
   });
 });
 

@@ -99,7 +99,7 @@ describe('stopped listings', () => {
     expect(await show('/reconcile')).toContain('No listing is stopped.');
     await stop('secondWriter');
     expect(await show('/stopped')).toMatch(
-      /ref-A fake:a A ■ secondWriter 1 h .*ago 37 12 13 over 37 .* Switch the other program off, then resume\./,
+      /A ref-A fake:a ■ secondWriter Resume .*1 h .*ago 37 12 13 over 37 .* Switch the other program off, then resume\./,
     );
     expect(await show('/reconcile')).toContain('■ 1 stopped');
     const item = await show('/sku?s=A');

@@ -1,6 +1,6 @@
 /** One channel whole: its mode and share, its gate, its breaker, and how far its numbers agree with the platform's, day by day. */
 import { restMs } from '#core/breaker.ts';
-import { agreementOf, isClean, nextShare } from '#core/gate.ts';
+import { agreementOf, dayOf, isClean, nextShare } from '#core/gate.ts';
 import type { Instant } from '#core/model.ts';
 import { readBreaker, type StoredBreaker } from '#db/breakers.ts';
 import { type AgreementDay, readAgreement, readGate, type StoredGate } from '#db/gates.ts';
@@ -90,12 +90,15 @@ function picture(days: readonly AgreementDay[]): Html {
   return lineChart({ id: 'agreement', says, unit: ' %', ...alignSeries(series) }, 'agreement-table');
 }
 
-function cleanState(gate: StoredGate, day: AgreementDay): Html | null {
+function cleanState(gate: StoredGate, day: AgreementDay, now: Instant): Html | null {
   if (gate.rule === null) return null;
-  return isClean(gate.rule, day) ? state('good', 'clean') : state('warn', 'not clean');
+  const is = isClean(gate.rule, day);
+  // Whole days alone count.
+  if (day.day === dayOf(now)) return state('idle', is ? 'clean so far' : 'not clean so far');
+  return is ? state('good', 'clean') : state('warn', 'not clean');
 }
 
-const agreementTable = (gate: StoredGate, days: readonly AgreementDay[]): Html =>
+const agreementTable = (gate: StoredGate, days: readonly AgreementDay[], now: Instant): Html =>
   table({
     id: 'agreement-table',
     caption: 'How far allot and the platform agree, by day (UTC)',
@@ -121,7 +124,7 @@ const agreementTable = (gate: StoredGate, days: readonly AgreementDay[]): Html =
       number(day.moving),
       number(day.scans),
       sayCauses(day.causes),
-      ...(gate.rule === null ? [] : [cleanState(gate, day)]),
+      ...(gate.rule === null ? [] : [cleanState(gate, day, now)]),
     ]),
     empty: 'Not scanned yet: the daemon compares when it reconciles the channel.',
   });
@@ -186,7 +189,7 @@ ${pairs([
   ],
 ])}
 <h2>Gate</h2>${gateSection(gate, days, at)}
-<h2>Agreement</h2>${picture(shown)}${agreementTable(gate, shown)}
+<h2>Agreement</h2>${picture(shown)}${agreementTable(gate, shown, at)}
 <h2>What differs most</h2>${apart}`;
   return { title: id, body, live: ['channels', 'sync'], still: await actions(asked, channel, gate) };
 }

@@ -61,14 +61,14 @@ function sayOwners({ owners, ownerless, count: all }: ParkedGroup): Shown {
 function groupForms(rows: readonly ParkedRow[], asked: Asked, back: string): Html {
   if (rows.length === 0 || !asked.may('operator')) return nothing;
   const hidden = html`${csrfField(asked.csrf)}<input type="hidden" name="ids" value="${rows.map(({ id }) => id).join(' ')}"><input type="hidden" name="back" value="${back}">`;
-  const many = plural(rows.length, 'input');
+  const many = rows.length === 1 ? 'it' : `these ${plural(rows.length, 'input')}`;
   const isOwned = rows.some(({ owner }) => owner !== null);
   // A number is never dropped: the newest is wanted as long as its listing is mapped.
   const mayDrop = asked.may('approver') && rows.every(({ source }) => source !== 'listing');
-  return html`<div class="actions"><form class="inline" action="/console/parked-retry" method="post">${hidden}<button type="submit">Try these ${many} again</button></form>
-<form class="inline" action="/console/parked-take" method="post">${hidden}<label><span class="hidden">Who sees to them</span><input name="owner" placeholder="me, or a team" maxlength="64" size="14"></label><button class="plain" type="submit">Take these ${many}</button></form>
+  return html`<div class="actions"><form class="inline" action="/console/parked-retry" method="post">${hidden}<button type="submit">Try ${many} again</button></form>
+<form class="inline" action="/console/parked-take" method="post">${hidden}<label><span class="hidden">Who sees to them</span><input name="owner" placeholder="me, or a team" maxlength="64" size="14"></label><button class="plain" type="submit">Take ${many}</button></form>
 ${isOwned ? html`<form class="inline" action="/console/parked-take" method="post">${hidden}<input type="hidden" name="step" value="give-back"><button class="plain" type="submit">Give back</button></form>` : nothing}
-${mayDrop ? html`<details><summary>Forget them</summary><form class="inline" action="/console/parked-drop" method="post">${hidden}<label><span class="hidden">Why they may be forgotten</span><input name="reason" placeholder="why they may be forgotten" required maxlength="500" size="32"></label><button class="danger" type="submit">Forget these ${many} for good</button></form></details>` : nothing}</div>`;
+${mayDrop ? html`<details><summary>Forget ${rows.length === 1 ? 'it' : 'them'}</summary><form class="inline" action="/console/parked-drop" method="post">${hidden}<label><span class="hidden">Why they may be forgotten</span><input name="reason" placeholder="why they may be forgotten" required maxlength="500" size="32"></label><button class="danger" type="submit">Forget ${many} for good</button></form></details>` : nothing}</div>`;
 }
 
 const ownerOf = ({ owner }: ParkedRow): Shown => owner ?? html`<span class="quiet">nobody</span>`;

@@ -23,7 +23,7 @@ export async function lotSection({ db, at }: Asked, sku: string): Promise<Html> 
   if (!(await hasLots(db, sku))) return nothing;
   const [rows, policy] = await Promise.all([listLots(db, { sku }, LOTS_SHOWN), readPolicy(db)]);
   const lots = tellLots(rows, policy, at);
-  return html`<section><h2>Lots</h2>${table({
+  return html`<h2>Lots</h2>${table({
     caption: 'Lots, those that expire first before the others',
     columns: [
       { title: 'Lot' },
@@ -46,5 +46,5 @@ export async function lotSection({ db, at }: Asked, sku: string): Promise<Html> 
       one.disposition === 'sellable' ? sayPrograms(one, policy) : html`<span class="quiet">not sold</span>`,
     ]),
     empty: 'Nothing of any lot is there.',
-  })}<p class="quiet">Who has units of a lot, and who was shipped some: <code class="command">allot lots show LOT --sku ${sku}</code></p></section>`;
+  })}<p class="quiet">Who has units of a lot, and who was shipped some: <code class="command">allot lots show LOT --sku ${sku}</code></p>`;
 }

@@ -284,7 +284,7 @@ async function show(asked: Asked): Promise<PageBody> {
 <div class="columns">${listings.map((one) => explanation(one, at, listings.length <= OPEN_MAX))}</div>
 <h2>Pools</h2>${poolSection(pools)}
 <h2>Timeline</h2>${pictureOf(timeline, shown)}${timelineTable(timeline, at)}
-<div class="columns"><section><h2>On hand</h2>${stockTable(card, at)}</section>${lots}<section><h2>Shortages</h2>${short}</section><section><h2>Holds</h2>${holdTable(holds, at)}</section>
+${lots}<div class="columns"><section><h2>On hand</h2>${stockTable(card, at)}</section><section><h2>Shortages</h2>${short}</section><section><h2>Holds</h2>${holdTable(holds, at)}</section>
 <section><h2>Expected and wanted</h2>${dated}</section><section><h2>Reallocations</h2>${reallocationTable(moves.slice(0, 20), at)}</section></div>`;
   return { title: sku, body, live: ['stock', 'sync'], still: pastForm(sku) };
 }
