@@ -86,14 +86,14 @@ describe('the gate', () => {
       because: [`so it is ${n}`],
     }));
     const counts = { compared: 2, differing: 2, causes: { manualEdit: 2 }, healed: 0 };
-    for (const [mode, isDryRun] of [
+    for (const [runMode, isDryRun] of [
       ['full', false],
       ['full', true],
       ['light', false],
     ] as const) {
       const now = stage.clock.now - 60_000;
-      const run = await beginRun(db, { channelId: 'fake:a', mode, isDryRun, actor: 'timer', now });
-      await noteRun(db, run, { counts, found: mode === 'full' && !isDryRun ? found : [], now });
+      const run = await beginRun(db, { channelId: 'fake:a', mode: runMode, isDryRun, actor: 'timer', now });
+      await noteRun(db, run, { counts, found: runMode === 'full' && !isDryRun ? found : [], now });
       await endRun(db, run, { counts, furthest: [], alerted: 0, openAfter: 2, error: null, now });
     }
     expect(await page()).toMatch(
@@ -242,9 +242,9 @@ describe('leaving a channel that the daemon serves', () => {
     try {
       expect(await platform.subscribed()).toBe(`${PUBLIC_URL}/webhooks/fake%3Aa`);
       const from = { remoteAddress: '127.0.0.1', headers: { ...HERE, 'sec-fetch-site': 'same-origin' } };
-      const page = (await served.inject({ ...from, url: '/console/channel-leave?id=fake%3Aa' })).body;
-      expect(textOf(page)).toContain(`of ${PUBLIC_URL}/webhooks/fake%3Aa would be ended`);
-      const payload = bodyOf({ csrf: csrfOf(page), channel: 'fake:a' });
+      const shown = (await served.inject({ ...from, url: '/console/channel-leave?id=fake%3Aa' })).body;
+      expect(textOf(shown)).toContain(`of ${PUBLIC_URL}/webhooks/fake%3Aa would be ended`);
+      const payload = bodyOf({ csrf: csrfOf(shown), channel: 'fake:a' });
       const left = await served.inject({ ...from, method: 'POST', url: '/console/channel-leave', payload });
       const notice = left.cookies.find(({ name }) => name === 'allot_notice')?.value ?? '';
       expect(Buffer.from(notice, 'base64url').toString('utf8')).toContain('Subscriptions: 2 ended.');
