@@ -51,7 +51,7 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
       where c.configured and (k.advanced_at is null or k.advanced_at <= ${before(sql`own."pollMs"`, intervals.pollMs)})
     union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id left join ${own}
       where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)})
-    union select case when r.is_dry_run then 'dryRun' else 'reconcile' end, r.channel_id from reconcile_run r
+    union select case when r.is_dry_run then 'dryrun' else 'reconcile' end, r.channel_id from reconcile_run r
       join channel c on c.id = r.channel_id and c.configured where r.state = 'asked'
     union all select 'look', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'look'
       where c.configured and ${intervals.lightScanMs !== undefined} and (k.advanced_at is null

@@ -81,7 +81,7 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
     work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), {
       concurrency: CHANNELS_AT_ONCE,
     });
-    work('dryRun', ({ key }, signal) => dryRunChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+    work('dryrun', ({ key }, signal) => dryRunChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
 }
 

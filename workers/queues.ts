@@ -34,7 +34,7 @@ export const TOPICS = [
   'collect',
   'reconcile',
   'look',
-  'dryRun',
+  'dryrun',
   'documents',
 ] as const;
 export type Topic = (typeof TOPICS)[number];

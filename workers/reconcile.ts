@@ -62,12 +62,12 @@ async function lookWhole(
   await closeAlert(context.db, credentialAlert(channel.id), 'the platform answered a whole reconcile');
 }
 
-/** Handler of the `dryRun` bell: tells what a reconcile would find, for whoever asked; of the channel it changes nothing. */
+/** Handler of the `dryrun` bell: tells what a reconcile would find, for whoever asked; of the channel it changes nothing. */
 export async function dryRunChannel(context: WorkerContext, channelId: string, signal: AbortSignal): Promise<void> {
   const channel = context.channels.get(channelId);
   if (channel === undefined || !(await isDryRunAsked(context.db, channelId))) return;
   const compare = (run: RunRecord) => compareOnly(context, channel, run, signal);
-  await withChannel(context, channel, 'dryRun', async () => {
+  await withChannel(context, channel, 'dryrun', async () => {
     try {
       await recordRun(context, { channelId, mode: 'full', isDryRun: true, signal }, compare);
     } catch (error) {

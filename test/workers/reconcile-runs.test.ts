@@ -103,7 +103,7 @@ describe('a run that is asked for', () => {
     const before = await p.store.db.rows(sql`select * from listing_sync`);
     const { id } = await ask(p, true);
     const found = await findUnfinished(p.store.db, p.clock.now, { pollMs: 1e9, reconcileMs: 1e9 });
-    expect(found).toContainEqual({ topic: 'dryRun', key: CHANNEL });
+    expect(found).toContainEqual({ topic: 'dryrun', key: CHANNEL });
     await dryRunChannel(p.context, CHANNEL, never);
     expect(await readRun(p.store.db, id)).toMatchObject({ state: 'done', isDryRun: true, differing: 1, healed: 0 });
     expect(await readDifferences(p.store.db, id)).toHaveLength(1);

@@ -103,7 +103,7 @@ const reconcileNow: Action = {
       throw new Rejected(`no channel is called "${channel}", or it is not configured`, { fix: 'allot channels list' });
     const { id, isNew } = await asked.db.transaction(async (tx) => {
       const run = await askRun(tx, { channelId: channel, isDryRun, actor, now: asked.at });
-      await ringBells(tx, [{ topic: isDryRun ? 'dryRun' : 'reconcile', key: channel }]);
+      await ringBells(tx, [{ topic: isDryRun ? 'dryrun' : 'reconcile', key: channel }]);
       if (run.isNew) {
         const action = isDryRun ? 'ask dry run' : 'ask reconcile';
         await writeAudit(tx, [{ actor, action, subject: channel, detail: { run: run.id } }]);

@@ -75,9 +75,9 @@ describe('runs of reconcile', () => {
     );
     expect(await show('/reconcile-run?id=1', vic)).not.toContain('Dry run of');
     const bells = await stage.store.db.rows<{ topic: string }>(
-      sql`select topic, key from outbox where topic in ('dryRun', 'reconcile') order by id`,
+      sql`select topic, key from outbox where topic in ('dryrun', 'reconcile') order by id`,
     );
-    expect(bells.map(({ topic }) => topic)).toEqual(['dryRun', 'dryRun', 'reconcile']);
+    expect(bells.map(({ topic }) => topic)).toEqual(['dryrun', 'dryrun', 'reconcile']);
     expect(await show('/trail', kim)).toContain('operator:kim ask dry run fake:a {"run":1}');
   });
 });
