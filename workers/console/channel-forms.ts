@@ -38,14 +38,14 @@ export const modeForm = (channel: ChannelId, mode: ChannelMode, says: string, { 
 const goLiveForm = (channel: ChannelOverview, asked: Asked): Html =>
   html`<details><summary>Go live<span class="hidden"> ${channel.id}</span></summary><p>Its numbers are sent to the platform from now on: for the first step of its gate, where it has one; <a href="${channelPath(channel.id)}">see how far they agree, and choose the share</a>.</p>${modeForm(channel.id, 'live', 'Send its numbers', asked)}</details>`;
 
-export const lookForms = (id: ChannelId, { csrf }: Asked): Html =>
-  html`<form class="inline" action="/console/reconcile-now" method="post">${csrfField(csrf)}<input type="hidden" name="channel" value="${id}"><button class="plain" type="submit" title="reads all that its platform shows; what is allot's to mend is mended">Reconcile<span class="hidden"> ${id}</span></button>
-<button class="plain" type="submit" name="dry" value="yes" title="reads all that its platform shows, tells what differs, and changes nothing">Dry run<span class="hidden"> of ${id}</span></button></form>`;
+export const lookForms = (id: ChannelId, { csrf }: Asked, withDryRun: boolean): Html =>
+  html`<form class="inline" action="/console/reconcile-now" method="post">${csrfField(csrf)}<input type="hidden" name="channel" value="${id}"><button class="plain" type="submit" title="reads all that its platform shows; what is allot's to mend is mended">Reconcile<span class="hidden"> ${id}</span></button>${withDryRun ? html` <button class="plain" type="submit" name="dry" value="yes" title="reads all that its platform shows, tells what differs, and changes nothing">Dry run<span class="hidden"> of ${id}</span></button>` : null}</form>`;
 
-export function channelActions(channel: ChannelOverview, asked: Asked): Html {
+/** On narrow tables a dry run is a click away, on the channel's own page. */
+export function channelActions(channel: ChannelOverview, asked: Asked, withDryRun = false): Html {
   const { id, mode, configured } = channel;
   return html`${mode !== 'paused' && asked.may(MODE_NEEDS.paused) ? modeForm(id, 'paused', 'Pause', asked) : null}${
-    asked.may('operator') && configured ? lookForms(id, asked) : null
+    asked.may('operator') && configured ? lookForms(id, asked, withDryRun) : null
   }${mode !== 'live' && configured && asked.may(MODE_NEEDS.live) ? goLiveForm(channel, asked) : null}`;
 }
 

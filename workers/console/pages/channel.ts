@@ -56,7 +56,7 @@ async function actions(asked: Asked, channel: ChannelOverview, gate: StoredGate)
   const { id, mode, configured } = channel;
   const mayLive = configured && asked.may(MODE_NEEDS.live) && (mode !== 'live' || gate.share < WHOLE_SHARE);
   return html`<div class="actions">${mode !== 'paused' && asked.may(MODE_NEEDS.paused) ? modeForm(id, 'paused', 'Pause', asked) : null}${
-    asked.may('operator') && configured ? lookForms(id, asked) : null
+    asked.may('operator') && configured ? lookForms(id, asked, true) : null
   }${mode !== 'shadow' && asked.may(MODE_NEEDS.shadow) ? modeForm(id, 'shadow', 'Back to shadow', asked) : null}<a href="/console/channel-leave?id=${encodeURIComponent(id)}">Leave it</a></div>
 ${mayLive ? await liveForm(asked, id, gate) : nothing}`;
 }

@@ -101,7 +101,7 @@ async function show(asked: Asked): Promise<PageBody> {
     ['Alerted', run.isDryRun ? null : number(run.alerted)],
     ['Open after it', run.isDryRun ? null : figure(run.openAfter)],
   ])}<h2>What differed</h2>${findings(run, differences)}`;
-  const still = asked.may('operator') ? html`<div class="actions">${lookForms(run.channel, asked)}</div>` : null;
+  const still = asked.may('operator') ? html`<div class="actions">${lookForms(run.channel, asked, true)}</div>` : null;
   return { title: `Run ${run.id}`, body, live: ['runs'], still };
 }
 

@@ -42,7 +42,7 @@ const channelTable = (channels: readonly ChannelOverview[], asked: Asked): Html 
         duration(pace.reconcileMs),
         figure(channel.drifting),
         channel.driftCauses,
-        channelActions(channel, asked),
+        channelActions(channel, asked, true),
       ];
     }),
     empty: 'No channel yet.',
