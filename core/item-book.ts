@@ -120,6 +120,15 @@ export class FreeUnits implements FreeByLocation {
     return row === undefined ? undefined : freeIn(row);
   }
 
+  get net(): number {
+    let net = 0;
+    for (let number = 0; number < this.#places.selling.length; number++) {
+      const row = this.#rows[number];
+      if (row !== undefined) net += freeIn(row);
+    }
+    return net;
+  }
+
   forEach(visit: (units: number, location: LocationId) => void): void {
     for (let number = 0; number < this.#places.selling.length; number++) {
       const row = this.#rows[number];

@@ -40,8 +40,18 @@ import { placeRulesFor, poolRulesFor, type RuledPool } from './rules.ts';
 export type FreeByLocation = {
   get(location: LocationId): number | undefined;
   forEach(visit: (units: number, location: LocationId) => void): void;
+  /** The sum over all locations, where it is at hand. */
+  readonly net?: number;
   readonly lots?: FreeLots;
 };
+
+function netOf(free: FreeByLocation): number {
+  let net = 0;
+  free.forEach((units) => {
+    net += units;
+  });
+  return net;
+}
 
 /** What pools look at of an item. */
 export type PooledItem = {
@@ -188,10 +198,7 @@ function sharesOf(rules: readonly RuledPool[], item: PooledItem, net: number, no
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
-  let net = 0;
-  free.forEach((units) => {
-    net += units;
-  });
+  const net = free.net ?? netOf(free);
   const total = Math.max(0, net);
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), item.moves ?? NO_MOVES);
   const placed = placeSharesOf(policy, item, now);
@@ -268,7 +275,7 @@ export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): numb
     lots,
   );
 
-function shareOf(program: Program, { own }: Pools): PoolShare | undefined {
+export function shareOf(program: Program, { own }: Pools): PoolShare | undefined {
   for (const share of own) if (share.program === program.id) return share;
   return undefined;
 }
