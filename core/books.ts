@@ -197,7 +197,13 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
 type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
 
 export function postPromise(item: ItemBook, books: Books, entry: NewPromise): void {
-  const { location, delta, held = 0, hold = null } = entry;
+  const { held = 0, hold = null } = entry;
+  postEntry(item, books, { ...entry, held, hold, sku: item.sku });
+}
+
+/** Writes one promise entry, kept as it is, with its balances. */
+export function postEntry(item: ItemBook, books: Books, entry: PromiseEntry): void {
+  const { location, delta, held } = entry;
   const row = rowAt(books.places, item.places, location);
   const allocated = row.allocated + delta;
   assert(allocated >= 0, `allocated of ${item.sku} at ${location} would be ${allocated}`);
@@ -210,7 +216,7 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   }
   item.drawn = drawnAfter(item.drawn, entry);
   touch(books, item, entry.commandId);
-  books.promises.push({ ...entry, held, hold, sku: item.sku });
+  books.promises.push(entry);
 }
 
 /**
