@@ -13,6 +13,7 @@ import type {
   Hold,
   HoldId,
   Instant,
+  ListingId,
   LocationId,
   Move,
   ProgramId,
@@ -201,6 +202,11 @@ export function openItem(state: ItemState, places: Places): ItemBook {
 export function onHandOf(item: ItemBook): Map<string, StockBalance> {
   item.onHand ??= new Map(item.loaded.balances.map((row) => [stockKey(row.location, row.disposition), row]));
   return item.onHand;
+}
+
+export function listingIn({ listings }: ItemBook, id: ListingId): ListingState | undefined {
+  for (const listing of listings) if (listing.id === id) return listing;
+  return undefined;
 }
 
 /** A listing of the item to write on: a copy from its first change on. */

@@ -98,20 +98,12 @@ const countsFromFill = (rule: PoolRule): boolean =>
  * what is there now.
  */
 export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): ProgramId[] =>
-  hasFilledPools(policy)
-    ? poolRulesFor(policy, item, now)
-        .filter(({ program, rule }) => countsFromFill(rule) && !drawnOf(item.drawn, program).isFilled)
-        .map(({ program }) => program)
-    : [];
+  poolRulesFor(policy, item, now)
+    .filter(({ program, rule }) => countsFromFill(rule) && !drawnOf(item.drawn, program).isFilled)
+    .map(({ program }) => program);
 
-const COUNTING = new WeakMap<Policy, boolean>();
-
-/** Whether any pool of the policy counts from a fill: asked for every item of every batch. */
-function hasFilledPools(policy: Policy): boolean {
-  const known = COUNTING.get(policy) ?? policy.pools.some(countsFromFill);
-  COUNTING.set(policy, known);
-  return known;
-}
+/** Whether any pool of the policy counts from a fill: without one no item is looked at. */
+export const hasFilledPools = (policy: Policy): boolean => policy.pools.some(countsFromFill);
 
 type Share = PoolShare | PlaceShare;
 
