@@ -197,10 +197,17 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
   if (rules.length === 0 && placed.length === 0) return { free: total, own: NO_SHARES, placed, shared: total };
   const shares = sharesOf(rules, item, net, now);
   if (placed.length > 0) return poolsBesidePlaces(policy, total, [...shares, ...placed], free);
-  const own = cutToFree(policy, total, shares, free);
+  const own = isEnough(total, shares, free) ? shares : cutToFree(policy, total, shares, free);
   let shared = total;
   for (const { remaining } of own) shared -= remaining;
   return { free: total, own, placed, shared };
+}
+
+/** Most often there is enough for all, and nothing to cut. */
+function isEnough(total: number, shares: readonly PoolShare[], { lots }: FreeByLocation): boolean {
+  let left = total;
+  for (const { remaining } of shares) left -= remaining;
+  return left >= 0 && lots === undefined;
 }
 
 /** The same where places have pools, too: all are cut together. */
