@@ -102,8 +102,11 @@ function tellDrawn({ sku, drawn, loaded }: ItemBook, facts: ItemFacts): void {
   for (const row of inKeyOrder(drawn)) {
     if (loaded.drawn.includes(row)) continue;
     const { program, location, consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
-    const of = location === undefined ? { sku, program } : { sku, program, location };
-    facts.drawn.push({ ...of, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
+    facts.drawn.push(
+      location === undefined
+        ? { sku, program, consumed, taken, takenAtFill, allTakenAtFill, isFilled }
+        : { sku, program, location, consumed, taken, takenAtFill, allTakenAtFill, isFilled },
+    );
   }
 }
 
