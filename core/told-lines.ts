@@ -69,7 +69,7 @@ function lineOf({ listing, sku, pack }: Goods, told: OrderLineState, held: Held)
 function goodsOf(books: Books, channel: string, order: OrderState, index: number): Goods {
   const { listingRef = null, skuHint = null } = order.lines[index] ?? {};
   const listingId = listingRef === null ? undefined : books.listingByRef.get(channel)?.get(listingRef);
-  const known = listingOf(books, listingId ?? null);
+  const known = listingOf(books, listingId ?? null, skuHint);
   if (listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
     throw new CommandRefused(
       'unmapped-listing',
