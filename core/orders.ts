@@ -73,8 +73,7 @@ const skusOf = (told: readonly ToldLine[]): Sku[] => told.flatMap(({ line }) => 
 /** Takes a state of an order in; false when it says nothing new. */
 export function applyOrderState(books: Books, command: Command, body: OrderStateCommand): boolean {
   checkTotals(body.order);
-  const id = orderIdOf(body.channel, body.order.orderRef);
-  const stored = books.orders.get(id);
+  const stored = books.orders.find(body.channel, body.order.orderRef);
   const joined = joinOrder(stored?.state ?? body.order, body.order);
   if (stored !== undefined && sameState(joined, stored.state)) return false;
   // An order stays where it was sent when it was first met: its units lie in that program's pools.
@@ -86,6 +85,7 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
       fix: `give ${body.channel} a program in the configuration file and restart`,
     });
   }
+  const id = stored?.id ?? orderIdOf(body.channel, body.order.orderRef);
   const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
   const told = toldLines(books, order, joined, stored?.lines ?? []);
   const turn = turnOf(books, command, order, joined.fillRule);
@@ -130,8 +130,7 @@ function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]):
 
 function keepOrder(books: Books, order: StoredOrder): void {
   if (books.filled.size > 0) for (const line of order.lines) books.filled.delete(lineKey(order.id, line.lineRef));
-  books.orders.set(order.id, order);
-  books.changedOrders.add(order.id);
+  books.orders.keep(order);
 }
 
 /** The lot that was picked is there, wherever the line holds its units. */
