@@ -96,8 +96,8 @@ export function noteShort(item: ItemBook, program: string, change: number): void
 }
 
 /** What a line has, and what was drawn for it now. */
-export const withDrawn = (had: readonly Allocation[], drawn: readonly Allocation[]): readonly Allocation[] =>
-  mergeAllocations(had.length === 0 ? [...drawn] : [...had, ...drawn]);
+export const withParts = (had: readonly Allocation[], drawn: readonly Allocation[]): readonly Allocation[] =>
+  mergeAllocations(had.length === 0 ? drawn : [...had, ...drawn]);
 
 /**
  * Joins parts of the same place, pool and lot, so that a line filled in many turns stays short to read. Lots of one place and pool
