@@ -52,13 +52,12 @@ function countOwnSales({ books, command }: Turn, before: OrderLine | null, after
   touch(books, item, command.id);
 }
 
-function applyTotals(turn: Turn, told: OrderLine, returnedBefore: number): OrderLine {
-  const item = told.sku === null ? undefined : turn.books.items.get(told.sku);
+function applyTotals(turn: Turn, { item, before }: ToldLine, told: OrderLine): OrderLine {
   if (item === undefined) return told;
   const line = withComposition(told, item);
   const newlyShipped = Math.max(0, line.reportedShipped - line.shipped);
   const shipped = newlyShipped > 0 ? shipUnits(turn, item, line, { units: newlyShipped }) : line;
-  returnUnits(turn, item, line, line.returned - returnedBefore);
+  returnUnits(turn, item, line, line.returned - (before?.returned ?? 0));
   // All lines of an order that wants all or nothing are settled together.
   return isAllOrNothing(turn.rule) ? shipped : settlePromise(turn, item, shipped);
 }
@@ -93,10 +92,11 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   if (holds.length > 0) checkHoldUses(turn, holds, skusOf(told));
   // Of an order that its platform had not told of until now, nothing is among the own sales yet.
   const wasCounted = stored?.state.origin !== 'operator';
-  const applied = told.map(({ before, line }) => {
+  const applied = told.map((each) => {
+    const { before, line } = each;
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
     if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : null, line);
-    return applyTotals(turn, convertHolds(turn, holds, line), before?.returned ?? 0);
+    return applyTotals(turn, each, convertHolds(turn, holds, line));
   });
   const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
   endHoldUses(turn, holds, lines);
