@@ -7,6 +7,7 @@ import { assert } from './errors.ts';
 import {
   FreeUnits,
   type ItemBook,
+  listingIn,
   numberPlaces,
   onHandOf,
   openItem,
@@ -14,6 +15,7 @@ import {
   rowAt,
   stockKey,
 } from './item-book.ts';
+import { ListingItems } from './listing-items.ts';
 import { changeLot, copyLots, freeByLot, type LotBook, lotAt } from './lot-book.ts';
 import type {
   Hold,
@@ -29,7 +31,7 @@ import type {
   StockMaster,
 } from './model.ts';
 import { OrderBook } from './order-book.ts';
-import { type FreeByLocation, type Pools, poolsOf, unfilledPools } from './pools.ts';
+import { type FreeByLocation, hasFilledPools, type Pools, poolsOf, unfilledPools } from './pools.ts';
 import { rulesOf } from './rules.ts';
 import type { Facts, ListingState, PromiseEntry, State, StockEntry } from './state.ts';
 
@@ -49,7 +51,7 @@ export type Books = {
   readonly kitsWith: ReadonlyMap<Sku, readonly ItemBook[]>;
   /** Items that the command at hand changed. */
   readonly touched: ItemBook[];
-  readonly itemOfListing: ReadonlyMap<ListingId, ItemBook>;
+  readonly itemOfListing: ListingItems;
   /** By channel, then by the listing's reference there. */
   readonly listingByRef: ReadonlyMap<string, ReadonlyMap<string, number>>;
   readonly orders: OrderBook;
@@ -86,12 +88,11 @@ function fillFirst(policy: Policy, book: ItemBook, now: Instant): void {
 export function openBooks(state: State, now: Instant): Books {
   const places = numberPlaces(state.locations);
   const items = new Map<Sku, ItemBook>();
-  const itemOfListing = new Map<ListingId, ItemBook>();
+  const hasFills = hasFilledPools(state.policy);
   for (const item of state.items) {
     const book = openItem(item, places);
-    fillFirst(state.policy, book, now);
+    if (hasFills) fillFirst(state.policy, book, now);
     items.set(item.sku, book);
-    for (const { id } of item.listings) itemOfListing.set(id, book);
   }
   const listingByRef = new Map<string, Map<string, number>>();
   for (const { channel, listingRef, listing } of state.listingRefs) {
@@ -109,7 +110,7 @@ export function openBooks(state: State, now: Instant): Books {
     items,
     kitsWith: kitsByPart(items.values()),
     touched: [],
-    itemOfListing,
+    itemOfListing: new ListingItems(items),
     listingByRef,
     orders: new OrderBook(state.orders),
     filled: new Map(),
@@ -139,9 +140,11 @@ function freeOfLots({ places, policy, now }: Books, item: ItemBook, lots: LotBoo
 export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
   poolsOf(books.policy, item, free, books.now);
 
-/** A listing as the batch has it until now. */
-export const listingOf = (books: Books, id: ListingId | null): ListingState | undefined =>
-  id === null ? undefined : books.itemOfListing.get(id)?.listings.find((listing) => listing.id === id);
+/** A listing as the batch has it until now; `hint`: the SKU that it should be of. */
+export function listingOf(books: Books, id: ListingId | null, hint: Sku | null): ListingState | undefined {
+  const item = id === null ? undefined : books.itemOfListing.get(id, hint);
+  return item === undefined || id === null ? undefined : listingIn(item, id);
+}
 
 export function touch(books: Books, item: ItemBook, commandId: number): void {
   if (item.touchedBy === commandId) return;

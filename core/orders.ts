@@ -37,7 +37,7 @@ const openSalesOf = (line: OrderLine): number =>
  * now; null: none of it was.
  */
 function countOwnSales({ books, command }: Turn, before: OrderLine | null, after: OrderLine): void {
-  const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing);
+  const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing, after.sku);
   if (item === undefined || after.listing === null) return;
   const listing = writableListing(item, after.listing);
   const ownSoldBefore = listing.ownSold;

@@ -4,6 +4,7 @@
  * Guarantees: writes nothing. All lines are read before the first is applied, so an order is refused before it touched the books.
  */
 import { type Books, type ItemBook, lineKey } from './books.ts';
+import { listingIn } from './item-book.ts';
 import type { ListingId, Order, OrderId, OrderLine, Sku } from './model.ts';
 import { isInOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
@@ -76,8 +77,8 @@ function lineOf({ listing, sku, pack }: Goods, told: OrderLineState, held: Held)
 function find(books: Books, channel: string, order: OrderState, index: number): Found {
   const { listingRef = null, skuHint = null } = order.lines[index] ?? {};
   const listingId = listingRef === null ? undefined : books.listingByRef.get(channel)?.get(listingRef);
-  const item = listingId === undefined ? undefined : books.itemOfListing.get(listingId);
-  const known = item?.listings.find(({ id }) => id === listingId);
+  const item = listingId === undefined ? undefined : books.itemOfListing.get(listingId, skuHint);
+  const known = item === undefined || listingId === undefined ? undefined : listingIn(item, listingId);
   if (listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
     throw new CommandRefused(
       'unmapped-listing',
