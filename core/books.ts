@@ -30,9 +30,10 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
+import { OrderBook } from './order-book.ts';
 import { type FreeByLocation, hasFilledPools, type Pools, poolsOf, unfilledPools } from './pools.ts';
 import { rulesOf } from './rules.ts';
-import type { Facts, ListingState, PromiseEntry, State, StockEntry, StoredOrder } from './state.ts';
+import type { Facts, ListingState, PromiseEntry, State, StockEntry } from './state.ts';
 
 export { type ItemBook, lineKey } from './item-book.ts';
 
@@ -53,8 +54,7 @@ export type Books = {
   readonly itemOfListing: ListingItems;
   /** By channel, then by the listing's reference there. */
   readonly listingByRef: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  readonly orders: Map<OrderId, StoredOrder>;
-  readonly changedOrders: Set<OrderId>;
+  readonly orders: OrderBook;
   readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
   readonly counted: Facts['counted'][number][];
   readonly changedHolds: Map<HoldId, Hold>;
@@ -62,13 +62,6 @@ export type Books = {
   readonly promises: PromiseEntry[];
   readonly moves: Facts['moves'][number][];
 };
-
-/** Rows by key, without a pair for each: the books of a batch are opened a thousand times a second. */
-function byKey<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T> {
-  const map = new Map<string, T>();
-  for (const row of rows) map.set(keyOf(row), row);
-  return map;
-}
 
 function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
   const kits = new Map<Sku, ItemBook[]>();
@@ -119,8 +112,7 @@ export function openBooks(state: State, now: Instant): Books {
     touched: [],
     itemOfListing: new ListingItems(items),
     listingByRef,
-    orders: byKey(state.orders, (order) => order.id),
-    changedOrders: new Set(),
+    orders: new OrderBook(state.orders),
     filled: new Map(),
     counted: [],
     changedHolds: new Map(),

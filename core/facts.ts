@@ -172,14 +172,13 @@ export function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     reviews: [],
   };
   for (const item of touched) tellItem(books, item, told);
-  const changed = [...books.changedOrders].sort();
   const firstFills: PromiseEntry[] = [];
   for (const item of moved) if (item.firstFills.length > 0) firstFills.push(...firstFillsOf(books, item));
   return {
     ...told,
     stock: books.stock,
     promises: firstFills.length === 0 ? books.promises : [...firstFills, ...books.promises],
-    orders: changed.flatMap((id) => books.orders.get(id) ?? []),
+    orders: books.orders.changed(),
     filledLines: [...books.filled.values()],
     holds: [...books.changedHolds.values()],
     counted: books.counted,

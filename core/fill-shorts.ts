@@ -159,6 +159,5 @@ function keepFilled(books: Books, item: ItemBook, short: ShortLine, drawn: reado
     books.filled.set(key, { orderId: short.id, line: after });
     return;
   }
-  books.orders.set(order.id, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
-  books.changedOrders.add(order.id);
+  books.orders.keep({ ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
 }
