@@ -7,6 +7,7 @@ import { assert } from './errors.ts';
 import {
   FreeUnits,
   type ItemBook,
+  listingIn,
   numberPlaces,
   onHandOf,
   openItem,
@@ -14,6 +15,7 @@ import {
   rowAt,
   stockKey,
 } from './item-book.ts';
+import { ListingItems } from './listing-items.ts';
 import { changeLot, copyLots, freeByLot, type LotBook, lotAt } from './lot-book.ts';
 import type {
   Hold,
@@ -28,9 +30,10 @@ import type {
   Sku,
   StockMaster,
 } from './model.ts';
-import { type FreeByLocation, type Pools, poolsOf, unfilledPools } from './pools.ts';
+import { OrderBook } from './order-book.ts';
+import { type FreeByLocation, hasFilledPools, type Pools, poolsOf, unfilledPools } from './pools.ts';
 import { rulesOf } from './rules.ts';
-import type { Facts, ListingState, PromiseEntry, State, StockEntry, StoredOrder } from './state.ts';
+import type { Facts, ListingState, PromiseEntry, State, StockEntry } from './state.ts';
 
 export { type ItemBook, lineKey } from './item-book.ts';
 
@@ -48,11 +51,10 @@ export type Books = {
   readonly kitsWith: ReadonlyMap<Sku, readonly ItemBook[]>;
   /** Items that the command at hand changed. */
   readonly touched: ItemBook[];
-  readonly itemOfListing: ReadonlyMap<ListingId, ItemBook>;
+  readonly itemOfListing: ListingItems;
   /** By channel, then by the listing's reference there. */
   readonly listingByRef: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  readonly orders: Map<OrderId, StoredOrder>;
-  readonly changedOrders: Set<OrderId>;
+  readonly orders: OrderBook;
   readonly filled: Map<string, { orderId: OrderId; line: OrderLine }>;
   readonly counted: Facts['counted'][number][];
   readonly changedHolds: Map<HoldId, Hold>;
@@ -60,13 +62,6 @@ export type Books = {
   readonly promises: PromiseEntry[];
   readonly moves: Facts['moves'][number][];
 };
-
-/** Rows by key, without a pair for each: the books of a batch are opened a thousand times a second. */
-function byKey<T>(rows: readonly T[], keyOf: (row: T) => string): Map<string, T> {
-  const map = new Map<string, T>();
-  for (const row of rows) map.set(keyOf(row), row);
-  return map;
-}
 
 function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
   const kits = new Map<Sku, ItemBook[]>();
@@ -93,12 +88,11 @@ function fillFirst(policy: Policy, book: ItemBook, now: Instant): void {
 export function openBooks(state: State, now: Instant): Books {
   const places = numberPlaces(state.locations);
   const items = new Map<Sku, ItemBook>();
-  const itemOfListing = new Map<ListingId, ItemBook>();
+  const hasFills = hasFilledPools(state.policy);
   for (const item of state.items) {
     const book = openItem(item, places);
-    fillFirst(state.policy, book, now);
+    if (hasFills) fillFirst(state.policy, book, now);
     items.set(item.sku, book);
-    for (const { id } of item.listings) itemOfListing.set(id, book);
   }
   const listingByRef = new Map<string, Map<string, number>>();
   for (const { channel, listingRef, listing } of state.listingRefs) {
@@ -116,10 +110,9 @@ export function openBooks(state: State, now: Instant): Books {
     items,
     kitsWith: kitsByPart(items.values()),
     touched: [],
-    itemOfListing,
+    itemOfListing: new ListingItems(items),
     listingByRef,
-    orders: byKey(state.orders, (order) => order.id),
-    changedOrders: new Set(),
+    orders: new OrderBook(state.orders),
     filled: new Map(),
     counted: [],
     changedHolds: new Map(),
@@ -147,9 +140,11 @@ function freeOfLots({ places, policy, now }: Books, item: ItemBook, lots: LotBoo
 export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
   poolsOf(books.policy, item, free, books.now);
 
-/** A listing as the batch has it until now. */
-export const listingOf = (books: Books, id: ListingId | null): ListingState | undefined =>
-  id === null ? undefined : books.itemOfListing.get(id)?.listings.find((listing) => listing.id === id);
+/** A listing as the batch has it until now; `hint`: the SKU that it should be of. */
+export function listingOf(books: Books, id: ListingId | null, hint: Sku | null): ListingState | undefined {
+  const item = id === null ? undefined : books.itemOfListing.get(id, hint);
+  return item === undefined || id === null ? undefined : listingIn(item, id);
+}
 
 export function touch(books: Books, item: ItemBook, commandId: number): void {
   if (item.touchedBy === commandId) return;

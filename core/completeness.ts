@@ -14,7 +14,7 @@ import { type Books, type ItemBook, listingOf } from './books.ts';
 import type { Command } from './command.ts';
 import { allocateSets, partsOf, promiseAt, setsAt } from './kits.ts';
 import { allocateUnits } from './line-units.ts';
-import type { Allocation, Completeness, ListingId, LocationId, Order, OrderLine, Program } from './model.ts';
+import type { Allocation, Completeness, LocationId, Order, OrderLine, Program } from './model.ts';
 import type { FillRule } from './order-state.ts';
 
 /** A listing's own places in its order, as far as its program may draw there; without any, the program's. */
@@ -23,8 +23,12 @@ export function supplyOf(program: Program, own: readonly LocationId[]): readonly
 }
 
 /** The supply set of a line: of the listing that it was bought from, while that is mapped to its item. */
-export function placesOfLine(books: Books, program: Program, listing: ListingId | null): readonly LocationId[] {
-  const own = listingOf(books, listing)?.locations;
+export function placesOfLine(
+  books: Books,
+  program: Program,
+  { listing, sku }: Pick<OrderLine, 'listing' | 'sku'>,
+): readonly LocationId[] {
+  const own = listingOf(books, listing, sku)?.locations;
   return own === undefined ? program.locations : supplyOf(program, own);
 }
 
@@ -58,7 +62,7 @@ export function drawForLine(books: Books, command: Command, ask: LineAsk): Alloc
   const { order, line, item, wanted, rule } = ask;
   const program = books.programs.get(order.program);
   if (program === undefined || wanted <= 0) return [];
-  const supply = placesOfLine(books, program, line.listing);
+  const supply = placesOfLine(books, program, line);
   const places = rule === 'onePlace' ? onePlaceFor(books, program, supply, ask) : supply;
   if (line.components === undefined) {
     const asked = { orderId: order.id, lineRef: line.lineRef, program: program.id, wanted };

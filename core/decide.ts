@@ -30,7 +30,7 @@ import {
 } from './stock.ts';
 
 function applyObserved(books: Books, command: Command, body: ObservedCommand): boolean {
-  const item = books.itemOfListing.get(body.listing);
+  const item = books.itemOfListing.get(body.listing, null);
   if (item === undefined) {
     throw new CommandRefused('unknown-listing', `listing ${body.listing} is gone`, {
       fix: 'nothing to do: it was unmapped meanwhile',

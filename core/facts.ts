@@ -15,24 +15,28 @@ import type { Instant, Sku } from './model.ts';
 import { lowPoolsOf } from './pool-levels.ts';
 import { nextPoolChange } from './pool-units.ts';
 import type { Facts, Outcome, PromiseEntry } from './state.ts';
-import { type ItemNow, standingOf, targetsOf } from './targets.ts';
+import { fairPartsFor, type ItemNow, standingOf, targetOf } from './targets.ts';
+
+/** One that has passed is the sweep's: it asks for the end of the hold, which decides the item again. */
+const sooner = (next: Instant, at: Instant | null, now: Instant): Instant =>
+  at !== null && at > now && at < next ? at : next;
 
 /** When the item has to be looked at again by itself. */
 function nextReviewOf({ policy, now }: Books, { item, pools }: ItemNow): Instant | null {
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
   if (item.moreShorts && item.hasFilled) return now;
   let next = nextPoolChange(policy, item, pools, now) ?? Number.POSITIVE_INFINITY;
-  // One that has passed is the sweep's: it asks for the end of the hold, which decides the item again.
-  const consider = (at: Instant | null): void => {
-    if (at !== null && at > now && at < next) next = at;
-  };
-  for (const { seenUntil } of item.listings) consider(seenUntil);
+  for (const { seenUntil } of item.listings) next = sooner(next, seenUntil, now);
   if (item.holds.size > 0) {
-    for (const hold of item.holds.values()) if (hold.state === 'held') consider(hold.expiresAt);
+    for (const { state, expiresAt } of item.holds.values()) if (state === 'held') next = sooner(next, expiresAt, now);
   }
-  consider(item.nextHoldEndsAt);
-  if (item.supply.size + item.demand.size > 0) for (const at of datedMoments(item, now)) consider(at);
-  if (item.lots !== null) for (const at of lifeMoments(standingLots(item.lots), livesOf(policy), now)) consider(at);
+  next = sooner(next, item.nextHoldEndsAt, now);
+  if (item.supply.size + item.demand.size > 0) {
+    for (const at of datedMoments(item, now)) next = sooner(next, at, now);
+  }
+  if (item.lots !== null) {
+    for (const at of lifeMoments(standingLots(item.lots), livesOf(policy), now)) next = sooner(next, at, now);
+  }
   return next === Number.POSITIVE_INFINITY ? null : next;
 }
 
@@ -98,8 +102,11 @@ function tellDrawn({ sku, drawn, loaded }: ItemBook, facts: ItemFacts): void {
   for (const row of inKeyOrder(drawn)) {
     if (loaded.drawn.includes(row)) continue;
     const { program, location, consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
-    const of = location === undefined ? { sku, program } : { sku, program, location };
-    facts.drawn.push({ ...of, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
+    facts.drawn.push(
+      location === undefined
+        ? { sku, program, consumed, taken, takenAtFill, allTakenAtFill, isFilled }
+        : { sku, program, location, consumed, taken, takenAtFill, allTakenAtFill, isFilled },
+    );
   }
 }
 
@@ -113,15 +120,16 @@ function tellLots(sku: Sku, { lots, changed }: LotBook, facts: ItemFacts): void 
 
 function tellListings(books: Books, standing: ItemNow, facts: ItemFacts): void {
   const { item } = standing;
-  const targets = targetsOf(books, standing);
-  let next = 0;
-  item.listings.forEach((listing, index) => {
-    const target = targets[next]?.listing === listing.id ? targets[next++] : undefined;
-    if (target !== undefined) facts.targets.push(target);
-    else if (!item.isReviewed && listing === item.loaded.listings[index]) return;
+  const parts = fairPartsFor(books, standing);
+  let index = 0;
+  for (const listing of item.listings) {
+    const isChanged = listing !== item.loaded.listings[index++];
+    const target = targetOf(books, standing, listing, parts);
+    if (target !== null) facts.targets.push(target);
+    else if (!item.isReviewed && !isChanged) continue;
     const { id, ownSold, ownOpen, seenSold, seenUntil } = listing;
     facts.listings.push({ listing: id, ownSold, ownOpen, seenSold, seenUntil });
-  });
+  }
 }
 
 /** Dated rows that are not as they were loaded, by ref. */
@@ -164,14 +172,13 @@ export function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
     reviews: [],
   };
   for (const item of touched) tellItem(books, item, told);
-  const changed = [...books.changedOrders].sort();
   const firstFills: PromiseEntry[] = [];
   for (const item of moved) if (item.firstFills.length > 0) firstFills.push(...firstFillsOf(books, item));
   return {
     ...told,
     stock: books.stock,
     promises: firstFills.length === 0 ? books.promises : [...firstFills, ...books.promises],
-    orders: changed.flatMap((id) => books.orders.get(id) ?? []),
+    orders: books.orders.changed(),
     filledLines: [...books.filled.values()],
     holds: [...books.changedHolds.values()],
     counted: books.counted,

@@ -68,7 +68,7 @@ function inTurn(policy: Policy, claims: readonly Claim[], first: ReadonlySet<str
 /** Whether anything is left for lines that take what there is: asked once per item, program and supply set. */
 function supplyLeft(books: Books): { readonly has: (claim: Claim) => boolean; readonly end: (claim: Claim) => void } {
   const known = new Map<string, boolean>();
-  const placesOf = ({ program, short }: Claim) => placesOfLine(books, program, short.line.listing);
+  const placesOf = ({ program, short }: Claim) => placesOfLine(books, program, short.line);
   const keyOf = ({ item, program }: Claim, places: readonly string[]): string =>
     `${item.sku} ${program.id} ${places === program.locations ? '' : places.join(' ')}`;
   const has = (claim: Claim): boolean => {
@@ -159,6 +159,5 @@ function keepFilled(books: Books, item: ItemBook, short: ShortLine, drawn: reado
     books.filled.set(key, { orderId: short.id, line: after });
     return;
   }
-  books.orders.set(order.id, { ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
-  books.changedOrders.add(order.id);
+  books.orders.keep({ ...order, lines: order.lines.map((l) => (l.lineRef === line.lineRef ? after : l)) });
 }

@@ -13,6 +13,7 @@ import type {
   Hold,
   HoldId,
   Instant,
+  ListingId,
   LocationId,
   Move,
   ProgramId,
@@ -120,6 +121,15 @@ export class FreeUnits implements FreeByLocation {
     return row === undefined ? undefined : freeIn(row);
   }
 
+  get net(): number {
+    let net = 0;
+    for (let number = 0; number < this.#places.selling.length; number++) {
+      const row = this.#rows[number];
+      if (row !== undefined) net += freeIn(row);
+    }
+    return net;
+  }
+
   forEach(visit: (units: number, location: LocationId) => void): void {
     for (let number = 0; number < this.#places.selling.length; number++) {
       const row = this.#rows[number];
@@ -192,6 +202,11 @@ export function openItem(state: ItemState, places: Places): ItemBook {
 export function onHandOf(item: ItemBook): Map<string, StockBalance> {
   item.onHand ??= new Map(item.loaded.balances.map((row) => [stockKey(row.location, row.disposition), row]));
   return item.onHand;
+}
+
+export function listingIn({ listings }: ItemBook, id: ListingId): ListingState | undefined {
+  for (const listing of listings) if (listing.id === id) return listing;
+  return undefined;
 }
 
 /** A listing of the item to write on: a copy from its first change on. */

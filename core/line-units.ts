@@ -13,15 +13,14 @@ import type { PromiseEntry } from './state.ts';
 
 export type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
 
-type Change = Pick<PromiseEntry, 'kind' | 'delta' | 'consumed'>;
+type Change = Pick<PromiseEntry, 'sku' | 'kind' | 'delta' | 'consumed'>;
 
 /** Whole, and of one literal: entries are most of what a batch writes, and each spread copies one once more. */
 function entryOf(
-  { sku }: ItemBook,
   { id: commandId, occurredAt }: Command,
   { orderId, lineRef }: LineOwner,
   { location, program, pool, lot }: Allocation,
-  { kind, delta, consumed }: Change,
+  { sku, kind, delta, consumed }: Change,
 ): PromiseEntry {
   const held = 0;
   const hold = null;
@@ -51,11 +50,12 @@ export function allocateUnits(
       : { ...rules, locations: ask.places ?? rules.locations, drawOrder: ask.drawOrder ?? rules.drawOrder };
   // An order outlives its program: without one it draws nothing, and its lines stay short where everybody sees them.
   if (program === undefined || ask.wanted <= 0) return [];
+  const { sku } = item;
   const free = freeOf(books, item);
   const drawn = draw(program, ask.wanted, poolsFor(books, item, free), free);
   for (const part of drawn) {
     const consumed = consumedBy(part);
-    postEntry(item, books, entryOf(item, command, ask, part, { kind: 'allocate', delta: part.quantity, consumed }));
+    postEntry(item, books, entryOf(command, ask, part, { sku, kind: 'allocate', delta: part.quantity, consumed }));
   }
   return drawn;
 }
@@ -78,6 +78,7 @@ export function takeUnits(
   const taken: Allocation[] = [];
   let open = ask.units;
   const isRelease = ask.kind === 'release';
+  const { sku } = item;
   for (const part of isRelease ? [...ask.allocations].reverse() : ask.allocations) {
     const quantity = Math.min(open, part.quantity);
     open -= quantity;
@@ -85,7 +86,7 @@ export function takeUnits(
     if (quantity === 0) continue;
     taken.push({ ...part, quantity });
     const consumed = isRelease ? 0 - stillDrawn(item.drawn, { ...part, quantity }) : 0;
-    postEntry(item, books, entryOf(item, command, ask, part, { kind: ask.kind, delta: -quantity, consumed }));
+    postEntry(item, books, entryOf(command, ask, part, { sku, kind: ask.kind, delta: -quantity, consumed }));
   }
   return { taken, left: isRelease ? left.reverse() : left };
 }
@@ -96,8 +97,8 @@ export function noteShort(item: ItemBook, program: string, change: number): void
 }
 
 /** What a line has, and what was drawn for it now. */
-export const withDrawn = (had: readonly Allocation[], drawn: readonly Allocation[]): readonly Allocation[] =>
-  mergeAllocations(had.length === 0 ? [...drawn] : [...had, ...drawn]);
+export const withParts = (had: readonly Allocation[], drawn: readonly Allocation[]): readonly Allocation[] =>
+  mergeAllocations(had.length === 0 ? drawn : [...had, ...drawn]);
 
 /**
  * Joins parts of the same place, pool and lot, so that a line filled in many turns stays short to read. Lots of one place and pool

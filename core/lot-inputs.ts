@@ -75,7 +75,7 @@ export function sayLots(program: string, free: number, inputs: LotInputs, places
           `${sumOf(tooSoon)} of them expire too soon for the ${minimumLifeDays} days that ${program} asks for (${listed(tooSoon)})`,
         ]),
     ...(unknown.length === 0 ? [] : [`${sumOf(unknown)} of them have no lot, so nobody knows how long they live`]),
-    ...(room === undefined ? [] : [`of the others ${room} are protected for nobody`]),
+    ...(room === undefined ? [] : [`beyond its own pool it may take ${room} of the others: the rest is protected`]),
   ];
   return `${free} free, ${parts.join(', ')}`;
 }

@@ -9,7 +9,7 @@ import { type Books, type ItemBook, lineKey, orTakeBack, postMovement, touch } f
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
 import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
-import { noteShort, withDrawn } from './line-units.ts';
+import { noteShort, withParts } from './line-units.ts';
 import { ofLot, postLeaving } from './lot-goods.ts';
 import type { Completeness, LotCode, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
@@ -46,12 +46,12 @@ export function shipUnits(
   // Drawn first where nothing was: what a program ships comes out of its pool, whenever its order was heard of (I5).
   const undrawn = Math.max(0, units - allocatedUnits(line));
   const drawn = drawForLine(books, command, { order, line, item, wanted: undrawn, rule: 'split' });
-  const before = drawn.length === 0 ? line : { ...line, allocations: withDrawn(line.allocations, drawn) };
+  const before = drawn.length === 0 ? line : { ...line, allocations: withParts(line.allocations, drawn) };
   const beyond = Math.max(0, units - allocatedUnits(before));
   const { taken, left } = takeFromLine(item, books, command, { ...owner, kind: 'ship', units, line: before });
   const place =
     line.allocations[0]?.location ??
-    (program === undefined ? undefined : (placesOfLine(books, program, line.listing)[0] ?? program.locations[0]));
+    (program === undefined ? undefined : (placesOfLine(books, program, line)[0] ?? program.locations[0]));
   const unpromised =
     beyond === 0 || place === undefined
       ? []
@@ -82,7 +82,7 @@ function releaseUnits({ books, command, order }: Turn, item: ItemBook, line: Ord
 function fillLine({ books, command, order, rule }: Turn, item: ItemBook, line: OrderLine): OrderLine {
   const wanted = openUnits(line) - allocatedUnits(line);
   const drawn = drawForLine(books, command, { order, line, item, wanted, rule });
-  return drawn.length === 0 ? line : { ...line, allocations: withDrawn(line.allocations, drawn) };
+  return drawn.length === 0 ? line : { ...line, allocations: withParts(line.allocations, drawn) };
 }
 
 /** What is open and not allocated is short, and waits. */

@@ -37,7 +37,7 @@ const openSalesOf = (line: OrderLine): number =>
  * now; null: none of it was.
  */
 function countOwnSales({ books, command }: Turn, before: OrderLine | null, after: OrderLine): void {
-  const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing);
+  const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing, after.sku);
   if (item === undefined || after.listing === null) return;
   const listing = writableListing(item, after.listing);
   const ownSoldBefore = listing.ownSold;
@@ -52,13 +52,12 @@ function countOwnSales({ books, command }: Turn, before: OrderLine | null, after
   touch(books, item, command.id);
 }
 
-function applyTotals(turn: Turn, told: OrderLine, returnedBefore: number): OrderLine {
-  const item = told.sku === null ? undefined : turn.books.items.get(told.sku);
+function applyTotals(turn: Turn, { item, before }: ToldLine, told: OrderLine): OrderLine {
   if (item === undefined) return told;
   const line = withComposition(told, item);
   const newlyShipped = Math.max(0, line.reportedShipped - line.shipped);
   const shipped = newlyShipped > 0 ? shipUnits(turn, item, line, { units: newlyShipped }) : line;
-  returnUnits(turn, item, line, line.returned - returnedBefore);
+  returnUnits(turn, item, line, line.returned - (before?.returned ?? 0));
   // All lines of an order that wants all or nothing are settled together.
   return isAllOrNothing(turn.rule) ? shipped : settlePromise(turn, item, shipped);
 }
@@ -73,8 +72,7 @@ const skusOf = (told: readonly ToldLine[]): Sku[] => told.flatMap(({ line }) => 
 /** Takes a state of an order in; false when it says nothing new. */
 export function applyOrderState(books: Books, command: Command, body: OrderStateCommand): boolean {
   checkTotals(body.order);
-  const id = orderIdOf(body.channel, body.order.orderRef);
-  const stored = books.orders.get(id);
+  const stored = books.orders.find(body.channel, body.order.orderRef);
   const joined = joinOrder(stored?.state ?? body.order, body.order);
   if (stored !== undefined && sameState(joined, stored.state)) return false;
   // An order stays where it was sent when it was first met: its units lie in that program's pools.
@@ -86,6 +84,7 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
       fix: `give ${body.channel} a program in the configuration file and restart`,
     });
   }
+  const id = stored?.id ?? orderIdOf(body.channel, body.order.orderRef);
   const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
   const told = toldLines(books, order, joined, stored?.lines ?? []);
   const turn = turnOf(books, command, order, joined.fillRule);
@@ -93,10 +92,11 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   if (holds.length > 0) checkHoldUses(turn, holds, skusOf(told));
   // Of an order that its platform had not told of until now, nothing is among the own sales yet.
   const wasCounted = stored?.state.origin !== 'operator';
-  const applied = told.map(({ before, line }) => {
+  const applied = told.map((each) => {
+    const { before, line } = each;
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
     if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : null, line);
-    return applyTotals(turn, convertHolds(turn, holds, line), before?.returned ?? 0);
+    return applyTotals(turn, each, convertHolds(turn, holds, line));
   });
   const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
   endHoldUses(turn, holds, lines);
@@ -130,8 +130,7 @@ function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]):
 
 function keepOrder(books: Books, order: StoredOrder): void {
   if (books.filled.size > 0) for (const line of order.lines) books.filled.delete(lineKey(order.id, line.lineRef));
-  books.orders.set(order.id, order);
-  books.changedOrders.add(order.id);
+  books.orders.keep(order);
 }
 
 /** The lot that was picked is there, wherever the line holds its units. */

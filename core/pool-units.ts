@@ -1,7 +1,5 @@
 /** How many units a pool's rule protects at a moment, and when time alone changes that. Pure. */
 import type { Instant, Policy, PoolRule } from './model.ts';
-import type { PlaceShare } from './place-pools.ts';
-import type { PoolShare, Pools } from './pools.ts';
 import { cutInProportion, sumOf } from './proportion.ts';
 import { poolBordersAfter, type RuledItem, type RuledPool } from './rules.ts';
 
@@ -60,11 +58,15 @@ export function unitsOfRules(rules: readonly RuledPool[], supplies: readonly num
   });
 }
 
+/** What of a pool's share (pools.ts) changes with time. */
+type Protected = { readonly rule: PoolRule; readonly units: number };
+type ProtectedItem = { readonly own: readonly Protected[]; readonly placed: readonly Protected[] };
+
 /** A protected amount that falls by its curve is looked at again when a unit is due, but not more often than this. */
 const RELEASE_STEP_MS = 10 * 60_000;
 
 /** When time alone changes the pools of an item next: a rule begins or ends, or a release frees a unit. */
-export function nextPoolChange(policy: Policy, item: RuledItem, pools: Pools, now: Instant): Instant | null {
+export function nextPoolChange(policy: Policy, item: RuledItem, pools: ProtectedItem, now: Instant): Instant | null {
   let first = Number.POSITIVE_INFINITY;
   for (const at of poolBordersAfter(policy, item, now)) first = Math.min(first, at);
   for (const share of pools.own) first = Math.min(first, nextRelease(share, now));
@@ -73,7 +75,7 @@ export function nextPoolChange(policy: Policy, item: RuledItem, pools: Pools, no
 }
 
 /** When the release of a rule frees another unit; infinity where it has none. */
-function nextRelease({ rule, units }: PoolShare | PlaceShare, now: Instant): number {
+function nextRelease({ rule, units }: Protected, now: Instant): number {
   const points = rule.release;
   if (points === undefined) return Number.POSITIVE_INFINITY;
   const next = points.findIndex(({ at }) => at > now);

@@ -14,7 +14,9 @@ export function sayPoolRule(share: SaidShare): string {
   const { percent, parts, release } = share.rule;
   if (percent !== undefined || parts !== undefined || release !== undefined) return wordsOf(share);
   // Words without a number of the moment are the same each time.
-  const said = SAID.get(share.rule) ?? wordsOf(share);
+  const known = SAID.get(share.rule);
+  if (known !== undefined) return known;
+  const said = wordsOf(share);
   SAID.set(share.rule, said);
   return said;
 }

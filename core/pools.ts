@@ -40,8 +40,18 @@ import { placeRulesFor, poolRulesFor, type RuledPool } from './rules.ts';
 export type FreeByLocation = {
   get(location: LocationId): number | undefined;
   forEach(visit: (units: number, location: LocationId) => void): void;
+  /** The sum over all locations, where it is at hand. */
+  readonly net?: number;
   readonly lots?: FreeLots;
 };
+
+function netOf(free: FreeByLocation): number {
+  let net = 0;
+  free.forEach((units) => {
+    net += units;
+  });
+  return net;
+}
 
 /** What pools look at of an item. */
 export type PooledItem = {
@@ -88,20 +98,12 @@ const countsFromFill = (rule: PoolRule): boolean =>
  * what is there now.
  */
 export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): ProgramId[] =>
-  hasFilledPools(policy)
-    ? poolRulesFor(policy, item, now)
-        .filter(({ program, rule }) => countsFromFill(rule) && !drawnOf(item.drawn, program).isFilled)
-        .map(({ program }) => program)
-    : [];
+  poolRulesFor(policy, item, now)
+    .filter(({ program, rule }) => countsFromFill(rule) && !drawnOf(item.drawn, program).isFilled)
+    .map(({ program }) => program);
 
-const COUNTING = new WeakMap<Policy, boolean>();
-
-/** Whether any pool of the policy counts from a fill: asked for every item of every batch. */
-function hasFilledPools(policy: Policy): boolean {
-  const known = COUNTING.get(policy) ?? policy.pools.some(countsFromFill);
-  COUNTING.set(policy, known);
-  return known;
-}
+/** Whether any pool of the policy counts from a fill: without one no item is looked at. */
+export const hasFilledPools = (policy: Policy): boolean => policy.pools.some(countsFromFill);
 
 type Share = PoolShare | PlaceShare;
 
@@ -188,20 +190,24 @@ function sharesOf(rules: readonly RuledPool[], item: PooledItem, net: number, no
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
 export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): Pools {
-  let net = 0;
-  free.forEach((units) => {
-    net += units;
-  });
+  const net = free.net ?? netOf(free);
   const total = Math.max(0, net);
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), item.moves ?? NO_MOVES);
   const placed = placeSharesOf(policy, item, now);
   if (rules.length === 0 && placed.length === 0) return { free: total, own: NO_SHARES, placed, shared: total };
   const shares = sharesOf(rules, item, net, now);
   if (placed.length > 0) return poolsBesidePlaces(policy, total, [...shares, ...placed], free);
-  const own = cutToFree(policy, total, shares, free);
+  const own = isEnough(total, shares, free) ? shares : cutToFree(policy, total, shares, free);
   let shared = total;
   for (const { remaining } of own) shared -= remaining;
   return { free: total, own, placed, shared };
+}
+
+/** Most often there is enough for all, and nothing to cut. */
+function isEnough(total: number, shares: readonly PoolShare[], { lots }: FreeByLocation): boolean {
+  let left = total;
+  for (const { remaining } of shares) left -= remaining;
+  return left >= 0 && lots === undefined;
 }
 
 /** The same where places have pools, too: all are cut together. */
@@ -268,7 +274,7 @@ export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): numb
     lots,
   );
 
-function shareOf(program: Program, { own }: Pools): PoolShare | undefined {
+export function shareOf(program: Program, { own }: Pools): PoolShare | undefined {
   for (const share of own) if (share.program === program.id) return share;
   return undefined;
 }

@@ -79,7 +79,7 @@ function openLinesOf(books: Books, item: ItemBook): ShortLine[] {
     );
   }
   const lines = new Map(loaded.map((short) => [lineKey(short.id, short.line.lineRef), short]));
-  for (const { lines: own, id, channel, program, placedAt, state } of books.orders.values()) {
+  for (const { lines: own, id, channel, program, placedAt, state } of books.orders.all()) {
     const told = state.fillRule === undefined ? {} : { fillRule: state.fillRule };
     for (const line of own)
       if (line.sku === item.sku)

@@ -69,11 +69,7 @@ function keepLine(books: Books, item: ItemBook, { head, key }: Standing, allocat
   const order = books.orders.get(head.id);
   if (order === undefined) books.filled.set(key, { orderId: head.id, line });
   else {
-    books.orders.set(order.id, {
-      ...order,
-      lines: order.lines.map((one) => (one.lineRef === line.lineRef ? line : one)),
-    });
-    books.changedOrders.add(order.id);
+    books.orders.keep({ ...order, lines: order.lines.map((one) => (one.lineRef === line.lineRef ? line : one)) });
   }
 }
 

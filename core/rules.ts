@@ -238,7 +238,9 @@ function compareRoutes(a: Route, b: Route): number {
 
 /** The route that an order takes; undefined: it belongs to its channel's program. */
 export function routeFor(policy: Policy, channel: ChannelId, order: OrderAttributes): Route | undefined {
-  return rulesOf(policy).routes.find(
+  const { routes } = rulesOf(policy);
+  if (routes.length === 0) return undefined;
+  return routes.find(
     (route) =>
       (route.channel ?? channel) === channel &&
       (route.tag === undefined || (order.tags ?? []).includes(route.tag)) &&

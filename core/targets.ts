@@ -19,12 +19,12 @@ import {
   type FreeByLocation,
   lifeRoomOf,
   openUnitsTo,
-  type PoolShare,
   type Pools,
   type Promised,
   promisableTo,
   protectedFrom,
   roomsFor,
+  shareOf,
 } from './pools.ts';
 import {
   type KitInputs,
@@ -36,7 +36,7 @@ import {
   setsOf,
 } from './publish.ts';
 import { channelRuleFor, rulesOf, scopeOf } from './rules.ts';
-import type { ListingState, Target, TargetFact } from './state.ts';
+import type { ListingState, TargetFact } from './state.ts';
 
 const inFlightOf = (listing: ListingState, now: Instant): number => {
   if (listing.seenSold === null || listing.seenUntil === null || listing.seenUntil <= now) return 0;
@@ -65,7 +65,8 @@ function showRuleOf(
   return { rule: isBelow ? (rule.below ?? rule) : rule, isBelow };
 }
 
-function ownOf(share: PoolShare | undefined): PublishInputs['own'] {
+function ownOf(program: Program, pools: Pools): PublishInputs['own'] {
+  const share = shareOf(program, pools);
   if (share === undefined) return { units: 0, consumed: 0, remaining: 0 };
   const { units, consumed, remaining, limitLeft } = share;
   const own = { units, consumed, remaining, rule: sayPoolRule(share) };
@@ -93,11 +94,11 @@ function addPlaces(
   inputs.ownAt = { places, from: placed, elsewhere: keptAt(mine.filter((share) => !isInReach(share))) };
 }
 
-type FairParts = ReadonlyMap<number, FairPart>;
+export type FairParts = ReadonlyMap<number, FairPart>;
 const NO_FAIR_PARTS: FairParts = new Map();
 
 /** Parts of the shared pool for the listings whose channels ask for a fair one; not of kits, nor where a line has one place alone. */
-function fairPartsFor(books: Books, { item, pools, free }: ItemNow): FairParts {
+export function fairPartsFor(books: Books, { item, pools, free }: ItemNow): FairParts {
   if (!rulesOf(books.policy).hasFairShares || item.components !== null) return NO_FAIR_PARTS;
   const claims = item.listings.flatMap((listing) => {
     const rule = channelRuleFor(books.policy, listing.channel, item);
@@ -178,6 +179,8 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   const { channelRule, program, kit, kept, best } = shown;
   const { item, pools, free } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
   const protectedBy = protectedFrom(program, pools);
+  let protectedForOthers = 0;
+  for (const { units } of protectedBy) protectedForOthers += units;
   const inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] } = {
     publishVersion: PUBLISH_VERSION,
     policyVersion: books.policy.version,
@@ -186,8 +189,8 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
     // As the books have them after the batch: nothing writes on them any more.
     places: shown.from.map((location) => rowAt(books.places, item.places, location)),
     free: pools.free,
-    own: ownOf(pools.own.find((one) => one.program === program.id)),
-    protectedForOthers: 0,
+    own: ownOf(program, pools),
+    protectedForOthers,
     protectedBy,
     fromOwn: shown.own,
     fromShared: shown.shared,
@@ -201,7 +204,6 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
     cap: shown.cap,
     pack: shown.pack,
   };
-  for (const one of protectedBy) inputs.protectedForOthers += one.units;
   // What few numbers have is added to those: to spread it into all costs each of them.
   if (pools.placed.length > 0) addPlaces(inputs, shown, { pools, free });
   if (shown.isBelow && at.item.minimum !== null) inputs.belowMinimum = at.item.minimum;
@@ -246,38 +248,32 @@ export function standingOf(books: Books, item: ItemBook): ItemNow {
   return { item, free, pools: poolsFor(books, item, free) };
 }
 
-const isSameTarget = (a: Target, b: Omit<Target, 'version'>): boolean =>
-  a.quantity === b.quantity &&
-  a.ownSold === b.ownSold &&
-  a.ownOpen === b.ownOpen &&
-  a.inFlight === b.inFlight &&
-  a.restockAt === b.restockAt;
-
-/** A new version whenever anything that the wire number is made of changed, even where the quantity is the same. */
-export function targetsOf(books: Books, at: ItemNow): TargetFact[] {
-  const { item } = at;
-  const parts = fairPartsFor(books, at);
-  const targets: TargetFact[] = [];
-  for (const listing of item.listings) {
-    const shown = shownOf(books, at, listing, parts);
-    if (shown === null) continue;
-    const before = listing.target;
-    const quantity = quantityOf(shown.units, shown);
-    const { ownSold, ownOpen } = listing;
-    const inFlight = shown.inFlight / listing.pack;
-    const restockAt = shown.backorder?.restockAt ?? null;
-    if (before !== null && isSameTarget(before, { quantity, ownSold, ownOpen, inFlight, restockAt })) continue;
-    targets.push({
-      listing: listing.id,
-      sku: item.sku,
-      version: (before?.version ?? 0) + 1,
-      quantity,
-      ownSold,
-      ownOpen,
-      inFlight,
-      restockAt,
-      inputs: inputsOf(books, at, listing, shown),
-    });
-  }
-  return targets;
+/** A new version whenever anything that the wire number is made of changed, even where the quantity is the same; else null. */
+export function targetOf(books: Books, at: ItemNow, listing: ListingState, parts: FairParts): TargetFact | null {
+  const shown = shownOf(books, at, listing, parts);
+  if (shown === null) return null;
+  const before = listing.target;
+  const quantity = quantityOf(shown.units, shown);
+  const { ownSold, ownOpen } = listing;
+  const inFlight = shown.inFlight / listing.pack;
+  const restockAt = shown.backorder?.restockAt ?? null;
+  const isSame =
+    before !== null &&
+    before.quantity === quantity &&
+    before.ownSold === ownSold &&
+    before.ownOpen === ownOpen &&
+    before.inFlight === inFlight &&
+    before.restockAt === restockAt;
+  if (isSame) return null;
+  return {
+    listing: listing.id,
+    sku: at.item.sku,
+    version: (before?.version ?? 0) + 1,
+    quantity,
+    ownSold,
+    ownOpen,
+    inFlight,
+    restockAt,
+    inputs: inputsOf(books, at, listing, shown),
+  };
 }

@@ -3,7 +3,8 @@
  *
  * Guarantees: writes nothing. All lines are read before the first is applied, so an order is refused before it touched the books.
  */
-import { type Books, lineKey, listingOf } from './books.ts';
+import { type Books, type ItemBook, lineKey } from './books.ts';
+import { listingIn } from './item-book.ts';
 import type { ListingId, Order, OrderId, OrderLine, Sku } from './model.ts';
 import { isInOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
@@ -37,11 +38,18 @@ export function checkTotals(order: OrderState): void {
   });
 }
 
-/** `before`: as the books had it; null for one that is met, or first named, now. */
-export type ToldLine = { readonly before: OrderLine | null; readonly line: OrderLine };
+/**
+ * `item`: whose goods it is of, found once: each look-up in the books of a whole brand waits for memory (measured).
+ * `before`: as the books had it; null for one that is met, or first named, now.
+ */
+export type ToldLine = {
+  readonly item: ItemBook | undefined;
+  readonly before: OrderLine | null;
+  readonly line: OrderLine;
+};
 
-/** Whose goods a line is of. */
 type Goods = { readonly listing: ListingId | null; readonly sku: Sku | null; readonly pack: number };
+type Found = { readonly item: ItemBook | undefined; readonly goods: Goods };
 /** What the books hold of it. */
 type Held = Pick<OrderLine, 'shipped' | 'allocations' | 'short' | 'answer' | 'components'>;
 
@@ -66,10 +74,11 @@ function lineOf({ listing, sku, pack }: Goods, told: OrderLineState, held: Held)
   return components === undefined ? line : { ...line, components };
 }
 
-function goodsOf(books: Books, channel: string, order: OrderState, index: number): Goods {
+function find(books: Books, channel: string, order: OrderState, index: number): Found {
   const { listingRef = null, skuHint = null } = order.lines[index] ?? {};
   const listingId = listingRef === null ? undefined : books.listingByRef.get(channel)?.get(listingRef);
-  const known = listingOf(books, listingId ?? null);
+  const item = listingId === undefined ? undefined : books.itemOfListing.get(listingId, skuHint);
+  const known = item === undefined || listingId === undefined ? undefined : listingIn(item, listingId);
   if (listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
     throw new CommandRefused(
       'unmapped-listing',
@@ -80,8 +89,13 @@ function goodsOf(books: Books, channel: string, order: OrderState, index: number
       },
     );
   }
-  return { listing: known?.id ?? null, sku: known?.sku ?? null, pack: known?.pack ?? 1 };
+  return { item, goods: { listing: known?.id ?? null, sku: known?.sku ?? null, pack: known?.pack ?? 1 } };
 }
+
+const findAgain = (books: Books, line: OrderLine): Found => ({
+  item: line.sku === null ? undefined : books.items.get(line.sku),
+  goods: line,
+});
 
 /** A marketplace's own order asks nothing of our stock; what we promised before it became one is released. */
 const notOurs = (before: OrderLine | null, told: OrderLineState): OrderLineState => ({
@@ -112,6 +126,7 @@ export function toldLines(
     const isNamed = before !== undefined && (before.listing !== null || told.listingRef === null);
     const had = isNamed ? before : null;
     const totals = state.fulfilledBy === 'seller' ? settleLine(state, told) : notOurs(had, told);
-    return { before: had, line: lineOf(had ?? goodsOf(books, channel, state, index), totals, had ?? NOTHING_HELD) };
+    const { item, goods } = had === null ? find(books, channel, state, index) : findAgain(books, had);
+    return { item, before: had, line: lineOf(goods, totals, had ?? NOTHING_HELD) };
   });
 }

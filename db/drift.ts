@@ -107,18 +107,20 @@ export async function keepDrift(tx: Queries, kept: readonly KeptDrift[], now: In
       where s.listing_id = r."listingId" and s.stopped_because is null`);
 }
 
-/** These show what they should, by a read. */
+/** These show what they should, by a read. Answers how many drifted until now. */
 export async function endDrift(
   tx: Queries,
   ended: readonly { readonly listingId: number; readonly proof: string }[],
   now: Instant,
-): Promise<void> {
-  if (ended.length === 0) return;
-  await tx.rows(sql`
+): Promise<number> {
+  if (ended.length === 0) return 0;
+  const rows = await tx.rows(sql`
     update drift d set ended_at = to_timestamp(${now} / 1000.0), proof = r.proof
     from ${recordset(ended, { listingId: 'int8', proof: 'text' }, 'r')} where d.listing_id = r."listingId" and d.ended_at is null
       -- One number that is right ends no war.
-      and not exists (select 1 from listing_sync s where s.listing_id = d.listing_id and s.stopped_because is not null)`);
+      and not exists (select 1 from listing_sync s where s.listing_id = d.listing_id and s.stopped_because is not null)
+    returning d.id`);
+  return rows.length;
 }
 
 export type DriftOfCause = {
@@ -171,6 +173,50 @@ export async function resumeListings(
   );
   await ringBells(tx, [{ topic: 'push', key: channelId }]);
   return rows;
+}
+
+export type StoppedListing = {
+  readonly id: number;
+  readonly channel: ChannelId;
+  readonly listingRef: string;
+  readonly locationRef: string;
+  readonly sku: Sku;
+  readonly title: string;
+  readonly because: StopReason;
+  readonly stoppedAt: Instant;
+  readonly should: number | null;
+  readonly shows: number | null;
+  readonly readAt: Instant | null;
+  /** Of its open drift. */
+  readonly evidence: readonly string[];
+  /** What was found over ours, newest first. */
+  readonly overwrites: readonly Pick<Overwrite, 'at' | 'ours' | 'theirs'>[];
+};
+
+const STOPPED = sql`
+  select l.id, l.channel_id as channel, l.listing_ref as "listingRef", l.location_ref as "locationRef", l.sku, l.title,
+    s.stopped_because as because, s.stopped_at as "stoppedAt", case when t.version > 0 then t.quantity end as should,
+    case when s.observed_state = 'tracked' then s.observed_sellable end as shows, s.observed_at as "readAt",
+    coalesce((select d.because from drift d where d.listing_id = l.id and d.ended_at is null), '[]') as evidence,
+    coalesce((select json_agg(o) from (select (extract(epoch from at) * 1000)::int8 as at, ours, theirs from overwrite
+      where listing_id = l.id order by overwrite.at desc limit 3) o), '[]') as overwrites`;
+
+/** Listings that are stopped, those of the last hours first; of one item where it is named. */
+export function listStopped(
+  db: Queries,
+  { sku, limit }: { readonly sku?: Sku; readonly limit: number },
+): Promise<StoppedListing[]> {
+  const of = sku === undefined ? sql`l.sku is not null` : sql`l.sku = ${sku}`;
+  return db.rows<StoppedListing>(sql`${STOPPED}
+    from listing_sync s join listing l on l.id = s.listing_id left join target t on t.listing_id = l.id
+    where s.stopped_because is not null and ${of} order by s.stopped_at desc, l.id limit ${limit}`);
+}
+
+/** Stops at `max`. */
+export async function countStopped(db: Queries, max: number): Promise<number> {
+  const [row] = await db.rows<{ count: number }>(sql`
+    select count(*)::int as count from (select 1 from listing_sync where stopped_because is not null limit ${max}) s`);
+  return row?.count ?? 0;
 }
 
 /** Stopped because own stock seemed wrong, and counted since: of a kit, which has no stock of its own, each component. */

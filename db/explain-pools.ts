@@ -236,9 +236,14 @@ type ShortRow = {
   opened_at: number;
 };
 
-/** The open shortages of an item, in the order in which they will be served; places first. */
-export async function explainShortages(db: Queries, sku: Sku, now: Instant): Promise<ShortageExplanation[]> {
-  const pools = await explainPools(db, sku, now);
+/** The open shortages of an item, in the order in which they will be served; places first. `known`: its pools, for whoever has them. */
+export async function explainShortages(
+  db: Queries,
+  sku: Sku,
+  now: Instant,
+  known: Promise<PoolsExplanation | null> = explainPools(db, sku, now),
+): Promise<ShortageExplanation[]> {
+  const pools = await known;
   const rows = await db.rows<ShortRow>(sql`
     with program as (select x.id, x.priority from policy_current c join policy p on p.version = c.version
       cross join lateral jsonb_to_recordset(p.body->'programs') as x(id text, priority int))

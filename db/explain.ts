@@ -6,6 +6,7 @@
  * figures, and an unknown one is null.
  */
 import { type SQL, sql } from 'drizzle-orm';
+import type { StopReason } from '#core/drift.ts';
 import type {
   Allocation,
   ChannelId,
@@ -52,6 +53,8 @@ export type ListingExplanation = {
     readonly state: string;
     readonly at: Instant;
   } | null;
+  /** It is never raised until a person says so, or a count; null: it is not stopped, or the moment is past. */
+  readonly stopped: { readonly because: StopReason; readonly at: Instant } | null;
   /** A write under way, or why none leaves. */
   readonly inFlightVersion: number | null;
   readonly blocked: { readonly until: Instant; readonly reason: string | null; readonly fix: string | null } | null;
@@ -76,6 +79,8 @@ type Row = {
   shown: number | null;
   observed_state: string | null;
   observed_at: number | null;
+  stopped_because: StopReason | null;
+  stopped_at: number | null;
   in_flight_version: number | null;
   blocked_until: number | null;
   blocked_reason: string | null;
@@ -122,6 +127,7 @@ const readNow = (db: Queries, chosen: SQL): Promise<Row[]> =>
   db.rows<Row>(sql`
     select l.id, l.sku, l.channel_id, c.mode, l.listing_ref, l.location_ref, l.pack, t.version, t.quantity, t.decided_at, e.inputs,
       t.acked_version, s.acked_quantity, s.acked_at, s.observed_sellable, s.shown, s.observed_state, s.observed_at,
+      s.stopped_because, s.stopped_at,
       (select i.version from push_attempt_item i where i.listing_id = l.id and i.outcome is null) as in_flight_version,
       case when s.blocked_until > now() then s.blocked_until end as blocked_until, s.blocked_reason, s.blocked_fix
     from listing l join channel c on c.id = l.channel_id left join target t on t.listing_id = l.id
@@ -133,7 +139,7 @@ const readPast = (db: Queries, chosen: SQL, at: Instant): Promise<Row[]> =>
   db.rows<Row>(sql`
     select l.id, l.sku, l.channel_id, c.mode, l.listing_ref, l.location_ref, l.pack, t.version, t.quantity, t.decided_at, t.inputs,
       null as acked_version, null as acked_quantity, null as acked_at, null as observed_sellable, null as shown, null as observed_state,
-      null as observed_at, null as in_flight_version, null as blocked_until, null as blocked_reason, null as blocked_fix
+      null as observed_at, null as stopped_because, null as stopped_at, null as in_flight_version, null as blocked_until, null as blocked_reason, null as blocked_fix
     from listing l join channel c on c.id = l.channel_id
       left join lateral (select * from target_entry e where e.listing_id = l.id and e.decided_at <= to_timestamp(${at} / 1000.0)
         order by e.version desc limit 1) t on true
@@ -156,6 +162,10 @@ function explanationOf(row: Row, at: Instant | undefined, causes: readonly Reall
     why: explained === null ? whyNone(row, at) : null,
     acknowledged: acknowledgedOf(row),
     observed: observedOf(row),
+    stopped:
+      row.stopped_because === null || row.stopped_at === null
+        ? null
+        : { because: row.stopped_because, at: row.stopped_at },
     inFlightVersion: row.in_flight_version,
     blocked:
       row.blocked_until === null

@@ -13,7 +13,7 @@ export type ItemPage = {
 };
 
 /** How many rows of the small index are looked through for the items of one page. */
-const LOOKED_MAX = 2_000;
+const LOOKED_MAX = 1_000;
 
 /** One by one: as a join, PostgreSQL reads all listings for some thousands of them. */
 const SKU = sql`(select sku from listing l where l.id = s.listing_id) as sku`;

@@ -3,7 +3,7 @@
  *
  * Guarantees: touches the channel's row alone, no listing, stock, order or promise; done again it changes nothing.
  */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, ChannelMode, Instant } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
@@ -26,17 +26,37 @@ export type LastNumber = {
   readonly isUnderWay: boolean;
 };
 
-/** Of every listing that was ever written to, or is mapped. */
-export const readLastNumbers = (db: Queries, channelId: ChannelId): Promise<LastNumber[]> =>
-  db.rows<LastNumber>(sql`
+const LAST_NUMBERS = (channelId: ChannelId): SQL => sql`
     select l.id as "listingId", l.sku, l.listing_ref as "listingRef", l.location_ref as "locationRef", l.title,
       s.acked_wire as sent, case when s.acked_wire is not null then s.acked_at end as "sentAt",
       case when s.observed_state = 'tracked' then s.observed_sellable end as shows, s.observed_at as "readAt",
       case when t.version > 0 then t.quantity end as "shouldShow",
       exists (select 1 from push_attempt_item i where i.listing_id = l.id and i.outcome is null) as "isUnderWay"
     from listing l left join listing_sync s on s.listing_id = l.id left join target t on t.listing_id = l.id
-    where l.channel_id = ${channelId} and (l.sku is not null or s.acked_wire is not null)
-    order by l.sku collate "C" nulls last, l.id`);
+    where l.channel_id = ${channelId} and (l.sku is not null or s.acked_wire is not null)`;
+
+/** Of every listing that was ever written to, or is mapped. */
+export const readLastNumbers = (db: Queries, channelId: ChannelId): Promise<LastNumber[]> =>
+  db.rows<LastNumber>(sql`${LAST_NUMBERS(channelId)} order by l.sku collate "C" nulls last, l.id`);
+
+export type LastNumberPage = {
+  /** The last one of the page before. */
+  readonly after: Pick<LastNumber, 'listingRef' | 'locationRef'> | null;
+  readonly limit: number;
+};
+
+/** The same in the order of their references, so that a page costs what it shows. */
+export const pageLastNumbers = (
+  db: Queries,
+  channelId: ChannelId,
+  { after, limit }: LastNumberPage,
+): Promise<LastNumber[]> => {
+  const rest =
+    after === null ? sql`` : sql`and (l.listing_ref, l.location_ref) > (${after.listingRef}, ${after.locationRef})`;
+  return db.rows<LastNumber>(
+    sql`${LAST_NUMBERS(channelId)} ${rest} order by l.listing_ref, l.location_ref limit ${limit}`,
+  );
+};
 
 export type LeavingChannel = {
   readonly id: ChannelId;

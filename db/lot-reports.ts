@@ -1,5 +1,5 @@
 /** Lots as people read them: where they lie, who has units of them, and who was shipped some (a recall). */
-import { sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type {
   ChannelId,
   Disposition,
@@ -37,14 +37,16 @@ export type LotFilter = {
 };
 
 /** Rows of which anything is there or promised, what expires first before the rest; units without a lot last. */
-export const listLots = (db: Queries, { sku, lot, location, expiresBy }: LotFilter, max: number): Promise<LotRow[]> =>
-  db.rows<LotRow>(sql`
+export const listLots = (db: Queries, { sku, lot, location, expiresBy }: LotFilter, max: number): Promise<LotRow[]> => {
+  // In every part: of one item, all lots of the brand were read else.
+  const of = (column: SQL): SQL => (sku === undefined ? sql`` : sql`and ${column} = ${sku}`);
+  return db.rows<LotRow>(sql`
     with lots as (
         select b.sku, b.lot, l.received_at, l.expires_at, b.location, b.disposition, b.quantity, b.allocated, b.held
         from lot_balance b join lot l on l.sku = b.sku and l.code = b.lot
-        where b.quantity <> 0 or b.allocated <> 0 or b.held <> 0),
+        where (b.quantity <> 0 or b.allocated <> 0 or b.held <> 0) ${of(sql`b.sku`)}),
       promised as (select sku, location, sum(allocated) as allocated, sum(held) as held from promise_balance
-        where sku in (select sku from item where has_lots) group by 1, 2),
+        where sku in (select sku from item where has_lots) ${of(sql`sku`)} group by 1, 2),
       rest as (
         select s.sku, null::text as lot, null::timestamptz as received_at, null::timestamptz as expires_at, s.location, s.disposition,
           s.quantity - coalesce(sum(l.quantity), 0) as quantity,
@@ -53,15 +55,16 @@ export const listLots = (db: Queries, { sku, lot, location, expiresBy }: LotFilt
         from stock_balance s join item i on i.sku = s.sku and i.has_lots
           left join lots l on l.sku = s.sku and l.location = s.location and l.disposition = s.disposition
           left join promised p on p.sku = s.sku and p.location = s.location
-        where ${sku ?? null}::text is null or s.sku = ${sku ?? null}
+        where true ${of(sql`s.sku`)}
         group by s.sku, s.location, s.disposition, s.quantity, p.allocated, p.held)
     select sku, lot, received_at as "receivedAt", expires_at as "expiresAt", location, disposition, quantity::int as "onHand",
       allocated::int as allocated, held::int as held
     from (select * from lots union all select * from rest where quantity <> 0 or allocated <> 0 or held <> 0) r
-    where (${sku ?? null}::text is null or sku = ${sku ?? null}) and (${lot ?? null}::text is null or lot = ${lot ?? null})
+    where (${lot ?? null}::text is null or lot = ${lot ?? null})
       and (${location ?? null}::text is null or location = ${location ?? null})
       and (${expiresBy ?? null}::float8 is null or expires_at <= to_timestamp(${expiresBy ?? null}::float8 / 1000.0))
     order by sku collate "C", expires_at nulls last, lot collate "C" nulls last, location, disposition limit ${max}`);
+};
 
 export type LotHead = {
   readonly sku: Sku;

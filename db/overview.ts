@@ -6,6 +6,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { ChannelId, ChannelMode, Instant } from '#core/model.ts';
 import type { Queries } from './client.ts';
+import { SHARE_SCALE } from './gates.ts';
 import { COUNT_MAX } from './status.ts';
 
 export type ChannelOverview = {
@@ -16,6 +17,12 @@ export type ChannelOverview = {
   readonly modeChangedAt: Instant;
   readonly modeChangedBy: string;
   readonly configured: boolean;
+  /** Percent of its items that are written to while it is live. */
+  readonly share: number;
+  /** Why the gate took it back to shadow; null: it did not. */
+  readonly fellBack: string | null;
+  /** Since when a person has left it. */
+  readonly leftAt: Instant | null;
   readonly lastOkAt: Instant | null;
   readonly reconciledAt: Instant | null;
   readonly polledAt: Instant | null;
@@ -33,7 +40,7 @@ export type ChannelOverview = {
 };
 
 /** Of all channels together, so many listings that are behind, and that are refused, are looked at: more is told as "or more". */
-export const LOOKED_MAX = 2_000;
+export const LOOKED_MAX = 1_000;
 
 /** Null of one that is mapped to nothing. One by one: as a join, PostgreSQL reads all listings for some thousands of them. */
 const channelOf = (listing: SQL): SQL =>
@@ -55,6 +62,7 @@ export const readChannelOverviews = (db: Queries): Promise<ChannelOverview[]> =>
         where channel_id is not null group by 1),
       moving as (select channel_id, count(*)::int as count from push_attempt where state <> 'done' group by 1)
     select c.id, c.connector, c.program, c.mode, c.mode_changed_at as "modeChangedAt", c.mode_changed_by as "modeChangedBy", c.configured,
+      c.live_share::float8 / ${SHARE_SCALE}::float8 as share, c.fell_back as "fellBack", c.left_at as "leftAt",
       h.last_ok_at as "lastOkAt", h.reconciled_at as "reconciledAt", k.advanced_at as "polledAt", h.last_error as "lastError",
       h.last_error_at as "lastErrorAt", t.until as "throttledUntil", u.count as unmapped,
       coalesce(b.count, 0) as behind, b.since as "behindSince", coalesce(s.count, 0) as blocked, coalesce(m.count, 0) as "inFlight",
@@ -121,6 +129,7 @@ export type Pulse = {
   readonly alerts: string;
   readonly channels: string;
   readonly work: string;
+  readonly runs: string;
   readonly trail: string;
 };
 
@@ -136,6 +145,8 @@ export async function readPulse(db: Queries): Promise<Pulse> {
       concat_ws(' ', (select max(id) from parked), (select max(inbox_id) from inbox_key),
         (select min(inbox_id) from inbox_key where state = 'pending'), (select max(id) from document),
         (select max(id) from reallocation), (select max(id) from policy_proposal)) as work,
+      concat_ws(' ', (select max(id) from reconcile_run), (select count(*) from reconcile_run where state in ('asked', 'running')),
+        (select max(moved_at) from reconcile_run where state in ('asked', 'running'))) as runs,
       coalesce((select max(id) from audit), 0)::text as trail`);
   if (row === undefined) throw new Error('the pulse answered no row');
   return row;

@@ -214,7 +214,12 @@ export type ParkedGroup = {
   readonly code: string;
   readonly channel: string | null;
   readonly count: number;
-  readonly oldestAt: number;
+  /** Since when the oldest was parked first. */
+  readonly oldestAt: Instant;
+  /** Who sees to some of them, by name. */
+  readonly owners: readonly string[];
+  /** Nobody sees to so many. */
+  readonly ownerless: number;
   /** Of the oldest. */
   readonly reason: string;
   readonly fix: string;
@@ -225,7 +230,9 @@ const GROUPED_MAX = 10_000;
 /** By cause and channel, the largest first, over the oldest GROUPED_MAX. */
 export const groupParked = (db: Queries): Promise<ParkedGroup[]> =>
   db.rows<ParkedGroup>(sql`
-    select code, channel_id as channel, count(*)::int as count, min(parked_at) as "oldestAt",
+    select code, channel_id as channel, count(*)::int as count, min(first_parked_at) as "oldestAt",
+      coalesce(to_json((array_agg(distinct owner) filter (where owner is not null))[1:5]), '[]') as owners,
+      count(*) filter (where owner is null)::int as ownerless,
       (array_agg(reason order by id))[1] as reason, (array_agg(fix order by id))[1] as fix
     from (select * from parked where state = 'parked' order by id limit ${GROUPED_MAX}) p group by 1, 2 order by 3 desc, 1, 2`);
 

@@ -10,6 +10,7 @@ import { purgeDrift } from './drift.ts';
 import { WITHIN_SHARE } from './gates.ts';
 import type { BellRow } from './outbox.ts';
 import { IS_NOT_SENT } from './push.ts';
+import { purgeRuns } from './reconcile-runs.ts';
 import { recordset } from './recordset.ts';
 
 /** For channels that are not named, and for those that are. */
@@ -50,6 +51,8 @@ export async function findUnfinished(db: Queries, now: Instant, intervals: Inter
       where c.configured and (k.advanced_at is null or k.advanced_at <= ${before(sql`own."pollMs"`, intervals.pollMs)})
     union all select 'reconcile', c.id from channel c left join channel_health h on h.channel_id = c.id left join ${own}
       where c.configured and (h.reconciled_at is null or h.reconciled_at <= ${before(sql`own."reconcileMs"`, intervals.reconcileMs)})
+    union select case when r.is_dry_run then 'dryrun' else 'reconcile' end, r.channel_id from reconcile_run r
+      join channel c on c.id = r.channel_id and c.configured where r.state = 'asked'
     union all select 'look', c.id from channel c left join channel_cursor k on k.channel_id = c.id and k.feed = 'look'
       where c.configured and ${intervals.lightScanMs !== undefined} and (k.advanced_at is null
         or k.advanced_at <= ${at} - make_interval(secs => ${intervals.lightScanMs ?? 0}::int8 / 1000.0::float8)))
@@ -91,6 +94,7 @@ export async function purgeOld(db: Queries): Promise<void> {
     sql`delete from alert where code = 'pool-low' and state = 'closed' and closed_at < now() - make_interval(days => ${LOW_POOLS_KEPT_DAYS})`,
   );
   await purgeDrift(db);
+  await purgeRuns(db);
   await db.rows(sql`
     delete from alert where id in (select id from alert where state = 'closed'
       and closed_at < now() - make_interval(days => ${ALERTS_KEPT_DAYS}) order by closed_at limit 10000)`);

@@ -7,17 +7,23 @@
  */
 import { availableParallelism, cpus } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
-import { benchConsole } from './bench/console.ts';
-import { benchCore } from './bench/core.ts';
 
 type BenchOptions = { readonly rounds: number; readonly only: readonly string[] };
 /** What a bench answers: the table is for people, the rest for machines. */
 type BenchReport = { readonly table: readonly Readonly<Record<string, string | number>>[]; readonly verdict: string };
-type Bench = { readonly says: string; readonly run: (options: BenchOptions) => BenchReport | Promise<BenchReport> };
+type RunBench = (options: BenchOptions) => BenchReport | Promise<BenchReport>;
+/** Loaded when it is asked for: what one bench imports is no weight on another. */
+type Bench = { readonly says: string; readonly load: () => Promise<RunBench> };
 
 const BENCHES: Readonly<Record<string, Bench>> = {
-  core: { says: 'order lines decided per second and core, on 10,000 items', run: benchCore },
-  console: { says: 'server time of each page of the console, at 100,000 items on three channels', run: benchConsole },
+  core: {
+    says: 'order lines decided per second and core, on 10,000 items',
+    load: async () => (await import('./bench/core.ts')).benchCore,
+  },
+  console: {
+    says: 'server time of each page of the console, at 100,000 items on three channels',
+    load: async () => (await import('./bench/console.ts')).benchConsole,
+  },
 };
 
 const ROUNDS = 15;
@@ -31,8 +37,9 @@ async function bench(
     const list = Object.entries(BENCHES).map(([id, { says }]) => `  ${id}  ${says}`);
     throw new Error(`name a bench:\n${list.join('\n')}`);
   }
+  const run = await chosen.load();
   const machine = { node: process.version, processor: cpus()[0]?.model ?? 'unknown', cores: availableParallelism() };
-  const { table, verdict, ...report } = await chosen.run({ rounds: options.rounds, only: options.only ?? [] });
+  const { table, verdict, ...report } = await run({ rounds: options.rounds, only: options.only ?? [] });
   if (options.json === true) console.log(JSON.stringify({ schema: 'bench', bench: name, machine, ...report }));
   else {
     console.table(table);

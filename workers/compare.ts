@@ -13,6 +13,7 @@ import { askForReads, listingsInFlight, saveObserved } from '#db/push.ts';
 import { keptOf } from './contest.ts';
 import { type LookContext, type OpenChannel, protectionOf } from './context.ts';
 import { type Judged, judgeLooked, type Looked } from './judge-drift.ts';
+import type { Told } from './run-record.ts';
 
 /** What still drifts after so long, although allot mends it, is told. */
 const LASTING_MS = 10 * 60_000;
@@ -46,12 +47,12 @@ export async function findDrift(
   return judgeLooked(context, channel, still);
 }
 
-/** Keeps what was seen and what drifts, ends what does no more, and asks push to mend. */
+/** Keeps what was seen and what drifts, ends what does no more, and asks push to mend. Answers how many drift no more. */
 export async function keepLooked(
   context: LookContext,
   channel: OpenChannel,
   { looked, judged }: { readonly looked: readonly Looked[]; readonly judged: readonly Judged[] },
-): Promise<void> {
+): Promise<number> {
   const now = context.now();
   const proofs = looked.flatMap(({ candidate, seen }) => {
     const proof = provesHealed(candidate.target, protectionOf(channel), seen);
@@ -59,21 +60,24 @@ export async function keepLooked(
   });
   const toMend = judged.filter(({ drift }) => drift.remedy !== 'stop').map(({ candidate }) => candidate.listingId);
   const isFetched = judged.some(({ drift }) => drift.remedy === 'fetch');
-  await context.db.transaction(async (tx) => {
+  const healed = await context.db.transaction(async (tx) => {
     await saveObserved(
       tx,
       looked.map(({ candidate, seen }) => ({ listingId: candidate.listingId, ...seen })),
     );
     await keepDrift(tx, judged.map(keptOf), now);
-    await endDrift(tx, proofs, now);
+    const ended = await endDrift(tx, proofs, now);
     await askForReads(tx, toMend, now);
     if (toMend.length > 0) await ringBells(tx, [{ topic: 'push', key: channel.id }]);
     if (isFetched) await ringBells(tx, [{ topic: 'poll', key: channel.id }]);
+    return ended;
   });
   if (toMend.length > 0) context.wakeRelay();
+  return healed;
 }
 
-const MENDS: Readonly<Record<DriftCause, string>> = {
+/** What a person does about a cause. */
+export const MENDS: Readonly<Record<DriftCause, string>> = {
   missing: 'bring the listing back on the platform, or unmap it: allot listings unmap CHANNEL REF',
   untracked: 'let the platform track its stock; allot looks again by itself',
   notBuyable: 'make it active on the platform, or unmap it: allot listings unmap CHANNEL REF',
@@ -83,19 +87,21 @@ const MENDS: Readonly<Record<DriftCause, string>> = {
   mapping: 'see which item it stands for: allot listings map CHANNEL REF SKU',
   lostPush: 'nothing yet: allot writes its number again; see allot status',
   secondWriter: 'switch the other program off, then: allot listings resume CHANNEL REF',
-  ownStock: 'count the item (of a kit, its components): allot stock count SKU ...; the listing goes on by itself then',
+  ownStock:
+    'count the item (of a kit, its components): allot count SKU QUANTITY --location PLACE --as-of now; the listing goes on by itself then',
   manualEdit: 'say whose number counts: allot listings resume CHANNEL REF writes that of allot',
 };
 
 /**
  * Tells drift by cause: at once what a person has to know of, what is stopped or asked, and else what lasts. In shadow a difference is
- * expected: it is counted, not alerted.
+ * expected: it is counted, not alerted. Answers the alerts that it raised, and all that drifts.
  */
-export async function tellDrift(context: LookContext, channel: OpenChannel): Promise<void> {
+export async function tellDrift(context: LookContext, channel: OpenChannel): Promise<Told> {
   const now = context.now();
   await context.db.transaction((tx) => resumeCounted(tx, channel.id, now));
   const open = new Map((await readOpenDrift(context.db, channel.id, now - LASTING_MS)).map((one) => [one.cause, one]));
   const mode = (await channelHealth(context.db, channel.id))?.mode;
+  let alerted = 0;
   for (const cause of CAUSES) {
     const one = open.get(cause);
     context.tally.drifted(channel.id, cause, one?.listings ?? 0);
@@ -112,6 +118,7 @@ export async function tellDrift(context: LookContext, channel: OpenChannel): Pro
     const count = NEEDS_PERSON.has(cause) ? one.listings : Math.max(one.stopped, one.lasting);
     if (count === 0) continue;
     const isMended = mode === 'live' && !context.readOnly && one.stopped === 0 && !NEEDS_PERSON.has(cause);
+    alerted += 1;
     await raiseAlert(context.db, {
       fingerprint,
       code: 'drift',
@@ -124,4 +131,5 @@ export async function tellDrift(context: LookContext, channel: OpenChannel): Pro
       nextStep: mode === 'live' || one.stopped > 0 ? MENDS[cause] : `allot channels live ${channel.id}`,
     });
   }
+  return { alerted, open: [...open.values()].reduce((sum, { listings }) => sum + listings, 0) };
 }

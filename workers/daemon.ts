@@ -20,7 +20,7 @@ import { lightScan } from './light-scan.ts';
 import { type OneAtATime, oneAtATime } from './one-at-a-time.ts';
 import { pushChannel } from './push.ts';
 import type { Bell, Queues } from './queues.ts';
-import { reconcileChannel } from './reconcile.ts';
+import { dryRunChannel, reconcileChannel } from './reconcile.ts';
 import { type Relay, startRelay } from './relay.ts';
 import { startSweep } from './sweep.ts';
 import type { DecidedBatch } from './tracing.ts';
@@ -81,6 +81,7 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
     work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), {
       concurrency: CHANNELS_AT_ONCE,
     });
+    work('dryrun', ({ key }, signal) => dryRunChannel(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
   }
 }
 

@@ -9,6 +9,7 @@ import { listingsToLookAt } from '#db/looks.ts';
 import { findDrift, keepLooked, tellDrift } from './compare.ts';
 import type { WorkerContext } from './context.ts';
 import { observeNow } from './look.ts';
+import { recordRun } from './run-record.ts';
 import { withChannel } from './with-channel.ts';
 
 /** Of one light scan, where one call of the platform takes more or less. */
@@ -26,9 +27,12 @@ export async function lightScan(context: WorkerContext, channelId: string, signa
     const max = Math.min(LOOKS_MAX, Math.max(1, channel.capabilities.observeMax ?? LOOKS_MAX));
     const candidates = await listingsToLookAt(context.db, channelId, { now, periodMs: PERIOD_MS, max });
     if (candidates.length === 0) return;
-    const looked = await observeNow(context, channel, candidates, signal);
-    const judged = await findDrift(context, channel, looked);
-    await keepLooked(context, channel, { looked, judged });
-    await tellDrift(context, channel);
+    await recordRun(context, { channelId, mode: 'light', isDryRun: false, signal }, async (run) => {
+      const looked = await observeNow(context, channel, candidates, signal);
+      const judged = await findDrift(context, channel, looked);
+      const healed = await keepLooked(context, channel, { looked, judged });
+      await run.note({ looked, judged, healed });
+      run.tell(await tellDrift(context, channel));
+    });
   });
 }

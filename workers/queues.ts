@@ -26,7 +26,17 @@ import { QueueStation, type StationLog, toError } from './queue-station.ts';
 
 export { EvictingRedis, RedisUnreachable } from './queue-redis.ts';
 
-export const TOPICS = ['intake', 'allocate', 'poll', 'push', 'collect', 'reconcile', 'look', 'documents'] as const;
+export const TOPICS = [
+  'intake',
+  'allocate',
+  'poll',
+  'push',
+  'collect',
+  'reconcile',
+  'look',
+  'dryrun',
+  'documents',
+] as const;
 export type Topic = (typeof TOPICS)[number];
 
 /** Work of `topic` waits for `key` (a channel id, say); key is '' where the topic has only one. */

@@ -13,6 +13,7 @@ import { importListings } from '#db/import-listings.ts';
 import { setMode } from '#db/modes.ts';
 import { acknowledge, allListings, askForReads, saveObserved } from '#db/push.ts';
 import { decidePending } from '#workers/allocate.ts';
+import { fillLooks } from './console-load-looks.ts';
 
 export const ITEMS = 100_000;
 export const CHANNELS = ['fake:web', 'fake:market', 'fake:wholesale'] as const;
@@ -21,6 +22,13 @@ const CHUNK = 5_000;
 /** One item that everybody wants, so that its ledger is long. */
 export const HOT = 'SKU-000042';
 const HOT_ORDERS = 3_000;
+/** Of every twentieth item some units come in lots; of this one they are many. */
+export const IN_LOTS = 'SKU-000007';
+const LOTS = 60;
+/** Orders of listings that stand for nothing: each is parked. */
+const UNMAPPED_ORDERS = 3_000;
+/** Two places of the wholesale program's goods have pools of their own there. */
+export const AT_PLACES = 'SKU-000107';
 
 export const skuOf = (n: number): string => `SKU-${String(n).padStart(6, '0')}`;
 
@@ -38,9 +46,14 @@ const rule = (channel: string, program: string) => ({
 const POLICY: PolicyBody = {
   programs: [
     { id: 'dtc', priority: 2, drawOrder: 'ownThenShared', locations: ['main'] },
-    { id: 'wholesale', priority: 1, drawOrder: 'ownThenShared', locations: ['main'] },
+    { id: 'wholesale', priority: 1, drawOrder: 'ownThenShared', locations: ['main', 'store'] },
   ],
-  pools: [{ program: 'wholesale', sku: '*', units: 5, refill: 'never', protects: 'core' }],
+  pools: [
+    { program: 'wholesale', sku: '*', units: 5, refill: 'never', protects: 'core' },
+    { program: 'wholesale', sku: AT_PLACES, location: 'main', units: 3, refill: 'never', protects: 'core' },
+    { program: 'wholesale', sku: AT_PLACES, location: 'store', units: 2, refill: 'never', protects: 'core' },
+  ],
+  gates: [{ channel: 'fake:web', cleanDays: 7, agreement: 99, ramp: [5, 25, 100], stepDays: 2, fallBack: 90 }],
   channels: [rule('fake:market', 'dtc'), rule('fake:web', 'dtc'), rule('fake:wholesale', 'wholesale')],
   inFlightMs: 600_000,
 };
@@ -107,6 +120,33 @@ const fillShelves = (db: Database, at: number): Promise<void> =>
     ),
   );
 
+/** Lots of every twentieth item, and of one very many. */
+async function fillLots(db: Database, at: number): Promise<void> {
+  const day = 86_400_000;
+  const receive = (sku: string, n: number): Pick<NewCommand, 'body' | 'channelId'> => ({
+    body: {
+      kind: 'receive',
+      sku,
+      location: n % 3 === 0 ? 'store' : 'main',
+      quantity: 5,
+      disposition: 'sellable',
+      lot: `L${n}`,
+      expiresAt: at + (n + 1) * 10 * day,
+    },
+    channelId: null,
+  });
+  const some = range(0, ITEMS / 20).map((n) => skuOf(n * 20 + 7));
+  await decide(
+    db,
+    [
+      ...some.flatMap((sku) => [receive(sku, 1), receive(sku, 2)]),
+      ...range(3, LOTS).map((n) => receive(IN_LOTS, n)),
+      receive(AT_PLACES, 3),
+    ],
+    at,
+  );
+}
+
 const orderOf = (n: number, at: number, listings: readonly number[]): Pick<NewCommand, 'body' | 'channelId'> => {
   const channel = CHANNELS[n % CHANNELS.length] ?? CHANNELS[0];
   return {
@@ -151,6 +191,12 @@ async function fillOrders(db: Database, at: number): Promise<void> {
     range(ORDERS, ORDERS + HOT_ORDERS).map((n) => orderOf(n, at, [42])),
     at,
   );
+  const first = ORDERS + HOT_ORDERS;
+  await decide(
+    db,
+    range(first, first + UNMAPPED_ORDERS).map((n) => orderOf(n, at, [ITEMS + n])),
+    at,
+  );
 }
 
 /** Nine in ten listings are acknowledged and read; one in a hundred of these shows another number. */
@@ -193,7 +239,10 @@ async function answerAsPlatforms(db: Database, at: number): Promise<void> {
 export async function fillBigBrand(db: Database, say: (line: string) => void): Promise<void> {
   const at = Date.now();
   await applyConfiguration(db, {
-    locations: [{ id: 'main', master: 'allot', sells: true }],
+    locations: [
+      { id: 'main', master: 'allot', sells: true },
+      { id: 'store', master: 'allot', sells: true },
+    ],
     channels: CHANNELS.map((id) => ({ id, connector: 'fake', program: id === 'fake:wholesale' ? 'wholesale' : 'dtc' })),
     policy: POLICY,
     author: 'bench',
@@ -204,10 +253,13 @@ export async function fillBigBrand(db: Database, say: (line: string) => void): P
   await setMode(db, 'all', 'live', 'bench');
   say('receiving');
   await fillShelves(db, at);
+  await fillLots(db, at);
   say(`${ORDERS + HOT_ORDERS} orders`);
   await fillOrders(db, at);
   say('answers of the platforms');
   await answerAsPlatforms(db, at);
+  say('looks at the platforms');
+  await fillLooks(db, CHANNELS, ITEMS, at);
   await raiseAlerts(
     db,
     range(0, 300).map((n) => ({

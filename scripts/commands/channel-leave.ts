@@ -4,6 +4,7 @@
  */
 import type { Database } from '#db/client.ts';
 import { countUnderWay, type LastNumber, type LeavingChannel, readLastNumbers, readLeaving } from '#db/leave.ts';
+import { lastNumbersCsv } from '#workers/last-numbers-csv.ts';
 import { type Leaving, leaveChannel, type Subscriptions } from '#workers/leave.ts';
 import { openLine } from '../channel-line.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
@@ -11,36 +12,6 @@ import { plural } from '../output.ts';
 import type { Run } from '../session.ts';
 
 type LeaveOptions = { readonly csv?: boolean; readonly dryRun?: boolean };
-
-/** A cell that a spreadsheet would take for a formula is told as text. */
-const csvCell = (value: string | number | null): string => {
-  if (value === null) return '';
-  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-};
-
-const csvTime = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
-
-function csvOf(numbers: readonly LastNumber[]): string {
-  const head = 'sku,listing_ref,location_ref,title,sent,sent_at,shows,read_at,should_show,under_way';
-  const lines = numbers.map((one) =>
-    [
-      one.sku,
-      one.listingRef,
-      one.locationRef,
-      one.title,
-      one.sent,
-      csvTime(one.sentAt),
-      one.shows,
-      csvTime(one.readAt),
-      one.shouldShow,
-      one.isUnderWay ? 'yes' : 'no',
-    ]
-      .map(csvCell)
-      .join(','),
-  );
-  return `${[head, ...lines].join('\r\n')}\r\n`;
-}
 
 const tableOf = (run: Run, numbers: readonly LastNumber[]): string =>
   numbers.length === 0
@@ -86,7 +57,7 @@ function show(
 ): void {
   const { document, numbers, lines } = said;
   if (isCsv && !run.out.isJson) {
-    run.io.write(csvOf(numbers));
+    run.io.write(lastNumbersCsv(numbers));
     run.io.note(`${lines.join('\n')}\n`);
     return;
   }

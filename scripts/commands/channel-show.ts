@@ -1,44 +1,26 @@
 /** `allot channels show`: one channel whole: its mode and share, its gate, its breaker, and how far its numbers agree, day by day. */
 import { restMs } from '#core/breaker.ts';
-import { agreementOf, cleanDaysUpTo, compareShown, isClean, turnGate } from '#core/gate.ts';
+import { agreementOf, compareShown, isClean } from '#core/gate.ts';
 import { readBreaker, type StoredBreaker } from '#db/breakers.ts';
 import type { Queries } from '#db/client.ts';
 import { type AgreementDay, readAgreement, readDiffering, readGate, type StoredGate } from '#db/gates.ts';
+import { cleanDaysNow, GATE_DAYS_READ, sayCauses, sayGate, sayPercent, WHY_DIFFERS } from '#workers/gate-words.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayPairs } from '../output.ts';
 import type { Run } from '../session.ts';
 
-const DAYS_READ = 200;
-
 type ShowOptions = { readonly days: number; readonly limit: number };
-
-const sayPercent = (value: number | null): string => (value === null ? '-' : `${Math.floor(value * 100) / 100} %`);
-
-const sayCauses = (causes: Readonly<Record<string, number>>): string =>
-  Object.entries(causes)
-    .sort(([, a], [, b]) => b - a)
-    .map(([cause, count]) => `${cause} ${count}`)
-    .join(', ');
 
 async function readChannel(db: Queries, id: string, options: ShowOptions) {
   const gate = await readGate(db, id);
   if (gate === undefined)
     throw new Failure(`no channel is called ${id}`, { mend: 'allot channels list shows what there is' });
-  const days = await readAgreement(db, id, DAYS_READ);
+  const days = await readAgreement(db, id, GATE_DAYS_READ);
   const differing = (await readDiffering(db, id, options.limit)).map((one) => ({
     ...one,
     ...compareShown(one.should, { sellable: one.shows, state: one.state }),
   }));
   return { gate, days, differing, breaker: await readBreaker(db, id) };
-}
-
-/** What the gate does next, in words; null where there is none. */
-function sayGate(gate: StoredGate, days: readonly AgreementDay[], now: number): string | null {
-  if (gate.rule === null) return null;
-  if (gate.leftAt !== null) return 'it was left';
-  const ofMode = days.filter(({ mode }) => mode === gate.mode);
-  const turn = turnGate(gate.rule, gate, { days: ofMode, now });
-  return turn.kind === 'stay' ? turn.says : `${turn.kind} after the next scan: ${turn.says}`;
 }
 
 const documentOf = (day: AgreementDay, gate: StoredGate) => ({
@@ -60,14 +42,7 @@ export async function showChannel(run: Run, id: string, options: ShowOptions): P
     const now = run.io.now();
     const next = sayGate(gate, days, now);
     const shown = days.slice(0, options.days);
-    const cleanDays =
-      gate.rule === null
-        ? null
-        : cleanDaysUpTo(
-            gate.rule,
-            days.filter(({ mode }) => mode === gate.mode),
-            { since: gate.since, now },
-          );
+    const cleanDays = cleanDaysNow(gate, days, now);
     const document = {
       schema: 'allot.channel/1',
       id,
@@ -137,7 +112,7 @@ function sayChannel(run: Run, { id, gate, next, breaker, days, differing }: Said
       one.should,
       one.state === 'tracked' ? one.shows : null,
       one.units,
-      one.cause === null ? null : (WHY[one.cause] ?? one.cause),
+      one.cause === null ? null : (WHY_DIFFERS[one.cause] ?? one.cause),
       run.out.age(one.readAt),
     ]),
   );
@@ -147,13 +122,3 @@ function sayChannel(run: Run, { id, gate, next, breaker, days, differing }: Said
     differing.length === 0 ? 'No listing differed when it was read last.' : `Differing most, as read last:\n${apart}`,
   ].join('\n\n');
 }
-
-const WHY: Readonly<Record<string, string>> = {
-  missing: 'not on the platform',
-  untracked: 'the platform does not count it',
-  notBuyable: 'nobody can buy it there',
-  showsMore: 'shows more than allot would',
-  showsLess: 'shows less than allot would',
-  soldOutHere: 'allot would show 0',
-  soldOutThere: 'shows 0',
-};

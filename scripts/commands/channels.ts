@@ -3,10 +3,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { sayTime } from '#core/latency-buffer.ts';
 import type { ChannelId, ChannelMode } from '#core/model.ts';
 import type { LatencyFigures } from '#core/sales-measures.ts';
-import type { Database } from '#db/client.ts';
-import { readGate } from '#db/gates.ts';
-import { getModes, setLive, setMode } from '#db/modes.ts';
+import { getModes, setMode } from '#db/modes.ts';
 import { type ChannelLatency, readLatency, type Since } from '#db/sales-measures.ts';
+import { sayMode } from '#workers/gate-words.ts';
+import { goLive, parseShare, type WentLive, WHOLE_SHARE } from '#workers/go-live.ts';
 import { wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../io.ts';
 import type { Cell } from '../output.ts';
@@ -20,34 +20,10 @@ const MEANS: Readonly<Record<ChannelMode, string>> = {
   shadow: 'it reads and computes, and sends nothing',
 };
 
-const WHOLE = 100;
-
 function takeShare(text: string): number {
-  const share = Number(/^(100|\d{1,2}(?:\.\d{1,2})?)%?$/.exec(text)?.[1] ?? 0);
-  if (share > 0) return share;
+  const share = parseShare(text);
+  if (share !== undefined) return share;
   throw new InvalidArgumentError(`write a percent above 0, such as 25%`);
-}
-
-/** Where nobody says a share: from shadow the first step of its gate, from a pause what it had, else all of it. */
-async function shareOf(db: Database, id: string, given: number | undefined): Promise<number | undefined> {
-  if (given !== undefined) return given;
-  const gate = await readGate(db, id);
-  if (gate === undefined || gate.mode === 'live') return undefined;
-  if (gate.mode === 'paused' && gate.leftAt === null) return gate.share;
-  return gate.rule?.ramp[0];
-}
-
-type Changed = { readonly id: string; readonly share: number };
-
-async function goLive(run: Run, db: Database, ids: readonly string[], given: number | undefined): Promise<Changed[]> {
-  const changed: Changed[] = [];
-  const shares = await Promise.all(ids.map(async (id) => ({ id, share: await shareOf(db, id, given) })));
-  for (const [share, group] of Map.groupBy(shares, (one) => one.share)) {
-    const of = group.map(({ id }) => id);
-    const now = await (share === undefined ? setMode(db, of, 'live', run.actor) : setLive(db, of, share, run.actor));
-    changed.push(...now.map((id) => ({ id, share: share ?? WHOLE })));
-  }
-  return changed;
 }
 
 async function changeMode(
@@ -57,10 +33,10 @@ async function changeMode(
   share?: number,
 ): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
-    const changed: Changed[] =
+    const changed: WentLive[] =
       mode === 'live' && ids !== 'all'
-        ? await goLive(run, db, ids, share)
-        : (await setMode(db, ids, mode, run.actor)).map((id) => ({ id, share: WHOLE }));
+        ? await goLive(db, ids, { share, actor: run.actor })
+        : (await setMode(db, ids, mode, run.actor)).map((id) => ({ id, share: WHOLE_SHARE }));
     const isOverridden = mode === 'live' && run.environment().isReadOnly;
     const names = changed.map(({ id }) => id);
     const shares = Object.fromEntries(changed.map(({ id, share: now }) => [id, now]));
@@ -72,7 +48,7 @@ async function changeMode(
     );
     if (isOverridden)
       run.io.note('ALLOT_READ_ONLY is set here: a daemon with it sends nothing, whatever the mode says.\n');
-    const part = changed.find((one) => one.share < WHOLE);
+    const part = changed.find((one) => one.share < WHOLE_SHARE);
     if (part !== undefined)
       run.next(`next: allot channels show ${part.id}; all of it: allot channels live ${part.id} --share 100%`);
     else run.next(mode === 'live' ? 'next: allot status' : 'back: allot channels live ID');
@@ -80,11 +56,11 @@ async function changeMode(
   });
 }
 
-const sayChanged = (mode: ChannelMode, changed: readonly Changed[]): string =>
+const sayChanged = (mode: ChannelMode, changed: readonly WentLive[]): string =>
   [...Map.groupBy(changed, ({ share }) => share)]
     .map(([share, group]) => {
       const names = group.map(({ id }) => id).join(', ');
-      return share < WHOLE
+      return share < WHOLE_SHARE
         ? `${names}: now live for ${share} % of its items; the rest is as in shadow.`
         : `${names}: now ${mode}, ${MEANS[mode]}.`;
     })
@@ -134,12 +110,6 @@ async function listChannels(run: Run): Promise<ExitCode> {
       run.next('next: allot channels show ID tells how far its numbers agree; allot channels live ID, once they do');
     return EXIT.done;
   });
-}
-
-function sayMode({ mode, share, fellBack, leftAt }: Awaited<ReturnType<typeof getModes>>[number]): string {
-  if (leftAt !== null) return `${mode} (left)`;
-  if (fellBack !== null) return `${mode} (fell back)`;
-  return mode === 'live' && share < WHOLE ? `live ${share} %` : mode;
 }
 
 const SHOWN_DAYS = 14;

@@ -15,10 +15,11 @@ import { listLots } from '#db/lot-reports.ts';
 import { readBackorders } from '#db/outlook.ts';
 import { readPolicy } from '#db/policy-current.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
+import { type ToldLot, tellLots } from '#workers/lot-words.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayLot } from '../lot-options.ts';
-import { lotTable, type ToldLot, tellLots } from '../lot-words.ts';
+import { lotTable } from '../lot-words.ts';
 import type { Kit, Run } from '../session.ts';
 import { showPools, showShortages } from './explain-pools.ts';
 

@@ -18,11 +18,12 @@ import {
   readMasters,
 } from '#db/lot-reports.ts';
 import { readPolicy } from '#db/policy-current.ts';
+import { sayDay, type ToldLot, tellLots } from '#workers/lot-words.ts';
 import { takeExpiry, takeSpan, wholeFrom } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { expiryOf } from '../lot-options.ts';
-import { lotTable, number, sayDay, type ToldLot, tellLots } from '../lot-words.ts';
+import { lotTable, number } from '../lot-words.ts';
 import { plural, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
 

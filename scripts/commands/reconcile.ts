@@ -13,6 +13,7 @@ import type { LookContext, OpenChannel } from '#workers/context.ts';
 import type { Judged, Looked } from '#workers/judge-drift.ts';
 import { observeNow } from '#workers/look.ts';
 import { matchListings } from '#workers/reconcile.ts';
+import { recordRun } from '#workers/run-record.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
@@ -121,13 +122,19 @@ async function reconcile(run: Run, only: string | undefined, { sku, dryRun = fal
           unread.push(channel.id);
           continue;
         }
-        for await (const page of lookOver(context, channel, { sku, signal: run.io.signal })) {
-          const judged = await findDrift(context, channel, page);
-          if (!dryRun) await keepLooked(context, channel, { looked: page, judged });
-          drift.push(...judged.map((one) => rowOf(channel.id, one)));
-          looked += page.length;
-          run.io.note(`${channel.id}: ${plural(looked, 'listing')} looked at, ${drift.length} drift\n`);
-        }
+        const { signal } = run.io;
+        const start = { channelId: channel.id, isDryRun: dryRun, actor: run.actor, signal };
+        const mode = sku === undefined ? ({ mode: 'full' } as const) : ({ mode: 'item', sku } as const);
+        await recordRun(context, { ...start, ...mode }, async (record) => {
+          for await (const page of lookOver(context, channel, { sku, signal })) {
+            const judged = await findDrift(context, channel, page);
+            const healed = dryRun ? 0 : await keepLooked(context, channel, { looked: page, judged });
+            await record.note({ looked: page, judged, healed });
+            drift.push(...judged.map((one) => rowOf(channel.id, one)));
+            looked += page.length;
+            run.io.note(`${channel.id}: ${plural(looked, 'listing')} looked at, ${drift.length} drift\n`);
+          }
+        });
       }
     } finally {
       for (const { connection } of channels.values()) await connection.close();
@@ -162,7 +169,7 @@ export function addReconcileCommand(program: Command, kit: Kit): void {
     .description('look at the platforms now: what shows another number than it should, and why')
     .argument('[channel]', 'only this one')
     .option('--sku <sku>', 'only the listings of this item')
-    .option('--dry-run', 'tell, and change nothing')
+    .option('--dry-run', 'tell, and change nothing; the run itself is kept, as every run, for the console')
     .addHelpText('after', '\nExits 3 when something drifts. The daemon mends; a channel in shadow is never written to.')
     .action(kit.act(async (run, channel: string | undefined, options: Options) => reconcile(run, channel, options)));
   kit.examples(command, ['allot reconcile --dry-run', 'allot reconcile shopify:main --sku MUG-RED --json']);

@@ -237,7 +237,8 @@ describe('example policies', () => {
     expect(story.shown()).toEqual({ 'edi:grocer': 300, 'edi:club': 100, 'amazon:us': 0 });
     const says = targets.flatMap(({ inputs }) => explain(inputs).steps.map((step) => step.says));
     expect(says).toContain(
-      '400 free, 100 of them expire too soon for the 120 days that grocer asks for (lot L-old, 2027-03-11: 100 at plant)',
+      '400 free, 100 of them expire too soon for the 120 days that grocer asks for (lot L-old, 2027-03-11: 100 at plant), ' +
+        'beyond its own pool it may take 0 of the others: the rest is protected',
     );
     // In ten days the old lot is too old for the club, and what lives long enough is kept for the better contract.
     expect(reviews).toEqual([{ sku: 'BAR', nextReviewAt: AT + 10 * 24 * HOUR_MS + 1 }]);

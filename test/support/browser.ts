@@ -39,8 +39,9 @@ export async function openVisit(browser: Browser, viewport: { width: number; hei
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('requestfailed', (request) => {
     const why = request.failure()?.errorText ?? '';
-    // A page that is left takes its live line with it.
-    if (!request.url().endsWith('/console/live')) faults.push(`${request.url()}: ${why}`);
+    // A page that is left takes its live line with it, and the look at itself that it was about to take.
+    const isLeft = why === 'net::ERR_ABORTED' && request.resourceType() === 'fetch';
+    if (!isLeft && !request.url().endsWith('/console/live')) faults.push(`${request.url()}: ${why}`);
   });
   return { page, faults, context };
 }

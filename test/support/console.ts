@@ -42,6 +42,7 @@ export type ConsoleOptions = Partial<Brand> & {
   readonly access?: Partial<AccessSettings>;
   readonly publicUrl?: string | null;
   readonly isReadOnly?: boolean;
+  readonly channels?: ConsoleParts['channels'];
 };
 
 export const HERE = { host: 'localhost:8790', origin: 'http://localhost:8790' };
@@ -55,6 +56,7 @@ function partsOf(store: TestDatabase, { clock, faults }: Around, options: Consol
     db: store.db,
     log: { ...silent, error: (fields) => void faults.push(inspect(fields)) },
     now: () => clock.now,
+    channels: options.channels ?? new Map(),
     decideSoon: () => undefined,
     wakeRelay: () => undefined,
     access: { loopbackRole: 'admin', proxy: null, ...options.access },
@@ -65,7 +67,8 @@ function partsOf(store: TestDatabase, { clock, faults }: Around, options: Consol
   };
 }
 
-async function openApp(parts: ConsoleParts): Promise<FastifyInstance> {
+/** The console alone, over a server that is asked without a socket. */
+export async function openApp(parts: ConsoleParts): Promise<FastifyInstance> {
   const app = Fastify({ logger: false });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => {
@@ -166,6 +169,25 @@ export async function raiseDrift({ db }: TestDatabase): Promise<void> {
     insert into alert (fingerprint, code, severity, title, channel_id, touches, cause, next_step)
     values ('drift fake:a', 'drift', 'warning', 'fake:a: 2 listing(s) show another number than they should', 'fake:a',
       '{"listings": 2}', 'manual 2', 'nothing yet: allot is mending it; see allot status')`);
+}
+
+/** What looks at platforms and refusals leave behind: a run with what it found, a stopped listing, parked input, a gate with a day. */
+export async function leaveTraces({ db }: TestDatabase): Promise<void> {
+  await db.rows(sql`
+    with r as (insert into reconcile_run (channel_id, mode, state, actor, asked_at, started_at, moved_at, finished_at, compared, differing, causes)
+      values ('fake:a', 'full', 'done', 'timer', now(), now(), now(), now(), 2, 1, '{"manualEdit": 1}') returning id)
+    insert into reconcile_difference (run_id, listing_id, cause, remedy, shows, wants, because)
+    select r.id, l.id, 'manualEdit', 'write', 4, 37, '["it shows 4, and 37 was left there"]' from r, listing l where l.listing_ref = 'ref-A' and l.channel_id = 'fake:a'`);
+  await db.rows(sql`
+    insert into listing_sync (listing_id, stopped_because, stopped_at, observed_sellable, shown, observed_state, observed_at)
+    select id, 'secondWriter', now(), 4, 4, 'tracked', now() from listing where listing_ref = 'ref-B' and channel_id = 'fake:b'`);
+  await db.rows(sql`
+    insert into parked (source, source_id, channel_id, code, reason, fix, owner) values ('inbox', 1, 'fake:a', 'unknown-sku', 'no such item', 'allot import items FILE', 'ann')`);
+  const gate = { channel: 'fake:a', cleanDays: 3, agreement: 99, ramp: [5, 100], stepDays: 2, fallBack: 90 };
+  await db.rows(sql`update policy set body = body || ${JSON.stringify({ gates: [gate] })}::jsonb`);
+  await db.rows(sql`
+    insert into agreement (channel_id, day, mode, scans, compared, agreed, causes)
+    select 'fake:a', current_date - n, 'shadow', 1, 100, 99, '{"showsMore": 1}' from generate_series(0, 3) n`);
 }
 
 /** A page as a person reads it. */

@@ -101,7 +101,7 @@ export function targetOf(world: World): WireTarget {
   };
 }
 
-/** What makes a new version (core/decide.ts `targetsOf`). */
+/** What makes a new version (core/decide.ts `targetOf`). */
 const versionOf = ({ quantity, ownSold, ownOpen, inFlight }: WireTarget): string =>
   [quantity, ownSold, ownOpen, inFlight].join(' ');
 

@@ -15,6 +15,9 @@ export function stateOf(channel: ChannelOverview, pace: Pace, now: Instant): Cha
   const of = (tone: Tone, says: string, why: string): ChannelState => ({ tone, says, why });
   if (!channel.configured)
     return of('idle', 'not configured', 'it is no longer in allot.yaml: its listings keep the number they show');
+  if (channel.leftAt !== null)
+    return of('idle', 'left', `nothing is written any more; orders still come in. Left by ${channel.modeChangedBy}`);
+  if (channel.fellBack !== null) return of('bad', 'fell back', `the gate took it back to shadow: ${channel.fellBack}`);
   if (mode === 'paused')
     return of('idle', 'paused', `nothing is sent; orders still come in. Paused by ${channel.modeChangedBy}`);
   const isFailing = lastError !== null && (lastErrorAt ?? 0) > (lastOkAt ?? 0);

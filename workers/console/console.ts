@@ -12,6 +12,7 @@
  * Guarantees: every answer has the headers of SECURITY_HEADERS and is not cached; everything shown is escaped; no page writes; every
  * action goes through the functions of the command line, under the person's name.
  */
+import { Readable } from 'node:stream';
 import fastifyCookie from '@fastify/cookie';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Fault, Rejected } from '#core/errors.ts';
@@ -35,7 +36,7 @@ import { type Frame, layout, type PageBody } from './layout.ts';
 import { openLiveHub } from './live.ts';
 import { addLogin, isSecure, refusedPage } from './login.ts';
 import { ACTIONS, PAGES } from './pages.ts';
-import type { Action, Asked, ConsoleParts, Form, Page } from './parts.ts';
+import type { Action, Asked, ConsoleParts, DownloadedFile, Form, Page } from './parts.ts';
 
 const BODY_MAX_BYTES = 64 * 1024;
 const NOTICE_COOKIE = 'allot_notice';
@@ -170,8 +171,15 @@ async function showPage(gate: Gate, page: Page, exchange: PassedExchange): Promi
     return refuseRole(gate, exchange, page.need ?? 'viewer');
   const body = await page.show(askedOf(gate, exchange));
   if ('redirect' in body) return exchange.reply.redirect(body.redirect, 303);
+  if ('file' in body) return sendFile(exchange.reply, body.file);
   return sendPage(gate, exchange, body);
 }
+
+const sendFile = (reply: FastifyReply, { name, type, parts }: DownloadedFile): FastifyReply =>
+  reply
+    .header('content-disposition', `attachment; filename="${name.replaceAll(/[^A-Za-z0-9.-]+/g, '-')}"`)
+    .type(type)
+    .send(Readable.from(parts));
 
 const refuseRole = (gate: Gate, exchange: Exchange, need: UserRole): Promise<FastifyReply> =>
   sendPage(gate, exchange, {

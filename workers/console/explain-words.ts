@@ -3,10 +3,12 @@ import type { Instant } from '#core/model.ts';
 import type { ListingExplanation } from '#db/explain.ts';
 import { ago, exactly, figure, moment, signed, state, table } from './format.ts';
 import { attribute, type Html, html, nothing } from './html.ts';
+import { STOP_SAYS } from './stop-words.ts';
 
 /** Red only where a person has to act. */
 export function listingState(one: ListingExplanation, now: Instant): Html {
   if (one.quantity === null) return state('idle', 'no number yet', one.why ?? '');
+  if (one.stopped !== null) return state('bad', 'stopped', STOP_SAYS[one.stopped.because]);
   if (one.blocked !== null) return state('bad', 'refused', one.blocked.reason ?? '');
   if (one.mode !== 'live') return state('idle', one.mode, 'nothing is sent');
   if (one.inFlightVersion !== null) return state('busy', 'sending');

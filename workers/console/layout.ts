@@ -5,7 +5,7 @@ import { count } from './format.ts';
 import { attribute, type Html, html, nothing, type Shown } from './html.ts';
 
 /** What of the daemon's life a page shows: it is asked for again when one of these moves (live.ts). */
-export type Topic = 'stock' | 'sync' | 'alerts' | 'channels' | 'work' | 'trail';
+export type Topic = 'stock' | 'sync' | 'alerts' | 'channels' | 'work' | 'runs' | 'trail';
 
 export type PageBody = {
   readonly title: string;
@@ -48,9 +48,19 @@ const PLACES: readonly Place[] = [
 
 export const csrfField = (token: string): Html => html`<input type="hidden" name="csrf" value="${token}">`;
 
+/** Pages below a place of the navigation. */
+const BELOW: Readonly<Record<string, string>> = {
+  '/console/sku': '/console/skus',
+  '/console/order': '/console/orders',
+  '/console/reconcile-run': '/console/reconcile',
+  '/console/stopped': '/console/reconcile',
+  '/console/channel': '/console',
+  '/console/channel-leave': '/console',
+};
+
 const isAt = (place: Place, here: string): boolean => {
   const path = here.split('?')[0] ?? '';
-  return place.path === path || (place.path === '/console/skus' && path === '/console/sku');
+  return place.path === path || place.path === BELOW[path];
 };
 
 function navigation({ here, visitor, openAlerts }: Frame): Html {

@@ -10,7 +10,7 @@ import type { PageBody } from './layout.ts';
 export type Pace = { readonly pollMs: number; readonly reconcileMs: number };
 
 /** Handed in once, by the composition root. */
-export type ConsoleParts = Pick<WorkerContext, 'db' | 'log' | 'now' | 'decideSoon' | 'wakeRelay'> & {
+export type ConsoleParts = Pick<WorkerContext, 'db' | 'log' | 'now' | 'channels' | 'decideSoon' | 'wakeRelay'> & {
   readonly db: Database;
   readonly access: AccessSettings;
   readonly csrfKey: Buffer;
@@ -31,12 +31,22 @@ export type Asked = ConsoleParts & {
   readonly require: (need: UserRole) => void;
 };
 
+/** To be kept by the browser, not shown. */
+export type DownloadedFile = {
+  /** Nothing but letters, digits, dots and hyphens. */
+  readonly name: string;
+  readonly type: string;
+  readonly parts: AsyncIterable<string>;
+};
+
 export type Page = {
   /** Below /console; '/' is the console itself. */
   readonly path: string;
   /** Viewer when left out. */
   readonly need?: UserRole;
-  readonly show: (asked: Asked) => Promise<PageBody | { readonly redirect: string }>;
+  readonly show: (
+    asked: Asked,
+  ) => Promise<PageBody | { readonly redirect: string } | { readonly file: DownloadedFile }>;
 };
 
 export type Form = URLSearchParams;

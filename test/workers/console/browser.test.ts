@@ -5,6 +5,7 @@
 import { sql } from 'drizzle-orm';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { setMode } from '#db/modes.ts';
 import { readReallocation } from '#db/reallocations.ts';
 import { command } from '#test/support/brand.ts';
 import {
@@ -16,7 +17,7 @@ import {
   PHONE,
   type Visit,
 } from '#test/support/browser.ts';
-import { type ConsoleStage, openConsole, PASSWORD, raiseDrift } from '#test/support/console.ts';
+import { type ConsoleStage, leaveTraces, openConsole, PASSWORD, raiseDrift } from '#test/support/console.ts';
 import { decidePending } from '#workers/allocate.ts';
 import type { HttpServer } from '#workers/http.ts';
 
@@ -79,8 +80,15 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
     '/order?id=fake%3Aa%2F1001',
     '/shortages',
     '/reallocations',
+    '/channel?id=fake%3Aa',
+    '/channel-leave?id=fake%3Aa',
     '/reconcile',
+    '/reconcile?runs=all',
+    '/reconcile-run?id=1',
+    '/stopped',
     '/parked',
+    '/parked?code=unknown-sku&channel=fake%3Aa',
+    '/parked-one?id=1',
     '/queues',
     '/documents',
     '/policy',
@@ -102,6 +110,7 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
       disposition: 'sellable',
     });
     await decidePending(stage.store.db, { now: () => stage.clock.now });
+    await leaveTraces(stage.store);
     const { page, faults } = await visit(size);
     for (const path of PAGES) {
       await page.goto(`${base}/console${path}`);
@@ -198,6 +207,29 @@ describe.skipIf(missingChromium !== undefined)('in a browser', () => {
     const row = await readReallocation(stage.store.db, 1);
     expect(row).toMatchObject({ state: 'applied', proposer: 'operator:kim', approver: 'operator:lee' });
     expect([...first.faults, ...second.faults]).toEqual([]);
+  });
+
+  it('on a phone: a channel goes live by the step of its gate, a dry run is asked for, a stopped listing is resumed', async () => {
+    await leaveTraces(stage.store);
+    await setMode(stage.store.db, ['fake:a'], 'shadow', 'test');
+    await stage.addUser('lee', 'approver');
+    const { page, faults } = await visit(PHONE);
+    await logIn(page, 'lee');
+    await page.click('main a:has-text("fake:a")');
+    await page.waitForURL(/\/console\/channel\?id=fake%3Aa$/);
+    await page.waitForSelector('figure.chart canvas');
+    await page.click('summary:has-text("Go live")');
+    expect(await page.inputValue('[name=share]')).toBe('5');
+    await page.click('details button:has-text("Send its numbers")');
+    await page.waitForSelector('.notice.good:has-text("live for 5 % of its items")');
+    await page.click('button:has-text("Dry run")');
+    await page.waitForSelector('.notice.good:has-text("a dry run of fake:a is asked for")');
+    expect(await page.textContent('main')).toContain('It waits for its turn');
+    await page.goto(`${base}/console/stopped`);
+    await page.click('button:has-text("Resume")');
+    await page.waitForSelector('.notice.good:has-text("is written to again")');
+    expect(await page.textContent('main')).toContain('None is stopped');
+    expect(faults).toEqual([]);
   });
 
   it('works without a script: forms and links, nothing live', async () => {

@@ -11,8 +11,9 @@ import {
 } from '#db/overview.ts';
 import { type ChannelLatency, readLatency } from '#db/sales-measures.ts';
 import { type LatencyHour, readLatencyHours } from '#db/sync-latency.ts';
+import { sayMode } from '../../gate-words.ts';
 import { alertLine } from '../alert-words.ts';
-import { channelActions } from '../channel-forms.ts';
+import { channelActions, channelLink } from '../channel-forms.ts';
 import { stateOf } from '../channel-state.ts';
 import { alignSeries, bars, lineChart } from '../charts.ts';
 import { ago, count, duration, exactly, figure, number, state, type Tone, table } from '../format.ts';
@@ -65,7 +66,7 @@ function tiles(work: WaitingWork, channels: readonly ChannelOverview[], alerts: 
     },
     {
       name: 'Drift',
-      value: looked.length === 0 ? '?' : number(drifting),
+      value: looked.length === 0 ? '?' : atLeast(drifting, drifting),
       more: looked.length === 0 ? 'nobody looked yet' : 'listings show another number',
       tone: driftTone,
       to: '/console/reconcile',
@@ -105,6 +106,7 @@ const atLeast = (value: number, all: number): string => (all >= LOOKED_MAX ? `${
 function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html {
   const behind = channels.reduce((sum, one) => sum + one.behind, 0);
   const blocked = channels.reduce((sum, one) => sum + one.blocked, 0);
+  const drifting = channels.reduce((sum, one) => sum + (one.drifting ?? 0), 0);
   return table({
     caption: 'Channels',
     columns: [
@@ -124,15 +126,15 @@ function channelTable(channels: readonly ChannelOverview[], asked: Asked): Html 
     rows: channels.map((channel) => {
       const { tone, says, why } = stateOf(channel, asked.paceOf(channel.id), asked.at);
       return [
-        html`<strong>${channel.id}</strong><br><span class="quiet">${channel.program}</span>`,
-        html`<span title="since ${exactly(channel.modeChangedAt)}, by ${channel.modeChangedBy}">${channel.mode}</span>`,
+        html`<strong>${channelLink(channel.id)}</strong><br><span class="quiet">${channel.program}</span>`,
+        html`<span title="since ${exactly(channel.modeChangedAt)}, by ${channel.modeChangedBy}">${sayMode(channel)}</span>`,
         html`${state(tone, says, why)}${tone === 'bad' ? html`<br><span class="quiet">${why}</span>` : null}`,
         freshness(channel, asked),
         ago(channel.reconciledAt, asked.at),
         atLeast(channel.behind, behind),
         channel.behindSince === null ? html`<span class="quiet">none</span>` : ago(channel.behindSince, asked.at),
         count(channel.inFlight),
-        html`<span title="${channel.driftCauses ?? ''}">${figure(channel.drifting)}</span>`,
+        html`<span title="${channel.driftCauses ?? ''}">${channel.drifting === null ? figure(null) : atLeast(channel.drifting, drifting)}</span>`,
         atLeast(channel.blocked, blocked),
         count(channel.unmapped),
         channelActions(channel, asked),

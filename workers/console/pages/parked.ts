@@ -9,9 +9,10 @@ import {
   type ParkedRow,
   retryParked,
   showParked,
+  takeParked,
 } from '#db/parked.ts';
 import { ago, count, orderLink, pairs, plural, state, table } from '../format.ts';
-import { type Html, html, nothing } from '../html.ts';
+import { type Html, html, nothing, type Shown } from '../html.ts';
 import { csrfField, type PageBody } from '../layout.ts';
 import type { Action, Asked, Form, Page } from '../parts.ts';
 
@@ -24,14 +25,15 @@ const groupLink = ({ code, channel }: Pick<ParkedGroup, 'code' | 'channel'>): st
 
 async function showGroups({ db, at }: Asked): Promise<PageBody> {
   const groups = await groupParked(db);
-  const body = html`<p class="quiet">What allot could not take, and keeps. Mend the cause, then let the whole group go on; most go on by themselves once what they wait for is there.</p>${table(
+  const body = html`<p class="quiet">What allot could not take or send, and keeps. Mend the cause, then let the whole group go on; most go on by themselves once what they wait for is there.</p>${table(
     {
       caption: 'Parked input by cause',
       columns: [
         { title: 'Cause' },
         { title: 'Channel' },
         { title: 'Count', isNumber: true },
-        { title: 'Oldest' },
+        { title: 'Oldest', says: 'since it was parked first: tried again in vain, it is no younger' },
+        { title: 'Owner' },
         { title: 'For example' },
         { title: 'What mends it' },
       ],
@@ -40,6 +42,7 @@ async function showGroups({ db, at }: Asked): Promise<PageBody> {
         group.channel,
         count(group.count),
         ago(group.oldestAt, at),
+        sayOwners(group),
         group.reason,
         html`<code class="command">${group.fix}</code>`,
       ]),
@@ -49,44 +52,61 @@ async function showGroups({ db, at }: Asked): Promise<PageBody> {
   return { title: 'Parked', body, live: ['work', 'stock'] };
 }
 
-/** Acts on what is shown, no more: `upTo` is the last id of the list, `expected` its length. */
-function groupForms(rows: readonly ParkedRow[], asked: Asked): Html {
-  const [first] = rows;
-  const last = rows.at(-1);
-  if (first === undefined || last === undefined || !asked.may('operator')) return nothing;
-  const hidden = html`${csrfField(asked.csrf)}<input type="hidden" name="ids" value="${rows.map(({ id }) => id).join(' ')}">`;
-  const many = plural(rows.length, 'input');
-  return html`<div class="actions"><form class="inline" action="/console/parked-retry" method="post">${hidden}<button type="submit">Try these ${many} again</button></form>
-${asked.may('approver') ? html`<details><summary>Forget them</summary><form class="inline" action="/console/parked-drop" method="post">${hidden}<label><span class="hidden">Why they may be forgotten</span><input name="reason" placeholder="why they may be forgotten" required maxlength="500" size="32"></label><button class="danger" type="submit">Forget these ${many} for good</button></form></details>` : nothing}</div>`;
+function sayOwners({ owners, ownerless, count: all }: ParkedGroup): Shown {
+  if (owners.length === 0) return html`<span class="quiet">nobody</span>`;
+  return html`${owners.join(', ')}${ownerless === 0 || ownerless === all ? null : html` <span class="quiet">(${count(ownerless)} nobody)</span>`}`;
 }
+
+/** Acts on the ids that are shown, no more: what was parked after the page was made is not meant. */
+function groupForms(rows: readonly ParkedRow[], asked: Asked, back: string): Html {
+  if (rows.length === 0 || !asked.may('operator')) return nothing;
+  const hidden = html`${csrfField(asked.csrf)}<input type="hidden" name="ids" value="${rows.map(({ id }) => id).join(' ')}"><input type="hidden" name="back" value="${back}">`;
+  const many = rows.length === 1 ? 'it' : `these ${plural(rows.length, 'input')}`;
+  const isOwned = rows.some(({ owner }) => owner !== null);
+  // A number is never dropped: the newest is wanted as long as its listing is mapped.
+  const mayDrop = asked.may('approver') && rows.every(({ source }) => source !== 'listing');
+  return html`<div class="actions"><form class="inline" action="/console/parked-retry" method="post">${hidden}<button type="submit">Try ${many} again</button></form>
+<form class="inline" action="/console/parked-take" method="post">${hidden}<label><span class="hidden">Who sees to them</span><input name="owner" placeholder="me, or a team" maxlength="64" size="14"></label><button class="plain" type="submit">Take ${many}</button></form>
+${isOwned ? html`<form class="inline" action="/console/parked-take" method="post">${hidden}<input type="hidden" name="step" value="give-back"><button class="plain" type="submit">Give back</button></form>` : nothing}
+${mayDrop ? html`<details><summary>Forget ${rows.length === 1 ? 'it' : 'them'}</summary><form class="inline" action="/console/parked-drop" method="post">${hidden}<label><span class="hidden">Why they may be forgotten</span><input name="reason" placeholder="why they may be forgotten" required maxlength="500" size="32"></label><button class="danger" type="submit">Forget ${many} for good</button></form></details>` : nothing}</div>`;
+}
+
+const ownerOf = ({ owner }: ParkedRow): Shown => owner ?? html`<span class="quiet">nobody</span>`;
 
 async function showGroup(asked: Asked, code: string): Promise<PageBody> {
   const { db, at, query } = asked;
-  const channel = query.get('channel') ?? '';
-  const rows = await listParkedOf(db, { code, channel: channel === '' ? null : channel, limit: ROWS });
-  const body = html`<p><a href="/console/parked">All causes</a></p>${groupForms(rows, asked)}${table({
-    caption: `Parked: ${code}`,
-    columns: [
-      { title: 'Id' },
-      { title: 'Since' },
-      { title: 'Order' },
-      { title: 'Reason' },
-      { title: 'Field' },
-      { title: 'What mends it' },
-      { title: 'Tries', isNumber: true },
-    ],
-    rows: rows.map((row) => [
-      html`<a href="/console/parked-one?id=${row.id}">${row.id}</a>`,
-      ago(row.parked_at, at),
-      row.order_id === null ? null : orderLink(row.order_id),
-      row.reason,
-      row.field,
-      html`<code class="command">${row.fix}</code>`,
-      row.attempts,
-    ]),
-    empty: 'None is left.',
-  })}${rows.length === ROWS ? html`<p class="quiet">The first ${ROWS}. All at once: <code class="command">allot parked list --code ${code}</code></p>` : null}`;
-  return { title: `Parked: ${code}${channel === '' ? '' : `, ${channel}`}`, body };
+  const named = query.get('channel') ?? '';
+  const channel = named === '' ? null : named;
+  const rows = await listParkedOf(db, { code, channel, limit: ROWS });
+  const body = html`<p><a href="/console/parked">All causes</a></p>${groupForms(rows, asked, groupLink({ code, channel }))}${table(
+    {
+      caption: `Parked: ${code}`,
+      columns: [
+        { title: 'Id' },
+        { title: 'Since' },
+        { title: 'Owner' },
+        { title: 'Order' },
+        { title: 'Reason' },
+        { title: 'Field' },
+        { title: 'What mends it' },
+        { title: 'Tries', isNumber: true },
+        { title: 'Tried again', says: 'by itself; else when its cause is gone, or somebody says so' },
+      ],
+      rows: rows.map((row) => [
+        html`<a href="/console/parked-one?id=${row.id}">${row.id}</a>`,
+        ago(row.first_parked_at, at),
+        ownerOf(row),
+        row.order_id === null ? null : orderLink(row.order_id),
+        row.reason,
+        row.field,
+        html`<code class="command">${row.fix}</code>`,
+        row.attempts,
+        row.retry_at === null ? null : ago(row.retry_at, at),
+      ]),
+      empty: 'None is left.',
+    },
+  )}${rows.length === ROWS ? html`<p class="quiet">The first ${ROWS}. All at once: <code class="command">allot parked list --code ${code}</code></p>` : null}`;
+  return { title: `Parked: ${code}${channel === null ? '' : `, ${channel}`}`, body };
 }
 
 async function showOne(asked: Asked): Promise<PageBody> {
@@ -107,9 +127,16 @@ async function showOne(asked: Asked): Promise<PageBody> {
     ['Waits for', row.waits_for],
     ['Channel', row.channel_id],
     ['Order', row.order_id === null ? null : orderLink(row.order_id)],
-    ['Parked', ago(row.parked_at, asked.at)],
+    ['Parked', ago(row.first_parked_at, asked.at)],
     ['Tries', row.attempts],
-  ])}${row.state === 'parked' ? groupForms([row], asked) : nothing}
+    ['Tried again', row.retry_at === null ? null : ago(row.retry_at, asked.at)],
+    [
+      'Owner',
+      row.owner === null
+        ? ownerOf(row)
+        : html`${row.owner} <span class="quiet">since ${ago(row.taken_at, asked.at)}</span>`,
+    ],
+  ])}${row.state === 'parked' ? groupForms([row], asked, `/console/parked-one?id=${row.id}`) : nothing}
 ${row.body === null ? html`<p class="quiet">Its content is sealed in the inbox.</p>` : html`<h2>What came</h2><pre tabindex="0">${JSON.stringify(row.body, null, 2)}</pre>`}`;
   return { title: `Parked ${row.id}`, body };
 }
@@ -149,6 +176,46 @@ const retry: Action = {
   },
 };
 
+/** Where the form stood. A path of ours alone: an address from outside would lead people away. */
+const backOf = (form: Form): string => {
+  const back = form.get('back') ?? '';
+  return /^\/console\/parked(-one)?\?[\w%=&.:+-]*$/.test(back) ? back : '/console/parked';
+};
+
+/** An owner is a name or a team, never an e-mail address, as `allot parked take` says. */
+function takeOwner({ visitor }: Asked, form: Form): string | null {
+  if (form.get('step') === 'give-back') return null;
+  const named = (form.get('owner') ?? '').trim();
+  if (named.includes('@'))
+    throw new Rejected(`"${named}" cannot be an owner`, {
+      field: 'owner',
+      value: named,
+      fix: 'write a name or a team, such as warehouse; leave it empty to take them yourself',
+    });
+  return named === '' ? visitor.actor : named.slice(0, 64);
+}
+
+const take: Action = {
+  path: '/parked-take',
+  need: 'operator',
+  async act(asked, form) {
+    const ids = idsOf(form);
+    const owner = takeOwner(asked, form);
+    const { actor } = asked.visitor;
+    const taken = await asked.db.transaction(async (tx) => {
+      const many = await takeParked(tx, ids, owner);
+      if (many > 0)
+        await writeAudit(tx, [{ actor, action: 'take parked', subject: `${many} inputs`, detail: { ids, owner } }]);
+      return many;
+    });
+    const gone = ids.length - taken;
+    return {
+      to: backOf(form),
+      notice: `${plural(taken, 'input')} ${owner === null ? 'given back' : `taken by ${owner}`}.${gone === 0 ? '' : ` ${gone} were not parked any more.`}`,
+    };
+  },
+};
+
 const drop: Action = {
   path: '/parked-drop',
   need: 'approver',
@@ -176,4 +243,4 @@ export const parkedPages: readonly Page[] = [
   { path: '/parked', show },
   { path: '/parked-one', show: showOne },
 ];
-export const parkedForms: readonly Action[] = [retry, drop];
+export const parkedForms: readonly Action[] = [retry, take, drop];

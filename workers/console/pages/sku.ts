@@ -1,6 +1,7 @@
 /** One item: how much there is, what each channel should show, was sent and shows, why, who may draw what, and what happened. */
 import type { Instant } from '#core/model.ts';
 import { listDemand, listSupply } from '#db/dated.ts';
+import { listStopped, type StoppedListing } from '#db/drift.ts';
 import { explainListings, type ListingExplanation } from '#db/explain.ts';
 import { explainPools, explainShortages, type PoolsExplanation } from '#db/explain-pools.ts';
 import { type HoldRow, listHolds } from '#db/holds.ts';
@@ -8,17 +9,21 @@ import { type ItemCard, readItemCard } from '#db/item-list.ts';
 import { listReallocations } from '#db/reallocations.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { readShownHistory, readTimeline, type ShownStep, type TimelineEntry } from '#db/timeline.ts';
-import { alignSeries, lineChart, stackedBar } from '../charts.ts';
+import { alignSeries, lineChart } from '../charts.ts';
 import { explanation, listingState } from '../explain-words.ts';
 import { ago, exactly, figure, moment, number, orderLink, pairs, signed, skuLink, table } from '../format.ts';
-import { type Html, html, nothing, type Shown } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import type { PageBody } from '../layout.ts';
 import type { Asked, Page } from '../parts.ts';
 import { reallocationTable } from '../reallocation-words.ts';
+import { firstOf, overwritesOf, resumeForm, STOP_SAYS } from '../stop-words.ts';
+import { lotSection } from './sku-lots.ts';
+import { poolSection } from './sku-pools.ts';
 
 const OPEN_MAX = 6;
 const TIMELINE_SHOWN = 100;
 const HOLDS_SHOWN = 50;
+const STOPPED_SHOWN = 20;
 
 type Figure = readonly [name: string, value: number, says: string];
 
@@ -66,39 +71,6 @@ const channelTable = (listings: readonly ListingExplanation[], pools: PoolsExpla
     ]),
     empty: html`No listing of any channel is mapped to it. <code class="command">allot listings map</code>`,
   });
-
-function poolSection(pools: PoolsExplanation | null): Shown {
-  if (pools === null) return html`<p class="empty">No policy is in force yet.</p>`;
-  const own = pools.pools.filter(({ remaining }) => remaining > 0);
-  const parts = [
-    ...own.map(({ program, remaining }) => ({ label: program, units: remaining })),
-    { label: 'shared', units: Math.max(0, pools.shared) },
-  ];
-  return html`${stackedBar(`${pools.free} free units by pool`, parts)}${table({
-    caption: 'Pools: who may draw how much',
-    columns: [
-      { title: 'Program' },
-      { title: 'Priority', isNumber: true },
-      { title: 'Draws' },
-      { title: 'Protected', isNumber: true, says: 'units that only this program may draw' },
-      { title: 'Drawn', isNumber: true, says: 'of its own pool since it was filled' },
-      { title: 'Left', isNumber: true },
-      { title: 'Could be promised', isNumber: true, says: 'own and shared' },
-      { title: 'Rule' },
-    ],
-    rows: pools.pools.map((pool) => [
-      pool.program,
-      pool.priority,
-      pool.drawOrder,
-      pool.units,
-      pool.consumed,
-      pool.remaining,
-      pool.promise.own + pool.promise.shared,
-      pool.rule ?? html`<span class="quiet">no pool of its own</span>`,
-    ]),
-    empty: nothing,
-  })}<p class="quiet">Policy ${pools.policyVersion}; ${number(pools.shared)} shared of ${number(pools.free)} free.${pools.nextChangeAt === null ? '' : ` Time alone changes this at ${exactly(pools.nextChangeAt)}.`}</p>`;
-}
 
 function pictureOf(
   timeline: readonly TimelineEntry[],
@@ -202,8 +174,8 @@ async function datedSection({ db, at }: Asked, sku: string): Promise<Html> {
   });
 }
 
-async function shortageSection({ db, at }: Asked, sku: string): Promise<Html> {
-  const rows = await explainShortages(db, sku, at);
+async function shortageSection({ db, at }: Asked, sku: string, known: Promise<PoolsExplanation | null>): Promise<Html> {
+  const rows = await explainShortages(db, sku, at, known);
   return table({
     caption: 'Shortages, in the order in which they are served',
     columns: [
@@ -279,6 +251,13 @@ ${listings.map((one) => explanation(one, asked.at, true))}<h2>Pools</h2>${poolSe
   return { title: card.sku, body, still: pastForm(card.sku) };
 }
 
+/** What a person has to do about, so it stands first. */
+const stoppedNotice = (stopped: readonly StoppedListing[], asked: Asked): readonly Html[] =>
+  stopped.map(
+    (one) =>
+      html`<div class="notice bad"><strong>${one.channel} ${one.listingRef} is stopped</strong> since ${ago(one.stoppedAt, asked.at)}: ${STOP_SAYS[one.because]}. ${firstOf(one)}<br>${overwritesOf(one, asked)} ${resumeForm(one, asked, true)}</div>`,
+  );
+
 async function show(asked: Asked): Promise<PageBody> {
   const { db, at } = asked;
   const sku = asked.query.get('s') ?? '';
@@ -286,22 +265,26 @@ async function show(asked: Asked): Promise<PageBody> {
   if (card === null || item === undefined) return unknownItem(sku);
   const past = takePast(asked.query.get('at'));
   if (past !== null) return showPast(asked, card, past);
-  const [listings, pools, holds, moves, dated, short, timeline, shown] = await Promise.all([
+  // The ledger of an item may be long: summed once.
+  const known = explainPools(db, sku, at);
+  const [listings, pools, holds, moves, dated, short, lots, stopped, timeline, shown] = await Promise.all([
     explainListings(db, { sku }),
-    explainPools(db, sku, at),
+    known,
     listHolds(db, { sku }, HOLDS_SHOWN),
     listReallocations(db, { sku }),
     datedSection(asked, sku),
-    shortageSection(asked, sku),
+    shortageSection(asked, sku, known),
+    lotSection(asked, sku),
+    listStopped(db, { sku, limit: STOPPED_SHOWN }),
     readTimeline(db, sku, TIMELINE_SHOWN),
     readShownHistory(db, sku),
   ]);
-  const body = html`${aboutItem(card, item)}${figures(item)}
+  const body = html`${aboutItem(card, item)}${figures(item)}${stoppedNotice(stopped, asked)}
 <h2>On the channels</h2>${channelTable(listings, pools, at)}
 <div class="columns">${listings.map((one) => explanation(one, at, listings.length <= OPEN_MAX))}</div>
 <h2>Pools</h2>${poolSection(pools)}
 <h2>Timeline</h2>${pictureOf(timeline, shown)}${timelineTable(timeline, at)}
-<div class="columns"><section><h2>On hand</h2>${stockTable(card, at)}</section><section><h2>Shortages</h2>${short}</section><section><h2>Holds</h2>${holdTable(holds, at)}</section>
+${lots}<div class="columns"><section><h2>On hand</h2>${stockTable(card, at)}</section><section><h2>Shortages</h2>${short}</section><section><h2>Holds</h2>${holdTable(holds, at)}</section>
 <section><h2>Expected and wanted</h2>${dated}</section><section><h2>Reallocations</h2>${reallocationTable(moves.slice(0, 20), at)}</section></div>`;
   return { title: sku, body, live: ['stock', 'sync'], still: pastForm(sku) };
 }
