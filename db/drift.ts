@@ -8,6 +8,7 @@ import { sql } from 'drizzle-orm';
 import type { Drift, DriftCause, OtherListing, Overwrite, StopReason } from '#core/drift.ts';
 import type { ChannelId, Instant, Sku } from '#core/model.ts';
 import type { PublishInputs } from '#core/publish.ts';
+import { SKU_UNITS_MAX, type SkuUnits } from './alerts.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -119,6 +120,9 @@ export type DriftOfCause = {
   /** Found before `lastingSince`, and still there. */
   readonly lasting: number;
   readonly skus: readonly Sku[];
+  /** Base units between what its listings show and should, and by item those with most first. */
+  readonly units: number;
+  readonly skuUnits: readonly SkuUnits[];
   readonly because: string;
 };
 
@@ -127,7 +131,10 @@ export const readOpenDrift = (db: Queries, channelId: ChannelId, lastingSince: I
   db.rows<DriftOfCause>(sql`
     select d.cause, count(*)::int as listings, count(*) filter (where s.stopped_because is not null)::int as stopped,
       count(*) filter (where d.found_at <= to_timestamp(${lastingSince} / 1000.0) and d.seen_at > d.found_at)::int as lasting,
-      to_json((array_agg(l.sku order by d.id))[1:20]) as skus, min(d.because->>0) as because
+      to_json((array_agg(l.sku order by d.id))[1:20]) as skus,
+      sum(abs(d.shows - d.wants)::int8 * l.pack)::int8 as units,
+      to_json((array_agg(json_build_object('sku', l.sku, 'units', abs(d.shows - d.wants)::int8 * l.pack)
+        order by abs(d.shows - d.wants)::int8 * l.pack desc, d.id))[1:${SKU_UNITS_MAX}]) as "skuUnits", min(d.because->>0) as because
     from drift d join listing l on l.id = d.listing_id left join listing_sync s on s.listing_id = l.id
     where l.channel_id = ${channelId} and d.ended_at is null and l.sku is not null group by d.cause`);
 

@@ -6,6 +6,7 @@
  */
 import { CsvError, parse } from 'csv-parse/sync';
 import type { Instant } from '#core/model.ts';
+import { isAmount, isCurrency } from '#core/money.ts';
 import { suggest } from '#workers/did-you-mean.ts';
 import { type Parsed, parseDay, parseDue, parseInstant, parseWhole } from './arguments.ts';
 import { Failure } from './io.ts';
@@ -31,9 +32,14 @@ export type CsvRow = {
   /** A moment, or a day by its end in UTC; a stand-in where the cell is empty, which is noted. */
   readonly needDue: (column: string) => Instant;
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
+  /** An exact amount with the currency of the other column, or null there; `none` takes it away; null where the amount is empty. */
+  readonly money: (amount: string, currency: string) => CsvMoney | 'none' | null;
   /** `NAME:2;OTHER:1`, each name once, from `least`; empty for `none`. */
   readonly pairs: (column: string, least: number) => { readonly name: string; readonly quantity: number }[] | null;
 };
+
+/** `currency` null: the one that is known already. */
+export type CsvMoney = { readonly amount: string; readonly currency: string | null };
 
 export type CsvResult<Row> = {
   readonly rows: readonly Row[];
@@ -224,6 +230,19 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     needDue: (column) => {
       need(column);
       return moment(column, parseDue) ?? 0;
+    },
+    money: (column, currencyColumn) => {
+      const amount = textOf(column);
+      const currency = textOf(currencyColumn);
+      if (amount === null || amount === 'none') return amount;
+      if (!isAmount(amount))
+        note(
+          `${column} "${amount}" is no amount`,
+          'write it like 12.50: a point, four decimals at most, no separators',
+        );
+      else if (currency !== null && !isCurrency(currency))
+        note(`${currencyColumn} "${currency}" is no currency`, 'write its code as ISO 4217 has it: EUR, USD, GBP');
+      return { amount, currency };
     },
     pairs: (column, least) => {
       const value = textOf(column);

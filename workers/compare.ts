@@ -5,7 +5,7 @@
  * mode and the compare still stand between.
  */
 import { CAUSES, type DriftCause, NEEDS_PERSON, provesHealed } from '#core/drift.ts';
-import { closeAlert, raiseAlert } from '#db/alerts.ts';
+import { closeAlert, cutSkuUnits, raiseAlert } from '#db/alerts.ts';
 import { endDrift, keepDrift, lastProof, readOpenDrift, resumeCounted } from '#db/drift.ts';
 import { channelHealth } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
@@ -119,6 +119,7 @@ export async function tellDrift(context: LookContext, channel: OpenChannel): Pro
       title: `${channel.id}: ${count} listing(s) show another number than they should (${cause})`,
       channelId: channel.id,
       touches: { listings: count, skus: one.skus },
+      skuUnits: cutSkuUnits(one.skuUnits, one.units),
       cause: `${cause}: ${one.because}`,
       mending: isMended,
       nextStep: mode === 'live' || one.stopped > 0 ? MENDS[cause] : `allot channels live ${channel.id}`,
