@@ -47,7 +47,7 @@ const entries = {
     meaning:
       'Of the orders of a channel in its window more were cancelled than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
     impact:
-      'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % cancelled before shipment over 7 days.',
+      'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % of all orders cancelled by the seller before shipment over 7 days; Shopify and EDI partners have no limit but what `alerts.rates` says.',
     check:
       '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
     mend: "Stop overselling first: raise the channel's buffer or safety stock, or lower its share, then `allot policy apply allot.yaml --reason TEXT`. Ship what can be shipped from elsewhere instead of cancelling.",
@@ -124,9 +124,9 @@ const entries = {
     severity: 'warning',
     withinHours: 24,
     meaning:
-      'Of the orders that a channel wanted shipped by now, more were late than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
+      'Of the orders of a channel in one of its windows, more were late than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
     impact:
-      'A marketplace suspends accounts above its limit. Amazon allows less than 4 % late over 10 and over 30 days.',
+      'A marketplace suspends accounts above its limit. Amazon allows less than 4 % of all orders late, over 10 days and over 30; others what `alerts.rates` says.',
     check: '`allot alerts show ID` names orders that are late and still open.',
     mend: 'Ship those that are late first; confirm at the platform what has left already. Longer handling times stop new ones.',
     proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',
