@@ -263,6 +263,8 @@ export type ChannelConnection = {
   fetchOpenOrders(signal: AbortSignal): AsyncIterable<readonly OrderState[]>;
   /** One observation per key, in the order asked; what does not exist comes back as `missing`, never as 0. */
   observe(keys: readonly ListingKey[], signal: AbortSignal): Promise<readonly Observation[]>;
+  /** How many listings a minute may be observed beside what pushes need, as far as it is known; null, or absent: it is not. */
+  looksPerMinute?(): number | null;
   scan(cursor: string | null, signal: AbortSignal): Promise<ScanPage>;
   discoverListings(
     cursor: string | null,

@@ -120,6 +120,18 @@ const entries = {
     mend: 'Do what the fix says; most is then retried by itself, else `allot parked retry ID`. Forget what is meant to be forgotten: `allot parked drop ID --reason TEXT`.',
     proof: 'The sweep finds nothing parked of this channel and cause.',
   },
+  'light-scan-slow': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning:
+      'A channel has more listings than its platform lets allot look at within a period of the light scan (`intervals.lightScanPeriod`).',
+    impact:
+      'Each listing is still looked at, those not seen for longest and those with most at stake first; drift of the others is found as late as the title says.',
+    check:
+      '`allot channels show CHANNEL`: how many listings, how many a scan takes, how long a round is, when the oldest look was.',
+    mend: 'Ask the platform for a higher rate (Shopify: a larger plan); unmap listings that are sold no more; or give the round its time, with a longer `intervals.lightScanPeriod`.',
+    proof: 'A later light scan has counted the listings again: a round fits into the period.',
+  },
   'late-shipment-rate': {
     severity: 'warning',
     withinHours: 24,

@@ -64,7 +64,10 @@ export function alertSettingsOf(body: AlertsBody): AlertSettings {
     }),
     heartbeatMs: body.heartbeat === undefined ? null : (parseDuration(body.heartbeat.every) ?? null),
     rates: new Map(
-      body.rates.map(({ channel, cancelled, late }) => [channel, { cancelled: limitsOf(cancelled), late: limitsOf(late) }]),
+      body.rates.map(({ channel, cancelled, late }) => [
+        channel,
+        { cancelled: limitsOf(cancelled), late: limitsOf(late) },
+      ]),
     ),
   };
 }

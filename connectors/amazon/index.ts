@@ -5,10 +5,10 @@
  * Orders come by poll. Notifications (SQS) are not spoken yet, so there is nothing to verify or parse.
  */
 import { Defect, Rejected } from '#core/errors.ts';
-import type { Capabilities, ChannelConnection, Connector, ConnectorContext } from '../connector.ts';
+import type { Capabilities, ChannelConnection, Connector, ConnectorContext, OrderLimits } from '../connector.ts';
 import { sendPush } from './batch.ts';
 import { apiHost, LWA_HOST, openClient } from './client.ts';
-import { discoverListings, LOCATIONS, observe, SKUS_PER_READ, scanLevels } from './levels.ts';
+import { discoverListings, LOCATIONS, looksPerMinute, observe, SKUS_PER_READ, scanLevels } from './levels.ts';
 import { hydrateOrder, openOrders, pollOrders } from './orders.ts';
 import { ITEMS_PER_PUSH, preparePush } from './push.ts';
 import { type AmazonSettings, settingsSchema } from './settings.ts';
@@ -82,6 +82,7 @@ function open(rawSettings: unknown, context: ConnectorContext): ChannelConnectio
     fetchOrdersSince: (cursor, signal) => pollOrders(source, cursor, signal),
     fetchOpenOrders: (signal) => openOrders(source, signal),
     observe: (keys, signal) => observe(source, keys, signal),
+    looksPerMinute: () => looksPerMinute(settings.speedUp),
     scan: (cursor, signal) => scanLevels(source, cursor, signal),
     discoverListings: (cursor, signal) => discoverListings(source, cursor, signal),
     discoverLocations: () => Promise.resolve(LOCATIONS),
