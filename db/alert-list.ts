@@ -68,9 +68,12 @@ export type AlertFilter = {
   readonly isAll?: boolean;
 };
 
-/** The worst first, within a severity by money, then by deadline. What is closed costs no reckoning. */
+/** Alerts `a` with what those that are not closed are worth, for BY_STAKES. */
+export const ALERTS = sql`alert a left join open_alert_worth() w on w.alert_id = a.id`;
+
+/** The worst first, within a severity by money, then by deadline. */
 export const BY_STAKES = sql`array_position(array['critical', 'error', 'warning', 'info'], a.severity),
-  case when a.state <> 'closed' then worth_rank(a.sku_units) end desc nulls last, a.deadline nulls last, a.id`;
+  w.amount desc nulls last, a.deadline nulls last, a.id`;
 
 /** In the order in which somebody should look: what people must act on before the rest. */
 const ORDER = sql`(a.state = 'closed'), (a.state = 'snoozed'), (a.mending or a.state = 'proving'), ${BY_STAKES}`;
@@ -85,7 +88,7 @@ const given = (value: string | undefined, condition: (value: string) => SQL): SQ
 
 export const listAlerts = (db: Queries, filter: AlertFilter, limit: number): Promise<AlertRow[]> =>
   db.rows<AlertRow>(sql`
-    select ${ALERT_COLUMNS} from alert a
+    select ${ALERT_COLUMNS} from ${ALERTS}
     where ${filter.isAll === true || filter.state === 'closed' ? sql`true` : sql`a.state <> 'closed'`}
       ${given(filter.channel, (value) => sql`a.channel_id = ${value}`)}
       ${given(filter.severity, (value) => sql`a.severity = ${value}`)}

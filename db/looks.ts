@@ -48,10 +48,10 @@ export async function listingsToLookAt(
     with kit as materialized (
         select sku, sum(amount) as amount from unit_worth(array(select distinct kit from item_component)) group by sku),
       one as materialized (
-        select l.id, ${age} as age, greatest(0, t.own_sold) as sold,
-          (greatest(0, t.quantity, coalesce(s.observed_sellable, 0))::int8 * l.pack)
-            * coalesce((select i.unit_value from item i where i.sku = l.sku), (select k.amount from kit k where k.sku = l.sku), 1) as stake
-        ${LOOKABLE(channelId)}),
+        select x.id, x.age, x.sold, x.units * coalesce(i.unit_value, k.amount, 1)::float8 as stake
+        from (select l.id, l.sku, (${age})::float8 as age, greatest(0, t.own_sold)::float8 as sold,
+            greatest(0, t.quantity, coalesce(s.observed_sellable, 0))::int8 * l.pack as units ${LOOKABLE(channelId)}) x
+          left join item i on i.sku = x.sku left join kit k on k.sku = x.sku),
       aged as materialized (select id from one order by age desc, stake desc, id limit ${byAge}),
       worthy as (
         select id from one where id not in (select id from aged)

@@ -146,7 +146,7 @@ async function describeClaim(
   >(sql`
     select e.kind as "eventKind", e.at as "eventAt", e.actor, e.detail, ${ALERT_COLUMNS}
     from (select distinct on (alert_id) * from alert_event where id = any(${list(events)}::bigint[]) order by alert_id, id desc) e
-    join alert a on a.id = e.alert_id
+    join alert a on a.id = e.alert_id left join open_alert_worth() w on w.alert_id = a.id
     order by (a.state = 'closed'), ${BY_STAKES}
     limit ${NEWS_MAX}`);
   const [counts] = await tx.rows<{ alerts: number; open: number; seen: number }>(sql`

@@ -39,10 +39,13 @@ create function worth_of(counted jsonb) returns jsonb language sql stable as $$
     'unitsNotCounted', (select coalesce(sum(units), 0)::bigint from unit where sku is null)) end
 $$;
 
--- For an order by money: the greatest amount in one currency. Currencies are not converted: no rate is known.
-create function worth_rank(counted jsonb) returns numeric language sql stable as $$
-  select max(amount) from (
-    select sum((x->>'units')::bigint * v.amount) as amount from jsonb_array_elements(counted) x
-    join unit_worth(array(select y->>'sku' from jsonb_array_elements(counted) y where y->>'sku' is not null)) v on v.sku = x->>'sku'
-    group by v.currency) t
+-- For an order by money: of each alert that is not closed the greatest amount in one currency. Not converted: no rate is known.
+create function open_alert_worth() returns table (alert_id bigint, amount numeric) language sql stable as $$
+  with unit as materialized (
+      select a.id, x->>'sku' as sku, (x->>'units')::bigint as units from alert a, jsonb_array_elements(a.sku_units) x
+      where a.state <> 'closed' and x->>'sku' is not null),
+    value as materialized (select * from unit_worth(array(select distinct sku from unit)))
+  select t.id, max(t.amount) from (
+    select u.id, v.currency, sum(u.units * v.amount) as amount from unit u join value v on v.sku = u.sku group by u.id, v.currency) t
+  group by t.id
 $$;
