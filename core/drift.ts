@@ -8,7 +8,8 @@
  * | notBuyable   | it is archived, inactive, closed                               | alert; looked at again                       |
  * | clock        | the read is dated after now, or before a write that it follows | alert; lowered at most, never raised         |
  * | lateOrder    | fewer than it should, and the time for orders is not over; or  | orders are fetched; believed meanwhile       |
- * |              | more, by no more than its own open units (a cancellation)      |                                              |
+ * |              | more, by no more than its own open units (a cancellation) or   |                                              |
+ * |              | what was sold since a write that compares nothing              |                                              |
  * | unit         | exactly a pack more, or a pack less, than it should            | our number is written; alert                 |
  * | mapping      | the platform calls it by the SKU of another item               | our number is written; alert                 |
  * | lostPush     | the number of an earlier write of ours                         | our number is written                        |
@@ -168,10 +169,14 @@ function tellLateOrder({ target, sync, protection, observed, now }: DriftEvidenc
     if (isOver && (target.seenSold ?? 0) >= sold) return null;
     return { cause: 'lateOrder', because: [`${unexplained} unit(s) fewer than our orders explain`] };
   }
-  if (unexplained === 0 || -unexplained > target.ownOpen || (protection.compares && isOver)) return null;
-  const why = protection.compares ? '' : ', or sold while a write of ours was not shown yet';
-  const says = `${-unexplained} unit(s) more, of ${target.ownOpen} in its own open orders: perhaps cancelled there${why}`;
-  return { cause: 'lateOrder', because: [says] };
+  // Without a compare a write of ours may have landed over sales: then it shows what we wrote, shipped since or not.
+  const overSales = protection.compares ? 0 : target.ownSold - sync.soldBaseline;
+  const most = Math.max(target.ownOpen, overSales);
+  if (unexplained === 0 || -unexplained > most || (protection.compares && isOver)) return null;
+  const why = protection.compares
+    ? `of ${target.ownOpen} in its own open orders: perhaps cancelled there`
+    : `of ${most} that its own orders are about: perhaps cancelled there, or sold while a write of ours was not shown yet`;
+  return { cause: 'lateOrder', because: [`${-unexplained} unit(s) more, ${why}`] };
 }
 
 /** The number that a write of ours before the last one left, less what was sold since: the last one never arrived. */
@@ -234,7 +239,7 @@ function tellCause(evidence: DriftEvidence, direction: 'up' | 'down', wanted: nu
       cause: 'manualEdit' as const,
       because: [`it shows ${observed.sellable}, and ${wanted} was left there`],
     };
-  // Without a compare, our own late write over a sale or a cancellation leaves as much behind.
+  // Without a compare, our own late write over a cancellation leaves as much behind.
   const isBlurred = !evidence.protection.compares && Math.abs(observed.sellable - wanted) <= evidence.target.ownOpen;
   const isSure = SURE_OVERWRITES.has(told.cause) && !isBlurred;
   // Nobody wrote where our own last number still stands; and one that was seen before is no second one until we wrote again.

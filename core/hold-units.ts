@@ -11,7 +11,7 @@ import { promiseAt } from './kits.ts';
 import { ofLot } from './lot-goods.ts';
 import { lotInputsOf, sayLots } from './lot-inputs.ts';
 import type { Allocation, Hold, HoldId, HoldKind, HoldState, LocationId, OrderId, Program } from './model.ts';
-import { draw, lifeRoomOf, promisableTo, protectedFrom } from './pools.ts';
+import { draw, lifeRoomOf, openUnitsTo, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 import { withRow } from './rows.ts';
 
@@ -33,7 +33,7 @@ function tooMany({ books, item }: HoldWork, program: Program, units: { asked: nu
       ? null
       : lotInputsOf(program, program.locations, free.lots, {
           room: lifeRoomOf(program, pools, free.lots),
-          shared: pools.shared,
+          open: openUnitsTo(program, pools),
         });
   const there = sum('sellable') - sum('allocated') - sum('held');
   const others = protectedFrom(program, pools).reduce((total, one) => total + one.units, 0);

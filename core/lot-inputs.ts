@@ -29,7 +29,7 @@ export function lotInputsOf(
   program: Program,
   places: readonly LocationId[],
   free: FreeLots,
-  { room, shared }: { readonly room: number; readonly shared: number },
+  { room, open }: { readonly room: number; readonly open: number },
 ): LotInputs | null {
   const { minimumLifeDays = 0 } = program;
   let [unusable, usable] = [0, 0];
@@ -48,7 +48,7 @@ export function lotInputsOf(
     if (minimumLifeDays > 0 && place.unlotted > 0)
       because.push({ lot: null, location, units: place.unlotted, expiresAt: null, why: 'unknown' });
   }
-  const isHeldBack = room < Math.min(Math.max(0, usable), shared);
+  const isHeldBack = room < Math.min(Math.max(0, usable), open);
   if (unusable <= 0 && !isHeldBack) return null;
   const told = { minimumLifeDays, unusable, because: because.slice(0, TOLD_MAX) };
   return isHeldBack ? { ...told, room } : told;

@@ -321,15 +321,20 @@ export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): numb
 /** What a program may be promised now; `placed`: the part of `own` that its pools of one place give, where it has any. */
 export type Promised = { readonly own: number; readonly shared: number; readonly placed?: number };
 
+/** Units that stand open to a program beyond its own pools: what is shared, and protections that its priority goes before. */
+export function openUnitsTo(program: Program, pools: Pools): number {
+  let units = pools.shared;
+  for (const one of pools.own) if (isOpenTo(program, one)) units += one.remaining;
+  for (const one of pools.placed) if (isOpenTo(program, one)) units += one.remaining;
+  return units;
+}
+
 /** What a program may be promised now, by its draw order, its limit and its places. */
 export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): Promised {
   const share = pools.own.find((one) => one.program === program.id);
   const atMost = Math.min(pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
   const ownPool = share?.remaining ?? 0;
-  let opened = 0;
-  for (const one of pools.own) if (isOpenTo(program, one)) opened += one.remaining;
-  for (const one of pools.placed) if (isOpenTo(program, one)) opened += one.remaining;
-  const openPool = program.drawOrder === 'ownOnly' ? 0 : pools.shared + opened;
+  const openPool = program.drawOrder === 'ownOnly' ? 0 : openUnitsTo(program, pools);
   const sharedPool = free.lots === undefined ? openPool : Math.min(openPool, lifeRoomOf(program, pools, free.lots));
   const isSharedFirst = program.drawOrder === 'sharedThenOwn';
   if (pools.placed.length > 0) {

@@ -18,6 +18,7 @@ import { sayPoolRule } from './pool-words.ts';
 import {
   type FreeByLocation,
   lifeRoomOf,
+  openUnitsTo,
   type PoolShare,
   type Pools,
   type Promised,
@@ -214,7 +215,7 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;
   if (free.lots !== undefined) {
-    const figures = { room: lifeRoomOf(program, pools, free.lots), shared: pools.shared };
+    const figures = { room: lifeRoomOf(program, pools, free.lots), open: openUnitsTo(program, pools) };
     const lots = lotInputsOf(program, shown.from, free.lots, figures);
     if (lots !== null) inputs.lots = lots;
   }

@@ -122,6 +122,14 @@ describe('the cause of drift', () => {
     const drift = judgeDrift(evidence(9, { ...blind, target: sold }));
     expect(drift).toMatchObject({ cause: 'lateOrder', remedy: 'write', overwrite: null });
   });
+  it('is no overwrite where our own write landed over a sale, however soon that was shipped', () => {
+    const shipped = { quantity: 6, ownSold: 4, ownOpen: 0, inFlight: 0, seenSold: null, seenUntil: null };
+    const blind = { protection: { basis: 'sellable', compares: false } as const, target: shipped };
+    expect(judgeDrift(evidence(10, blind))).toMatchObject({ cause: 'lateOrder', remedy: 'write', overwrite: null });
+    expect(judgeDrift(evidence(11, blind))).toMatchObject({ cause: 'manualEdit', overwrite: { isSure: true } });
+    // A platform that compares refuses such a write: somebody else made it.
+    expect(judgeDrift(evidence(10, { target: shipped }))).toMatchObject({ overwrite: { isSure: true } });
+  });
   it('compares the raw number where the platform takes its own open orders off', () => {
     const less = { basis: 'onHandLessOwnOpen', compares: false } as const;
     const target = { quantity: 8, ownSold: 2, ownOpen: 2, inFlight: 0, seenSold: null, seenUntil: null };

@@ -6,7 +6,18 @@ import { byFefo, DAY_MS, hasLife } from '#core/lots.ts';
 import type { Instant, Lot, PoolRule, Program } from '#core/model.ts';
 import { explain } from '#core/publish.ts';
 import type { Facts, State } from '#core/state.ts';
-import { channelRule, item, listing, NOW, oneLineOrder, policy, pool, program, stateOf } from '../support/factory.ts';
+import {
+  channelRule,
+  command,
+  item,
+  listing,
+  NOW,
+  oneLineOrder,
+  policy,
+  pool,
+  program,
+  stateOf,
+} from '../support/factory.ts';
 import { take } from '../support/memory-store.ts';
 
 const day = (days: number): Instant => NOW + days * DAY_MS;
@@ -204,6 +215,30 @@ describe('a program with a minimum life', () => {
     });
     const { holds } = story.tell(hold(3, 'b'));
     expect(holds[0]?.parts).toMatchObject([{ lot: 'L8', quantity: 3 }]);
+  });
+
+  test('what a protection that is open to it would leave, and lots do not, is told: the number is recomputed from its inputs', () => {
+    const programs = [
+      program('vip', { priority: 1, minimumLifeDays: 60 }),
+      program('retail', { priority: 1, minimumLifeDays: 60, drawOrder: 'sharedThenOwn' }),
+      program('dtc', { priority: 2 }),
+    ];
+    const pools = [pool('vip', 2), pool('dtc', 7, { protects: 'prioritised' })];
+    const channels = [channelRule('shop:main', 'dtc'), channelRule('edi:grocer', 'retail')];
+    const state = stateOf({
+      policy: policy({ programs, pools, channels }),
+      items: [item('TEA', {}, { listings: [listing(2, { channel: 'edi:grocer' })] })],
+    });
+    const received = { kind: 'receive', sku: 'TEA', location: 'main', disposition: 'sellable' } as const;
+    const step = take(decide, state, {
+      commands: [
+        command(1, { ...received, quantity: 5, lot: 'L1', expiresAt: null }),
+        command(2, { ...received, quantity: 7 }),
+      ],
+      now: NOW,
+    });
+    const [target] = step.facts.targets;
+    expect(target).toMatchObject({ quantity: 3, inputs: { fromShared: 3, lots: { unusable: 7, room: 3 } } });
   });
 });
 
