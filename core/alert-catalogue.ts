@@ -49,7 +49,7 @@ const entries = {
     impact:
       'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % of all orders cancelled by the seller before shipment over 7 days; Shopify and EDI partners have no limit but what `alerts.rates` says.',
     check:
-      '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
+      '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. What the buyer asked for does not count where the platform tells so (Amazon does); elsewhere it counts, and the rate of the platform may be lower.',
     mend: "Stop overselling first: raise the channel's buffer or safety stock, or lower its share, then `allot policy apply allot.yaml --reason TEXT`. Ship what can be shipped from elsewhere instead of cancelling.",
     proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',
   },

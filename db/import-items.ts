@@ -136,7 +136,7 @@ function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>, ofKi
   for (const { kind, values } of row.identifiers)
     for (const value of values) claims.set(identifierKey(kind, value), row.sku);
   const stored = known.items.get(row.sku);
-  if (valueOf(row, stored) === 'no currency') {
+  if (givenValue(row, stored) === 'no currency') {
     const fix = 'name its currency in the column currency: EUR, USD, GBP';
     return skip(row.line, row.sku, 'unit_value has no currency, and none is known of the item', fix);
   }
@@ -147,7 +147,7 @@ function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>, ofKi
     ...changeOf('groups', stored.groups.join('|'), row.groups?.join('|') ?? null),
     ...changeOf('minimum', stored.minimum, row.minimum ?? null),
     ...changeOf('safety_stock', stored.safetyStock, row.safetyStock ?? null),
-    ...changeOf('unit_value', sayValue(storedValue(stored)) ?? '', sayValue(valueOf(row, stored))),
+    ...changeOf('unit_value', sayValue(storedValue(stored)) ?? '', sayValue(givenValue(row, stored))),
     ...changes,
   ]);
 }
@@ -156,7 +156,7 @@ const storedValue = ({ unitValue, currency }: Stored): Money | null =>
   unitValue === null || currency === null ? null : { amount: unitValue, currency };
 
 /** What a row makes of the value of a unit: null where it says nothing of it. */
-function valueOf({ unitValue }: ItemRow, stored: Stored | undefined): Money | 'none' | 'no currency' | null {
+function givenValue({ unitValue }: ItemRow, stored: Stored | undefined): Money | 'none' | 'no currency' | null {
   if (unitValue === undefined || unitValue === null || unitValue === 'none') return unitValue ?? null;
   const currency = unitValue.currency ?? stored?.currency ?? null;
   return currency === null ? 'no currency' : { amount: unitValue.amount, currency };

@@ -106,6 +106,19 @@ describe('the rates of a channel', () => {
     ]);
   });
 
+  it('leave out what the buyer cancelled, where the platform tells', async () => {
+    await seed();
+    await decide(receive('A', 500));
+    await place(95, 0, () => cancelled(false));
+    await place(5, 95, () => ({ ...cancelled(true), cancelledBy: 'buyer' }));
+    await lookAtAll();
+    expect(await alerts({ code: 'cancel-rate' })).toEqual([]);
+    await place(3, 100, () => cancelled(true));
+    clock.now += HOUR;
+    await lookAtAll();
+    expect(await alerts({ code: 'cancel-rate' })).toMatchObject([{ touches: { bad: 3, of: 103 } }]);
+  });
+
   it('are of all orders placed in the window, and told of the window that is nearest to its limit', async () => {
     await seed();
     await decide(receive('A', 500));
