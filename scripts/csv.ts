@@ -184,6 +184,19 @@ function parsePairs(value: string, least: number) {
   return { pairs, fault: undefined, hint: '' };
 }
 
+function moneyFault({ amount, currency }: CsvMoney, column: string, currencyColumn: string) {
+  if (!isAmount(amount))
+    return {
+      reason: `${column} "${amount}" is no amount`,
+      fix: 'write it like 12.50: a point, four decimals at most, no separators',
+    };
+  if (currency === null || isCurrency(currency)) return null;
+  return {
+    reason: `${currencyColumn} "${currency}" is no currency`,
+    fix: 'write its code as ISO 4217 has it: EUR, USD, GBP',
+  };
+}
+
 function openRow({ record, places, line, note }: Opened): CsvRow {
   const rawOf = (column: string): string => record[places.get(column) ?? -1] ?? '';
   const textOf = (column: string): string | null => rawOf(column).trim() || null;
@@ -233,15 +246,10 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     },
     money: (column, currencyColumn) => {
       const amount = textOf(column);
-      const currency = textOf(currencyColumn);
       if (amount === null || amount === 'none') return amount;
-      if (!isAmount(amount))
-        note(
-          `${column} "${amount}" is no amount`,
-          'write it like 12.50: a point, four decimals at most, no separators',
-        );
-      else if (currency !== null && !isCurrency(currency))
-        note(`${currencyColumn} "${currency}" is no currency`, 'write its code as ISO 4217 has it: EUR, USD, GBP');
+      const currency = textOf(currencyColumn);
+      const fault = moneyFault({ amount, currency }, column, currencyColumn);
+      if (fault !== null) note(fault.reason, fault.fix);
       return { amount, currency };
     },
     pairs: (column, least) => {

@@ -139,7 +139,7 @@ export async function checkRates(context: WorkerContext, rates: AlertSettings['r
   let isWhole = true;
   for (const one of watched) {
     const { cancelled = [], late = [] } = one.limits;
-    const read = (days: number) => readOrderTotals(db, one.channel, days, now);
+    const read = (window: number) => readOrderTotals(db, one.channel, window, now);
     const byCancelled = await worstRate(cancelled, (totals) => totals.cancelled, read);
     const byLate = await worstRate(late, (totals) => totals.late, read);
     isWhole &&= (cancelled.length === 0 || byCancelled !== null) && (late.length === 0 || byLate !== null);

@@ -249,6 +249,6 @@ export function openClient(settings: ShopifySettings, context: ConnectorContext)
   return {
     read: (request, signal) => call('read', request, signal),
     write: (request, signal) => call('write', request, signal),
-    restoreRate: budget.restoreRate,
+    restoreRate: () => budget.restoreRate(),
   };
 }

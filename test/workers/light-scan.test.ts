@@ -27,10 +27,16 @@ beforeEach(async () => {
 });
 afterEach(() => p.close());
 
+const channelOf = () => {
+  const channel = p.context.channels.get(CHANNEL);
+  if (channel === undefined) throw new Error('no such channel');
+  return channel;
+};
 const scan = async (over: Partial<ChannelConnection> = {}) => {
-  const channel = p.context.channels.get(CHANNEL) ?? expect.fail('no channel');
+  const channel = channelOf();
   const observe: ChannelConnection['observe'] = async (keys, signal) => {
-    const seen = await (over.observe ?? channel.connection.observe)(keys, signal);
+    const seen =
+      over.observe === undefined ? await channel.connection.observe(keys, signal) : await over.observe(keys, signal);
     looked.push(keys.length);
     return seen;
   };
@@ -86,7 +92,7 @@ describe('a round', () => {
   });
 
   test('goes at the pace that the platform lets it have, and keeps what was read before "slow down"', async () => {
-    const channel = p.context.channels.get(CHANNEL) ?? expect.fail('no channel');
+    const channel = channelOf();
     let calls = 0;
     const observe: ChannelConnection['observe'] = async (keys, signal) => {
       calls += 1;
