@@ -197,7 +197,7 @@ describe('parked take', () => {
 });
 
 test('channels show tells how the light scan gets round, and when the platform makes that too slow', async () => {
-  expect((await allot('channels show fake:a')).out).not.toContain('light scan');
+  expect((await allot('channels show fake:a')).out).toMatch(/light scan +-\n/);
   const state = { listings: 9000, byAge: 75, byValue: 25, everyMs: 30_000, periodMs: 900_000, roundMs: 3_600_000 };
   await writeCursor(
     store.db,
