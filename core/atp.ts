@@ -9,7 +9,7 @@
  * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
-import { consumedBy, type Drawn, drawnAfter } from './drawn.ts';
+import { consumedBy, type DrawnRows, drawnAfter } from './drawn.ts';
 import { addArrived, copyFree, takePromised, type WritableFree } from './lot-free.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
 import { draw, type FreeByLocation, type PooledItem, poolsOf, promisableTo } from './pools.ts';
@@ -86,7 +86,7 @@ type Queued = { readonly key: string; readonly program: Program; quantity: numbe
 class Stock {
   readonly #outlook: Outlook;
   readonly #free: WritableFree;
-  #drawn: ReadonlyMap<string, Drawn>;
+  #drawn: DrawnRows;
   readonly #now: Instant;
   readonly #queue: Queued[] = [];
   readonly #viewer: ProgramId;
@@ -96,7 +96,7 @@ class Stock {
     this.#outlook = outlook;
     this.#viewer = viewer;
     this.#free = copyFree(outlook.free);
-    this.#drawn = new Map(outlook.item.drawn);
+    this.#drawn = outlook.item.drawn;
     this.#now = now;
   }
 

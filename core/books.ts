@@ -2,7 +2,7 @@
  * The working books of one batch: mutable copies of what was loaded, and the only functions that write entries to them. Every
  * change of a balance goes through `post*`, so that balances and ledger entries cannot part (I2).
  */
-import { drawnAfter, filled } from './drawn.ts';
+import { drawnAfter, drawnOf, filled, withDrawn } from './drawn.ts';
 import { assert } from './errors.ts';
 import {
   FreeUnits,
@@ -29,7 +29,6 @@ import type {
   StockMaster,
 } from './model.ts';
 import { type FreeByLocation, type Pools, poolsOf, unfilledPools } from './pools.ts';
-import { withRow } from './rows.ts';
 import { rulesOf } from './rules.ts';
 import type { Facts, ListingState, PromiseEntry, State, StockEntry, StoredOrder } from './state.ts';
 
@@ -86,9 +85,9 @@ function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
 function fillFirst(policy: Policy, book: ItemBook, now: Instant): void {
   const programs = book.components === null ? unfilledPools(policy, book, now) : [];
   if (programs.length === 0) return;
-  book.firstFills = programs.map((program) => ({ program, consumed: book.drawn.get(program)?.consumed ?? 0 }));
-  const before = new Map(book.drawn);
-  for (const program of programs) book.drawn = withRow(book.drawn, program, filled(before, program));
+  book.firstFills = programs.map((program) => ({ program, consumed: drawnOf(book.drawn, program).consumed }));
+  const before = book.drawn;
+  for (const program of programs) book.drawn = withDrawn(book.drawn, filled(before, program));
 }
 
 export function openBooks(state: State, now: Instant): Books {
@@ -198,7 +197,13 @@ export function postMovement(item: ItemBook, books: Books, entry: Omit<StockEntr
 type NewPromise = Omit<PromiseEntry, 'sku' | 'held' | 'hold'> & Partial<Pick<PromiseEntry, 'held' | 'hold'>>;
 
 export function postPromise(item: ItemBook, books: Books, entry: NewPromise): void {
-  const { location, delta, held = 0, hold = null } = entry;
+  const { held = 0, hold = null } = entry;
+  postEntry(item, books, { ...entry, held, hold, sku: item.sku });
+}
+
+/** Writes one promise entry, kept as it is, with its balances. */
+export function postEntry(item: ItemBook, books: Books, entry: PromiseEntry): void {
+  const { location, delta, held } = entry;
   const row = rowAt(books.places, item.places, location);
   const allocated = row.allocated + delta;
   assert(allocated >= 0, `allocated of ${item.sku} at ${location} would be ${allocated}`);
@@ -211,7 +216,7 @@ export function postPromise(item: ItemBook, books: Books, entry: NewPromise): vo
   }
   item.drawn = drawnAfter(item.drawn, entry);
   touch(books, item, entry.commandId);
-  books.promises.push({ ...entry, held, hold, sku: item.sku });
+  books.promises.push(entry);
 }
 
 /**
@@ -224,7 +229,7 @@ export function orTakeBack<T>(books: Books, items: Iterable<ItemBook>, change: (
   const before = [...new Set(items)].map((item) => ({
     item,
     allocated: item.places.map((row) => row.allocated),
-    drawn: new Map(item.drawn),
+    drawn: item.drawn,
     lots: copyLots(item.lots),
     touchedBy: item.touchedBy,
   }));

@@ -24,7 +24,8 @@ export function supplyOf(program: Program, own: readonly LocationId[]): readonly
 
 /** The supply set of a line: of the listing that it was bought from, while that is mapped to its item. */
 export function placesOfLine(books: Books, program: Program, listing: ListingId | null): readonly LocationId[] {
-  return supplyOf(program, listingOf(books, listing)?.locations ?? []);
+  const own = listingOf(books, listing)?.locations;
+  return own === undefined ? program.locations : supplyOf(program, own);
 }
 
 /** What an order is filled by: the order's own fill rule does away with the all or nothing of its program. */
@@ -57,13 +58,13 @@ export function drawForLine(books: Books, command: Command, ask: LineAsk): Alloc
   const { order, line, item, wanted, rule } = ask;
   const program = books.programs.get(order.program);
   if (program === undefined || wanted <= 0) return [];
-  const owner = { orderId: order.id, lineRef: line.lineRef };
   const supply = placesOfLine(books, program, line.listing);
   const places = rule === 'onePlace' ? onePlaceFor(books, program, supply, ask) : supply;
   if (line.components === undefined) {
-    const some = places === program.locations ? {} : { places };
-    return allocateUnits(item, books, command, { ...owner, program: program.id, wanted, ...some });
+    const asked = { orderId: order.id, lineRef: line.lineRef, program: program.id, wanted };
+    return allocateUnits(item, books, command, places === program.locations ? asked : { ...asked, places });
   }
+  const owner = { orderId: order.id, lineRef: line.lineRef };
   const parts = line.components;
   return allocateSets(books, command, { ...owner, program, parts, places, wanted, isMixed: rule === 'split' });
 }

@@ -114,48 +114,68 @@ const parkedBy = (commandId: CommandId, error: unknown): Outcome => {
   return { commandId, kind: 'parked', code: 'defect', reason: message, field: null, fix };
 };
 
-type Attempt = { readonly facts: Facts } | { readonly failed: Command; readonly error: unknown };
+/** Parked with the earlier command of its order that waits. */
+const behindParked = (commandId: CommandId, order: OrderId): Outcome => ({
+  commandId,
+  kind: 'parked',
+  code: 'behind-parked',
+  reason: `an earlier command of order ${order} is parked`,
+  field: null,
+  fix: 'it follows by itself when the earlier one is retried',
+});
 
-/** Decides all but the parked; stops at a throw that may have left the books half written. */
+/** An order is refused before it touched an item, and so before it wrote anything (told-lines.ts); other commands are not so strict. */
+const isUnwritten = (books: Books, { body }: Command, error: unknown): boolean =>
+  error instanceof CommandRefused && orderOf(body) !== null && books.touched.length === 0;
+
+/**
+ * Decides all but the parked, and parks what fails. Null when that may have left the books half written: then all is to be decided
+ * anew without it.
+ */
 function attempt(
   state: State,
   commands: readonly Command[],
   now: Instant,
-  parked: ReadonlyMap<CommandId, Outcome>,
-): Attempt {
+  parked: Map<CommandId, Outcome>,
+): Facts | null {
   const books = openBooks(state, now);
   const stoppedOrders = new Set<OrderId>();
   const outcomes: Outcome[] = [];
-  for (const command of commands) {
+  const park = (command: Command, outcome: Outcome): void => {
     const order = orderOf(command.body);
-    const before = parked.get(command.id);
-    if (before !== undefined || (order !== null && stoppedOrders.has(order))) {
-      if (order !== null) stoppedOrders.add(order);
-      const fix = `it follows by itself when the earlier one is retried`;
-      const reason = `an earlier command of order ${order} is parked`;
-      outcomes.push(
-        before ?? { commandId: command.id, kind: 'parked', code: 'behind-parked', reason, field: null, fix },
-      );
+    if (order !== null) stoppedOrders.add(order);
+    outcomes.push(outcome);
+  };
+  for (const command of commands) {
+    // Orders are named only where one may be stopped: a name for each costs (measured).
+    const order = stoppedOrders.size === 0 ? null : orderOf(command.body);
+    const isStopped = order !== null && stoppedOrders.has(order);
+    const outcome = parked.get(command.id) ?? (isStopped ? behindParked(command.id, order) : undefined);
+    if (outcome !== undefined) {
+      park(command, outcome);
       continue;
     }
     try {
       books.touched.length = 0;
-      outcomes.push({ commandId: command.id, kind: apply(books, command) ? 'applied' : 'unchanged' });
+      const kind = apply(books, command) ? 'applied' : 'unchanged';
       fillShorts(books, books.touched, command);
       for (const item of books.touched) if (item.servedFirst.length > 0) item.servedFirst = [];
+      outcomes.push({ commandId: command.id, kind });
     } catch (error) {
-      return { failed: command, error };
+      const failed = parkedBy(command.id, error);
+      parked.set(command.id, failed);
+      if (!isUnwritten(books, command, error)) return null;
+      park(command, failed);
     }
   }
-  return { facts: factsOf(books, outcomes) };
+  return factsOf(books, outcomes);
 }
 
 /** `commands` in the order they were recorded; `state` must hold every order, listing and item they touch. */
 export function decide(state: State, commands: readonly Command[], now: Instant): Facts {
   const parked = new Map<CommandId, Outcome>();
   for (;;) {
-    const result = attempt(state, commands, now, parked);
-    if ('facts' in result) return result.facts;
-    parked.set(result.failed.id, parkedBy(result.failed.id, result.error));
+    const facts = attempt(state, commands, now, parked);
+    if (facts !== null) return facts;
   }
 }

@@ -4,8 +4,6 @@
  * Guarantees: the sums of the promise entries, and the only way to add them up (books, replay and projection go by it). Pure.
  */
 import type { Allocation, LocationId, ProgramId } from './model.ts';
-import { sumOf } from './proportion.ts';
-import { withRow } from './rows.ts';
 
 /** What one program has drawn of an item. */
 export type Drawn = {
@@ -22,21 +20,29 @@ export type Drawn = {
 
 export const NOTHING_DRAWN: Drawn = { consumed: 0, taken: 0, takenAtFill: 0, allTakenAtFill: 0, isFilled: false };
 
-/** No id has a space in it. */
-const keyOfPlace = (program: ProgramId, location: LocationId): string => `${program} ${location}`;
+/** `location`: of the program's pool of that place, of which `consumed` alone counts; absent: of the program in all. */
+export type DrawnRow = { readonly program: ProgramId; readonly location?: LocationId } & Drawn;
 
-/** Under which key the drawn units of a part's pool are counted. */
-export const drawnKey = ({ program, location, pool }: Pick<Allocation, 'program' | 'location' | 'pool'>): string =>
-  pool === 'place' ? keyOfPlace(program, location) : program;
+/** What is drawn of an item; rows are replaced, never changed. They are few, and a book is opened for every item of a batch: no map. */
+export type DrawnRows = readonly DrawnRow[];
 
-/** The same of a row: of a place where it names one. */
-export const rowKey = (row: { readonly program: ProgramId; readonly location?: LocationId }): string =>
-  row.location === undefined ? row.program : keyOfPlace(row.program, row.location);
+/** By this, rows stand in order. No id has a space in it. */
+export const rowKey = ({ program, location }: Pick<DrawnRow, 'program' | 'location'>): string =>
+  location === undefined ? program : `${program} ${location}`;
 
-/** Whose pool a key stands for. */
-export function poolOfKey(key: string): { readonly program: ProgramId; readonly location?: LocationId } {
-  const space = key.indexOf(' ');
-  return space < 0 ? { program: key } : { program: key.slice(0, space), location: key.slice(space + 1) };
+/** What a program drew in all; `location`: of its pool of that place. */
+export function drawnOf(rows: DrawnRows, program: ProgramId, location?: LocationId): Drawn {
+  for (const row of rows) if (row.program === program && row.location === location) return row;
+  return NOTHING_DRAWN;
+}
+
+export function withDrawn(rows: DrawnRows, row: DrawnRow): DrawnRows {
+  if (rows.length === 0) return [row];
+  const at = rows.findIndex(({ program, location }) => program === row.program && location === row.location);
+  if (at >= 0) return rows.with(at, row);
+  const key = rowKey(row);
+  const next = rows.findIndex((other) => rowKey(other) > key);
+  return rows.toSpliced(next < 0 ? rows.length : next, 0, row);
 }
 
 /** Units that a part counts as drawn from its pool: the shared pool counts none. */
@@ -44,20 +50,30 @@ export const consumedBy = ({ pool, quantity }: Pick<Allocation, 'pool' | 'quanti
   pool === 'shared' ? 0 : quantity;
 
 /** Of these, what its pool still has drawn: units drawn before it was filled anew are not protected twice. */
-export const stillDrawn = (drawn: ReadonlyMap<string, { readonly consumed: number }>, part: Allocation): number =>
-  part.pool === 'shared' ? 0 : Math.min(part.quantity, Math.max(0, drawn.get(drawnKey(part))?.consumed ?? 0));
+export function stillDrawn(rows: DrawnRows, { program, location, pool, quantity }: Allocation): number {
+  if (pool === 'shared') return 0;
+  const { consumed } = pool === 'place' ? drawnOf(rows, program, location) : drawnOf(rows, program);
+  return Math.min(quantity, Math.max(0, consumed));
+}
 
 /** Every program's drawn units once a pool of it is filled now: what was drawn before is nothing to it. */
-export function filled(drawn: ReadonlyMap<ProgramId, Drawn>, program: ProgramId): Drawn {
-  const before = drawn.get(program) ?? NOTHING_DRAWN;
-  const allTaken = sumOf([...drawn.values()].map(({ taken }) => taken));
+export function filled(rows: DrawnRows, program: ProgramId): DrawnRow {
+  const { consumed, taken } = drawnOf(rows, program);
   return {
-    consumed: Math.min(0, before.consumed),
-    taken: before.taken,
-    takenAtFill: before.taken,
-    allTakenAtFill: allTaken,
+    program,
+    consumed: Math.min(0, consumed),
+    taken,
+    takenAtFill: taken,
+    allTakenAtFill: allTaken(rows),
     isFilled: true,
   };
+}
+
+/** By all programs. */
+export function allTaken(rows: DrawnRows): number {
+  let units = 0;
+  for (const { taken } of rows) units += taken;
+  return units;
 }
 
 /** What of a promise entry is drawn, or given back (state.ts). */
@@ -72,22 +88,24 @@ type Drawing = Pick<Allocation, 'program' | 'location' | 'pool'> & {
  * What is drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what was taken by
  * then. A pool of one place has a row of its own for what is drawn of it; what is taken is the program's, of whatever pool.
  */
-export function drawnAfter(drawn: ReadonlyMap<string, Drawn>, entry: Drawing): ReadonlyMap<string, Drawn> {
-  return entry.pool === 'place' ? drawnAtPlace(drawn, entry) : drawnOfItem(drawn, entry, entry.consumed);
+export function drawnAfter(rows: DrawnRows, entry: Drawing): DrawnRows {
+  return entry.pool === 'place' ? drawnAtPlace(rows, entry) : drawnOfItem(rows, entry, entry.consumed);
 }
 
-function drawnOfItem(drawn: ReadonlyMap<string, Drawn>, entry: Drawing, units: number): ReadonlyMap<string, Drawn> {
-  const { program, kind, delta, held = 0 } = entry;
-  const before = drawn.get(program) ?? NOTHING_DRAWN;
+function drawnOfItem(rows: DrawnRows, { program, kind, delta, held = 0 }: Drawing, units: number): DrawnRows {
+  const before = drawnOf(rows, program);
   const consumed = before.consumed + units;
-  if (kind === 'refill') return withRow(drawn, program, { ...filled(drawn, program), consumed });
-  return withRow(drawn, program, { ...before, consumed, taken: before.taken + held + (kind === 'ship' ? 0 : delta) });
+  if (kind === 'refill') return withDrawn(rows, { ...filled(rows, program), consumed });
+  const taken = before.taken + held + (kind === 'ship' ? 0 : delta);
+  const { takenAtFill, allTakenAtFill, isFilled } = before;
+  return withDrawn(rows, { program, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
 }
 
-function drawnAtPlace(drawn: ReadonlyMap<string, Drawn>, entry: Drawing): ReadonlyMap<string, Drawn> {
-  const { consumed, kind } = entry;
-  const key = drawnKey(entry);
-  const before = drawn.get(key) ?? NOTHING_DRAWN;
-  const after = consumed === 0 ? drawn : withRow(drawn, key, { ...before, consumed: before.consumed + consumed });
+function drawnAtPlace(rows: DrawnRows, entry: Drawing): DrawnRows {
+  const { program, consumed, kind } = entry;
+  const { location } = entry;
+  const before = drawnOf(rows, program, location);
+  const row = { ...before, program, location, consumed: before.consumed + consumed };
+  const after = consumed === 0 ? rows : withDrawn(rows, row);
   return kind === 'refill' ? after : drawnOfItem(after, entry, 0);
 }

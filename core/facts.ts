@@ -7,13 +7,13 @@
 import { datedMoments } from './atp.ts';
 import type { Books, ItemBook } from './books.ts';
 import { settleLate } from './dated.ts';
-import { poolOfKey, rowKey } from './drawn.ts';
+import { type DrawnRows, rowKey } from './drawn.ts';
 import { FreeUnits, hasDeficit } from './item-book.ts';
 import { type LotBook, standingLots } from './lot-book.ts';
 import { lifeMoments, livesOf } from './lots.ts';
 import type { Instant, Sku } from './model.ts';
 import { lowPoolsOf } from './pool-levels.ts';
-import { nextPoolChange } from './pools.ts';
+import { nextPoolChange } from './pool-units.ts';
 import type { Facts, Outcome, PromiseEntry } from './state.ts';
 import { type ItemNow, standingOf, targetsOf } from './targets.ts';
 
@@ -27,9 +27,11 @@ function nextReviewOf({ policy, now }: Books, { item, pools }: ItemNow): Instant
     if (at !== null && at > now && at < next) next = at;
   };
   for (const { seenUntil } of item.listings) consider(seenUntil);
-  for (const hold of item.holds.values()) if (hold.state === 'held') consider(hold.expiresAt);
+  if (item.holds.size > 0) {
+    for (const hold of item.holds.values()) if (hold.state === 'held') consider(hold.expiresAt);
+  }
   consider(item.nextHoldEndsAt);
-  for (const at of datedMoments(item, now)) consider(at);
+  if (item.supply.size + item.demand.size > 0) for (const at of datedMoments(item, now)) consider(at);
   if (item.lots !== null) for (const at of lifeMoments(standingLots(item.lots), livesOf(policy), now)) consider(at);
   return next === Number.POSITIVE_INFINITY ? null : next;
 }
@@ -79,16 +81,26 @@ function tellDeficits(books: Books, { item, free }: ItemNow, facts: ItemFacts): 
   });
 }
 
+/** Most often they stand in order. */
+function inKeyOrder(rows: DrawnRows): DrawnRows {
+  let before = '';
+  for (const row of rows) {
+    const key = rowKey(row);
+    if (key < before) return rows.toSorted((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1));
+    before = key;
+  }
+  return rows;
+}
+
 /** Pools whose drawn units changed, by program and place: every entry makes a new row. */
 function tellDrawn({ sku, drawn, loaded }: ItemBook, facts: ItemFacts): void {
-  const first = facts.drawn.length;
-  for (const [key, row] of drawn) {
-    if (loaded.drawn.some((before) => before === row)) continue;
-    const { consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
-    facts.drawn.push({ sku, ...poolOfKey(key), consumed, taken, takenAtFill, allTakenAtFill, isFilled });
+  if (drawn === loaded.drawn) return;
+  for (const row of inKeyOrder(drawn)) {
+    if (loaded.drawn.includes(row)) continue;
+    const { program, location, consumed, taken, takenAtFill, allTakenAtFill, isFilled } = row;
+    const of = location === undefined ? { sku, program } : { sku, program, location };
+    facts.drawn.push({ ...of, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
   }
-  if (facts.drawn.length < first + 2) return;
-  facts.drawn.push(...facts.drawn.splice(first).sort((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1)));
 }
 
 /** Lots that the batch made or changed, by code. */
@@ -118,7 +130,6 @@ function changedRows<Row extends { readonly ref: string }>(
   rows: ReadonlyMap<string, Row>,
   loaded: readonly Row[],
 ): { readonly sku: string; readonly row: Row }[] {
-  if (rows.size === 0) return [];
   const before = new Set(loaded);
   const changed = [...rows.values()].filter((row) => !before.has(row));
   return changed.sort((a, b) => (a.ref < b.ref ? -1 : 1)).map((row) => ({ sku, row }));
@@ -131,15 +142,16 @@ function tellItem(books: Books, item: ItemBook, facts: ItemFacts): void {
   tellDrawn(item, facts);
   if (item.lots !== null) tellLots(item.sku, item.lots, facts);
   for (const low of lowPoolsOf(books.policy, item, standing.pools)) facts.lowPools.push(low);
-  for (const row of changedRows(item.sku, item.supply, item.loaded.supply)) facts.supply.push(row);
-  for (const row of changedRows(item.sku, item.demand, item.loaded.demand)) facts.demand.push(row);
+  if (item.supply.size > 0) facts.supply.push(...changedRows(item.sku, item.supply, item.loaded.supply));
+  if (item.demand.size > 0) facts.demand.push(...changedRows(item.sku, item.demand, item.loaded.demand));
   facts.reviews.push({ sku: item.sku, nextReviewAt: nextReviewOf(books, standing) });
 }
 
 export function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
-  const moved = [...books.items.values()].filter((item) => item.touchedBy !== null);
+  const moved: ItemBook[] = [];
+  for (const item of books.items.values()) if (item.touchedBy !== null) moved.push(item);
   const touched = inOrder(withTheirKits(books, moved));
-  for (const item of touched) settleLate(item, books.now);
+  for (const item of touched) if (item.supply.size > 0) settleLate(item, books.now);
   const told: ItemFacts = {
     deficits: [],
     lots: [],
@@ -153,7 +165,8 @@ export function factsOf(books: Books, outcomes: readonly Outcome[]): Facts {
   };
   for (const item of touched) tellItem(books, item, told);
   const changed = [...books.changedOrders].sort();
-  const firstFills = moved.flatMap((item) => firstFillsOf(books, item));
+  const firstFills: PromiseEntry[] = [];
+  for (const item of moved) if (item.firstFills.length > 0) firstFills.push(...firstFillsOf(books, item));
   return {
     ...told,
     stock: books.stock,

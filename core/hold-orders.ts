@@ -8,8 +8,10 @@ import type { Books, ItemBook } from './books.ts';
 import type { Command, HoldUse } from './command.ts';
 import { endHold, handOver, unitsOf } from './hold-units.ts';
 import { goneHold, isOver } from './holds.ts';
+import { allocatedUnits } from './kits.ts';
 import { mergeAllocations } from './line-units.ts';
 import type { Allocation, HoldId, Order, OrderLine, Sku } from './model.ts';
+import { openUnits } from './order-lines.ts';
 import { CommandRefused } from './refusal.ts';
 
 /** An order's command at work, as core/orders.ts has it. */
@@ -47,19 +49,15 @@ export function checkHoldUses({ books, command, order }: Turn, uses: readonly Ho
   });
 }
 
-/** The line with up to `wanted` units of the named holds among its allocations: the same units, never free in between. */
-export function convertHolds(
-  { books, command, order }: Turn,
-  uses: readonly HoldUse[],
-  { line, wanted }: { readonly line: OrderLine; readonly wanted: number },
-): OrderLine {
-  const item = line.sku === null ? undefined : books.items.get(line.sku);
-  if (item === undefined || wanted <= 0) return line;
-  let open = wanted;
+/** The line with what it lacks out of the named holds among its allocations: the same units, never free in between. */
+export function convertHolds({ books, command, order }: Turn, uses: readonly HoldUse[], line: OrderLine): OrderLine {
+  const item = uses.length === 0 || line.sku === null ? undefined : books.items.get(line.sku);
+  if (item === undefined) return line;
+  let open = openUnits(line) - allocatedUnits(line);
   const gained: Allocation[] = [];
   for (const use of uses) {
     const hold = item.holds.get(use.hold);
-    if (hold === undefined || open === 0) continue;
+    if (hold === undefined || open <= 0) continue;
     const taken = handOver({ books, item, command }, hold, { orderId: order.id, lineRef: line.lineRef, units: open });
     gained.push(...taken);
     open -= unitsOf({ parts: taken });

@@ -4,7 +4,7 @@
  * One is opened for every item of every batch, so it copies nothing before it is changed: listings and moves are those of the state
  * until one changes, maps come from rows.ts. Nothing of the state is ever written on.
  */
-import { type Drawn, rowKey } from './drawn.ts';
+import type { DrawnRows } from './drawn.ts';
 import { type LotBook, openLots } from './lot-book.ts';
 import type {
   Component,
@@ -54,8 +54,7 @@ export type ItemBook = {
   readonly nextHoldEndsAt: Instant | null;
   /** Programs whose waiting lines come before all others when this command's free units are handed out. */
   servedFirst: readonly ProgramId[];
-  /** Key: `drawnKey`. */
-  drawn: ReadonlyMap<string, Drawn>;
+  drawn: DrawnRows;
   /** Reallocations in force. */
   moves: readonly Move[];
   /** Written by `writableListing` alone. */
@@ -97,11 +96,11 @@ export function rowAt({ ids, numbers }: Places, rows: PlaceRow[], location: Loca
     number = ids.push(location) - 1;
     numbers.set(location, number);
   }
-  for (let next = rows.length; next <= number; next++) {
-    rows.push({ location: ids[next] ?? location, sellable: 0, allocated: 0, held: 0 });
-  }
+  for (let next = rows.length; next <= number; next++) rows.push(emptyRow(ids[next] ?? location));
   return rows[number] as PlaceRow;
 }
+
+const emptyRow = (location: LocationId): PlaceRow => ({ location, sellable: 0, allocated: 0, held: 0 });
 
 const freeIn = ({ sellable, allocated, held }: PlaceRow): number => sellable - allocated - held;
 
@@ -130,8 +129,7 @@ export class FreeUnits implements FreeByLocation {
 }
 
 function openPlaces(state: ItemState, places: Places): PlaceRow[] {
-  const rows: PlaceRow[] = [];
-  for (const location of places.selling) rows.push({ location, sellable: 0, allocated: 0, held: 0 });
+  const rows = places.selling.map(emptyRow);
   for (const { location, disposition, quantity } of state.balances) {
     if (disposition === 'sellable') rowAt(places, rows, location).sellable += quantity;
   }
@@ -152,6 +150,11 @@ export function hasDeficit(places: Places, rows: readonly PlaceRow[]): boolean {
 }
 
 const asItIs = <Row>(row: Row): Row => row;
+const holdId = (hold: Hold): HoldId => hold.id;
+const shortKey = (short: ShortLine): string => lineKey(short.id, short.line.lineRef);
+const refOf = (row: { readonly ref: string }): string => row.ref;
+const programOf = (row: { readonly program: ProgramId }): ProgramId => row.program;
+const quantityOf = (row: { readonly quantity: number }): number => row.quantity;
 
 export function openItem(state: ItemState, places: Places): ItemBook {
   const rows = openPlaces(state, places);
@@ -166,22 +169,18 @@ export function openItem(state: ItemState, places: Places): ItemBook {
     hadDeficit: hasDeficit(places, rows),
     onHand: null,
     lots: openLots(state.lots),
-    holds: rowsBy(state.holds, (hold) => hold.id, asItIs),
+    holds: rowsBy(state.holds, holdId, asItIs),
     nextHoldEndsAt: state.nextHoldEndsAt,
     servedFirst: NOTHING,
-    drawn: rowsBy(state.drawn, rowKey, asItIs),
+    drawn: state.drawn,
     moves: state.moves,
     listings: state.listings,
-    shorts: rowsBy(state.shorts, (short) => lineKey(short.id, short.line.lineRef), asItIs),
+    shorts: rowsBy(state.shorts, shortKey, asItIs),
     moreShorts: state.moreShorts,
     openLines: state.openLines,
-    supply: rowsBy(state.supply, (row) => row.ref, asItIs),
-    demand: rowsBy(state.demand, (row) => row.ref, asItIs),
-    shortOf: rowsBy(
-      state.shortOf,
-      (row) => row.program,
-      (row) => row.quantity,
-    ),
+    supply: rowsBy(state.supply, refOf, asItIs),
+    demand: rowsBy(state.demand, refOf, asItIs),
+    shortOf: rowsBy(state.shortOf, programOf, quantityOf),
     firstFills: NOTHING,
     touchedBy: null,
     isReviewed: false,
@@ -197,11 +196,12 @@ export function onHandOf(item: ItemBook): Map<string, StockBalance> {
 
 /** A listing of the item to write on: a copy from its first change on. */
 export function writableListing(item: ItemBook, id: number): { -readonly [K in keyof ListingState]: ListingState[K] } {
-  if (item.listings === item.loaded.listings) item.listings = [...item.listings];
-  const index = item.listings.findIndex((listing) => listing.id === id);
+  let index = 0;
+  while (index < item.listings.length && item.listings[index]?.id !== id) index++;
   const listing = item.listings[index];
   if (listing === undefined) throw new Error(`${item.sku} has no listing ${id}`);
   if (listing !== item.loaded.listings[index]) return listing;
+  if (item.listings === item.loaded.listings) item.listings = [...item.listings];
   const copy = { ...listing };
   (item.listings as ListingState[])[index] = copy;
   return copy;

@@ -15,11 +15,15 @@ import type { Allocation, Component, DrawOrder, LocationId, OrderLine, Program, 
 import { promisableTo } from './pools.ts';
 import type { KitInputs } from './publish.ts';
 
-const sumOf = (parts: readonly Allocation[]): number => parts.reduce((sum, part) => sum + part.quantity, 0);
+function sumOf(parts: readonly Allocation[]): number {
+  let sum = 0;
+  for (const { quantity } of parts) sum += quantity;
+  return sum;
+}
 
 /** What a line holds: base units, or whole sets of a kit. */
 export function allocatedUnits(line: OrderLine): number {
-  const [first] = line.components ?? [];
+  const first = line.components?.[0];
   if (first === undefined) return sumOf(line.allocations);
   return sumOf(line.allocations.filter((part) => part.sku === first.sku)) / first.quantity;
 }

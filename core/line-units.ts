@@ -1,28 +1,34 @@
 /**
  * Units of a line on their way: promised to it by its program's draw order, given back or shipped, and told as waiting.
  *
- * Guarantees: every promise goes through `postPromise`, so books and ledger cannot part (I2).
+ * Guarantees: every promise goes through `postEntry`, so books and ledger cannot part (I2).
  */
-import { type Books, freeOf, type ItemBook, poolsFor, postPromise } from './books.ts';
+import { type Books, freeOf, type ItemBook, poolsFor, postEntry } from './books.ts';
 import type { Command } from './command.ts';
 import { consumedBy, stillDrawn } from './drawn.ts';
-import { ofLot } from './lot-goods.ts';
 import type { Allocation, DrawOrder, LocationId, OrderId } from './model.ts';
 import { draw } from './pools.ts';
 import { withRow } from './rows.ts';
+import type { PromiseEntry } from './state.ts';
 
 export type LineOwner = { readonly orderId: OrderId; readonly lineRef: string };
 
-const entryOf = (command: Command, owner: LineOwner, allocation: Allocation) => ({
-  commandId: command.id,
-  location: allocation.location,
-  program: allocation.program,
-  pool: allocation.pool,
-  orderId: owner.orderId,
-  lineRef: owner.lineRef,
-  occurredAt: command.occurredAt,
-  ...ofLot(allocation.lot),
-});
+type Change = Pick<PromiseEntry, 'kind' | 'delta' | 'consumed'>;
+
+/** Whole, and of one literal: entries are most of what a batch writes, and each spread copies one once more. */
+function entryOf(
+  { sku }: ItemBook,
+  { id: commandId, occurredAt }: Command,
+  { orderId, lineRef }: LineOwner,
+  { location, program, pool, lot }: Allocation,
+  { kind, delta, consumed }: Change,
+): PromiseEntry {
+  const held = 0;
+  const hold = null;
+  return lot === undefined
+    ? { commandId, location, program, pool, orderId, lineRef, occurredAt, kind, delta, consumed, held, hold, sku }
+    : { commandId, location, program, pool, orderId, lineRef, occurredAt, lot, kind, delta, consumed, held, hold, sku };
+}
 
 /** Promises up to `wanted` units to a line, at `places` of its program (absent: at all); answers what was drawn. */
 export function allocateUnits(
@@ -49,7 +55,7 @@ export function allocateUnits(
   const drawn = draw(program, ask.wanted, poolsFor(books, item, free), free);
   for (const part of drawn) {
     const consumed = consumedBy(part);
-    postPromise(item, books, { ...entryOf(command, ask, part), kind: 'allocate', delta: part.quantity, consumed });
+    postEntry(item, books, entryOf(item, command, ask, part, { kind: 'allocate', delta: part.quantity, consumed }));
   }
   return drawn;
 }
@@ -79,7 +85,7 @@ export function takeUnits(
     if (quantity === 0) continue;
     taken.push({ ...part, quantity });
     const consumed = isRelease ? 0 - stillDrawn(item.drawn, { ...part, quantity }) : 0;
-    postPromise(item, books, { ...entryOf(command, ask, part), kind: ask.kind, delta: -quantity, consumed });
+    postEntry(item, books, entryOf(item, command, ask, part, { kind: ask.kind, delta: -quantity, consumed }));
   }
   return { taken, left: isRelease ? left.reverse() : left };
 }
@@ -88,6 +94,10 @@ export function takeUnits(
 export function noteShort(item: ItemBook, program: string, change: number): void {
   if (change !== 0) item.shortOf = withRow(item.shortOf, program, (item.shortOf.get(program) ?? 0) + change);
 }
+
+/** What a line has, and what was drawn for it now. */
+export const withDrawn = (had: readonly Allocation[], drawn: readonly Allocation[]): readonly Allocation[] =>
+  mergeAllocations(had.length === 0 ? [...drawn] : [...had, ...drawn]);
 
 /**
  * Joins parts of the same place, pool and lot, so that a line filled in many turns stays short to read. Lots of one place and pool

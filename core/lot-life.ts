@@ -46,7 +46,7 @@ export function cutByLife<S extends Share>(
     const members = capped.filter(({ minimumLifeDays = 0 }) => minimumLifeDays >= days);
     if (members.length === 0) continue;
     const life = { minimumLifeDays: days };
-    const reduced = cut(usableUnits(free, life), members, (location) => usableAt(free, location, life));
+    const reduced = cut(usableUnits(free, life), members, { get: (location) => usableAt(free, location, life) });
     capped = capped.map((share) => {
       const cutShare = reduced[members.indexOf(share)];
       if (cutShare === undefined || cutShare.remaining === share.remaining) return share;

@@ -9,7 +9,7 @@ import { type Books, type ItemBook, lineKey, orTakeBack, postMovement, touch } f
 import type { Command } from './command.ts';
 import { completenessOf, drawForLine, placesOfLine } from './completeness.ts';
 import { allocatedUnits, bookOf, partsOf, sourcesOf, takeFromLine } from './kits.ts';
-import { mergeAllocations, noteShort } from './line-units.ts';
+import { noteShort, withDrawn } from './line-units.ts';
 import { ofLot, postLeaving } from './lot-goods.ts';
 import type { Completeness, LotCode, Order, OrderLine } from './model.ts';
 import type { OrderState } from './order-state.ts';
@@ -46,7 +46,7 @@ export function shipUnits(
   // Drawn first where nothing was: what a program ships comes out of its pool, whenever its order was heard of (I5).
   const undrawn = Math.max(0, units - allocatedUnits(line));
   const drawn = drawForLine(books, command, { order, line, item, wanted: undrawn, rule: 'split' });
-  const before = { ...line, allocations: mergeAllocations([...line.allocations, ...drawn]) };
+  const before = drawn.length === 0 ? line : { ...line, allocations: withDrawn(line.allocations, drawn) };
   const beyond = Math.max(0, units - allocatedUnits(before));
   const { taken, left } = takeFromLine(item, books, command, { ...owner, kind: 'ship', units, line: before });
   const place =
@@ -82,13 +82,13 @@ function releaseUnits({ books, command, order }: Turn, item: ItemBook, line: Ord
 function fillLine({ books, command, order, rule }: Turn, item: ItemBook, line: OrderLine): OrderLine {
   const wanted = openUnits(line) - allocatedUnits(line);
   const drawn = drawForLine(books, command, { order, line, item, wanted, rule });
-  return drawn.length === 0 ? line : { ...line, allocations: mergeAllocations([...line.allocations, ...drawn]) };
+  return drawn.length === 0 ? line : { ...line, allocations: withDrawn(line.allocations, drawn) };
 }
 
 /** What is open and not allocated is short, and waits. */
 function keepWaiting({ books, command, order, fillRule }: Turn, item: ItemBook, line: OrderLine): OrderLine {
   const short = openUnits(line) - allocatedUnits(line);
-  const after = { ...line, short };
+  const after = short === line.short ? line : { ...line, short };
   noteShort(item, order.program, short - line.short);
   if (short > 0)
     item.shorts = withRow(item.shorts, lineKey(order.id, line.lineRef), {
@@ -143,8 +143,9 @@ export function settleWhole(turn: Turn, lines: readonly OrderLine[]): OrderLine[
 const isFull = (line: OrderLine): boolean => allocatedUnits(line) >= openUnits(line);
 
 export function returnUnits({ books, command, order }: Turn, item: ItemBook, line: OrderLine, units: number): void {
+  if (units <= 0) return;
   const place = books.programs.get(order.program)?.locations[0];
-  if (units <= 0 || place === undefined) return;
+  if (place === undefined) return;
   for (const { sku, quantity } of partsOf(line, item)) {
     postMovement(bookOf(books, sku), books, {
       commandId: command.id,

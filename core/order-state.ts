@@ -64,7 +64,8 @@ export type OrderState = {
  */
 export function settleLine(order: OrderState, line: OrderLineState): OrderLineState {
   const cancelled = versionOf(order, line) < order.version ? line.ordered : line.cancelled;
-  return { ...line, cancelled: Math.max(0, Math.min(cancelled, line.ordered - line.shipped)) };
+  const settled = Math.max(0, Math.min(cancelled, line.ordered - line.shipped));
+  return settled === line.cancelled ? line : { ...line, cancelled: settled };
 }
 
 const versionOf = (order: OrderState, line: OrderLineState): number => line.version ?? order.version;
@@ -74,6 +75,24 @@ const greaterName = (a: string | null, b: string | null): string | null =>
   a === null || (b !== null && b > a) ? b : a;
 
 type Versioned = OrderLineState & { readonly version: number };
+
+/** By reference, none of them twice: as lines are kept, and as most platforms list them. */
+export function isInOrder(lines: readonly { readonly lineRef: string }[]): boolean {
+  let before = '';
+  for (const { lineRef } of lines) {
+    if (lineRef <= before) return false;
+    before = lineRef;
+  }
+  return true;
+}
+
+/** What `joinLine` makes of a line and itself. */
+function versioned(order: OrderState, line: OrderLineState): Versioned {
+  const { lineRef, ordered, shipped, skuHint, returned, cancelled, listingRef, unit = 1 } = line;
+  const version = versionOf(order, line);
+  const plain = { lineRef, ordered, shipped, skuHint, version, returned, cancelled, listingRef };
+  return unit === 1 ? plain : { unit, ...plain };
+}
 
 function joinLine(a: Versioned, b: Versioned): Versioned {
   const isTie = a.version === b.version;
@@ -90,6 +109,19 @@ function joinLine(a: Versioned, b: Versioned): Versioned {
     listingRef: greaterName(a.listingRef, b.listingRef),
   };
   return unit === 1 ? joined : { unit, ...joined };
+}
+
+function joinLines(a: OrderState, b: OrderState): Versioned[] {
+  const lines = new Map<string, Versioned>();
+  for (const order of a === b ? [a] : [a, b]) {
+    for (const line of order.lines) {
+      const next = versioned(order, line);
+      const before = lines.get(line.lineRef);
+      lines.set(line.lineRef, before === undefined ? next : joinLine(before, next));
+    }
+  }
+  const joined = [...lines.values()];
+  return isInOrder(joined) ? joined : joined.sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1));
 }
 
 /** In the key order of jsonb. */
@@ -128,16 +160,9 @@ function newerHead(a: OrderState, b: OrderState): OrderState {
  * orders them (by length, then by name), so that a join which adds nothing equals the stored state as text.
  */
 export function joinOrder(a: OrderState, b: OrderState): OrderState {
-  const lines = new Map<string, Versioned>();
-  for (const order of a === b ? [a] : [a, b]) {
-    for (const line of order.lines) {
-      const versioned = { ...line, version: versionOf(order, line) };
-      lines.set(line.lineRef, joinLine(lines.get(line.lineRef) ?? versioned, versioned));
-    }
-  }
   const head = newerHead(a, b);
   const joined = {
-    lines: [...lines.values()].sort((x, y) => (x.lineRef < y.lineRef ? -1 : 1)),
+    lines: a === b && isInOrder(a.lines) ? a.lines.map((line) => versioned(a, line)) : joinLines(a, b),
     version: head.version,
     orderRef: head.orderRef,
     placedAt: Math.min(a.placedAt, b.placedAt),
@@ -145,7 +170,7 @@ export function joinOrder(a: OrderState, b: OrderState): OrderState {
     modifiedAt: Math.max(a.modifiedAt, b.modifiedAt),
     fulfilledBy: head.fulfilledBy,
     locationRef: head.locationRef,
-    obligations: head.obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
+    obligations: head.obligations.length === 0 ? [] : head.obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
   };
   const isOperators = a.origin === 'operator' && b.origin === 'operator';
   const hasRareKeys = head.fillRule !== undefined || head.attributes !== undefined || head.cancelledBy !== undefined;

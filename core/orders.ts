@@ -13,143 +13,62 @@
  * Guarantees: applying a state twice changes nothing; a line is never dropped; a request to cancel frees nothing, only a total.
  */
 import { answerLines, closedUnits, owesAnswer } from './answers.ts';
-import { type Books, type ItemBook, lineKey, listingOf, touch } from './books.ts';
-import { type Command, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
+import { type Books, type ItemBook, lineKey, touch } from './books.ts';
+import { type Command, type HoldUse, type OrderStateCommand, orderIdOf, type ShipCommand } from './command.ts';
 import { FILL_RULE_OF, isAllOrNothing } from './completeness.ts';
-import { assert } from './errors.ts';
 import { checkHoldUses, convertHolds, endHoldUses } from './hold-orders.ts';
 import { writableListing } from './item-book.ts';
 import { allocatedUnits, withComposition } from './kits.ts';
 import { knownLot, onHandOfLot } from './lot-goods.ts';
-import type { Order, OrderId, OrderLine } from './model.ts';
+import type { Order, OrderLine, Sku } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
-import { joinOrder, type OrderLineState, type OrderState, settleLine } from './order-state.ts';
+import { joinOrder, type OrderState } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
 import { routeFor } from './rules.ts';
 import type { StoredOrder } from './state.ts';
+import { checkTotals, filledLine, type ToldLine, toldLines } from './told-lines.ts';
 
-const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
+const soldOf = (line: OrderLine): number => (line.ordered - closedUnits(line)) / line.pack;
+const openSalesOf = (line: OrderLine): number =>
+  Math.max(0, (line.ordered - closedUnits(line) - line.reportedShipped) / line.pack);
 
-/** Every total of every line is a whole number from 0; what a platform cannot mean is refused by field. */
-function checkTotals(order: OrderState): void {
-  const refs = new Set<string>();
-  order.lines.forEach((line, index) => {
-    if (refs.has(line.lineRef)) {
-      throw new CommandRefused('duplicate-line', `order ${order.displayRef} names line ${line.lineRef} twice`, {
-        field: `lines[${index}].lineRef`,
-        fix: 'a defect of the connector: line references are unique within an order; retry with allot parked retry after an upgrade',
-      });
-    }
-    refs.add(line.lineRef);
-    for (const total of TOTALS) {
-      const value = line[total];
-      if (Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000) continue;
-      throw new CommandRefused(
-        'impossible-quantity',
-        `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${value}`,
-        {
-          field: `lines[${index}].${total}`,
-          fix: 'correct the order on its platform, then drop this one with allot parked drop: the newer state follows by itself',
-        },
-      );
-    }
-  });
-}
-
-function newLine(books: Books, channel: string, order: OrderState, index: number): OrderLine {
-  const state = order.lines[index];
-  assert(state !== undefined, `order ${order.displayRef} has no line ${index}`);
-  const listingId = state.listingRef === null ? undefined : books.listingByRef.get(channel)?.get(state.listingRef);
-  const known = listingOf(books, listingId ?? null);
-  if (state.listingRef !== null && order.fulfilledBy === 'seller' && known === undefined) {
-    throw new CommandRefused(
-      'unmapped-listing',
-      `order ${order.displayRef} on ${channel} names listing ${state.listingRef} (SKU ${state.skuHint ?? 'none'}), which is mapped to no item`,
-      {
-        field: `lines[${index}].listingRef`,
-        fix: `allot listings map ${channel} ${state.listingRef} SKU; all that waits for it is then retried by itself`,
-      },
-    );
-  }
-  return {
-    lineRef: state.lineRef,
-    listing: known?.id ?? null,
-    sku: known?.sku ?? null,
-    pack: known?.pack ?? 1,
-    ordered: 0,
-    cancelled: 0,
-    returned: 0,
-    reportedShipped: 0,
-    shipped: 0,
-    allocations: [],
-    short: 0,
-    answer: null,
-  };
-}
-
-/** The line as an earlier command of the batch filled it. */
-const filledLine = (books: Books, id: OrderId, lineRef: string): OrderLine | undefined =>
-  books.filled.size === 0 ? undefined : books.filled.get(lineKey(id, lineRef))?.line;
-
-/** A line of an order that its platform had not told of until now: none of it is among the own sales yet. */
-const uncounted = (line: OrderLine): OrderLine => ({
-  ...line,
-  ordered: 0,
-  cancelled: 0,
-  reportedShipped: 0,
-  answer: null,
-});
-
-/** Own sales of the line's listing, in listing units, for the number its platform keeps itself. */
-function countOwnSales({ books, command }: Turn, before: OrderLine, after: OrderLine): void {
+/**
+ * Own sales of the line's listing, in listing units, for the number its platform keeps itself. `before`: as they were counted until
+ * now; null: none of it was.
+ */
+function countOwnSales({ books, command }: Turn, before: OrderLine | null, after: OrderLine): void {
   const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing);
   if (item === undefined || after.listing === null) return;
-  const sold = (line: OrderLine) => (line.ordered - closedUnits(line)) / line.pack;
-  const open = (line: OrderLine) => Math.max(0, (line.ordered - closedUnits(line) - line.reportedShipped) / line.pack);
   const listing = writableListing(item, after.listing);
   const ownSoldBefore = listing.ownSold;
-  listing.ownSold += sold(after) - sold(before);
+  listing.ownSold += soldOf(after) - (before === null ? 0 : soldOf(before));
   // Our orders have come to what the platform's number implied: a difference seen later is another one.
   const { seenSold } = listing;
   if (seenSold !== null && Math.sign(seenSold - ownSoldBefore) !== Math.sign(seenSold - listing.ownSold)) {
     listing.seenSold = null;
     listing.seenUntil = null;
   }
-  listing.ownOpen += open(after) - open(before);
+  listing.ownOpen += openSalesOf(after) - (before === null ? 0 : openSalesOf(before));
   touch(books, item, command.id);
 }
 
-/** The line with what the platform now says of it, in base units. */
-const withTotals = (before: OrderLine, state: OrderLineState): OrderLine => ({
-  ...before,
-  ordered: state.ordered * before.pack,
-  cancelled: Math.min(state.cancelled, state.ordered) * before.pack,
-  returned: state.returned * before.pack,
-  reportedShipped: state.shipped * before.pack,
-});
-
-function applyTotals(turn: Turn, before: OrderLine, totals: OrderLine): OrderLine {
-  const item = before.sku === null ? undefined : turn.books.items.get(before.sku);
-  if (item === undefined) return totals;
-  const line = withComposition(totals, item);
-  const newlyShipped = Math.max(0, line.reportedShipped - before.shipped);
+function applyTotals(turn: Turn, told: OrderLine, returnedBefore: number): OrderLine {
+  const item = told.sku === null ? undefined : turn.books.items.get(told.sku);
+  if (item === undefined) return told;
+  const line = withComposition(told, item);
+  const newlyShipped = Math.max(0, line.reportedShipped - line.shipped);
   const shipped = newlyShipped > 0 ? shipUnits(turn, item, line, { units: newlyShipped }) : line;
-  returnUnits(turn, item, line, line.returned - before.returned);
+  returnUnits(turn, item, line, line.returned - returnedBefore);
   // All lines of an order that wants all or nothing are settled together.
   return isAllOrNothing(turn.rule) ? shipped : settlePromise(turn, item, shipped);
 }
 
+/** The text is written only where the versions do not tell them apart already. */
 const sameState = (joined: OrderState, stored: OrderState): boolean =>
-  JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
+  joined.version === stored.version && JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
 
-/** A marketplace's own order asks nothing of our stock; what we promised before it became one is released. */
-const notOurs = (before: OrderLine, state: OrderLineState): OrderLineState => ({
-  ...state,
-  ordered: 0,
-  cancelled: 0,
-  shipped: before.reportedShipped / before.pack,
-  returned: before.returned / before.pack,
-});
+const NO_HOLDS: readonly HoldUse[] = [];
+const skusOf = (told: readonly ToldLine[]): Sku[] => told.flatMap(({ line }) => line.sku ?? []);
 
 /** Takes a state of an order in; false when it says nothing new. */
 export function applyOrderState(books: Books, command: Command, body: OrderStateCommand): boolean {
@@ -168,31 +87,25 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     });
   }
   const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
-  const known = stored === undefined ? undefined : new Map(stored.lines.map((line) => [line.lineRef, line]));
-  // All lines are resolved before the first is applied: a refused command must not have touched the books.
-  const pairs = joined.lines.map((state, index) => {
-    const before = filledLine(books, id, state.lineRef) ?? known?.get(state.lineRef);
-    // A line may be named only by a later or an older state than the first that came.
-    const isNamed = before !== undefined && (before.listing !== null || state.listingRef === null);
-    return { state, before: isNamed ? before : newLine(books, body.channel, joined, index) };
-  });
-  const isOurs = joined.fulfilledBy === 'seller';
+  const told = toldLines(books, order, joined, stored?.lines ?? []);
   const turn = turnOf(books, command, order, joined.fillRule);
-  const skus = pairs.flatMap(({ before }) => before.sku ?? []);
-  checkHoldUses(turn, body.holds ?? [], skus);
+  const holds = body.holds ?? NO_HOLDS;
+  if (holds.length > 0) checkHoldUses(turn, holds, skusOf(told));
+  // Of an order that its platform had not told of until now, nothing is among the own sales yet.
   const wasCounted = stored?.state.origin !== 'operator';
-  const applied = pairs.map(({ before, state }) => {
-    const totals = withTotals(before, isOurs ? settleLine(joined, state) : notOurs(before, state));
+  const applied = told.map(({ before, line }) => {
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
-    if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : uncounted(before), totals);
-    const wanted = openUnits(totals) - allocatedUnits(totals);
-    return applyTotals(turn, before, convertHolds(turn, body.holds ?? [], { line: totals, wanted }));
+    if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : null, line);
+    return applyTotals(turn, convertHolds(turn, holds, line), before?.returned ?? 0);
   });
   const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
-  endHoldUses(turn, body.holds ?? [], lines);
+  endHoldUses(turn, holds, lines);
   const isOwed = owesAnswer(joined, lines);
   keepOrder(books, {
-    ...order,
+    id,
+    channel: body.channel,
+    program,
+    placedAt: joined.placedAt,
     lines: isOwed ? giveAnswer(turn, joined, lines) : lines,
     state: joined,
     answeredVersion: isOwed ? joined.version : (stored?.answeredVersion ?? null),

@@ -34,7 +34,7 @@ export const NO_PLACE_SHARES: readonly PlaceShare[] = [];
 type Free = { get(location: LocationId): number | undefined; readonly lots?: FreeLots };
 
 /** What there is at a place: of lots, of those that live long enough. */
-export type FreeAt = (location: LocationId) => number;
+export type FreeAt = { get(location: LocationId): number | undefined };
 
 // ---- the cut -----------------------------------------------------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ export type FreeAt = (location: LocationId) => number;
 export function areCovered(placed: readonly PlaceShare[], at: FreeAt): boolean {
   const wanted = new Map<LocationId, number>();
   for (const { location, remaining } of placed) wanted.set(location, (wanted.get(location) ?? 0) + remaining);
-  for (const [location, units] of wanted) if (units > 0 && units > at(location)) return false;
+  for (const [location, units] of wanted) if (units > 0 && units > (at.get(location) ?? 0)) return false;
   return true;
 }
 

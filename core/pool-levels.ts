@@ -7,7 +7,7 @@
 import type { LocationId, Move, Policy, PoolId, ProgramId, Sku } from './model.ts';
 import { receivedUnits } from './moves.ts';
 import type { PoolShare, Pools } from './pools.ts';
-import { guardsOf } from './reallocation-guards.ts';
+import { GUARD_DEFAULTS } from './reallocation-guards.ts';
 
 export type LowPool = {
   readonly sku: Sku;
@@ -34,6 +34,14 @@ const spareOf = ({ units, remaining }: PoolShare, percent: number): number =>
 const isLow = ({ units, remaining }: Pick<PoolShare, 'units' | 'remaining'>, percent: number): boolean =>
   remaining * 100 < percent * units;
 
+const NONE_LOW: readonly LowPool[] = [];
+
+/** Asked of every item that a batch touched. */
+function hasLow(shares: readonly PoolShare[], percent: number): boolean {
+  for (const share of shares) if (isLow(share, percent)) return true;
+  return false;
+}
+
 /** No move goes to a place: units lift it that come there, and its protection stays as it is. */
 const lowPlacesOf = (sku: Sku, { placed }: Pools, percent: number): LowPool[] =>
   placed
@@ -48,12 +56,12 @@ export function lowPoolsOf(
   policy: Pick<Policy, 'reallocation'>,
   item: { readonly sku: Sku; readonly moves: readonly Move[] },
   pools: Pools,
-): LowPool[] {
+): readonly LowPool[] {
   const { sku, moves: inForce } = item;
-  const percent = guardsOf(policy).lowPoolPercent;
+  const percent = policy.reallocation?.lowPoolPercent ?? GUARD_DEFAULTS.lowPoolPercent;
+  const lowPlaces = pools.placed.length === 0 ? NONE_LOW : lowPlacesOf(sku, pools, percent);
+  if (!hasLow(pools.own, percent)) return lowPlaces;
   const low = pools.own.filter((share) => isLow(share, percent));
-  const lowPlaces = pools.placed.length === 0 ? [] : lowPlacesOf(sku, pools, percent);
-  if (low.length === 0) return lowPlaces;
   const givable = (from: PoolId, units: number) => ({ from, units: units - receivedUnits(inForce, from) });
   const spares = [
     givable('shared', pools.shared),

@@ -12,7 +12,7 @@
  * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
  * (now free, and taken since), so that no draw moves them.
  */
-import { type Drawn, NOTHING_DRAWN, rowKey } from './drawn.ts';
+import { allTaken, type DrawnRows, drawnOf } from './drawn.ts';
 import { assert } from './errors.ts';
 import { cutByLife, lifeRoom } from './lot-life.ts';
 import { drawLots, type FreeLots, usableAt } from './lots.ts';
@@ -29,8 +29,9 @@ import {
   type Rooms,
   roomsOf,
 } from './place-pools.ts';
+import { areFixed, unitsOfRules, unitsStanding } from './pool-units.ts';
 import { cutInProportion, sumOf } from './proportion.ts';
-import { placeRulesFor, poolBordersAfter, poolRulesFor, type RuledPool } from './rules.ts';
+import { placeRulesFor, poolRulesFor, type RuledPool } from './rules.ts';
 
 /**
  * Free units per location: sellable less allocated less held; negative where more is promised than there is. Of an item with lots
@@ -42,36 +43,11 @@ export type FreeByLocation = {
   readonly lots?: FreeLots;
 };
 
-/** What counts from the moment that a pool was filled; a fixed number of units does not. */
-const countsFromFill = (rule: PoolRule): boolean =>
-  rule.percent !== undefined || rule.parts !== undefined || rule.limit !== undefined;
-
-/**
- * Programs whose pool counts from a fill and has not seen one: a rule that came into force where much was sold before begins with
- * what is there now.
- */
-export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): ProgramId[] =>
-  hasFilledPools(policy)
-    ? poolRulesFor(policy, item, now)
-        .filter(({ program, rule }) => countsFromFill(rule) && item.drawn.get(program)?.isFilled !== true)
-        .map(({ program }) => program)
-    : [];
-
-const COUNTING = new WeakMap<Policy, boolean>();
-
-/** Whether any pool of the policy counts from a fill: asked for every item of every batch. */
-function hasFilledPools(policy: Policy): boolean {
-  const known = COUNTING.get(policy) ?? policy.pools.some(countsFromFill);
-  COUNTING.set(policy, known);
-  return known;
-}
-
 /** What pools look at of an item. */
 export type PooledItem = {
   readonly sku: Sku;
   readonly groups: readonly string[];
-  /** By program; of pools of one place, by `drawnKey` (drawn.ts), and then of `consumed` alone. */
-  readonly drawn: ReadonlyMap<string, Drawn>;
+  readonly drawn: DrawnRows;
   /** Reallocations in force. */
   readonly moves?: readonly Move[];
 };
@@ -80,7 +56,7 @@ export type PoolShare = {
   readonly program: ProgramId;
   readonly priority: number;
   readonly rule: PoolRule;
-  /** What a percent or part is one of: the supply when the pool was filled. */
+  /** What a percent or part is one of: the supply when the pool was filled; 0 where all pools of the item are fixed. */
   readonly supply: number;
   /** Units protected by the rule as it stands now and by the moves in force, and how many of them are drawn. */
   readonly units: number;
@@ -103,54 +79,28 @@ export type Pools = {
   readonly shared: number;
 };
 
-/** Where a part of the rest is large enough to be any share: the cut is then an apportionment by parts. */
-const apportion = (total: number, parts: readonly number[]): number[] =>
-  cutInProportion(
-    total,
-    parts.map((part) => part * Math.max(1, total)),
-  );
+/** What counts from the moment that a pool was filled; a fixed number of units does not. */
+const countsFromFill = (rule: PoolRule): boolean =>
+  rule.percent !== undefined || rule.parts !== undefined || rule.limit !== undefined;
 
-/** The percent of a protection that its release curve leaves standing at a moment. */
-function standingPercent(rule: PoolRule, now: Instant): number {
-  const points = rule.release ?? [];
-  const next = points.findIndex(({ at }) => at > now);
-  const after = next < 0 ? undefined : points[next];
-  const before = points[next < 0 ? points.length - 1 : next - 1];
-  if (before === undefined) return 100;
-  if (after === undefined) return before.percent;
-  return before.percent + ((after.percent - before.percent) * (now - before.at)) / (after.at - before.at);
-}
+/**
+ * Programs whose pool counts from a fill and has not seen one: a rule that came into force where much was sold before begins with
+ * what is there now.
+ */
+export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): ProgramId[] =>
+  hasFilledPools(policy)
+    ? poolRulesFor(policy, item, now)
+        .filter(({ program, rule }) => countsFromFill(rule) && !drawnOf(item.drawn, program).isFilled)
+        .map(({ program }) => program)
+    : [];
 
-/** Rounds up, so that a release never frees a unit before its time; floating dust is no unit. */
-const unitsStanding = (units: number, rule: PoolRule, now: Instant): number =>
-  rule.release === undefined ? units : Math.max(0, Math.ceil((units * standingPercent(rule, now)) / 100 - 1e-9));
+const COUNTING = new WeakMap<Policy, boolean>();
 
-const clamp = (units: number, rule: PoolRule): number =>
-  Math.min(rule.maximum ?? Number.MAX_SAFE_INTEGER, Math.max(rule.minimum ?? 0, units));
-
-/** A number of units, whatever there is and whenever it is. */
-const isFixed = ({ rule }: RuledPool): boolean =>
-  rule.percent === undefined &&
-  rule.parts === undefined &&
-  rule.minimum === undefined &&
-  rule.maximum === undefined &&
-  rule.release === undefined;
-
-/** Units that each rule protects now, before anything is drawn of them. */
-function unitsOfRules(rules: readonly RuledPool[], supplies: readonly number[], now: Instant): number[] {
-  const firm = rules.map(({ rule }, index) => {
-    if (rule.percent !== undefined) return Math.floor(((supplies[index] ?? 0) * rule.percent) / 100);
-    return rule.units ?? 0;
-  });
-  const parts = rules.map(({ rule }) => rule.parts ?? 0);
-  const hasParts = parts.some((part) => part > 0);
-  const firmTotal = sumOf(firm);
-  return rules.map(({ rule }, index) => {
-    // Pools that were filled at different moments are parts of different supplies.
-    const rest = Math.max(0, (supplies[index] ?? 0) - firmTotal);
-    const units = hasParts && rule.parts !== undefined ? (apportion(rest, parts)[index] ?? 0) : (firm[index] ?? 0);
-    return unitsStanding(clamp(units, rule), rule, now);
-  });
+/** Whether any pool of the policy counts from a fill: asked for every item of every batch. */
+function hasFilledPools(policy: Policy): boolean {
+  const known = COUNTING.get(policy) ?? policy.pools.some(countsFromFill);
+  COUNTING.set(policy, known);
+  return known;
 }
 
 type Share = PoolShare | PlaceShare;
@@ -175,7 +125,7 @@ function cutPools<Any extends Share>(total: number, shares: readonly Any[], at: 
   const tierOf = ({ rule, priority }: Share): number => (rule.protects === 'prioritised' ? priority : -1);
   const tiers = [...new Set(shares.map(tierOf))].sort((a, b) => a - b);
   const remaining = new Map<Share, number>();
-  const leftAt = new Map(placed.map(({ location }) => [location, at(location)]));
+  const leftAt = new Map(placed.map(({ location }) => [location, at.get(location) ?? 0]));
   let left = total;
   for (const tier of tiers) {
     const there = placed.filter((share) => tierOf(share) === tier);
@@ -205,8 +155,34 @@ function placeSharesOf(policy: Policy, item: PooledItem, now: Instant): readonly
   if (rules.length === 0) return NO_PLACE_SHARES;
   return rules.map(({ program, location, priority, rule }) => {
     const units = unitsStanding(rule.units ?? 0, rule, now);
-    const consumed = item.drawn.get(rowKey({ program, location }))?.consumed ?? 0;
+    const { consumed } = drawnOf(item.drawn, program, location);
     return { program, location, priority, rule, units, consumed, remaining: Math.max(0, units - consumed) };
+  });
+}
+
+const NO_MOVES: readonly Move[] = [];
+const NO_SHARES: readonly PoolShare[] = [];
+
+/** What there was when each pool was filled: what is free now, and what was taken since. */
+function suppliesAtFill(rules: readonly RuledPool[], { drawn }: PooledItem, net: number): number[] {
+  const gross = net + allTaken(drawn);
+  return rules.map(({ program }) => Math.max(0, gross - drawnOf(drawn, program).allTakenAtFill));
+}
+
+/** The item's pools, before they are cut to the `net` units that are free. */
+function sharesOf(rules: readonly RuledPool[], item: PooledItem, net: number, now: Instant): PoolShare[] {
+  // Fixed units, as most pools have, are a part of no supply.
+  const supplies = areFixed(rules) ? null : suppliesAtFill(rules, item, net);
+  const units = supplies === null ? null : unitsOfRules(rules, supplies, now);
+  const { moves = NO_MOVES } = item;
+  return rules.map(({ program, priority, rule }, index) => {
+    const { consumed, taken, takenAtFill } = drawnOf(item.drawn, program);
+    const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
+    const ruled = (units === null ? rule.units : units[index]) ?? 0;
+    const protects = moves.length === 0 ? ruled : Math.max(0, ruled + movedUnits(moves, program));
+    const remaining = Math.max(0, protects - consumed);
+    const supply = supplies?.[index] ?? 0;
+    return { program, priority, rule, supply, units: protects, consumed, remaining, limitLeft };
   });
 }
 
@@ -217,96 +193,70 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
     net += units;
   });
   const total = Math.max(0, net);
-  const moves = item.moves ?? [];
-  const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), moves);
-  const there = placeSharesOf(policy, item, now);
-  if (rules.length === 0 && there.length === 0) return { free: total, own: [], placed: there, shared: total };
-  let allTaken = 0;
-  for (const { taken } of item.drawn.values()) allTaken += taken;
-  const drawnBy = (program: ProgramId): Drawn => item.drawn.get(program) ?? NOTHING_DRAWN;
-  const supplyOf = (drawn: Drawn): number => Math.max(0, net + allTaken - drawn.allTakenAtFill);
-  const units = rules.every(isFixed)
-    ? null
-    : unitsOfRules(
-        rules,
-        rules.map(({ program }) => supplyOf(drawnBy(program))),
-        now,
-      );
-  const shares = rules.map(({ program, priority, rule }, index): PoolShare => {
-    const drawn = drawnBy(program);
-    const { consumed, taken, takenAtFill } = drawn;
-    const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
-    const ruled = (units === null ? rule.units : units[index]) ?? 0;
-    const protects = moves.length === 0 ? ruled : Math.max(0, ruled + movedUnits(moves, program));
-    const remaining = Math.max(0, protects - consumed);
-    return { program, priority, rule, supply: supplyOf(drawn), units: protects, consumed, remaining, limitLeft };
-  });
-  if (there.length > 0) return poolsBesidePlaces(policy, total, [...shares, ...there], free);
-  const at = (location: LocationId): number => free.get(location) ?? 0;
-  const own =
-    free.lots === undefined
-      ? cutPools(total, shares, at)
-      : cutByLife(policy, { total, shares, at }, free.lots, cutPools);
+  const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), item.moves ?? NO_MOVES);
+  const placed = placeSharesOf(policy, item, now);
+  if (rules.length === 0 && placed.length === 0) return { free: total, own: NO_SHARES, placed, shared: total };
+  const shares = sharesOf(rules, item, net, now);
+  if (placed.length > 0) return poolsBesidePlaces(policy, total, [...shares, ...placed], free);
+  const own = cutToFree(policy, total, shares, free);
   let shared = total;
   for (const { remaining } of own) shared -= remaining;
-  return { free: total, own, placed: there, shared };
+  return { free: total, own, placed, shared };
 }
 
 /** The same where places have pools, too: all are cut together. */
 function poolsBesidePlaces(policy: Policy, total: number, shares: readonly Share[], free: FreeByLocation): Pools {
-  const at = (location: LocationId): number => free.get(location) ?? 0;
-  const { lots } = free;
-  const cut =
-    lots === undefined ? cutPools(total, shares, at) : cutByLife(policy, { total, shares, at }, lots, cutPools);
+  const cut = cutToFree(policy, total, shares, free);
   const placed = cut.filter(isPlaced);
   const own = cut.filter((share): share is PoolShare => !isPlaced(share));
   return { free: total, own, placed, shared: total - sumOf(cut.map(({ remaining }) => remaining)) };
 }
 
-/** A protected amount that falls by its curve is looked at again when a unit is due, but not more often than this. */
-const RELEASE_STEP_MS = 10 * 60_000;
-
-/** When time alone changes the pools of an item next: a rule begins or ends, or a release frees a unit. */
-export function nextPoolChange(policy: Policy, item: PooledItem, pools: Pools, now: Instant): Instant | null {
-  const moments = poolBordersAfter(policy, item, now);
-  for (const { rule, units } of [...pools.own, ...pools.placed]) {
-    const points = rule.release ?? [];
-    const next = points.findIndex(({ at }) => at > now);
-    const [before, after] = [points[next - 1], points[next]];
-    if (after === undefined) continue;
-    moments.push(after.at);
-    const percentPerMs = before === undefined ? 0 : Math.abs(after.percent - before.percent) / (after.at - before.at);
-    const whole = (units * 100) / Math.max(1e-9, standingPercent(rule, now));
-    const unitsPerMs = (whole * percentPerMs) / 100;
-    if (unitsPerMs > 0) moments.push(now + Math.max(RELEASE_STEP_MS, Math.ceil(1 / unitsPerMs)));
-  }
-  return moments.length === 0 ? null : Math.min(...moments);
+function cutToFree<Any extends Share>(
+  policy: Policy,
+  total: number,
+  shares: readonly Any[],
+  free: FreeByLocation,
+): readonly Any[] {
+  const { lots } = free;
+  if (lots === undefined) return cutPools(total, shares, free);
+  return cutByLife(policy, { total, shares, at: free }, lots, cutPools);
 }
 
 /** What is left of others' protections that the program may not touch. */
-export function protectedFrom(program: Program, pools: Pools): Protection[] {
-  const isClosed = (share: PoolShare | PlaceShare): boolean =>
-    share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share);
-  const shares = pools.own
-    .filter(isClosed)
-    .map((share): Protection => ({ program: share.program, units: share.remaining }));
-  if (pools.placed.length === 0) return shares;
-  const there = pools.placed
-    .filter(isClosed)
-    .map(({ program: id, location, remaining }) => ({ program: id, location, units: remaining }));
-  return [...shares, ...there];
+export function protectedFrom(program: Program, { own, placed }: Pools): Protection[] {
+  let kept: Protection[] = [];
+  for (const share of own) {
+    if (isKeptFrom(program, share)) kept = withOne(kept, { program: share.program, units: share.remaining });
+  }
+  for (const share of placed) {
+    const { program: owner, location, remaining: units } = share;
+    if (isKeptFrom(program, share)) kept = withOne(kept, { program: owner, location, units });
+  }
+  return kept;
 }
 
-const isOpenTo = (program: Program, share: PoolShare | PlaceShare): boolean =>
+const isKeptFrom = (program: Program, share: Share): boolean =>
+  share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share);
+
+const isOpenTo = (program: Program, share: Share): boolean =>
   share.rule.protects === 'prioritised' && share.priority > program.priority;
+
+/** Most lists here have one element: it becomes a list of one, since a push makes room for many. */
+function withOne<T>(list: T[], one: T): T[] {
+  if (list.length === 0) return [one];
+  list.push(one);
+  return list;
+}
+
+/** Free units of a place that the program may use. */
+const usableFor = (program: Program, location: LocationId, free: FreeByLocation): number =>
+  free.lots === undefined ? (free.get(location) ?? 0) : usableAt(free.lots, location, program);
 
 /** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
 function freeAt(program: Program, free: FreeByLocation): number {
   let units = 0;
-  const { lots } = free;
-  for (const location of program.locations) {
-    units += lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program);
-  }
+  for (const location of program.locations) units += usableFor(program, location, free);
   return Math.max(0, units);
 }
 
@@ -317,6 +267,11 @@ export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): numb
     [...pools.own, ...pools.placed].filter((share) => !isOpenTo(program, share)),
     lots,
   );
+
+function shareOf(program: Program, { own }: Pools): PoolShare | undefined {
+  for (const share of own) if (share.program === program.id) return share;
+  return undefined;
+}
 
 /** What a program may be promised now; `placed`: the part of `own` that its pools of one place give, where it has any. */
 export type Promised = { readonly own: number; readonly shared: number; readonly placed?: number };
@@ -331,7 +286,7 @@ export function openUnitsTo(program: Program, pools: Pools): number {
 
 /** What a program may be promised now, by its draw order, its limit and its places. */
 export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): Promised {
-  const share = pools.own.find((one) => one.program === program.id);
+  const share = shareOf(program, pools);
   const atMost = Math.min(pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
   const ownPool = share?.remaining ?? 0;
   const openPool = program.drawOrder === 'ownOnly' ? 0 : openUnitsTo(program, pools);
@@ -361,26 +316,24 @@ const SHARED_FIRST = ['shared', 'place', 'own'] as const;
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
   const { own, shared, placed = 0 } = promisableTo(program, pools, free);
   const may = { place: placed, own: own - placed, shared };
-  const { lots } = free;
+  const { id, locations } = program;
   const rooms = pools.placed.length === 0 ? null : roomsFor(program, pools, free);
-  const usable = (location: LocationId): number =>
-    lots === undefined ? (free.get(location) ?? 0) : usableAt(lots, location, program);
-  const left = program.locations.map((location, index) => Math.max(0, rooms?.open[index] ?? usable(location)));
-  const drawn: Allocation[] = [];
+  const left = locations.map((place, index) => Math.max(0, rooms?.open[index] ?? usableFor(program, place, free)));
+  let drawn: Allocation[] = [];
   let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
-    if (may[pool] === 0) continue;
     let units = Math.min(open, may[pool]);
+    if (units === 0) continue;
     open -= units;
     const there = pool === 'place' ? [...(rooms?.own ?? [])] : left;
-    program.locations.forEach((location, index) => {
-      const quantity = Math.min(units, there[index] ?? 0);
-      if (quantity === 0) return;
-      drawn.push({ location, program: program.id, pool, quantity });
-      there[index] = (there[index] ?? 0) - quantity;
+    for (let at = 0; at < locations.length; at++) {
+      const quantity = Math.min(units, there[at] ?? 0);
+      if (quantity === 0) continue;
+      drawn = withOne(drawn, { location: locations[at] ?? '', program: id, pool, quantity });
+      there[at] = (there[at] ?? 0) - quantity;
       units -= quantity;
-    });
-    assert(units === 0, `draw found pool units without a place: ${units} of ${program.id}`);
+    }
+    assert(units === 0, `draw found pool units without a place: ${units} of ${id}`);
   }
-  return lots === undefined ? drawn : drawLots(lots, program, drawn);
+  return free.lots === undefined ? drawn : drawLots(free.lots, program, drawn);
 }

@@ -8,6 +8,7 @@
  */
 import { type Books, type ItemBook, poolsFor, postPromise, touch } from './books.ts';
 import type { Command, EndReallocationCommand, ReallocateCommand } from './command.ts';
+import { drawnOf } from './drawn.ts';
 import { assert } from './errors.ts';
 import { EMERGENCY, type LocationId, type Move, type PoolId } from './model.ts';
 import { receivedUnits } from './moves.ts';
@@ -34,7 +35,7 @@ function undrawnOf(item: ItemBook, pools: Pools, pool: PoolId): number {
   if (pool === 'shared') return pools.shared;
   const share = pools.own.find(({ program }) => program === pool);
   const units = share?.units ?? receivedUnits(item.moves, pool);
-  return Math.max(0, units - (item.drawn.get(pool)?.consumed ?? 0));
+  return Math.max(0, units - drawnOf(item.drawn, pool).consumed);
 }
 
 /** A kit has no stock, so nothing of it is protected. */
@@ -209,7 +210,7 @@ export function applyEndReallocation(books: Books, command: Command, body: EndRe
   item.moves = item.moves.filter((one) => one !== move);
   countDrawn(books, item, command, { pool: move.from, units: spent });
   // A policy may have lowered the receiver's own rule meanwhile: never less than nothing is drawn.
-  const drawn = move.to === 'shared' ? 0 : Math.max(0, item.drawn.get(move.to)?.consumed ?? 0);
+  const drawn = move.to === 'shared' ? 0 : Math.max(0, drawnOf(item.drawn, move.to).consumed);
   countDrawn(books, item, command, { pool: move.to, units: -Math.min(spent, drawn) });
   keepMove(books, item, { command, kind: body.as, move, before, returned, spent });
   return true;

@@ -81,7 +81,6 @@ function keepLine(books: Books, item: ItemBook, { head, key }: Standing, allocat
 const copyOf = (item: ItemBook): ItemBook => ({
   ...item,
   places: item.places.map((row) => ({ ...row })),
-  drawn: new Map(item.drawn),
   lots: copyLots(item.lots),
 });
 

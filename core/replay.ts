@@ -5,7 +5,7 @@
  * go on from. Works on a whole state and on the part that one batch touches alike: an order that the state does not hold is left
  * to its keeper, but its short lines are kept with their item. Leaves out what decide never reads: reviews, deficits, outcomes.
  */
-import { type Drawn, drawnAfter, poolOfKey, rowKey } from './drawn.ts';
+import { drawnAfter, rowKey } from './drawn.ts';
 import { assert } from './errors.ts';
 import type { Hold, OrderLine, Sku } from './model.ts';
 import { applyLots } from './replay-lots.ts';
@@ -86,13 +86,11 @@ function lotsAfter(item: ItemState, facts: Facts): Pick<ItemState, 'lots'> {
   return lots === undefined ? {} : { lots };
 }
 
-const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);
-
 function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promises' | 'drawn'> {
   const entries = sorted.promises.get(item.sku) ?? [];
   if (entries.length === 0) return { promises: item.promises, drawn: item.drawn };
   const promises = new Map(item.promises.map((row) => [`${row.location} ${row.program} ${row.pool}`, row]));
-  let drawn: ReadonlyMap<string, Drawn> = new Map<string, Drawn>(item.drawn.map((row) => [rowKey(row), row]));
+  let { drawn } = item;
   for (const entry of entries) {
     const { location, program, pool } = entry;
     const fresh = { location, program, pool, allocated: 0, held: 0 };
@@ -105,7 +103,7 @@ function applyPromises(item: ItemState, sorted: Sorted): Pick<ItemState, 'promis
   }
   return {
     promises: [...promises.values()],
-    drawn: [...drawn].sort(byKey).map(([key, row]) => ({ ...poolOfKey(key), ...row })),
+    drawn: drawn.toSorted((a, b) => (rowKey(a) < rowKey(b) ? -1 : 1)),
   };
 }
 

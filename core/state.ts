@@ -2,7 +2,7 @@
  * What `decide` reads and what it answers: plain data, loaded and written by db/ in one transaction.
  */
 
-import type { Drawn } from './drawn.ts';
+import type { DrawnRow, DrawnRows } from './drawn.ts';
 import type { Exposure } from './latency-buffer.ts';
 import type {
   ChannelId,
@@ -64,9 +64,6 @@ export type PromiseBalance = {
   readonly held: number;
 };
 
-/** `location`: of the program's pool of that place, of which `consumed` alone counts; absent: of the program in all. */
-export type DrawnRow = { readonly program: ProgramId; readonly location?: LocationId } & Drawn;
-
 export type Target = {
   readonly version: number;
   readonly quantity: number;
@@ -109,7 +106,7 @@ export type ItemState = {
   /** When the first of its other holds ends; null when there is none. */
   readonly nextHoldEndsAt: Instant | null;
   /** What each program has drawn of it, by program id; then of pools of one place, by program and place. */
-  readonly drawn: readonly DrawnRow[];
+  readonly drawn: DrawnRows;
   /** Reallocations in force. */
   readonly moves: readonly Move[];
   readonly listings: readonly ListingState[];

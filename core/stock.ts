@@ -14,7 +14,7 @@ import type {
   TransferCommand,
 } from './command.ts';
 import { countDown } from './dated.ts';
-import { NOTHING_DRAWN, rowKey } from './drawn.ts';
+import { allTaken, drawnOf } from './drawn.ts';
 import { FreeUnits, onHandOf, stockKey } from './item-book.ts';
 import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved } from './lot-goods.ts';
 import type { Disposition, LocationId, LotCode, ProgramId, Sku, StockMaster } from './model.ts';
@@ -98,7 +98,7 @@ function checkThere(item: ItemBook, where: Where, quantity: number, lot: LotCode
 
 /** A receipt starts each pool with refill `receipt` anew; of pools of one place, those of the place that it comes to. */
 function refillPools(item: ItemBook, books: Books, command: Command, location: LocationId): void {
-  const allTaken = [...item.drawn.values()].reduce((sum, { taken }) => sum + taken, 0);
+  const takenByAll = allTaken(item.drawn);
   const fill = (program: ProgramId, pool: 'own' | 'place', consumed: number): void =>
     postPromise(item, books, {
       commandId: command.id,
@@ -113,13 +113,13 @@ function refillPools(item: ItemBook, books: Books, command: Command, location: L
       occurredAt: command.occurredAt,
     });
   for (const { program, rule } of poolRulesFor(books.policy, item, books.now)) {
-    const { consumed, taken, takenAtFill, allTakenAtFill } = item.drawn.get(program) ?? NOTHING_DRAWN;
-    const isFull = consumed <= 0 && taken === takenAtFill && allTaken === allTakenAtFill;
+    const { consumed, taken, takenAtFill, allTakenAtFill } = drawnOf(item.drawn, program);
+    const isFull = consumed <= 0 && taken === takenAtFill && takenByAll === allTakenAtFill;
     if (rule.refill !== 'receipt' || isFull) continue;
     fill(program, 'own', 0 - Math.max(0, consumed));
   }
   for (const { program, location: place, rule } of placeRulesFor(books.policy, item, books.now)) {
-    const consumed = item.drawn.get(rowKey({ program, location }))?.consumed ?? 0;
+    const { consumed } = drawnOf(item.drawn, program, location);
     if (rule.refill !== 'receipt' || place !== location || consumed <= 0) continue;
     fill(program, 'place', -consumed);
   }

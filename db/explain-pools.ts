@@ -5,20 +5,13 @@
  * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
  */
 import { sql } from 'drizzle-orm';
-import { type Drawn, filled, rowKey } from '#core/drawn.ts';
+import { type Drawn, type DrawnRows, drawnOf, filled, withDrawn } from '#core/drawn.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
+import { nextPoolChange } from '#core/pool-units.ts';
 import { sayPoolRule } from '#core/pool-words.ts';
-import {
-  type FreeByLocation,
-  nextPoolChange,
-  type Pools,
-  poolsOf,
-  promisableTo,
-  protectedFrom,
-  unfilledPools,
-} from '#core/pools.ts';
+import { type FreeByLocation, type Pools, poolsOf, promisableTo, protectedFrom, unfilledPools } from '#core/pools.ts';
 import type { ItemLots } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { readLotsAt } from './lots.ts';
@@ -167,16 +160,11 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
   ]);
   const [known] = items;
   if (policy === null || known === undefined) return null;
-  const drawn = new Map(
-    drawnRows.map(({ program, location, ...row }): [string, Drawn] => [
-      rowKey(location === null ? { program } : { program, location }),
-      row,
-    ]),
-  );
+  const before = drawnRows.map(({ location, ...row }) => (location === null ? row : { ...row, location }));
   // As the next decision on the item will see it: a pool that was never filled begins with what is there.
-  const before = new Map(drawn);
+  let drawn: DrawnRows = before;
   for (const program of unfilledPools(policy, { sku, groups: known.groups, drawn }, at))
-    drawn.set(program, filled(before, program));
+    drawn = withDrawn(drawn, filled(before, program));
   const item = { sku, groups: known.groups, drawn, moves };
   const free = freeAt(places, lots, policy, at);
   const pools = poolsOf(policy, item, free, at);
@@ -193,7 +181,7 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
       units: share?.units ?? 0,
       consumed: share?.consumed ?? 0,
       remaining: share?.remaining ?? 0,
-      taken: drawn.get(program.id)?.taken ?? 0,
+      taken: drawnOf(drawn, program.id).taken,
       limitLeft: share?.limitLeft ?? null,
       promise: promisableTo(program, pools, free),
       closedTo: protectedFrom(program, pools),

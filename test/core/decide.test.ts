@@ -162,6 +162,21 @@ describe('a parked command', () => {
     ]);
     expect(allocatedTo(state)).toEqual({ 'shop:main/2': 3 });
   });
+  it('of an order that is refused before it wrote anything does not make the batch begin anew', () => {
+    const brand = stateOf();
+    let opened = 0;
+    const counting = {
+      ...brand,
+      get items() {
+        opened++;
+        return brand.items;
+      },
+    };
+    const refused = ['1', '2', '3'].map((ref) => oneLineOrder(ref, { listingRef: 'nobody' }));
+    const { outcomes } = decide(counting, commands(...refused, receive(5)), NOW);
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['parked', 'parked', 'parked', 'applied']);
+    expect(opened).toBe(1);
+  });
   it('is parked as a defect when the core itself fails, and the rest is decided', () => {
     const brand = stateOf({ items: [item('TEA', { main: Number.MAX_SAFE_INTEGER }, { listings: [listing(1)] })] });
     const { outcomes } = decide(brand, [command(1, receive(1)), command(2, { kind: 'review', sku: 'TEA' })], NOW);

@@ -23,7 +23,7 @@ const partsOf = (
     locations,
   }));
   const rules = policy({ programs: rows.map((row) => row.program), pools: [] });
-  const pools = poolsOf(rules, { sku: 'TEA', groups: [], drawn: new Map() }, stock, NOW);
+  const pools = poolsOf(rules, { sku: 'TEA', groups: [], drawn: [] }, stock, NOW);
   return Object.fromEntries([...fairParts(rows, pools, stock)].map(([id, part]) => [id, part.units]));
 };
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Drawn, NOTHING_DRAWN } from '#core/drawn.ts';
 import { type DrawOrder, EMERGENCY, type Policy, type PoolRule } from '#core/model.ts';
-import { draw, nextPoolChange, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
+import { nextPoolChange } from '#core/pool-units.ts';
+import { draw, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
 import { cutInProportion } from '#core/proportion.ts';
 import { poolRulesFor } from '#core/rules.ts';
 import { NOW, policy, pool, program } from '../support/factory.ts';
@@ -10,7 +11,7 @@ const free = (rows: Readonly<Record<string, number>>): Map<string, number> => ne
 const none: ReadonlyMap<string, number> = new Map();
 /** Pools of an item of which programs have drawn so much of their own. */
 const poolsOf = (rules: Policy, sku: string, stock: Map<string, number>, consumed: ReadonlyMap<string, number>) => {
-  const drawn = new Map([...consumed].map(([id, units]) => [id, { ...NOTHING_DRAWN, consumed: units, taken: units }]));
+  const drawn = [...consumed].map(([id, units]) => ({ ...NOTHING_DRAWN, program: id, consumed: units, taken: units }));
   return poolsAt(rules, { sku, groups: [], drawn }, stock, NOW);
 };
 
@@ -134,8 +135,8 @@ describe('how much a pool protects', () => {
   };
   const poolsWith = (rules: readonly PoolRule[], { total = 1000, now = NOW, drawn = {} }: At = {}) => {
     const programs = ['dtc', 'b2b', 'promo'].map((id, index) => program(id, { priority: index + 1 }));
-    const rows = Object.entries(drawn).map(([id, over]) => [id, { ...NOTHING_DRAWN, ...over }] as const);
-    const item = { sku: 'TEA', groups: ['hot'], drawn: new Map(rows) };
+    const rows = Object.entries(drawn).map(([id, over]) => ({ ...NOTHING_DRAWN, program: id, ...over }));
+    const item = { sku: 'TEA', groups: ['hot'], drawn: rows };
     return poolsAt(policy({ programs, pools: rules }), item, free({ main: total }), now);
   };
   const remaining = (rules: readonly PoolRule[], at?: At) =>

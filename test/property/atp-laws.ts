@@ -37,12 +37,12 @@ const seenArb: fc.Arbitrary<{ readonly seen: Outlook; readonly who: Program }> =
       item: {
         sku: 'TEA',
         groups: [],
-        drawn: new Map(
-          policy.programs.map(({ id }, i) => [
-            id,
-            { ...NOTHING_DRAWN, consumed: consumed[i] ?? 0, taken: consumed[i] ?? 0 },
-          ]),
-        ),
+        drawn: policy.programs.map(({ id }, i) => ({
+          ...NOTHING_DRAWN,
+          program: id,
+          consumed: consumed[i] ?? 0,
+          taken: consumed[i] ?? 0,
+        })),
       },
       supply: supply.map(({ quantity: units, ...over }, i) => supplyRow(`S${i}`, units, over)),
       demand: demand.map(({ quantity: units, ...over }, i) => demandRow(`D${i}`, units, over)),

@@ -4,7 +4,6 @@
  */
 import * as fc from 'fast-check';
 import type { Command, CommandBody, HoldCommand } from '#core/command.ts';
-import { rowKey } from '#core/drawn.ts';
 import { unitsOf } from '#core/hold-units.ts';
 import type { Hold } from '#core/model.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
@@ -199,9 +198,8 @@ export const holdIsAllOrNothing = (core: Core) =>
     const program = brand.policy.programs.find(({ id }) => id === asked.program);
     if (program === undefined) throw new Error('a hold of no program');
     const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
-    const drawn = new Map(item.drawn.map((row) => [rowKey(row), row]));
     const locations = asked.location === null ? program.locations : [asked.location];
-    const may = promisableTo({ ...program, locations }, poolsOf(state.policy, { ...item, drawn }, free, NOW), free);
+    const may = promisableTo({ ...program, locations }, poolsOf(state.policy, item, free, NOW), free);
     const can = may.own + may.shared;
     const hold = (quantity: number): HoldCommand => ({ ...asked, quantity, ref: 'new', expiresAt: LATER });
     const outcome = (quantity: number) =>

@@ -2,7 +2,6 @@
 import * as fc from 'fast-check';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
-import { rowKey } from '#core/drawn.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
 import { hasLife } from '#core/lots.ts';
 import type { Policy, Program } from '#core/model.ts';
@@ -30,8 +29,7 @@ export function ownLeft(state: State, item: ItemState, program: Program): number
     book === null
       ? new Map(selling.map(({ location, total }) => [location, total.onHand - total.promised]))
       : freeByLot(book, selling, state.policy, LATER);
-  const drawn = new Map(item.drawn.map((row) => [rowKey(row), row]));
-  return promisableTo(program, poolsOf(state.policy, { ...item, drawn }, free, LATER), free).own;
+  return promisableTo(program, poolsOf(state.policy, item, free, LATER), free).own;
 }
 
 const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>

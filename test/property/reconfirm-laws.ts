@@ -1,7 +1,6 @@
 /** Laws of a re-confirmation, after any story: never more than there is, each strategy keeps its word, protection holds. */
 import * as fc from 'fast-check';
 import type { ReconfirmCommand, Strategy } from '#core/command.ts';
-import { rowKey } from '#core/drawn.ts';
 import { poolsOf, promisableTo } from '#core/pools.ts';
 import { reconfirmReport } from '#core/reconfirm-report.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
@@ -116,10 +115,9 @@ export const turnsAreKept = (core: Core) =>
 /** What each program could still draw of its own, and what its lines have drawn of it. */
 function ownUnits(state: State, item: ItemState, program: State['policy']['programs'][number]): number {
   const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
-  const drawn = new Map(item.drawn.map((row) => [rowKey(row), row]));
   const left = promisableTo(
     { ...program, drawOrder: 'ownThenShared' },
-    poolsOf(state.policy, { ...item, drawn }, free, LATER),
+    poolsOf(state.policy, item, free, LATER),
     free,
   ).own;
   const held = item.promises.filter((row) => row.program === program.id && row.pool === 'own');

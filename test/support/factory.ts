@@ -255,7 +255,7 @@ export const demandRow = (ref: string, quantity: number, over: Partial<DatedDema
 /** One item with nothing at `main`, unless told otherwise. */
 export const outlook = (over: Partial<Outlook> = {}): Outlook => ({
   policy: policy(),
-  item: { sku: 'TEA', groups: [], drawn: new Map() },
+  item: { sku: 'TEA', groups: [], drawn: [] },
   free: new Map([['main', 0]]),
   waiting: [],
   supply: [],
