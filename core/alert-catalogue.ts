@@ -25,11 +25,11 @@ const entries = {
   'answer-unwritten': {
     severity: 'error',
     withinHours: 4,
-    meaning: 'The answer that a partner expects to an order (an 855, say) cannot be written.',
+    meaning: 'The answer that a partner expects to an order (an 855, say) cannot be written. It is parked under its order.',
     impact: 'The partner waits; without an answer in the agreed time it may cancel the order or charge for it.',
-    check: '`allot documents list`, and the cause: it names the field that is missing.',
-    mend: "Mend the partner's dialect or its item numbers as the next step says; or answer by hand at the partner.",
-    proof: 'The documents worker, which tries every five minutes, has written and stored the answer.',
+    check: '`allot parked show ID`, which the next step names: the reason, the field that is missing, and what mends it.',
+    mend: "Mend the partner's dialect or its item numbers: allot tries again by itself, or at once by `allot parked retry ID`. Or answer by hand at the partner, then `allot parked drop ID --reason TEXT`.",
+    proof: 'The documents worker, which tries within a quarter of an hour, has written and stored the answer; or somebody dropped it with a reason.',
   },
   'breaker-open': {
     severity: 'error',
@@ -84,11 +84,11 @@ const entries = {
     severity: 'warning',
     withinHours: 4,
     meaning:
-      'A whole reading of a channel found listings that show another number than they should, with nothing on its way.',
+      'A reading of a channel found listings that show another number than they should, with nothing on its way. Some may be stopped: the cause says why, and what allot still does with them.',
     impact: 'A higher number may be sold twice; a lower one hides goods.',
     check:
       '`allot status --skus`; `allot explain SKU`. The cause says why: edited by hand, a second writer, a write that came late.',
-    mend: 'Nothing while the channel is live: allot reads, compares and sends again. If it comes back, look for another app that writes stock.',
+    mend: 'As the next step says: it names the listing. Nothing while the channel is live and none is stopped: allot reads, compares and sends again. If it comes back, look for another app that writes stock.',
     proof: 'A whole reading of the channel found every mapped listing as it should be.',
   },
   'gate-fell-back': {
