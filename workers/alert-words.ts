@@ -54,13 +54,13 @@ export function sayWorth(touches: Touches): string[] {
   ) as [number, number, number];
   if (counted === 0) return [];
   const amounts = Array.isArray(money) ? (money as readonly unknown[]).filter(isMoney).map(sayMoney) : [];
-  const of = counted === units ? '' : ` (${count(counted, 'unit')})`;
   const left = [
     ...(unknown === 0 ? [] : [`for ${unknown.toLocaleString('en-US')} of ${count(counted, 'unit')} no value is known`]),
     ...(beyond === 0 ? [] : [`${count(beyond, 'further unit')} not reckoned`]),
-  ].join('; ');
-  if (amounts.length === 0) return [left];
-  return [`worth ${amounts.join(' and ')}${of}${left === '' ? '' : ` (${left})`}`];
+  ];
+  if (amounts.length === 0) return [left.join('; ')];
+  const notes = [...(counted === units || unknown > 0 ? [] : [count(counted, 'unit')]), ...left].join('; ');
+  return [`worth ${amounts.join(' and ')}${notes === '' ? '' : ` (${notes})`}`];
 }
 
 /** What it touches: items, units, listings, open orders, money; empty when nothing of it is known. */

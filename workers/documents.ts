@@ -35,6 +35,7 @@ import { withChannel } from './with-channel.ts';
 const ANSWERS_MAX = 50;
 const SENT_AT_ONCE = 50;
 const SKUS_TOLD_MAX = 20;
+const RETRY_LEAST_MS = 60_000;
 
 /** Stores what waits and takes it out of the mailbox; answers whether anything new came. */
 export async function collectDocuments(
@@ -128,6 +129,8 @@ type Unwritten = {
 };
 
 async function keepUnwritten(context: WorkerContext, tx: Queries, { channel, order, error }: Unwritten): Promise<void> {
+  // Another worker may have written it meanwhile.
+  if (!(await holdUnanswered(tx, order.id, order.version))) return;
   const told: Partial<Rejected> = error instanceof Rejected ? error : {};
   const reason = error.message.slice(0, 500);
   const fix = told.fix ?? 'mend what the reason says; or answer it by hand at the partner, and drop it with the reason';
@@ -138,7 +141,7 @@ async function keepUnwritten(context: WorkerContext, tx: Queries, { channel, ord
     field: told.field ?? null,
     fix,
     reader: channel.reader,
-    retryAt: context.now() + Math.floor(context.random() * PARKED_AGAIN_MS),
+    retryAt: context.now() + Math.max(RETRY_LEAST_MS, Math.floor(context.random() * PARKED_AGAIN_MS)),
   });
   const skuUnits = await unitsOfAnswer(tx, order.id);
   const units = skuUnits.reduce((sum, one) => sum + one.units, 0);

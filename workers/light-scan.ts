@@ -28,6 +28,7 @@ export const lookPaceOf = ({ lightScanMs = EVERY_MS, lightScanPeriodMs = PERIOD_
 /** Read, judged and kept together, so that a long walk that ends early keeps what it read. */
 const AT_ONCE = 500;
 const MINUTE_MS = 60_000;
+const REST_MAX_MS = 5 * MINUTE_MS;
 
 /** Handler of the `look` bell. */
 export async function lightScan(
@@ -57,7 +58,8 @@ export async function lightScan(
 function perMinuteOf(channel: OpenChannel, before: LookState | null, at: number): number {
   const declared = channel.connection.looksPerMinute?.() ?? null;
   if (before === null) return paceOf({ declared, before: null, cutAt: null });
-  const elapsedMs = Math.max(at - before.at, before.everyMs);
+  // While no daemon ran nothing was read, which says nothing of the platform.
+  const elapsedMs = Math.min(Math.max(at - before.at, before.everyMs), REST_MAX_MS);
   const cutAt = before.isCut ? (before.read * MINUTE_MS) / elapsedMs : null;
   return paceOf({ declared, before: before.perMinute, cutAt });
 }

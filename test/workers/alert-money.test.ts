@@ -77,7 +77,7 @@ describe('an alert', () => {
       unitsNotCounted: 0,
     });
     expect(sayTouches({ touches: touches ?? {}, reach: null })).toBe(
-      'MUG, CUP, SET, 3 listings, worth 1,250.00 EUR and 9.9999 USD (107 units) (for 4 of 107 units no value is known)',
+      'MUG, CUP, SET, 3 listings, worth 1,250.00 EUR and 9.9999 USD (for 4 of 107 units no value is known)',
     );
   });
 
@@ -86,6 +86,8 @@ describe('an alert', () => {
     const [id = 0] = await bench.ids();
     expect(sayWorth((await touchesOf(id)) ?? {})).toEqual(['for 3 of 3 units no value is known']);
     await value('MUG', '0.0001', 'EUR');
+    await raise({ fingerprint: 'other', touches: { listings: 1 }, skuUnits: [{ sku: 'MUG', units: 20_000 }] });
+    expect(sayWorth((await touchesOf((await bench.ids())[0] ?? 0)) ?? {})).toEqual(['worth 2.00 EUR (20,000 units)']);
     expect(sayWorth((await touchesOf(id)) ?? {})).toEqual(['worth 0.0003 EUR']);
   });
 
@@ -107,7 +109,7 @@ describe('an alert', () => {
     await raise({ touches: { units: 2 * many.length }, skuUnits: cut });
     const [id = 0] = await bench.ids();
     expect(sayWorth((await touchesOf(id)) ?? {})).toEqual([
-      'worth 10.00 EUR (2,000 units) (for 1,998 of 2,000 units no value is known; 10 further units not reckoned)',
+      'worth 10.00 EUR (for 1,998 of 2,000 units no value is known; 10 further units not reckoned)',
     ]);
   });
 });
