@@ -25,11 +25,14 @@ const entries = {
   'answer-unwritten': {
     severity: 'error',
     withinHours: 4,
-    meaning: 'The answer that a partner expects to an order (an 855, say) cannot be written. It is parked under its order.',
+    meaning:
+      'The answer that a partner expects to an order (an 855, say) cannot be written. It is parked under its order.',
     impact: 'The partner waits; without an answer in the agreed time it may cancel the order or charge for it.',
-    check: '`allot parked show ID`, which the next step names: the reason, the field that is missing, and what mends it.',
+    check:
+      '`allot parked show ID`, which the next step names: the reason, the field that is missing, and what mends it.',
     mend: "Mend the partner's dialect or its item numbers: allot tries again by itself, or at once by `allot parked retry ID`. Or answer by hand at the partner, then `allot parked drop ID --reason TEXT`.",
-    proof: 'The documents worker, which tries within a quarter of an hour, has written and stored the answer; or somebody dropped it with a reason.',
+    proof:
+      'The documents worker, which tries within a quarter of an hour, has written and stored the answer; or somebody dropped it with a reason.',
   },
   'breaker-open': {
     severity: 'error',
