@@ -34,6 +34,7 @@ import { applyAtStart } from './policy-start.ts';
 import { EvictingRedis, openQueues, type Queues, RedisUnreachable } from './queues.ts';
 import { loadSealingKeys } from './seal-key.ts';
 import type { Tracing } from './tracing.ts';
+import { keepFactsYoung } from './young-facts.ts';
 
 const EXIT = { stopped: 0, failed: 1, configuration: 2, unreachable: 4 } as const;
 /** Each worker runs few statements at a time; http stores in two writers. */
@@ -257,6 +258,7 @@ async function main(): Promise<void> {
       say(nothingConfigured);
       process.exit(EXIT.configuration);
     }
+    keepFactsYoung();
     const log = createLogger(config.logLevel);
     const stack = start(config, config.file, log, (error) => {
       log.error({ error: error.message }, 'the queue is dead; ending, so that a supervisor starts anew');

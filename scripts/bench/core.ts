@@ -6,6 +6,7 @@
  * in the same round, a hand-written loop that only adds and subtracts on typed arrays: the ratio is free of the machine's moods.
  */
 import { decide } from '#core/decide.ts';
+import { keepFactsYoung } from '#workers/young-facts.ts';
 import { asOneBatch, BATCH_COMMANDS, type Batch, CHANNELS, ITEMS, NOW, openBrand, recordLoad } from './core-load.ts';
 
 /** Order lines per second and core that every variant should reach. */
@@ -138,6 +139,8 @@ function measureVariant({ id, says, load }: Variant, rounds: number) {
 }
 
 export function benchCore({ rounds, only }: { readonly rounds: number; readonly only: readonly string[] }) {
+  // As the daemon runs.
+  keepFactsYoung();
   const known = VARIANTS.map(({ id }) => id);
   const unknown = only.filter((id) => !known.includes(id));
   if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are: ${known.join(', ')}`);
