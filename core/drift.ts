@@ -14,8 +14,8 @@
  * | mapping      | the platform calls it by the SKU of another item               | our number is written; alert                 |
  * | lostPush     | the number of an earlier write of ours                         | our number is written                        |
  * | secondWriter | somebody has overwritten us again and again                    | never raised until a person resumes it       |
- * | ownStock     | another channel of the item was lowered too and no order came, | never raised until the item is counted       |
- * |              | or it was lowered while more is promised than there is         |                                              |
+ * | ownStock     | another channel of the item is or was just lowered too, and no | never raised until the item is counted       |
+ * |              | order came; or more is promised than there is                  |                                              |
  * | manualEdit   | nothing of all that                                            | by who wins on the channel, up and down      |
  *
  * The first that fits, in the order of `CAUSES`. Who wins: `allot` writes its number; `platform` takes the difference into stock,
@@ -59,9 +59,9 @@ export type DriftRemedy = 'fetch' | 'write' | 'adopt' | 'stop' | 'wait';
 export const STOP_REASONS = ['secondWriter', 'ownStock', 'ask'] as const;
 export type StopReason = (typeof STOP_REASONS)[number];
 
-/** What a stopped listing is still written: lower numbers, since too high a one sells what is not there; where a person is asked, nothing. */
-export const mayWriteStopped = (stopped: StopReason, wire: number, shown: number | null): boolean =>
-  stopped !== 'ask' && shown !== null && wire < shown;
+/** What a stopped listing is still written: lower numbers, since too high a one sells what is not there; where a person is asked, nothing. Both are what can be bought: a number on the wire may hold own open orders. */
+export const mayWriteStopped = (stopped: StopReason, wanted: number, sellable: number | null): boolean =>
+  stopped !== 'ask' && sellable !== null && wanted < sellable;
 
 /** Another number was found where ours had been. Not sure: a write of ours that was lost would look the same. */
 export type Overwrite = {
@@ -71,7 +71,10 @@ export type Overwrite = {
   readonly isSure: boolean;
 };
 
-/** Another listing of the same item: units that its number is lower than its orders explain, as it was last believed. */
+/**
+ * Another listing of the same item: units that its number is lower than its orders explain, as it was last believed, or was within
+ * LOWERED_TOO_MS when we wrote ours over it. One that could not be reached is found lower long after the others.
+ */
 export type OtherListing = { readonly channel: ChannelId; readonly unexplained: number };
 
 export type DriftEvidence = {
@@ -121,6 +124,16 @@ export const CLOCK_TOLERANCE_MS = 120_000;
 /** So many overwrites of a listing within the window are a war: sure ones, or ones with the same number. */
 export const WAR_OVERWRITES = 3;
 export const WAR_WINDOW_MS = 6 * 3_600_000;
+export const LOWERED_TOO_MS = 3_600_000;
+
+/** Units that a listing was lowered by, by sure overwrites that no count of the item has answered since. */
+export const loweredLately = (
+  overwrites: readonly Overwrite[],
+  { now, countedAt }: { readonly now: Instant; readonly countedAt: Instant | null },
+): number =>
+  overwrites
+    .filter(({ at, isSure }) => isSure && at > now - LOWERED_TOO_MS && at > (countedAt ?? 0))
+    .reduce((most, { ours, theirs }) => Math.max(most, ours - theirs), 0);
 
 const ALLOT_WINS: DriftRule = { up: 'allot', down: 'allot' };
 

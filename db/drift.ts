@@ -5,7 +5,14 @@
  * item that came after it was stopped.
  */
 import { sql } from 'drizzle-orm';
-import type { Drift, DriftCause, OtherListing, Overwrite, StopReason } from '#core/drift.ts';
+import {
+  type Drift,
+  type DriftCause,
+  LOWERED_TOO_MS,
+  type OtherListing,
+  type Overwrite,
+  type StopReason,
+} from '#core/drift.ts';
 import type { ChannelId, Instant, Sku } from '#core/model.ts';
 import type { PublishInputs } from '#core/publish.ts';
 import { SKU_UNITS_MAX, type SkuUnits } from './alerts.ts';
@@ -30,7 +37,7 @@ export type DriftHistory = {
 };
 
 /** Of listings that show another number than they should: few, so that each may cost some look-ups. */
-export const readDriftHistory = (db: Queries, listingIds: readonly number[]): Promise<DriftHistory[]> =>
+export const readDriftHistory = (db: Queries, listingIds: readonly number[], now: Instant): Promise<DriftHistory[]> =>
   listingIds.length === 0
     ? Promise.resolve([])
     : db.rows<DriftHistory>(sql`
@@ -41,7 +48,9 @@ export const readDriftHistory = (db: Queries, listingIds: readonly number[]): Pr
         where i.listing_id = l.id and i.outcome in ('applied', 'unchanged') order by i.attempt_id desc offset 1 limit 1) w), '[]') as "writtenBefore",
       coalesce((select json_agg(json_build_object('at', (extract(epoch from o.at) * 1000)::bigint, 'ours', o.ours, 'theirs', o.theirs,
         'isSure', o.is_sure) order by o.at) from overwrite o where o.listing_id = l.id), '[]') as overwrites,
-      coalesce((select json_agg(json_build_object('channel', ol.channel_id, 'unexplained', greatest(0, coalesce(ot.seen_sold, 0) - ot.own_sold)))
+      coalesce((select json_agg(json_build_object('channel', ol.channel_id, 'unexplained', greatest(0, coalesce(ot.seen_sold, 0) - ot.own_sold,
+        (select max(w.ours - w.theirs) from overwrite w where w.listing_id = ol.id and w.is_sure and w.at > to_timestamp(${now} / 1000.0) - make_interval(secs => ${LOWERED_TOO_MS / 1000})
+          and w.at > coalesce((select max(b.counted_as_of) from stock_balance b where b.sku = l.sku), '-infinity')))))
         from listing ol join target ot on ot.listing_id = ol.id where ol.sku = l.sku and ol.id <> l.id and ol.channel_id <> l.channel_id), '[]') as others,
       coalesce((select sum(h.quantity) from shortage h where h.sku = l.sku and h.closed_at is null and h.order_id is null), 0)::int as deficit,
       (select max(b.counted_as_of) from stock_balance b where b.sku = l.sku) as "countedAt"
@@ -225,13 +234,17 @@ export async function countStopped(db: Queries, max: number): Promise<number> {
   return row?.count ?? 0;
 }
 
-/** Stopped because own stock seemed wrong, and counted since. */
+/** Stopped because own stock seemed wrong, and counted since: of a kit, which has no stock of its own, each component. */
 export async function resumeCounted(tx: Queries, channelId: ChannelId, now: Instant): Promise<void> {
   const rows = await tx.rows<{ id: number }>(sql`
     update listing_sync s set stopped_because = null, stopped_at = null, blocked_until = null, resumed_at = to_timestamp(${now} / 1000.0),
       read_due_at = to_timestamp(${now} / 1000.0)
     from listing l where l.id = s.listing_id and l.channel_id = ${channelId} and s.stopped_because = 'ownStock'
-      and exists (select 1 from stock_balance b where b.sku = l.sku and b.counted_as_of > s.stopped_at) returning l.id`);
+      and not exists (
+        select part.sku from (
+          select k.sku from kit_parts(array[l.sku]) k
+          union all select l.sku where not exists (select 1 from item_component c where c.kit = l.sku)) part
+        where not exists (select 1 from stock_balance b where b.sku = part.sku and b.counted_as_of > s.stopped_at)) returning l.id`);
   if (rows.length > 0) await ringBells(tx, [{ topic: 'push', key: channelId }]);
 }
 

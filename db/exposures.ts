@@ -5,23 +5,16 @@
  * that no decision made from the one before it stays the last.
  */
 import { sql } from 'drizzle-orm';
+import type { ExposableListing, ListingSales } from '#core/exposure.ts';
 import type { Exposure } from '#core/latency-buffer.ts';
 import type { ChannelId, ListingId, Sku } from '#core/model.ts';
-import type { FadedSales } from '#core/sales-measures.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
 import { markForReview } from './reviews.ts';
 import { lockResources, RESOURCE } from './state.ts';
 
-export type ExposedListing = {
-  readonly id: ListingId;
-  readonly sku: Sku;
-  readonly channel: ChannelId;
-  readonly listingRef: string;
-  readonly groups: readonly string[];
-  readonly exposure: Exposure | null;
-};
+export type ExposedListing = ExposableListing & { readonly id: ListingId };
 
 const COLUMNS = sql`l.id, l.sku, l.channel_id as channel, l.listing_ref as "listingRef", i.groups, l.exposure
   from listing l join item i on i.sku = l.sku`;
@@ -51,13 +44,6 @@ export async function readExposed(
   const position = next.length < at.max ? 0 : (next.at(-1)?.id ?? 0);
   return { listings: [...new Map([...sold, ...next].map((row) => [row.id, row])).values()], position };
 }
-
-/** What each listing sold of an item. One that is gone sold it all the same. */
-export type ListingSales = FadedSales & {
-  readonly sku: Sku;
-  readonly channel: ChannelId | null;
-  readonly listingRef: string | null;
-};
 
 export const readSales = (tx: Queries, skus: readonly Sku[]): Promise<ListingSales[]> =>
   tx.rows<ListingSales>(sql`

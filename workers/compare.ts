@@ -92,7 +92,7 @@ export const MENDS: Readonly<Record<DriftCause, (channel: string, ref: string, s
   lostPush: () => 'nothing yet: allot writes its number again; see allot status',
   secondWriter: (channel, ref) => `switch the other program off, then: allot listings resume ${channel} ${ref}`,
   ownStock: (_channel, _ref, sku) =>
-    `count the item, the listing then goes on by itself: allot count ${sku} UNITS --location PLACE --as-of now`,
+    `count the item (of a kit, its components), the listing then goes on by itself: allot count ${sku} UNITS --location PLACE --as-of now`,
   manualEdit: (channel, ref) => `if the number of allot counts: allot listings resume ${channel} ${ref}`,
 };
 

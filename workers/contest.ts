@@ -49,8 +49,8 @@ export async function settleContested(
 
 const isHeld = (remedy: Judged['drift']['remedy']): boolean => remedy !== 'write' && remedy !== 'fetch';
 
-const isRaiseOfStopped = ({ stopped }: PushCandidate, seen: Observation, plan: WirePlan): boolean =>
-  stopped !== null && plan.kind === 'write' && !mayWriteStopped(stopped, plan.wireQuantity, seen.sellable);
+const isRaiseOfStopped = ({ stopped, target }: PushCandidate, seen: Observation, plan: WirePlan): boolean =>
+  stopped !== null && plan.kind === 'write' && !mayWriteStopped(stopped, target.quantity, seen.sellable);
 
 const delayOf = (context: WorkerContext, listingId: number) => ({
   listingId,

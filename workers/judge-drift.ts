@@ -23,6 +23,7 @@ export async function judgeLooked(
   const histories = await readDriftHistory(
     context.db,
     looked.map(({ candidate }) => candidate.listingId),
+    context.now(),
   );
   const wins = driftRuleFor(await readDriftRules(context.db), channel.id);
   const byListing = new Map(histories.map((history) => [history.listingId, history]));

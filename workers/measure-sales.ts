@@ -7,27 +7,11 @@
  * Guarantees: bounded work per call; at most every EVERY_MS however many sweeps there are; without a rule that asks for it no listing
  * is looked at.
  */
-import {
-  canTakeUnits,
-  type Exposure,
-  isMaterial,
-  LATENCY_SAMPLES_MIN,
-  LATENCY_UNMEASURED_MS,
-  latencyBuffer,
-} from '#core/latency-buffer.ts';
-import type { ChannelId, Component, Instant, LatencyBuffer, Policy, Sku } from '#core/model.ts';
-import { channelRuleFor } from '#core/rules.ts';
-import { salesRate } from '#core/sales-measures.ts';
+import { latencyRules, measureExposure } from '#core/exposure.ts';
+import type { ChannelId, Instant, Policy, Sku } from '#core/model.ts';
+import type { LatencyFigures } from '#core/sales-measures.ts';
 import type { Database, Queries } from '#db/client.ts';
-import {
-  type ExposedListing,
-  keepPosition,
-  type ListingSales,
-  type MeasuredExposure,
-  readExposed,
-  readSales,
-  writeExposures,
-} from '#db/exposures.ts';
+import { keepPosition, type MeasuredExposure, readExposed, readSales, writeExposures } from '#db/exposures.ts';
 import { readPolicyInForce } from '#db/policy-history.ts';
 import { readComponents } from '#db/reach.ts';
 import { addSales, claimMeasure, countLatency, readLatency, writeLatencyFigures } from '#db/sales-measures.ts';
@@ -51,10 +35,6 @@ export async function measureSales(db: Database, now: Instant): Promise<void> {
   });
 }
 
-/** The rules of a channel that ask for it: its own, and what counts below an item's minimum. */
-const latencyRules = ({ latencyBuffer: own, below }: Policy['channels'][number]): LatencyBuffer[] =>
-  [own, below?.latencyBuffer].filter((rule) => rule !== undefined);
-
 async function measureExposures(
   tx: Queries,
   { sold, after, now }: { readonly sold: readonly Sku[]; readonly after: number; readonly now: Instant },
@@ -71,67 +51,14 @@ async function measureExposures(
   const parts = await readComponents(tx, skus);
   const components = [...parts.values()].flat().map(({ sku }) => sku);
   const sales = Map.groupBy(await readSales(tx, [...new Set([...skus, ...components])]), ({ sku }) => sku);
-  const times = latencyByChannel(await readLatency(tx));
+  const latency = latencyByChannel(await readLatency(tx));
   const measured = listings.flatMap((listing): MeasuredExposure[] => {
-    const rule = channelRuleFor(policy, listing.channel, listing);
-    const rules = rule === undefined ? [] : latencyRules(rule);
-    const [first] = rules;
-    if (first === undefined) return [];
-    const time = times.get(listing.channel) ?? UNMEASURED;
-    const takes = ({ channel }: ListingSales): boolean => {
-      const seller = channel === null ? undefined : channelRuleFor(policy, channel, listing);
-      return seller === undefined || rule === undefined || canTakeUnits(policy, seller.program, rule.program);
-    };
-    const exposure = exposureOf(listing, { rule: first, time, parts: parts.get(listing.sku), sales, takes, now });
-    const isNew = rules.some((each) => isMaterial(each, listing.exposure, exposure));
-    return isNew || listing.exposure === null
-      ? [{ id: listing.id, sku: listing.sku, exposure, isMaterial: isNew }]
-      : [];
+    const exposed = measureExposure(listing, { policy, latency, parts, sales, now });
+    return exposed === null ? [] : [{ id: listing.id, sku: listing.sku, ...exposed }];
   });
   await writeExposures(tx, measured);
   await keepPosition(tx, position, now);
 }
 
-type Time = Pick<Exposure, 'latencyMs' | 'samples'>;
-const UNMEASURED: Time = { latencyMs: LATENCY_UNMEASURED_MS, samples: null };
-
-const latencyByChannel = (rows: Awaited<ReturnType<typeof readLatency>>): ReadonlyMap<ChannelId, Time> =>
-  new Map(
-    rows
-      .filter(({ since, samples }) => since === 'sold' && samples >= LATENCY_SAMPLES_MIN)
-      .map(({ channel, p99Ms, samples }) => [channel, { latencyMs: p99Ms, samples }]),
-  );
-
-type Measures = {
-  readonly rule: LatencyBuffer;
-  readonly time: Time;
-  /** Of a kit alone. */
-  readonly parts: readonly Component[] | undefined;
-  readonly sales: ReadonlyMap<Sku, readonly ListingSales[]>;
-  /** Whether they may be units that the listing shows. */
-  readonly takes: (sales: ListingSales) => boolean;
-  readonly now: Instant;
-};
-
-/** Enough for a buffer, and the same text for the same measure. */
-const FIGURES = 4;
-/** Of two components that ask for more than this either will do. */
-const COMPARED_MAX = 10_000;
-const rounded = (value: number): number => Number(value.toPrecision(FIGURES));
-
-/** What other listings sell: those of its own channel too, unless the platform counts them as one (a listing at several places). */
-function exposureOf(listing: ExposedListing, { rule, time, parts, sales, takes, now }: Measures): Exposure {
-  const of = (sku: Sku): Exposure => {
-    const others = (sales.get(sku) ?? []).filter(
-      (row) => (row.channel !== listing.channel || row.listingRef !== listing.listingRef) && takes(row),
-    );
-    const { unitsPerHour, unitsPerOrder } = salesRate(others, now);
-    return { unitsPerHour: rounded(unitsPerHour), unitsPerOrder: rounded(unitsPerOrder), ...time };
-  };
-  if (parts === undefined) return of(listing.sku);
-  const each = parts.map((component): Exposure => ({ ...of(component.sku), component }));
-  const [first, ...rest] = each;
-  // The bounds of the rule would make them alike.
-  const units = (one: Exposure): number => latencyBuffer({ ...rule, atLeast: 0, atMost: COMPARED_MAX }, one).units;
-  return rest.reduce((most, one) => (units(one) > units(most) ? one : most), first ?? of(listing.sku));
-}
+const latencyByChannel = (rows: Awaited<ReturnType<typeof readLatency>>): ReadonlyMap<ChannelId, LatencyFigures> =>
+  new Map(rows.flatMap((row) => (row.since === 'sold' ? [[row.channel, row]] : [])));

@@ -5,6 +5,7 @@
  * |----------------------------------------------|--------------------------------------------------------------------|
  * | decide, applyFacts (books, targets)          | the inbox with its dedupe keys, polls, reviews (workers/intake.ts) |
  * | planPush, planBlind, syncAfterUnknown        | what becomes of a plan, and of each outcome (push.ts, settle.ts)   |
+ * | measureExposure, latencyFigures              | counts of sales and of times (measures.ts, db/sales-measures.ts)   |
  * | judgeDrift, isContested, provesHealed        | looks, drift rows, alerts, stops (compare.ts, contest.ts)          |
  *
  * One listing is pushed at a time where production sends batches; attempts have no lease, since no process dies here
@@ -13,14 +14,15 @@
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { Facts } from '#core/state.ts';
-import type { WireTarget } from '#core/wire.ts';
+import { type WireTarget, wireQuantity } from '#core/wire.ts';
 import { Books } from './books.ts';
-import { CHANNELS, MINUTE_MS, policyWith, SKUS } from './brand.ts';
+import { CHANNELS, familyOf, type Keep, MINUTE_MS, partsOf, policyWith, SKUS } from './brand.ts';
 import type { Core } from './core.ts';
 import { type Line, openLine } from './line.ts';
 import { Looks } from './looks.ts';
+import { Measures } from './measures.ts';
 import { Pusher } from './push.ts';
-import { type Fault, QUIET_FROM } from './traffic.ts';
+import { QUIET_FROM } from './traffic.ts';
 import type { Player, World } from './world.ts';
 
 /** From the event to the command: parse, store, lock. */
@@ -47,12 +49,15 @@ export class Allot implements Player {
   readonly #undecided = new Map<string, number>();
   /** Orders as they were received, whatever the books make of them; by listing. */
   readonly #heard = new Map<string, Map<string, { readonly version: number; readonly units: number }>>();
+  /** Where a buffer is made of them. */
+  readonly #measures: Measures | null;
+  readonly #countedAt = new Map<string, number>();
   readonly #polledAt = new Map<string, number>();
 
-  constructor(world: World, core: Core, buffer: number) {
+  constructor(world: World, core: Core, keep: Keep) {
     this.world = world;
     this.core = core;
-    const policy = policyWith(buffer);
+    const policy = policyWith(keep);
     this.inFlightMs = policy.inFlightMs;
     this.books = new Books(policy, core.decide);
     for (const platform of world.platforms.values())
@@ -62,6 +67,7 @@ export class Allot implements Player {
       }
     this.pusher = new Pusher(this);
     this.looks = new Looks(this);
+    this.#measures = keep.kind === 'target' ? new Measures(this, policy) : null;
   }
 
   get now(): number {
@@ -88,13 +94,14 @@ export class Allot implements Player {
   }
 
   isUndecided(sku: string): boolean {
-    return (this.#undecided.get(sku) ?? 0) > 0;
+    return familyOf(sku).some((one) => (this.#undecided.get(one) ?? 0) > 0);
   }
 
-  /** Whether orders of the item were received that its books do not count. */
+  /** Whether orders were received that the books of the item do not count. */
   isReceivedUncounted(sku: string): boolean {
-    return this.books.item(sku).listings.some(({ channel, ownSold }) => {
-      const heard = [...(this.#heard.get(`${channel} ${sku}`)?.values() ?? [])];
+    const listings = familyOf(sku).flatMap((one) => this.books.item(one).listings);
+    return listings.some(({ channel, listingRef, ownSold }) => {
+      const heard = [...(this.#heard.get(`${channel} ${listingRef}`)?.values() ?? [])];
       return heard.reduce((sum, { units }) => sum + units, 0) > ownSold;
     });
   }
@@ -108,6 +115,7 @@ export class Allot implements Player {
       this.world.clock.after(pollMs, again);
     }
     this.looks.start();
+    this.#measures?.start();
     this.pusher.start();
   }
 
@@ -130,29 +138,37 @@ export class Allot implements Player {
     if ((heard.get(order.orderRef)?.version ?? 0) < order.version)
       heard.set(order.orderRef, { version: order.version, units: (line?.ordered ?? 0) - (line?.cancelled ?? 0) });
     this.#heard.set(`${channel} ${sku}`, heard);
-    this.decideSoon(sku, { kind: 'order-state', channel, order });
+    this.decideSoon(sku, { kind: 'order-state', channel, order }, order.modifiedAt);
   }
 
   onStock(body: CommandBody, occurredAt: number): void {
     if (!('sku' in body)) return;
     this.decideSoon(body.sku, body, occurredAt);
-    if (body.kind === 'count') this.looks.resume((line) => line.sku === body.sku && line.stopped === 'ownStock');
+    if (body.kind !== 'count') return;
+    this.#countedAt.set(body.sku, this.now);
+    // Of a kit each component.
+    const isCounted = ({ sku, stopped, stoppedAt }: Line): boolean =>
+      stopped === 'ownStock' && partsOf(sku).every((part) => (this.#countedAt.get(part.sku) ?? 0) > stoppedAt);
+    this.looks.resume(isCounted);
   }
 
   onLevel(channel: string, sku: string, shown: number): void {
     this.looks.onLevel(this.line(channel, sku), shown);
   }
 
-  onMended(fault: Fault): void {
-    if (fault.kind !== 'writer') return;
-    this.looks.resume((line) => line.channel === fault.channel && line.sku === fault.sku);
+  onMended(channel: string, sku: string): void {
+    this.looks.resume((line) => line.channel === channel && line.sku === sku);
   }
 
   decideSoon(sku: string, body: CommandBody, occurredAt: number = this.now): void {
     this.#undecided.set(sku, (this.#undecided.get(sku) ?? 0) + 1);
     this.world.clock.after(DECIDE_MS, () => {
       this.#undecided.set(sku, (this.#undecided.get(sku) ?? 1) - 1);
-      this.#keep(sku, this.books.take(sku, [body], { now: this.now, occurredAt }));
+      const isFirstMet =
+        body.kind === 'order-state' && this.books.order(body.channel, body.order.orderRef) === undefined;
+      const facts = this.books.take(sku, [body], { now: this.now, occurredAt });
+      this.#measures?.onDecided(body, facts, isFirstMet);
+      this.#keep(sku, facts);
     });
   }
 
@@ -165,8 +181,16 @@ export class Allot implements Player {
     }
     for (const { nextReviewAt } of facts.reviews) {
       if (nextReviewAt !== null && nextReviewAt < QUIET_FROM * 2)
-        this.world.clock.at(nextReviewAt + 1, () => this.decideSoon(sku, { kind: 'review', sku }));
+        this.world.clock.at(nextReviewAt + 1, () => this.review(sku));
     }
+  }
+
+  review(sku: string): void {
+    this.decideSoon(sku, { kind: 'review', sku });
+  }
+
+  acknowledged(line: Line): void {
+    this.#measures?.onAcknowledged(line);
   }
 
   /** Keeps what a look made of sales that no order explains; null takes it back. */
@@ -181,12 +205,12 @@ export class Allot implements Player {
     if (line.isWrittenKnowing) return 'out of a number that was sent although an order was known';
     const since = line.behindSince;
     if (since === null) return null;
-    const { kind, settleMs } = line.platform.channel;
+    const { kind, settleMs, protection } = line.platform.channel;
     const bound = kind === 'documents' ? DOCUMENT_KNOWN_MS : KNOWN_MS + settleMs;
     const { state, trackedSince } = line.platform.shelf(sku);
     const isWritable = line.platform.wasUpSince(since) && state === 'tracked' && trackedSince <= since;
     const target = this.target(line);
-    const isLowering = target !== null && target.quantity < (line.sync.ackedQuantity ?? 0);
+    const isLowering = target !== null && wireQuantity(protection.basis, target) < (line.sync.ackedWire ?? 0);
     return isWritable && isLowering && this.now - since > bound
       ? 'out of a number that was known to be too high'
       : null;

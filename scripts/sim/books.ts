@@ -5,10 +5,11 @@
  */
 import { type Command, type CommandBody, orderIdOf } from '#core/command.ts';
 import { decide as Decide } from '#core/decide.ts';
+import type { Exposure } from '#core/latency-buffer.ts';
 import type { Instant, OrderId, Policy, Sku } from '#core/model.ts';
 import { applyFacts } from '#core/replay.ts';
 import type { Facts, ItemState, ListingState, State, StoredOrder } from '#core/state.ts';
-import { CHANNELS, LOCATION, listingIdOf, packOf, SKUS } from './brand.ts';
+import { CHANNELS, familyOf, KIT, KIT_PARTS, LOCATION, listingIdOf, packOf, SKUS } from './brand.ts';
 
 /** Movements that a count may have to be put in order with. */
 const LEDGER_MS = 3_600_000;
@@ -21,6 +22,7 @@ function openListing(sku: Sku, channel: string): ListingState {
 
 const openItem = (sku: Sku): ItemState => ({
   sku,
+  ...(sku === KIT ? { components: KIT_PARTS } : {}),
   groups: [],
   minimum: null,
   safetyStock: null,
@@ -44,7 +46,8 @@ export class Books {
   readonly #items = new Map<Sku, ItemState>();
   readonly #orders = new Map<OrderId, StoredOrder>();
   readonly #decide: typeof Decide;
-  #lastId = 0;
+  /** Commands that were decided. */
+  taken = 0;
 
   constructor(policy: Policy, decide: typeof Decide = Decide) {
     this.#decide = decide;
@@ -72,19 +75,28 @@ export class Books {
     return this.#orders.get(orderIdOf(channel, orderRef));
   }
 
-  /** Decides commands of one item as one batch. */
-  take(sku: Sku, bodies: readonly CommandBody[], at: { readonly now: Instant; readonly occurredAt?: Instant }): Facts {
+  /** Keeps what a listing's number is exposed to; the next decision counts with it. */
+  expose(channel: string, sku: Sku, exposure: Exposure): void {
     const item = this.item(sku);
-    const refs = item.listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id }));
+    const listings = item.listings.map((one) => (one.channel === channel ? { ...one, exposure } : one));
+    this.#items.set(sku, { ...item, listings });
+  }
+
+  /** Decides commands of one item as one batch, with the items whose numbers it moves. */
+  take(sku: Sku, bodies: readonly CommandBody[], at: { readonly now: Instant; readonly occurredAt?: Instant }): Facts {
+    const items = familyOf(sku).map((one) => this.item(one));
+    const refs = items.flatMap(({ listings }) =>
+      listings.map(({ id, channel, listingRef }) => ({ channel, listingRef, listing: id })),
+    );
     const named = bodies.flatMap((body) =>
       body.kind === 'order-state' ? [orderIdOf(body.channel, body.order.orderRef)] : [],
     );
-    const ids = new Set([...named, ...item.shorts.map(({ id }) => id)]);
+    const ids = new Set([...named, ...items.flatMap(({ shorts }) => shorts.map(({ id }) => id))]);
     const orders = [...ids].flatMap((id) => this.#orders.get(id) ?? []);
-    const state: State = { ...this.#head, listingRefs: refs, items: [item], orders };
+    const state: State = { ...this.#head, listingRefs: refs, items, orders };
     const commands = bodies.map((body): Command => {
-      this.#lastId += 1;
-      return { id: this.#lastId, occurredAt: at.occurredAt ?? at.now, recordedAt: at.now, actor: 'sim', body };
+      this.taken += 1;
+      return { id: this.taken, occurredAt: at.occurredAt ?? at.now, recordedAt: at.now, actor: 'sim', body };
     });
     const facts = this.#decide(state, commands, at.now);
     const parked = facts.outcomes.find(({ kind }) => kind === 'parked');

@@ -1,9 +1,11 @@
 /**
- * Follows each fault that makes a listing show a wrong number until that is healed, or alerted, or its time is over.
+ * Follows every drift until it is healed, or alerted, or its time is over: by the fault that made it, which the world knows, and by the
+ * cause that was told of it, which allot says. So neither a drift that is not seen nor one that is seen and left alone goes unnoticed.
  *
  * A drift has one light-scan period from the moment that it can be told from a sale: fewer units than there should be are believed to be
  * sold for as long as their orders may come (`inFlightMs`). While a platform does not answer nothing can be told at all.
  */
+import { CAUSES, type DriftCause } from '#core/drift.ts';
 import type { Allot } from './allot.ts';
 import { LIGHT_SCAN_MS, MINUTE_MS } from './brand.ts';
 import type { Line } from './line.ts';
@@ -11,17 +13,36 @@ import type { Fault, ListingFault } from './traffic.ts';
 import type { World } from './world.ts';
 
 export type DriftTally = { healed: number; alerted: number; open: number };
+/** `told`: how often a listing was found to drift by it. One that is then told another way is counted again there, and ends there. */
+export type CauseTally = DriftTally & { told: number };
 
 const CHECK_MS = 5000;
 /** A look, a write, its settling and the look after it. */
 const MENDING_MS = MINUTE_MS;
 
 type OnListing = Extract<Fault, ListingFault>;
+type End = keyof DriftTally;
+
+type Case = {
+  readonly line: Line;
+  readonly at: number;
+  /** Nothing to be seen of it yet. */
+  readonly isLatent: () => boolean;
+  readonly what: () => string;
+  readonly end: (as: End) => void;
+};
+
+const nothing = (): DriftTally => ({ healed: 0, alerted: 0, open: 0 });
+export const noCauses = (): Record<DriftCause, CauseTally> =>
+  Object.fromEntries(CAUSES.map((cause) => [cause, { told: 0, ...nothing() }])) as Record<DriftCause, CauseTally>;
 
 export class DriftWatch {
-  readonly tally: DriftTally = { healed: 0, alerted: 0, open: 0 };
-  /** By kind of fault. */
-  readonly byKind = new Map<string, DriftTally>();
+  /** Of all faults. */
+  readonly tally: DriftTally = nothing();
+  readonly byFault = new Map<string, DriftTally>();
+  readonly byCause = noCauses();
+  /** Listings that drift, by the cause that was told last: until a read shows what it should. */
+  readonly #told = new Map<Line, { cause: DriftCause; isFollowed: boolean }>();
   readonly #world: World;
   readonly #allot: Allot;
 
@@ -31,32 +52,75 @@ export class DriftWatch {
     world.onFault = (fault) => {
       if (fault.kind === 'outage' || (fault.kind === 'lowered' && !world.lowered.includes(fault))) return;
       const channels = fault.kind === 'lowered' ? ['shop:main', 'market:main'] : [fault.channel];
-      for (const channel of channels) this.#follow(fault, allot.line(channel, fault.sku));
+      for (const channel of channels) this.#followFault(fault, allot.line(channel, fault.sku));
     };
+    allot.looks.onDrift = (line, cause) => this.#followCause(line, cause);
+    allot.looks.onHealed = (line) => this.#told.delete(line);
   }
 
-  #follow(fault: OnListing, line: Line): void {
+  #followFault(fault: OnListing, line: Line): void {
+    const { kind } = fault;
+    const tally = this.byFault.get(kind) ?? nothing();
+    this.byFault.set(kind, tally);
+    this.#follow({
+      line,
+      at: fault.at,
+      isLatent: () => kind === 'lost' && line.platform.shelf(line.sku).losesNext,
+      what: () => kind,
+      end: (as) => {
+        this.tally[as] += 1;
+        tally[as] += 1;
+      },
+    });
+  }
+
+  #followCause(line: Line, cause: DriftCause): void {
+    const before = this.#told.get(line);
+    const drift = before ?? { cause, isFollowed: false };
+    if (before?.cause !== cause) this.byCause[cause].told += 1;
+    drift.cause = cause;
+    this.#told.set(line, drift);
+    // Told another way it has no more time; and one that was alerted stays so.
+    if (drift.isFollowed || this.#allot.looks.isAlerted(line)) return;
+    drift.isFollowed = true;
+    this.#follow({
+      line,
+      at: this.#world.clock.now,
+      isLatent: () => false,
+      what: () => `drift by ${drift.cause}`,
+      end: (as) => {
+        this.byCause[drift.cause][as] += 1;
+        drift.isFollowed = false;
+        if (as === 'healed') this.#told.delete(line);
+      },
+    });
+  }
+
+  #follow({ line, at, isLatent, what, end }: Case): void {
     const { clock } = this.#world;
     const { platform } = line;
     let foundAt = clock.now;
     const check = (): void => {
-      const isLatent = fault.kind === 'lost' && platform.shelf(line.sku).losesNext;
-      if (isLatent || platform.downUntil() !== null || this.#isBelieved(line)) foundAt = clock.now;
-      else if ((this.#allot.looks.alertedAt.get(line.id) ?? 0) >= fault.at) {
-        this.#end(fault, 'alerted');
-        return;
-      } else if (this.#isHealed(line)) {
-        this.#end(fault, 'healed');
-        return;
-      } else if (clock.now - foundAt > LIGHT_SCAN_MS + MENDING_MS) {
-        this.#allot.violate(`${line.channel} ${line.sku}: ${fault.kind} was neither healed nor alerted in time`);
-        this.#end(fault, 'open');
-        return;
-      }
+      // What mended it was lost on the platform: a drift of its own, with its own time.
+      foundAt = Math.max(foundAt, platform.shelf(line.sku).lostAt);
+      const isUntellable = isLatent() || platform.downUntil() !== null || this.#isBelieved(line);
+      if (isUntellable) foundAt = clock.now;
+      const as = isUntellable ? null : this.#endOf(line, at, clock.now - foundAt);
+      if (as === 'open')
+        this.#allot.violate(`${line.channel} ${line.sku}: ${what()} was neither healed nor alerted in time`);
+      if (as !== null) end(as);
       // A write that is never made is never lost.
-      if (!(isLatent && clock.now > fault.at + 20 * LIGHT_SCAN_MS)) clock.after(CHECK_MS, check);
+      else if (!(isLatent() && clock.now > at + 20 * LIGHT_SCAN_MS)) clock.after(CHECK_MS, check);
     };
     clock.after(CHECK_MS, check);
+  }
+
+  /** Null while it has time. */
+  #endOf(line: Line, at: number, ageMs: number): End | null {
+    const { looks } = this.#allot;
+    if (looks.isAlerted(line) || (looks.alertedAt.get(line.id) ?? 0) >= at) return 'alerted';
+    if (this.#isHealed(line)) return 'healed';
+    return ageMs > LIGHT_SCAN_MS + MENDING_MS ? 'open' : null;
   }
 
   /** Taken for sales whose orders are on the way. */
@@ -71,15 +135,12 @@ export class DriftWatch {
     const shelf = platform.shelf(sku);
     const target = this.#allot.target(line);
     const isAcked = target?.version === line.ackedVersion && shelf.pending === 0 && shelf.state === 'tracked';
-    if (isAcked && shelf.number === target.quantity) return true;
+    if (isAcked && platform.sellable(sku) === target.quantity) return true;
     if (sync.ackedQuantity === null || sync.soldBaseline === null || shelf.pending > 0) return false;
-    return shelf.state === 'tracked' && shelf.number === sync.ackedQuantity - (shelf.sold - sync.soldBaseline);
-  }
-
-  #end(fault: OnListing, as: keyof DriftTally): void {
-    this.tally[as] += 1;
-    const kind = this.byKind.get(fault.kind) ?? { healed: 0, alerted: 0, open: 0 };
-    kind[as] += 1;
-    this.byKind.set(fault.kind, kind);
+    const left =
+      platform.channel.protection.basis === 'sellable'
+        ? sync.ackedQuantity - (shelf.sold - sync.soldBaseline)
+        : sync.ackedWire;
+    return shelf.state === 'tracked' && shelf.number === left;
   }
 }

@@ -25,6 +25,9 @@ export type House = Player & {
   isUndecided(sku: string): boolean;
   isReceivedUncounted(sku: string): boolean;
   poll(channel: string): void;
+  review(sku: string): void;
+  /** The platform has the newest number, or will by itself. */
+  acknowledged(line: Line): void;
   keepSeen(line: Line, seenSold: number | null, forMs?: number): void;
   violate(says: string): void;
 };

@@ -2,6 +2,6 @@
 import { playDay } from './day.ts';
 import type { Ask } from './lanes.ts';
 
-process.on('message', ({ seed, buffer }: Ask) => {
-  process.send?.(playDay(seed, { buffer }).result);
+process.on('message', ({ seed, keep, kits }: Ask) => {
+  process.send?.(playDay(seed, { keep, kits }).result);
 });

@@ -1,9 +1,10 @@
 /** Days spread over processes, one per core. A lane that dies ends the run with its reason: no day is left out of a sum. */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import type { Keep } from './brand.ts';
 import type { DayResult } from './day.ts';
 
-export type Ask = { readonly seed: number; readonly buffer: number };
+export type Ask = { readonly seed: number; readonly keep: Keep; readonly kits: boolean };
 
 const LANE = join(import.meta.dirname, 'lane.ts');
 
@@ -37,10 +38,11 @@ export async function playDays(
 ): Promise<readonly DayResult[]> {
   const waiting = [...asks];
   const results = new Map<string, DayResult>();
+  const nameOf = ({ seed, keep }: Pick<Ask, 'seed' | 'keep'>): string => JSON.stringify([seed, keep]);
   const keep = (result: DayResult): void => {
-    results.set(`${result.seed} ${result.buffer}`, result);
+    results.set(nameOf(result), result);
     onDay(results.size);
   };
   await Promise.all(Array.from({ length: Math.min(lanes, asks.length) }, () => runLane(waiting, keep)));
-  return asks.flatMap(({ seed, buffer }) => results.get(`${seed} ${buffer}`) ?? []);
+  return asks.flatMap((ask) => results.get(nameOf(ask)) ?? []);
 }

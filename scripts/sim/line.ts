@@ -31,6 +31,7 @@ export type Line = {
   /** Of a number that went out by document: it has no receipt yet. */
   sent: { readonly version: number; readonly resendAt: Instant } | null;
   stopped: StopReason | null;
+  stoppedAt: Instant;
   resumedAt: Instant | null;
   overwrites: readonly Overwrite[];
   drift: { readonly cause: Drift['cause']; readonly foundAt: Instant } | null;
@@ -60,6 +61,7 @@ export const openLine = (platform: Platform, sku: string): Line => ({
   shows: 0,
   sent: null,
   stopped: null,
+  stoppedAt: 0,
   resumedAt: null,
   overwrites: [],
   drift: null,

@@ -4,7 +4,15 @@
  * Every listing that can be read is looked at within one light-scan period. An alert closes by a read alone, which is checked here
  * against what the read did show.
  */
-import { type Drift, type DriftEvidence, lookValue, NEEDS_PERSON, type OtherListing } from '#core/drift.ts';
+import {
+  type Drift,
+  type DriftCause,
+  type DriftEvidence,
+  lookValue,
+  loweredLately,
+  NEEDS_PERSON,
+  type OtherListing,
+} from '#core/drift.ts';
 import { isExpected, type WireTarget } from '#core/wire.ts';
 import { LIGHT_SCAN_MS, LIGHT_TICK_MS } from './brand.ts';
 import type { House } from './house.ts';
@@ -24,6 +32,8 @@ export class Looks {
   closedWithoutProof = 0;
   /** When an alert of each listing was last raised or seen again. */
   readonly alertedAt = new Map<number, number>();
+  onDrift: (line: Line, cause: DriftCause) => void = () => undefined;
+  onHealed: (line: Line) => void = () => undefined;
 
   constructor(allot: House) {
     this.#allot = allot;
@@ -108,6 +118,7 @@ export class Looks {
 
   #evidence(line: Line, target: WireTarget, observed: Seen): DriftEvidence {
     const item = this.#allot.books.item(line.sku);
+    const countedAt = Math.max(0, ...item.balances.map(({ countedAsOf }) => countedAsOf ?? 0)) || null;
     const others = [...this.#allot.lines.values()].filter(
       (other) => other.sku === line.sku && other !== line && other.platform.channel.kind !== 'documents',
     );
@@ -123,12 +134,13 @@ export class Looks {
       pack: line.pack,
       sku: line.sku,
       namedSku: observed.named,
-      others: others.map(({ channel, sku }): OtherListing => {
+      others: others.map(({ channel, sku, overwrites }): OtherListing => {
         const { seenSold, ownSold } = this.#allot.books.listing(channel, sku);
-        return { channel, unexplained: Math.max(0, (seenSold ?? 0) - ownSold) };
+        const lowered = loweredLately(overwrites, { now: this.#allot.now, countedAt });
+        return { channel, unexplained: Math.max(0, (seenSold ?? 0) - ownSold, lowered) };
       }),
       deficit: item.shorts.reduce((sum, { line: short }) => sum + short.short, 0),
-      countedAt: Math.max(0, ...item.balances.map(({ countedAsOf }) => countedAsOf ?? 0)) || null,
+      countedAt,
       resumedAt: line.resumedAt,
       overwrites: line.overwrites,
       wins: ALLOT_WINS,
@@ -143,8 +155,9 @@ export class Looks {
     if (line.drift?.cause !== drift.cause)
       world.tell(`${line.channel} ${line.sku} drifts: ${drift.cause}, ${drift.because.join('; ')} -> ${drift.remedy}`);
     line.drift = { cause: drift.cause, foundAt };
+    this.onDrift(line, drift.cause);
     if (drift.overwrite !== null) line.overwrites = [...line.overwrites.slice(-20), drift.overwrite];
-    if (drift.stops !== null && line.stopped === null) line.stopped = drift.stops;
+    if (drift.stops !== null && line.stopped === null) [line.stopped, line.stoppedAt] = [drift.stops, now];
     const lasts = now - foundAt >= LIGHT_SCAN_MS;
     if (NEEDS_PERSON.has(drift.cause) || drift.stops !== null || (lasts && drift.cause !== 'lateOrder'))
       this.#raise(line, drift.cause);
@@ -157,10 +170,16 @@ export class Looks {
     this.alerts.set(fingerprint, { cause, line, openedAt: this.#allot.now });
     this.#allot.world.tell(`ALERT ${cause} ${line.channel} ${line.sku}`);
     if (cause === 'ownStock') this.#allot.world.count(this.#allot, line.sku);
+    if (cause === 'secondWriter') this.#allot.world.seeTo(this.#allot, line.channel, line.sku);
+  }
+
+  isAlerted(line: Line): boolean {
+    return [...this.alerts.values()].some((alert) => alert.line === line);
   }
 
   #heal(line: Line, target: WireTarget, seen: Seen): void {
     line.drift = null;
+    this.onHealed(line);
     if (line.stopped !== null) return;
     for (const [fingerprint, alert] of this.alerts) {
       if (alert.line !== line) continue;

@@ -6,8 +6,9 @@
  */
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
+import { wireQuantity } from '#core/wire.ts';
 import { Books } from './books.ts';
-import { CHANNELS, MINUTE_MS, policyWith } from './brand.ts';
+import { CHANNELS, familyOf, MINUTE_MS, policyWith } from './brand.ts';
 import type { Player, World } from './world.ts';
 
 const DECIDE_MS = 60;
@@ -25,7 +26,7 @@ export class Naive implements Player {
 
   constructor(world: World, buffer: number) {
     this.#world = world;
-    this.#books = new Books(policyWith(buffer));
+    this.#books = new Books(policyWith({ kind: 'units', units: buffer }));
   }
 
   start(): void {
@@ -54,7 +55,7 @@ export class Naive implements Player {
     const key = `${channel} ${order.orderRef} ${order.version}`;
     if (this.#received.has(key)) return;
     this.#received.add(key);
-    this.#decide(order.lines[0]?.listingRef ?? '', { kind: 'order-state', channel, order }, this.#world.clock.now);
+    this.#decide(order.lines[0]?.listingRef ?? '', { kind: 'order-state', channel, order }, order.modifiedAt);
   }
 
   onStock(body: CommandBody, occurredAt: number): void {
@@ -78,19 +79,24 @@ export class Naive implements Player {
     clock.after(DECIDE_MS, () => {
       const { targets } = this.#books.take(sku, [body], { now: clock.now, occurredAt });
       for (const { listing } of targets) {
-        const channel = CHANNELS.find(({ id }) => this.#books.listing(id, sku).id === listing);
-        if (channel?.kind === 'documents') this.#forDocuments.set(sku, channel.id);
-        else if (channel !== undefined) this.#write(channel.id, sku, 0);
+        for (const moved of familyOf(sku)) {
+          const channel = CHANNELS.find(({ id }) => this.#books.listing(id, moved).id === listing);
+          if (channel?.kind === 'documents') this.#forDocuments.set(moved, channel.id);
+          else if (channel !== undefined) this.#write(channel.id, moved, 0);
+        }
       }
     });
   }
 
   #numberOf(channel: string, sku: string): number {
-    return this.#books.listing(channel, sku).target?.quantity ?? 0;
+    const { target, seenSold, seenUntil } = this.#books.listing(channel, sku);
+    if (target === null) return 0;
+    return wireQuantity(this.#world.platform(channel).channel.protection.basis, { ...target, seenSold, seenUntil });
   }
 
   #write(channel: string, sku: string, tries: number): void {
-    const wire = { number: this.#numberOf(channel, sku), compareWith: null };
+    const soldBaseline = this.#books.listing(channel, sku).ownSold;
+    const wire = { number: this.#numberOf(channel, sku), compareWith: null, soldBaseline };
     this.#world.platform(channel).write(
       sku,
       wire,

@@ -1,7 +1,8 @@
 /**
  * A selling platform: shows numbers, sells by itself, is read and written to by calls that take time and fail.
  *
- * It lowers its own number when it sells, whatever anybody has heard of it (quantity basis `sellable`). A write may be applied and
+ * It lowers its own number when it sells, whatever anybody has heard of it (quantity basis `sellable`); or it subtracts its own open
+ * orders from a number that only writes change (`onHandLessOwnOpen`), so that what was shipped is on sale again until it is told. A write may be applied and
  * its answer lost, answered and never shown, refused for the moment, or refused for a stale compare; one that shows late overwrites
  * what was sold meanwhile. It sells nothing of a listing that it does not count. Models per call what a connector and its platform do per batch.
  */
@@ -21,6 +22,9 @@ export type Seen = {
   readonly named: string | null;
 };
 
+/** `soldBaseline`: sales that the number knows of. */
+export type Wire = { readonly number: number; readonly compareWith: number | null; readonly soldBaseline: number };
+
 export type WriteOutcome = 'applied' | 'stale' | 'rejected' | 'unknown' | 'notSent';
 
 export type Shelf = {
@@ -31,6 +35,8 @@ export type Shelf = {
   clockAheadMs: number;
   /** Units sold and not cancelled, over all time. */
   sold: number;
+  /** Of these, not shipped. */
+  open: number;
   /** The next accepted write is answered, and never shown. */
   losesNext: boolean;
   /** Accepted and not shown yet. */
@@ -39,12 +45,19 @@ export type Shelf = {
   sequence: number;
   /** When somebody else last changed it, or it last counted nothing. */
   editedAt: number;
+  /** When a write of ours was last answered and never shown. */
+  lostAt: number;
+  /** The number was somebody else's before it was sold from. */
+  isTheirs: boolean;
+  /** Units whose sale the last write went over: it did not know of them, and put them back on sale. */
+  putBack: number;
 };
 
 type PlatformOrder = {
   readonly arrival: Arrival;
   readonly placedAt: number;
   cancelled: boolean;
+  shipped: boolean;
   modifiedAt: number;
   version: number;
   /** When its list of orders tells of the newest change. */
@@ -78,10 +91,14 @@ export class Platform {
       named: null,
       clockAheadMs: 0,
       sold: 0,
+      open: 0,
       losesNext: false,
       pending: 0,
       sequence: 0,
       editedAt: 0,
+      lostAt: 0,
+      isTheirs: false,
+      putBack: 0,
     });
     this.shelves = new Map(SKUS.map((sku) => [sku, fresh()]));
   }
@@ -103,11 +120,12 @@ export class Platform {
 
   sell(arrival: Arrival): boolean {
     const shelf = this.shelf(arrival.sku);
-    if (shelf.state !== 'tracked' || shelf.number < arrival.units) return false;
-    shelf.number -= arrival.units;
+    if (shelf.state !== 'tracked' || this.sellable(arrival.sku) < arrival.units) return false;
+    if (!this.#subtracts) shelf.number -= arrival.units;
     shelf.sold += arrival.units;
+    shelf.open += arrival.units;
     const { now } = this.#clock;
-    const order = { arrival, placedAt: now, cancelled: false, modifiedAt: now, version: 1, listedAt: now };
+    const order = { arrival, placedAt: now, cancelled: false, shipped: false, modifiedAt: now, version: 1 };
     this.orders.set(arrival.ref, { ...order, listedAt: now + this.#calls.about(4000) });
     this.#told(arrival.sku);
     return true;
@@ -118,29 +136,54 @@ export class Platform {
     const order = this.orders.get(ref);
     if (order === undefined) return;
     const { sku, units } = order.arrival;
-    const { now } = this.#clock;
-    Object.assign(order, { cancelled: true, modifiedAt: now, version: 2, listedAt: now + this.#calls.about(4000) });
-    this.shelf(sku).number += units;
-    this.shelf(sku).sold -= units;
+    const shelf = this.shelf(sku);
+    Object.assign(order, { cancelled: true, ...this.#changed() });
+    if (!this.#subtracts) shelf.number += units;
+    shelf.sold -= units;
+    shelf.open -= units;
     this.#told(sku);
   }
 
-  /** Somebody sets the number: a person, or another program. */
-  edit(sku: string, number: number): void {
-    this.shelf(sku).editedAt = this.#clock.now;
-    this.#set(sku, Math.max(0, number));
+  /** Its number stays as it is. */
+  ship(ref: string): void {
+    const order = this.orders.get(ref);
+    if (order === undefined) return;
+    Object.assign(order, { shipped: true, ...this.#changed() });
+    this.shelf(order.arrival.sku).open -= order.arrival.units;
   }
 
-  #set(sku: string, number: number): void {
-    this.shelf(sku).number = number;
+  #changed(): Pick<PlatformOrder, 'modifiedAt' | 'version' | 'listedAt'> {
+    const { now } = this.#clock;
+    return { modifiedAt: now, version: 2, listedAt: now + this.#calls.about(4000) };
+  }
+
+  /** What a buyer could buy. */
+  sellable(sku: string): number {
+    const { number, open } = this.shelf(sku);
+    return this.#subtracts ? Math.max(0, number - open) : number;
+  }
+
+  get #subtracts(): boolean {
+    return this.channel.protection.basis === 'onHandLessOwnOpen';
+  }
+
+  /** Somebody sets what can be bought: a person, or another program. */
+  edit(sku: string, number: number): void {
+    this.shelf(sku).editedAt = this.#clock.now;
+    this.#set(sku, Math.max(0, number) + (this.#subtracts ? this.shelf(sku).open : 0), true);
+  }
+
+  #set(sku: string, number: number, isTheirs = false): void {
+    Object.assign(this.shelf(sku), { number, isTheirs, putBack: 0 });
     this.#told(sku);
   }
 
   stateOf(ref: string): OrderState {
     const order = this.orders.get(ref);
     if (order === undefined) throw new Error(`${this.channel.id} has no order ${ref}`);
-    const { arrival, placedAt, cancelled, modifiedAt, version } = order;
-    const totals = { ordered: arrival.units, cancelled: cancelled ? arrival.units : 0, shipped: 0, returned: 0 };
+    const { arrival, placedAt, cancelled, shipped, modifiedAt, version } = order;
+    const { units } = arrival;
+    const totals = { ordered: units, cancelled: cancelled ? units : 0, shipped: shipped ? units : 0, returned: 0 };
     return {
       orderRef: ref,
       displayRef: ref,
@@ -169,7 +212,7 @@ export class Platform {
     this.#clock.after(takes / 2, () => {
       const { number, state, named, clockAheadMs } = this.shelf(sku);
       const isDown = this.downUntil() !== null;
-      const seen = { sellable: number, shown: number, state, named, asOf: calledAt + clockAheadMs };
+      const seen = { sellable: this.sellable(sku), shown: number, state, named, asOf: calledAt + clockAheadMs };
       this.#clock.after(takes / 2, () => take(isDown ? null : seen));
     });
   }
@@ -177,7 +220,7 @@ export class Platform {
   /** `now` is when it reached the platform; `onApplied` sees the shelf before the number is on it. */
   write(
     sku: string,
-    wire: { readonly number: number; readonly compareWith: number | null },
+    wire: Wire,
     onApplied: (shelf: Readonly<Shelf>) => void,
     take: (outcome: WriteOutcome) => void,
   ): void {
@@ -191,12 +234,7 @@ export class Platform {
     });
   }
 
-  #receive(
-    sku: string,
-    wire: { readonly number: number; readonly compareWith: number | null },
-    isNotTaken: boolean,
-    onApplied: (shelf: Readonly<Shelf>) => void,
-  ): WriteOutcome {
+  #receive(sku: string, wire: Wire, isNotTaken: boolean, onApplied: (shelf: Readonly<Shelf>) => void): WriteOutcome {
     const shelf = this.shelf(sku);
     if (this.downUntil() !== null || isNotTaken) return 'notSent';
     if (shelf.state !== 'tracked') return 'rejected';
@@ -204,7 +242,7 @@ export class Platform {
     onApplied(shelf);
     if (shelf.losesNext) {
       shelf.losesNext = false;
-      shelf.editedAt = this.#clock.now;
+      [shelf.editedAt, shelf.lostAt] = [this.#clock.now, this.#clock.now];
       return 'applied';
     }
     if (this.channel.kind === 'compares') {
@@ -215,6 +253,7 @@ export class Platform {
     this.#clock.after(Math.min(SHOWS_AFTER_MS, this.#calls.about(5000)), () => {
       shelf.pending -= 1;
       this.#set(sku, wire.number);
+      if (!this.#subtracts) shelf.putBack = Math.max(0, shelf.sold - wire.soldBaseline);
     });
     return 'applied';
   }

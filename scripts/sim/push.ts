@@ -124,7 +124,7 @@ export class Pusher {
         return;
       case 'write':
         if (seen !== null && this.#isSomebodyElses(line, target, seen)) return;
-        if (!this.#isAllowed(line, target, plan, seen)) return;
+        if (!this.#isAllowed(line, target, seen)) return;
         this.#write(line, target, plan, seen);
         return;
       default:
@@ -144,10 +144,9 @@ export class Pusher {
     return true;
   }
 
-  #isAllowed(line: Line, target: Target, plan: Write, seen: Seen | null): boolean {
+  #isAllowed(line: Line, target: Target, seen: Seen | null): boolean {
     if (line.stopped === null) return true;
-    const shown = seen === null ? expectedShown(target, line.sync) : seen.sellable;
-    if (mayWriteStopped(line.stopped, plan.wireQuantity, shown)) return true;
+    if (mayWriteStopped(line.stopped, target.quantity, seen === null ? line.shows : seen.sellable)) return true;
     line.readDueAt = null;
     return false;
   }
@@ -170,7 +169,7 @@ export class Pusher {
       `${line.channel} ${line.sku} <- ${plan.wireQuantity} (version ${target.version}, ${plan.soldBaseline} sold${how})`,
     );
     const sent = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
-    const wire = { number: plan.wireQuantity, compareWith: plan.compareWith };
+    const wire = { number: plan.wireQuantity, compareWith: plan.compareWith, soldBaseline: plan.soldBaseline };
     const onApplied = (shelf: Readonly<Shelf>): void => this.#checkBaseline(line, plan, shelf);
     line.platform.write(line.sku, wire, onApplied, (outcome) => {
       line.isBusy = false;
@@ -228,6 +227,7 @@ export class Pusher {
     line.ackedVersion = target.version;
     line.ackedAt = this.#allot.now;
     [line.unknown, line.readDueAt, line.blockedUntil, line.failures] = [null, null, 0, 0];
+    this.#allot.acknowledged(line);
     if (this.#allot.target(line)?.version === target.version) line.behindSince = null;
     else line.behindSince = this.#allot.now;
   }
@@ -262,7 +262,8 @@ export class Pusher {
   /** No number is raised on trust where the platform does not compare. */
   #checkRaise(line: Line, target: Target, plan: Write, seen: Seen | null): void {
     if (seen !== null || plan.compareWith !== null) return;
-    const shown = expectedShown(target, line.sync);
+    const isSellable = line.platform.channel.protection.basis === 'sellable';
+    const shown = isSellable ? expectedShown(target, line.sync) : line.sync.ackedWire;
     if (shown === null || plan.wireQuantity > shown)
       this.#allot.violate(`${line.channel} ${line.sku}: raised to ${plan.wireQuantity} without a look`);
   }

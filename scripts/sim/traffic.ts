@@ -4,7 +4,19 @@
  */
 import type { CommandBody } from '#core/command.ts';
 import type { Instant } from '#core/model.ts';
-import { CHANNELS, DAY_MS, HOUR_MS, LOCATION, MINUTE_MS, SKUS, START } from './brand.ts';
+import {
+  CHANNELS,
+  DAY_MS,
+  HOUR_MS,
+  isKitDay,
+  KIT,
+  KIT_PARTS,
+  LOCATION,
+  MINUTE_MS,
+  partsOf,
+  START,
+  STOCKED,
+} from './brand.ts';
 import { type Random, randomOf } from './random.ts';
 
 /** When copies of a notice arrive after it happened: none when it is lost, two when it is delivered twice. */
@@ -20,6 +32,9 @@ export type Arrival = {
   readonly news: News;
   readonly cancelAt: Instant | null;
   readonly cancelNews: News;
+  /** Of what was not cancelled, and has units by then. */
+  readonly shipAt: Instant | null;
+  readonly shipNews: News;
 };
 
 /** What the warehouse says: true for the judge at once, heard by a connector after `delayMs`. */
@@ -53,6 +68,7 @@ export type Fault =
 
 export type Traffic = {
   readonly seed: number;
+  readonly hasKits: boolean;
   readonly arrivals: readonly Arrival[];
   readonly stock: readonly StockNews[];
   readonly faults: readonly Fault[];
@@ -79,10 +95,35 @@ const HOURS = [1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 6, 5, 5, 5, 5, 6, 8, 9, 9, 7,
 
 const momentOf = (random: Random): Instant => START + random.weighted(HOURS) * HOUR_MS + random.whole(0, HOUR_MS - 1);
 
-function arrivalsOf(seed: number): Arrival[] {
-  const random = randomOf(seed, 'demand');
-  const popularity = SKUS.map((_, index) => 1 / (index + 1.5));
-  const make = (at: Instant, channel: string, sku: string, number: number): Arrival => ({
+const AS_KIT = 0.4;
+
+/** Many want a component as a set. */
+function withKits(seed: number, stream: string, arrivals: readonly Sold[]): readonly Sold[] {
+  const random = randomOf(seed, `${stream} kits`);
+  return arrivals.map((sold) => {
+    const isKit = random.chance(AS_KIT) && KIT_PARTS.some(({ sku }) => sku === sold.sku);
+    return isKit ? { ...sold, sku: KIT } : sold;
+  });
+}
+
+const SHIPPED = 0.7;
+
+type Sold = Omit<Arrival, 'shipAt' | 'shipNews'>;
+
+function withShipments(seed: number, stream: string, arrivals: readonly Sold[]): Arrival[] {
+  const random = randomOf(seed, `${stream} shipments`);
+  return arrivals.map((sold) => {
+    const isShipped = random.chance(SHIPPED);
+    const shipAt = sold.at + random.about(3 * HOUR_MS);
+    const isInTime = sold.cancelAt === null && shipAt < QUIET_FROM;
+    return { ...sold, shipAt: isShipped && isInTime ? shipAt : null, shipNews: newsOf(random) };
+  });
+}
+
+export function arrivalsOf(seed: number, hasKits: boolean, stream = 'demand'): Arrival[] {
+  const random = randomOf(seed, stream);
+  const popularity = STOCKED.map((_, index) => 1 / (index + 1.5));
+  const make = (at: Instant, channel: string, sku: string, number: number): Sold => ({
     at,
     ref: `R${number}`,
     channel,
@@ -92,14 +133,14 @@ function arrivalsOf(seed: number): Arrival[] {
     cancelAt: random.chance(0.04) ? Math.min(QUIET_FROM, at + random.about(40 * MINUTE_MS)) : null,
     cancelNews: newsOf(random),
   });
-  const skuAt = (index: number): string => SKUS[index] ?? SKUS[0] ?? '';
+  const skuAt = (index: number): string => STOCKED[index] ?? STOCKED[0] ?? '';
   const channelIds = CHANNELS.map(({ id }) => id);
   const weights = CHANNELS.map(({ weight }) => weight);
-  const arrivals: Arrival[] = [];
+  const arrivals: Sold[] = [];
   // A drop, a mail, a price that somebody found: dozens within minutes, mostly on one channel.
-  const [rushes, first] = [random.whole(4, 6), random.whole(0, SKUS.length - 1)];
+  const [rushes, first] = [random.whole(4, 6), random.whole(0, STOCKED.length - 1)];
   for (let rush = 0; rush < rushes; rush += 1) {
-    const [start, sku] = [momentOf(random), skuAt((first + 5 * rush) % SKUS.length)];
+    const [start, sku] = [momentOf(random), skuAt((first + 5 * rush) % STOCKED.length)];
     const home = random.chance(0.6) ? 0 : 1;
     const [size, length] = [random.whole(25, 60), random.whole(2, 6) * MINUTE_MS];
     for (let one = 0; one < size; one += 1) {
@@ -112,7 +153,7 @@ function arrivalsOf(seed: number): Arrival[] {
     const channel = channelIds[random.weighted(weights)] ?? '';
     arrivals.push(make(momentOf(random), channel, skuAt(random.weighted(popularity)), arrivals.length));
   }
-  return arrivals.sort((a, b) => a.at - b.at);
+  return withShipments(seed, stream, hasKits ? withKits(seed, stream, arrivals) : arrivals).sort((a, b) => a.at - b.at);
 }
 
 const receive = (sku: string, quantity: number): CommandBody => ({
@@ -126,8 +167,9 @@ const receive = (sku: string, quantity: number): CommandBody => ({
 /** Less than is wanted, so that most items run out once or more. */
 function stockOf(seed: number, arrivals: readonly Arrival[]): StockNews[] {
   const random = randomOf(seed, 'stock');
-  return SKUS.flatMap((sku) => {
-    const wanted = arrivals.filter((one) => one.sku === sku).reduce((sum, { units }) => sum + units, 0);
+  return STOCKED.flatMap((sku) => {
+    const taken = (one: Arrival): number => partsOf(one.sku).find((part) => part.sku === sku)?.quantity ?? 0;
+    const wanted = arrivals.reduce((sum, one) => sum + one.units * taken(one), 0);
     const opening = { at: START, body: receive(sku, Math.max(12, Math.round(wanted * 0.5))), delayMs: 0 };
     const later = Array.from({ length: random.whole(1, 3) }, () => ({
       at: momentOf(random),
@@ -146,7 +188,7 @@ function faultsOf(seed: number): Fault[] {
   const add = (mean: number, make: (at: ListingFault) => Fault): void => {
     for (let left = some(mean); left > 0; left -= 1) {
       const at = START + HOUR_MS + Math.floor(random.next() * (DAY_MS - 6 * HOUR_MS));
-      faults.push(make({ channel: readable[random.whole(0, 1)] ?? '', sku: SKUS[random.whole(0, 11)] ?? '', at }));
+      faults.push(make({ channel: readable[random.whole(0, 1)] ?? '', sku: STOCKED[random.whole(0, 11)] ?? '', at }));
     }
   };
   add(1.5, ({ channel, at }) => ({ kind: 'outage', channel, at, until: at + random.about(10 * MINUTE_MS) }));
@@ -173,10 +215,13 @@ function faultsOf(seed: number): Fault[] {
   return faults.sort((a, b) => a.at - b.at);
 }
 
-export function recordTraffic(seed: number): Traffic {
-  const arrivals = arrivalsOf(seed);
+/** `kits`: on some days many want sets. */
+export function recordTraffic(seed: number, { kits = false }: { readonly kits?: boolean } = {}): Traffic {
+  const hasKits = kits && isKitDay(seed);
+  const arrivals = arrivalsOf(seed, hasKits);
   return {
     seed,
+    hasKits,
     arrivals,
     stock: stockOf(seed, arrivals),
     faults: faultsOf(seed),

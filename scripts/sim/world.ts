@@ -12,10 +12,10 @@
 import type { CommandBody } from '#core/command.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { Books } from './books.ts';
-import { CHANNELS, LOCATION, MINUTE_MS, policyWith, START } from './brand.ts';
+import { CHANNELS, channelOn, LOCATION, MINUTE_MS, NOTHING_KEPT, partsOf, policyWith, START } from './brand.ts';
 import { Clock } from './clock.ts';
 import { Platform } from './platform.ts';
-import { type Arrival, END, type Fault, type Traffic } from './traffic.ts';
+import { type Arrival, END, type Fault, type News, type Traffic } from './traffic.ts';
 
 /** What is played against the world. */
 export type Player = {
@@ -28,8 +28,8 @@ export type Player = {
   onStock(body: CommandBody, occurredAt: number): void;
   /** Why it could have known better than the number that was just oversold from; null when it could not. */
   blameFor(channel: string, sku: string): string | null;
-  /** A person on the seller's side did something about a fault: the second writer is switched off. */
-  onMended(fault: Fault): void;
+  /** A person on the seller's side saw to it that nobody else writes a listing any more. */
+  onMended(channel: string, sku: string): void;
 };
 
 export type Figures = {
@@ -37,24 +37,33 @@ export type Figures = {
   oversoldAfterKnown: number;
   /** Of the oversold: sold from a listing that nothing may be written to until a person says. */
   oversoldWhileStopped: number;
+  /** Of the oversold: out of a number that somebody else wrote. */
+  oversoldByEdit: number;
+  /** Of the oversold: out of a number that a write of the connector's own, which showed late, had put back over sales. */
+  oversoldByLateWrite: number;
   undersold: number;
   soldUnits: number;
 };
 
 /** From an alert that says so. */
 const COUNTED_AFTER_MS = 20 * MINUTE_MS;
+const SEEN_TO_AFTER_MS = 20 * MINUTE_MS;
 
 export type Told = { readonly at: number; readonly says: string };
+
+type Oversale = { readonly short: number; readonly said: string; readonly isTheirs: boolean; readonly putBack: number };
 
 export class World {
   readonly clock = new Clock(START);
   readonly platforms: ReadonlyMap<string, Platform>;
-  readonly truth = new Books(policyWith(0));
+  readonly truth = new Books(policyWith(NOTHING_KEPT));
   readonly traffic: Traffic;
   readonly figures: Figures = {
     oversold: 0,
     oversoldAfterKnown: 0,
     oversoldWhileStopped: 0,
+    oversoldByEdit: 0,
+    oversoldByLateWrite: 0,
     undersold: 0,
     soldUnits: 0,
   };
@@ -66,7 +75,9 @@ export class World {
   constructor(traffic: Traffic) {
     this.traffic = traffic;
     const { seed, faults } = traffic;
-    this.platforms = new Map(CHANNELS.map((one) => [one.id, new Platform(one, this.clock, seed, faults)]));
+    this.platforms = new Map(
+      CHANNELS.map((one) => [one.id, new Platform(channelOn(one, seed), this.clock, seed, faults)]),
+    );
   }
 
   platform(channel: string): Platform {
@@ -106,8 +117,8 @@ export class World {
     const { channel, sku, units, ref } = arrival;
     const platform = this.platform(channel);
     const could = this.truth.listing(channel, sku).target?.quantity ?? 0;
-    const { number, state } = platform.shelf(sku);
-    const said = `${channel} ${ref}: ${units} of ${sku}, ${number} shown, ${could} could be sold`;
+    const { state, isTheirs, putBack } = platform.shelf(sku);
+    const said = `${channel} ${ref}: ${units} of ${sku}, ${platform.sellable(sku)} shown, ${could} could be sold`;
     if (!platform.sell(arrival)) {
       if (state === 'tracked' && could >= units) {
         this.figures.undersold += platform.baseUnits(sku, units);
@@ -119,29 +130,47 @@ export class World {
     const order = platform.stateOf(ref);
     this.truth.take(sku, [{ kind: 'order-state', channel, order }], { now: this.clock.now });
     const short = this.truth.order(channel, ref)?.lines.reduce((sum, line) => sum + line.short, 0) ?? 0;
-    if (short > 0) this.#oversell(player, arrival, { short, said });
+    if (short > 0) this.#oversell(player, arrival, { short, said, isTheirs, putBack });
     else this.tell(said);
     if (platform.channel.kind !== 'documents')
       for (const delay of arrival.news) this.clock.after(delay, () => player.onOrder(channel, order));
     if (arrival.cancelAt !== null) this.clock.at(arrival.cancelAt, () => this.#cancel(player, arrival));
+    if (arrival.shipAt !== null) this.clock.at(arrival.shipAt, () => this.#ship(player, arrival));
   }
 
-  #oversell(player: Player, { channel, sku }: Arrival, { short, said }: { short: number; said: string }): void {
+  #oversell(player: Player, { channel, sku }: Arrival, { short, said, isTheirs, putBack }: Oversale): void {
     this.figures.oversold += short;
+    if (isTheirs) this.figures.oversoldByEdit += short;
+    else if (putBack > 0) this.figures.oversoldByLateWrite += short;
     const blame = player.blameFor(channel, sku);
     if (blame === 'stopped') this.figures.oversoldWhileStopped += short;
     else if (blame !== null) this.figures.oversoldAfterKnown += short;
     this.tell(`${said}: OVERSOLD by ${short}${blame === null ? '' : `, ${blame}`}`);
   }
 
-  #cancel(player: Player, { channel, sku, ref, cancelNews }: Arrival): void {
-    const platform = this.platform(channel);
-    platform.cancel(ref);
-    const order = platform.stateOf(ref);
+  #cancel(player: Player, arrival: Arrival): void {
+    const { channel, ref, cancelNews } = arrival;
+    this.platform(channel).cancel(ref);
     this.tell(`${channel} ${ref}: cancelled`);
+    this.#spread(player, arrival, cancelNews);
+  }
+
+  #ship(player: Player, arrival: Arrival): void {
+    const { channel, ref, shipNews } = arrival;
+    // What was sold and is not there cannot leave.
+    if (this.truth.order(channel, ref)?.lines.some(({ short }) => short > 0) !== false) return;
+    this.platform(channel).ship(ref);
+    this.tell(`${channel} ${ref}: shipped`);
+    this.#spread(player, arrival, shipNews);
+  }
+
+  /** An order is another than it was. */
+  #spread(player: Player, { channel, sku, ref }: Arrival, news: News): void {
+    const platform = this.platform(channel);
+    const order = platform.stateOf(ref);
     this.truth.take(sku, [{ kind: 'order-state', channel, order }], { now: this.clock.now });
     if (platform.channel.kind === 'documents') return;
-    for (const delay of cancelNews) this.clock.after(delay, () => player.onOrder(channel, order));
+    for (const delay of news) this.clock.after(delay, () => player.onOrder(channel, order));
   }
 
   #happen(player: Player, fault: Fault): void {
@@ -150,12 +179,13 @@ export class World {
     if (fault.kind === 'outage') return;
     const platform = this.platform(fault.channel);
     const shelf = platform.shelf(fault.sku);
+    const shown = platform.sellable(fault.sku);
     switch (fault.kind) {
       case 'edit':
-        platform.edit(fault.sku, shelf.number + fault.by);
+        platform.edit(fault.sku, shown + fault.by);
         break;
       case 'unit':
-        platform.edit(fault.sku, shelf.number * platform.baseUnits(fault.sku, 1));
+        platform.edit(fault.sku, shown * platform.baseUnits(fault.sku, 1));
         break;
       case 'lowered':
         this.#lower(player, fault);
@@ -165,12 +195,12 @@ export class World {
         break;
       case 'mapping':
         shelf.named = fault.named;
-        platform.edit(fault.sku, shelf.number + 2);
+        platform.edit(fault.sku, shown + 2);
         clock.at(fault.until, () => Object.assign(shelf, { named: null }));
         break;
       case 'clock':
         shelf.clockAheadMs = fault.aheadMs;
-        platform.edit(fault.sku, shelf.number + 3);
+        platform.edit(fault.sku, shown + 3);
         clock.at(fault.until, () => Object.assign(shelf, { clockAheadMs: 0 }));
         break;
       case 'lost':
@@ -206,7 +236,23 @@ export class World {
 
   /** Somebody is told that a count is due, and counts. */
   count(player: Player, sku: string): void {
-    this.clock.after(COUNTED_AFTER_MS, () => this.#countNow(player, sku));
+    for (const part of partsOf(sku)) this.clock.after(COUNTED_AFTER_MS, () => this.#countNow(player, part.sku));
+  }
+
+  /** Somebody is told of a second writer, and sees to it; one that is at it is found when it ends. */
+  seeTo(player: Player, channel: string, sku: string): void {
+    this.clock.after(SEEN_TO_AFTER_MS, () => {
+      const { now } = this.clock;
+      const isAtIt = this.traffic.faults.some(
+        (fault) =>
+          fault.kind === 'writer' &&
+          fault.channel === channel &&
+          fault.sku === sku &&
+          fault.at <= now &&
+          now <= fault.until,
+      );
+      if (!isAtIt) player.onMended(channel, sku);
+    });
   }
 
   #countNow(player: Player, sku: string): void {
@@ -222,7 +268,7 @@ export class World {
     const platform = this.platform(fault.channel);
     const again = (): void => {
       if (clock.now > fault.until) {
-        player.onMended(fault);
+        player.onMended(fault.channel, fault.sku);
         return;
       }
       if (platform.downUntil() === null) platform.edit(fault.sku, fault.number);

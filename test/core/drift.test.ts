@@ -6,7 +6,9 @@ import {
   driftRuleFor,
   isContested,
   judgeDrift,
+  LOWERED_TOO_MS,
   lookValue,
+  loweredLately,
   mayWriteStopped,
   NEEDS_PERSON,
   provesHealed,
@@ -219,5 +221,22 @@ describe('proofs and looks', () => {
   it('name every cause, and those that a person has to know of', () => {
     expect(new Set(CAUSES).size).toBe(CAUSES.length);
     for (const cause of NEEDS_PERSON) expect(CAUSES).toContain(cause);
+  });
+});
+
+describe('a listing that was lowered lately', () => {
+  const lowered = { at: 10_000, ours: 46, theirs: 1, isSure: true };
+  const at = { now: 20_000, countedAt: null };
+
+  it('tells by how much at most, as long as nobody counted and it is not long ago', () => {
+    expect(loweredLately([lowered, { ...lowered, ours: 12, theirs: 9 }], at)).toBe(45);
+    expect(loweredLately([lowered], { ...at, countedAt: 10_000 })).toBe(0);
+    expect(loweredLately([lowered], { ...at, countedAt: 9999 })).toBe(45);
+    expect(loweredLately([lowered], { ...at, now: 10_000 + LOWERED_TOO_MS })).toBe(0);
+  });
+
+  it('is none that was raised, or where our own late write may have left as much', () => {
+    expect(loweredLately([{ ...lowered, theirs: 50 }], at)).toBe(0);
+    expect(loweredLately([{ ...lowered, isSure: false }], at)).toBe(0);
   });
 });

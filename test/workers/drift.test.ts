@@ -189,6 +189,42 @@ describe('a war with a second writer', () => {
   });
 });
 
+test('a stopped listing is lowered also where the platform subtracts its own open orders from the number', async () => {
+  const p = await open({ 'fake:a': { basis: 'onHandLessOwnOpen', compareAndSet: false } });
+  await p.control('fake:a').placeOrder({ lines: [{ sku: 'A', quantity: 4 }] });
+  await p.quiet();
+  expect(await sellable(p, 'fake:a')).toEqual({ A: 6 });
+  // 4 of the number are its own open orders. The last is the least above it: more on the wire than can be bought there.
+  for (const shown of [25, 31, 40, 12]) {
+    await edit(p, shown);
+    await later(p);
+    await look(p);
+    await p.quiet();
+  }
+  expect(await stops(p)).toEqual(['secondWriter']);
+  expect(await sellable(p, 'fake:a')).toEqual({ A: 6 });
+});
+
+test('a listing that is found lower long after another was is own stock that seems wrong too', async () => {
+  const p = await open({ 'fake:a': {}, 'fake:b': {} });
+  const believedNoMore = async (channel: string) => {
+    await edit(p, 3, channel);
+    await later(p);
+    await lightScan(p.context, channel, never);
+    await p.quiet();
+    p.clock.now += 20 * 60_000;
+    await p.store.db.rows(sql`update item set next_review_at = null`);
+    await command(p.store.db, { kind: 'review', sku: 'A' });
+    await settle(p);
+  };
+  await believedNoMore('fake:a');
+  expect(await stops(p)).toEqual([]);
+  expect((await sellable(p, 'fake:a'))['A']).toBe(10);
+  await believedNoMore('fake:b');
+  expect(await stops(p)).toEqual(['ownStock']);
+  expect((await sellable(p, 'fake:b'))['A']).toBe(3);
+});
+
 test('own stock that seems wrong is counted: until then nothing is raised, and the count resumes it', async () => {
   const p = await open({ 'fake:a': {}, 'fake:b': {} });
   await edit(p, 3);
@@ -212,4 +248,25 @@ test('own stock that seems wrong is counted: until then nothing is raised, and t
   await settle(p);
   expect(await stops(p)).toEqual([]);
   expect([await sellable(p, 'fake:a'), await sellable(p, 'fake:b')]).toEqual([{ A: 4 }, { A: 4 }]);
+});
+
+test("a kit's listing that waits for a count goes on once each of its components was counted", async () => {
+  const p = await openPipeline({ partners: { 'fake:a': {} }, skus: ['A', 'B', 'SET'] });
+  pipeline = p;
+  await p.store.db.rows(sql`insert into item_component (kit, sku, quantity) values ('SET', 'A', 2), ('SET', 'B', 1)`);
+  for (const sku of ['A', 'B'])
+    await command(p.store.db, { kind: 'receive', sku, location: 'main', quantity: 10, disposition: 'sellable' });
+  await p.quiet();
+  await p.store.db.rows(sql`
+    update listing_sync set stopped_because = 'ownStock', stopped_at = now() - interval '1 minute'
+    where listing_id = (select id from listing where sku = 'SET')`);
+  const count = async (sku: string): Promise<string[]> => {
+    const asOf = Date.now();
+    await command(p.store.db, { kind: 'count', sku, location: 'main', disposition: 'sellable', quantity: 10, asOf });
+    await decidePending(p.store.db, { now: p.context.now });
+    await look(p);
+    return stops(p);
+  };
+  expect(await count('A')).toEqual(['ownStock']);
+  expect(await count('B')).toEqual([]);
 });
