@@ -39,13 +39,14 @@ export type Capabilities = {
   readonly documents?: DocumentTerms;
 };
 
-/** How many orders in a hundred may be so, over how many days. */
+/** Fewer than `percent` in a hundred of the orders placed in the last `days` days may be so. */
 export type OrderLimit = { readonly percent: number; readonly days: number };
+/** Each by one or several windows of days: none may be passed. Of orders that the seller ships, all those placed are what a rate is of. */
 export type OrderLimits = {
   /** Cancelled before anything was shipped. */
-  readonly cancelled?: OrderLimit | undefined;
+  readonly cancelled?: readonly OrderLimit[] | undefined;
   /** Not shipped when they were to be. */
-  readonly late?: OrderLimit | undefined;
+  readonly late?: readonly OrderLimit[] | undefined;
 };
 
 /** On what terms a partner takes documents. */
@@ -262,6 +263,8 @@ export type ChannelConnection = {
   fetchOpenOrders(signal: AbortSignal): AsyncIterable<readonly OrderState[]>;
   /** One observation per key, in the order asked; what does not exist comes back as `missing`, never as 0. */
   observe(keys: readonly ListingKey[], signal: AbortSignal): Promise<readonly Observation[]>;
+  /** How many listings a minute may be observed beside what pushes need, as far as it is known; null, or absent: it is not. */
+  looksPerMinute?(): number | null;
   scan(cursor: string | null, signal: AbortSignal): Promise<ScanPage>;
   discoverListings(
     cursor: string | null,

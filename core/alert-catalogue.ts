@@ -25,11 +25,14 @@ const entries = {
   'answer-unwritten': {
     severity: 'error',
     withinHours: 4,
-    meaning: 'The answer that a partner expects to an order (an 855, say) cannot be written.',
+    meaning:
+      'The answer that a partner expects to an order (an 855, say) cannot be written. It is parked under its order.',
     impact: 'The partner waits; without an answer in the agreed time it may cancel the order or charge for it.',
-    check: '`allot documents list`, and the cause: it names the field that is missing.',
-    mend: "Mend the partner's dialect or its item numbers as the next step says; or answer by hand at the partner.",
-    proof: 'The documents worker, which tries every five minutes, has written and stored the answer.',
+    check:
+      '`allot parked show ID`, which the next step names: the reason, the field that is missing, and what mends it.',
+    mend: "Mend the partner's dialect or its item numbers: allot tries again by itself, or at once by `allot parked retry ID`. Or answer by hand at the partner, then `allot parked drop ID --reason TEXT`.",
+    proof:
+      'The documents worker, which tries within a quarter of an hour, has written and stored the answer; or somebody dropped it with a reason.',
   },
   'breaker-open': {
     severity: 'error',
@@ -47,9 +50,9 @@ const entries = {
     meaning:
       'Of the orders of a channel in its window more were cancelled than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
     impact:
-      'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % cancelled before shipment over 7 days.',
+      'A marketplace suspends accounts above its limit. Amazon allows less than 2.5 % of all orders cancelled by the seller before shipment over 7 days; Shopify and EDI partners have no limit but what `alerts.rates` says.',
     check:
-      '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. A cancellation that the buyer asked for counts here too, since no platform tells us who wanted it: the rate of the platform may be lower.',
+      '`allot alerts --code oversold` for what was sold and is not there; the orders are named in the alert. What the buyer asked for does not count where the platform tells so (Amazon does); elsewhere it counts, and the rate of the platform may be lower.',
     mend: "Stop overselling first: raise the channel's buffer or safety stock, or lower its share, then `allot policy apply allot.yaml --reason TEXT`. Ship what can be shipped from elsewhere instead of cancelling.",
     proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',
   },
@@ -84,11 +87,11 @@ const entries = {
     severity: 'warning',
     withinHours: 4,
     meaning:
-      'A whole reading of a channel found listings that show another number than they should, with nothing on its way.',
+      'A reading of a channel found listings that show another number than they should, with nothing on its way. Some may be stopped: the cause says why, and what allot still does with them.',
     impact: 'A higher number may be sold twice; a lower one hides goods.',
     check:
       '`allot status --skus`; `allot explain SKU`. The cause says why: edited by hand, a second writer, a write that came late.',
-    mend: 'Nothing while the channel is live: allot reads, compares and sends again. If it comes back, look for another app that writes stock.',
+    mend: 'As the next step says: it names the listing. Nothing while the channel is live and none is stopped: allot reads, compares and sends again. If it comes back, look for another app that writes stock.',
     proof: 'A whole reading of the channel found every mapped listing as it should be.',
   },
   'gate-fell-back': {
@@ -120,13 +123,25 @@ const entries = {
     mend: 'Do what the fix says; most is then retried by itself, else `allot parked retry ID`. Forget what is meant to be forgotten: `allot parked drop ID --reason TEXT`.',
     proof: 'The sweep finds nothing parked of this channel and cause.',
   },
+  'light-scan-slow': {
+    severity: 'warning',
+    withinHours: 24,
+    meaning:
+      'A channel has more listings than its platform lets allot look at within a period of the light scan (`intervals.lightScanPeriod`).',
+    impact:
+      'Each listing is still looked at, those not seen for longest and those with most at stake first; drift of the others is found as late as the title says.',
+    check:
+      '`allot channels show CHANNEL`: how many listings, how many a scan takes, how long a round is, when the oldest look was.',
+    mend: 'Ask the platform for a higher rate (Shopify: a larger plan); unmap listings that are sold no more; or give the round its time, with a longer `intervals.lightScanPeriod`.',
+    proof: 'A later light scan has counted the listings again: a round fits into the period.',
+  },
   'late-shipment-rate': {
     severity: 'warning',
     withinHours: 24,
     meaning:
-      'Of the orders that a channel wanted shipped by now, more were late than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
+      'Of the orders of a channel in one of its windows, more were late than 80 % of what the channel allows (then a warning), or than all of it (then critical).',
     impact:
-      'A marketplace suspends accounts above its limit. Amazon allows less than 4 % late over 10 and over 30 days.',
+      'A marketplace suspends accounts above its limit. Amazon allows less than 4 % of all orders late, over 10 days and over 30; others what `alerts.rates` says.',
     check: '`allot alerts show ID` names orders that are late and still open.',
     mend: 'Ship those that are late first; confirm at the platform what has left already. Longer handling times stop new ones.',
     proof: 'The sweep has counted the days of the window again and the rate is below 80 % of the limit.',

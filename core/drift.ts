@@ -56,7 +56,8 @@ export type DriftCause = (typeof CAUSES)[number];
 export type DriftRemedy = 'fetch' | 'write' | 'adopt' | 'stop' | 'wait';
 
 /** Why a listing is stopped: what ends it is a person's word, or for `ownStock` a count too. */
-export type StopReason = 'secondWriter' | 'ownStock' | 'ask';
+export const STOP_REASONS = ['secondWriter', 'ownStock', 'ask'] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
 
 /** What a stopped listing is still written: lower numbers, since too high a one sells what is not there; where a person is asked, nothing. Both are what can be bought: a number on the wire may hold own open orders. */
 export const mayWriteStopped = (stopped: StopReason, wanted: number, sellable: number | null): boolean =>
@@ -347,10 +348,10 @@ export const NEEDS_PERSON: ReadonlySet<DriftCause> = new Set<DriftCause>([
 ]);
 
 /**
- * How much a look at a listing is worth: it grows with age, faster for what sells; once a listing was not looked at for a whole period it
+ * How much a look at a listing is worth: it grows with age, faster for what sells and for what is at stake (units by what they are worth); once a listing was not looked at for a whole period it
  * goes before all that were.
  */
-export function lookValue(ageMs: number, ownSold: number, periodMs: number): number {
-  const worth = ageMs * (1 + Math.log1p(Math.max(0, ownSold)));
+export function lookValue(ageMs: number, ownSold: number, periodMs: number, stake = 0): number {
+  const worth = ageMs * (1 + Math.log1p(Math.max(0, ownSold))) * (1 + Math.log1p(Math.max(0, stake)));
   return ageMs >= periodMs ? worth + Number.MAX_SAFE_INTEGER / 2 : worth;
 }

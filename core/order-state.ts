@@ -47,6 +47,8 @@ export type OrderState = {
    */
   readonly origin?: 'operator';
   readonly locationRef: string | null;
+  /** The buyer asked for what is cancelled, where the platform tells; absent: nobody knows, or somebody else did. Moves no unit. */
+  readonly cancelledBy?: 'buyer';
   /** What a route may ask for; only values that some route names are kept (rules.ts). */
   readonly attributes?: OrderAttributes;
   readonly obligations: readonly Obligation[];
@@ -135,10 +137,20 @@ const attributesOf = ({ tags, company, partner, customer, orderType }: OrderAttr
 function newerHead(a: OrderState, b: OrderState): OrderState {
   if (a === b) return a;
   if (a.version !== b.version) return a.version > b.version ? a : b;
-  const textOf = ({ displayRef, fillRule, fulfilledBy, locationRef, obligations, attributes }: OrderState): string => {
+  const textOf = (order: OrderState): string => {
+    const { displayRef, fillRule, fulfilledBy, locationRef, obligations, attributes, cancelledBy } = order;
     const owed = obligations.map(({ kind, dueAt }) => [kind, dueAt]);
     const routed = attributes === undefined ? [] : [attributesOf(attributes)];
-    return JSON.stringify([displayRef, fulfilledBy, locationRef, owed, fillRule ?? 'cancelBalance', ...routed]);
+    const rule = fillRule ?? 'cancelBalance';
+    return JSON.stringify([
+      displayRef,
+      fulfilledBy,
+      locationRef,
+      owed,
+      rule,
+      ...routed,
+      ...(cancelledBy ? [cancelledBy] : []),
+    ]);
   };
   return textOf(a) >= textOf(b) ? a : b;
 }
@@ -161,14 +173,14 @@ export function joinOrder(a: OrderState, b: OrderState): OrderState {
     obligations: head.obligations.length === 0 ? [] : head.obligations.map(({ kind, dueAt }) => ({ kind, dueAt })),
   };
   const isOperators = a.origin === 'operator' && b.origin === 'operator';
-  return isOperators || head.fillRule !== undefined || head.attributes !== undefined
-    ? withRareKeys(joined, head, isOperators)
-    : joined;
+  const hasRareKeys = head.fillRule !== undefined || head.attributes !== undefined || head.cancelledBy !== undefined;
+  return isOperators || hasRareKeys ? withRareKeys(joined, head, isOperators) : joined;
 }
 
 /** In their places among the others: keys of one form, whichever there are. */
-function withRareKeys(joined: OrderState, { fillRule, attributes }: OrderState, isOperators: boolean): OrderState {
-  const { lines, version, orderRef, placedAt, ...rest } = joined;
+function withRareKeys(joined: OrderState, head: OrderState, isOperators: boolean): OrderState {
+  const { fillRule, attributes, cancelledBy } = head;
+  const { lines, version, orderRef, placedAt, displayRef, modifiedAt, ...rest } = joined;
   return {
     lines,
     ...(isOperators ? { origin: 'operator' } : {}),
@@ -177,6 +189,9 @@ function withRareKeys(joined: OrderState, { fillRule, attributes }: OrderState, 
     orderRef,
     placedAt,
     ...(attributes === undefined ? {} : { attributes: attributesOf(attributes) }),
+    displayRef,
+    modifiedAt,
+    ...(cancelledBy === undefined ? {} : { cancelledBy }),
     ...rest,
   };
 }

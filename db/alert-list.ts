@@ -22,6 +22,7 @@ export type AlertRow = {
   /** By when somebody should have acted; `isPromised`: by a promise (a shipment), else by the catalogue. */
   readonly deadline: Instant | null;
   readonly isPromised: boolean;
+  /** With what its counted units are worth (`money` and the fields beside it, core/money.ts), reckoned as it is read. */
   readonly touches: Touches;
   /** Null until measured, and where no item is named. */
   readonly reach: AlertReach | null;
@@ -67,12 +68,18 @@ export type AlertFilter = {
   readonly isAll?: boolean;
 };
 
-/** In the order in which somebody should look: what people must act on before the rest, worst first, then by deadline. */
-const ORDER = sql`(a.state = 'closed'), (a.state = 'snoozed'), (a.mending or a.state = 'proving'),
-  array_position(array['critical', 'error', 'warning', 'info'], a.severity), a.deadline nulls last, a.id`;
+/** Alerts `a` with what those that are not closed are worth, for BY_STAKES. */
+export const ALERTS = sql`alert a left join open_alert_worth() w on w.alert_id = a.id`;
+
+/** The worst first, within a severity by money, then by deadline. */
+export const BY_STAKES = sql`array_position(array['critical', 'error', 'warning', 'info'], a.severity),
+  w.amount desc nulls last, a.deadline nulls last, a.id`;
+
+/** In the order in which somebody should look: what people must act on before the rest. */
+const ORDER = sql`(a.state = 'closed'), (a.state = 'snoozed'), (a.mending or a.state = 'proving'), ${BY_STAKES}`;
 
 export const ALERT_COLUMNS = sql`a.id, a.code, a.severity, a.title, a.channel_id as channel, a.state, a.owner, a.deadline,
-  a.is_promised as "isPromised", a.touches, a.reach, a.cause, a.next_step as "nextStep", a.first_seen_at as "firstSeenAt",
+  a.is_promised as "isPromised", a.touches || coalesce(worth_of(a.sku_units), '{}') as touches, a.reach, a.cause, a.next_step as "nextStep", a.first_seen_at as "firstSeenAt",
   a.last_seen_at as "lastSeenAt", a.count, a.reopened, a.mending, a.snoozed_until as "snoozedUntil", a.state_at as "stateAt",
   a.state_by as "stateBy", a.closed_at as "closedAt", a.proof`;
 
@@ -81,7 +88,7 @@ const given = (value: string | undefined, condition: (value: string) => SQL): SQ
 
 export const listAlerts = (db: Queries, filter: AlertFilter, limit: number): Promise<AlertRow[]> =>
   db.rows<AlertRow>(sql`
-    select ${ALERT_COLUMNS} from alert a
+    select ${ALERT_COLUMNS} from ${ALERTS}
     where ${filter.isAll === true || filter.state === 'closed' ? sql`true` : sql`a.state <> 'closed'`}
       ${given(filter.channel, (value) => sql`a.channel_id = ${value}`)}
       ${given(filter.severity, (value) => sql`a.severity = ${value}`)}

@@ -14,7 +14,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import { ALERT_CATALOGUE, type AlertCode, type Severity } from '#core/alert-catalogue.ts';
 import { Rejected } from '#core/errors.ts';
-import type { Instant } from '#core/model.ts';
+import type { Instant, Sku } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
 import { list } from './list.ts';
@@ -23,6 +23,19 @@ import { recordset } from './recordset.ts';
 import { hastenTurns } from './turns.ts';
 
 export type Touches = Readonly<Record<string, number | string | readonly (string | object)[]>>;
+
+/** `sku` null: further units, of items that are not named. */
+export type SkuUnits = { readonly sku: Sku | null; readonly units: number };
+
+/** More than this many items are not named one by one. */
+export const SKU_UNITS_MAX = 1000;
+
+/** The first items (those with most units), and the rest of `all` units together. */
+export function cutSkuUnits(named: readonly SkuUnits[], all: number): SkuUnits[] {
+  const kept = named.slice(0, SKU_UNITS_MAX);
+  const rest = all - kept.reduce((sum, { units }) => sum + units, 0);
+  return rest > 0 ? [...kept, { sku: null, units: rest }] : kept;
+}
 
 export type NewAlert = {
   /** Code, channel, cause, scope: what makes two sightings the same trouble. */
@@ -37,6 +50,8 @@ export type NewAlert = {
   readonly cause: string;
   /** An exact command. */
   readonly nextStep: string;
+  /** Base units of each item that it counts, those with most first: what they are worth is reckoned when it is read. */
+  readonly skuUnits?: readonly SkuUnits[];
   /** What grows as it gets worse; what `touches` counts when missing. */
   readonly size?: number;
   /** allot mends it itself: told only when it lasts. */
@@ -65,6 +80,7 @@ const COLUMNS = {
   touches: 'jsonb',
   cause: 'text',
   nextStep: 'text',
+  skuUnits: 'jsonb',
   size: 'int8',
   mending: 'boolean',
   deadline: 'timestamptz',
@@ -96,12 +112,12 @@ async function upsert(db: Queries, alerts: readonly NewAlert[], isQuiet: boolean
   const deadline = sql`coalesce(r.deadline, now() + make_interval(hours => r."withinHours"))`;
   await db.rows(sql`
     with up as (
-      insert into alert as a (fingerprint, code, severity, title, channel_id, touches, cause, next_step, size, told_size, told_severity,
+      insert into alert as a (fingerprint, code, severity, title, channel_id, touches, cause, next_step, sku_units, size, told_size, told_severity,
         mending, deadline, is_promised, change)
-      select fingerprint, code, severity, title, "channelId", touches, cause, "nextStep", size, size, severity,
+      select fingerprint, code, severity, title, "channelId", touches, cause, "nextStep", "skuUnits", size, size, severity,
         mending, ${deadline}, "isPromised", 'raised' from ${given} order by fingerprint
       on conflict (fingerprint) where is_latest do update set last_seen_at = now(), count = a.count + 1,
-        title = excluded.title, touches = excluded.touches, cause = excluded.cause, next_step = excluded.next_step,
+        title = excluded.title, touches = excluded.touches, cause = excluded.cause, next_step = excluded.next_step, sku_units = excluded.sku_units,
         severity = excluded.severity, size = excluded.size, mending = excluded.mending, change = ${change},
         told_size = case when ${change} is null then a.told_size else excluded.size end,
         told_severity = case when ${change} is null then a.told_severity else excluded.severity end,
@@ -113,7 +129,7 @@ async function upsert(db: Queries, alerts: readonly NewAlert[], isQuiet: boolean
         is_promised = excluded.is_promised,
         reopened = a.reopened + (a.state in ('closed', 'proving'))::int,
         closed_at = null, proof = null
-      ${isQuiet ? sql`where a.touches is distinct from excluded.touches or a.severity <> excluded.severity or a.state in ('closed', 'proving')` : sql``}
+      ${isQuiet ? sql`where a.touches is distinct from excluded.touches or a.sku_units is distinct from excluded.sku_units or a.severity <> excluded.severity or a.state in ('closed', 'proving')` : sql``}
       returning id, change, cause)
     insert into alert_event (alert_id, kind, actor, detail) select id, change, 'allot', cause from up where change is not null order by id`);
 }

@@ -241,9 +241,11 @@ async function mapByHint(tx: Queries, channel: ChannelId, discovered: readonly D
   return changes.length;
 }
 
-/** SKUs of mapped listings, at most `limit`, for people. */
-export async function skusOfListings(db: Queries, ids: readonly number[], limit: number): Promise<Sku[]> {
-  const rows = await db.rows<{ sku: Sku }>(sql`
-    select distinct sku collate "C" as sku from listing where id = any(${list(ids)}::bigint[]) and sku is not null order by 1 limit ${limit}`);
-  return rows.map(({ sku }) => sku);
+/** Of mapped listings whose number is refused: base units between what they should show and were last known to, by item, most first. */
+export async function unitsRefused(db: Queries, ids: readonly number[]) {
+  const skuUnits = await db.rows<{ sku: Sku; units: number }>(sql`
+    select l.sku collate "C" as sku, sum(abs(t.quantity - coalesce(s.acked_quantity, s.observed_sellable, 0))::int8 * l.pack)::int8 as units
+    from listing l join target t on t.listing_id = l.id left join listing_sync s on s.listing_id = l.id
+    where l.id = any(${list(ids)}::bigint[]) and l.sku is not null group by 1 order by 2 desc, 1`);
+  return { skuUnits, units: skuUnits.reduce((sum, { units }) => sum + units, 0) };
 }

@@ -7,7 +7,7 @@
 import { sql } from 'drizzle-orm';
 import type { DatedSupply, Instant } from '#core/model.ts';
 import type { Facts } from '#core/state.ts';
-import { closeAlert, raiseAlert } from './alerts.ts';
+import { closeAlert, cutSkuUnits, raiseAlert, SKU_UNITS_MAX, type SkuUnits } from './alerts.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
@@ -60,6 +60,7 @@ type LateRef = {
   readonly units: number;
   readonly dueAt: Instant | null;
   readonly skus: readonly string[];
+  readonly skuUnits: readonly SkuUnits[];
   readonly items: number;
   readonly locations: readonly string[];
 };
@@ -94,6 +95,8 @@ export async function tellLateRefs(tx: Queries, concerned: readonly string[]): P
   const rows = await tx.rows<LateRef>(sql`
     select r.ref, coalesce(sum(d.quantity - d.received), 0)::int as units, min(d.due_at) as "dueAt", count(d.sku)::int as items,
       coalesce((array_agg(d.sku order by d.sku) filter (where d.sku is not null))[1:${SKUS_TOLD_MAX}], '{}') as skus,
+      coalesce(to_json((array_agg(json_build_object('sku', d.sku, 'units', d.quantity - d.received) order by d.quantity - d.received desc, d.sku)
+        filter (where d.sku is not null))[1:${SKU_UNITS_MAX}]), '[]') as "skuUnits",
       coalesce(array_agg(distinct d.location) filter (where d.sku is not null), '{}') as locations
     from unnest(${list(concerned)}) as r(ref) left join dated_supply d on d.ref = r.ref and d.is_late
     group by r.ref order by r.ref`);
@@ -104,7 +107,10 @@ export async function tellLateRefs(tx: Queries, concerned: readonly string[]): P
   }
 }
 
-function alertOf({ ref, units, skus, items, locations }: LateRef, dueAt: Instant): Parameters<typeof raiseAlert>[1] {
+function alertOf(
+  { ref, units, skus, skuUnits, items, locations }: LateRef,
+  dueAt: Instant,
+): Parameters<typeof raiseAlert>[1] {
   const due = new Date(dueAt).toISOString();
   const [first = ''] = skus;
   const what = items === 1 ? first : `${items} items`;
@@ -115,6 +121,7 @@ function alertOf({ ref, units, skus, items, locations }: LateRef, dueAt: Instant
     title: `${ref} is late: ${units} units of ${what} were due ${due} at ${locations.join(', ')}`,
     channelId: null,
     touches: { ref, units, skus, locations },
+    skuUnits: cutSkuUnits(skuUnits, units),
     cause: 'its moment passed and it was not received: nothing is promised against it any more',
     nextStep: `allot supply receive ${ref} ${first} UNITS if it came; allot supply expect ${ref} ${first} UNITS --location ${locations[0]} --due DATE if it comes later; allot supply cancel ${ref} if it does not`,
   };

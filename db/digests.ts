@@ -1,7 +1,7 @@
 /** What a morning digest says: one row per person and day, whichever process writes it; and what it is made of. */
 import { sql } from 'drizzle-orm';
 import type { ChannelId, ChannelMode, Instant } from '#core/model.ts';
-import { ALERT_COLUMNS, type AlertRow } from './alert-list.ts';
+import { ALERT_COLUMNS, ALERTS, type AlertRow, BY_STAKES } from './alert-list.ts';
 import type { Queries } from './client.ts';
 
 const at = (now: Instant) => sql`to_timestamp(${now} / 1000.0)`;
@@ -26,8 +26,8 @@ const ALERTS_MAX = 5000;
 /** All that is not closed, in the order in which somebody should look. */
 export const readStanding = (tx: Queries): Promise<AlertRow[]> =>
   tx.rows<AlertRow>(sql`
-    select ${ALERT_COLUMNS} from alert a where a.state <> 'closed'
-    order by array_position(array['critical', 'error', 'warning', 'info'], a.severity), a.deadline nulls last, a.id limit ${ALERTS_MAX}`);
+    select ${ALERT_COLUMNS} from ${ALERTS} where a.state <> 'closed'
+    order by ${BY_STAKES} limit ${ALERTS_MAX}`);
 
 export type ClosedAlert = AlertRow & {
   /** Nobody acknowledged it, took it or said it was mended. */

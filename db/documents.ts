@@ -11,7 +11,7 @@
  * kind and subject; sending again sends the stored bytes.
  */
 import { sql } from 'drizzle-orm';
-import type { Instant, OrderId } from '#core/model.ts';
+import type { Instant, OrderId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 import { ringBells } from './outbox.ts';
@@ -212,9 +212,11 @@ export async function markAnswerStored(tx: Queries, id: OrderId, version: number
     update sales_order set answer_stored_version = ${version}, answer_retry_at = null where id = ${id}`);
 }
 
-export async function retryAnswerLater(tx: Queries, id: OrderId, at: Instant): Promise<void> {
-  await tx.rows(sql`update sales_order set answer_retry_at = ${iso(at)}::timestamptz where id = ${id}`);
-}
+/** Base units that an order waits to be answered for, by item, most first. */
+export const unitsOfAnswer = (tx: Queries, id: OrderId): Promise<{ readonly sku: Sku; readonly units: number }[]> =>
+  tx.rows<{ sku: Sku; units: number }>(sql`
+    select sku, sum(ordered - cancelled)::int8 as units from order_line
+    where order_id = ${id} and sku is not null group by sku having sum(ordered - cancelled) > 0 order by 2 desc, 1`);
 
 export type DocumentRow = {
   readonly id: number;

@@ -15,6 +15,7 @@ import {
 } from '#core/drift.ts';
 import type { ChannelId, Instant, Sku } from '#core/model.ts';
 import type { PublishInputs } from '#core/publish.ts';
+import { SKU_UNITS_MAX, type SkuUnits } from './alerts.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
@@ -127,20 +128,34 @@ export type DriftOfCause = {
   readonly cause: DriftCause;
   readonly listings: number;
   readonly stopped: number;
+  /** Of them by why they are stopped. */
+  readonly stops: Readonly<Partial<Record<StopReason, number>>>;
+  /** Of the listing that is named first: one that is stopped, if there is one; `skus` begins with its item. */
+  readonly firstRef: string;
   /** Found before `lastingSince`, and still there. */
   readonly lasting: number;
   readonly skus: readonly Sku[];
+  /** Base units between what its listings show and should, and by item those with most first. */
+  readonly units: number;
+  readonly skuUnits: readonly SkuUnits[];
   readonly because: string;
 };
 
 /** Open drift of a channel by cause. */
 export const readOpenDrift = (db: Queries, channelId: ChannelId, lastingSince: Instant): Promise<DriftOfCause[]> =>
   db.rows<DriftOfCause>(sql`
-    select d.cause, count(*)::int as listings, count(*) filter (where s.stopped_because is not null)::int as stopped,
+    select d.cause, count(*)::int as listings, count(*) filter (where d.stopped_because is not null)::int as stopped,
       count(*) filter (where d.found_at <= to_timestamp(${lastingSince} / 1000.0) and d.seen_at > d.found_at)::int as lasting,
-      to_json((array_agg(l.sku order by d.id))[1:20]) as skus, min(d.because->>0) as because
-    from drift d join listing l on l.id = d.listing_id left join listing_sync s on s.listing_id = l.id
-    where l.channel_id = ${channelId} and d.ended_at is null and l.sku is not null group by d.cause`);
+      coalesce(jsonb_object_agg(d.stopped_because, d.stops) filter (where d.stopped_because is not null), '{}') as stops,
+      (array_agg(d.listing_ref order by (d.stopped_because is null), d.id))[1] as "firstRef",
+      to_json((array_agg(d.sku order by (d.stopped_because is null), d.id))[1:20]) as skus,
+      sum(abs(d.shows - d.wants)::int8 * d.pack)::int8 as units,
+      to_json((array_agg(json_build_object('sku', d.sku, 'units', abs(d.shows - d.wants)::int8 * d.pack)
+        order by abs(d.shows - d.wants)::int8 * d.pack desc, d.id))[1:${SKU_UNITS_MAX}]) as "skuUnits", min(d.because->>0) as because
+    from (select d.*, l.sku, l.pack, l.listing_ref, s.stopped_because,
+        count(*) over (partition by d.cause, s.stopped_because)::int as stops
+      from drift d join listing l on l.id = d.listing_id left join listing_sync s on s.listing_id = l.id
+      where l.channel_id = ${channelId} and d.ended_at is null and l.sku is not null) d group by d.cause`);
 
 /** The last proof that ended a drift of this cause on the channel; null where none ever did. */
 export async function lastProof(db: Queries, channelId: ChannelId, cause: DriftCause): Promise<string | null> {

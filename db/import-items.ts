@@ -5,6 +5,7 @@
  * parked because they were unknown, in the same transaction.
  */
 import { sql } from 'drizzle-orm';
+import { type Money, plainMoney } from '#core/money.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { claimKits, judgeKits, judgeOrphans, kitChanges, type Pair, readKnownKits, writeKits } from './import-kits.ts';
@@ -35,6 +36,8 @@ export type ItemRow = {
   /** Below so many free units a channel's second rule set counts. */
   readonly minimum?: number | null;
   readonly safetyStock?: number | null;
+  /** Of one unit; `none` takes it away, a currency of null is the one that it has. */
+  readonly unitValue?: { readonly amount: string; readonly currency: string | null } | 'none' | null;
   /** For each kind that the file fills in: all its values for this item (`barcode`, `asin`). */
   readonly identifiers: readonly { readonly kind: string; readonly values: readonly string[] }[];
   /** Of a kit: what one set takes; empty: a kit no more. */
@@ -50,6 +53,8 @@ type Stored = {
   readonly groups: readonly string[];
   readonly minimum: number | null;
   readonly safetyStock: number | null;
+  readonly unitValue: string | null;
+  readonly currency: string | null;
 };
 type Identifier = { readonly kind: string; readonly value: string; readonly sku: string };
 
@@ -96,7 +101,8 @@ async function readKnown(tx: Queries, rows: readonly ItemRow[]): Promise<Known> 
   );
   const [items, identifiers] = await Promise.all([
     tx.rows<Stored>(sql`
-      select sku, title, lifecycle, groups, minimum, safety_stock as "safetyStock" from item where sku = any(${skus})`),
+      select sku, title, lifecycle, groups, minimum, safety_stock as "safetyStock", unit_value as "unitValue", currency
+      from item where sku = any(${skus})`),
     tx.rows<Identifier>(sql`
       select kind, value, sku from item_identifier where sku = any(${skus})
       union select i.kind, i.value, i.sku from item_identifier i
@@ -130,6 +136,10 @@ function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>, ofKi
   for (const { kind, values } of row.identifiers)
     for (const value of values) claims.set(identifierKey(kind, value), row.sku);
   const stored = known.items.get(row.sku);
+  if (givenValue(row, stored) === 'no currency') {
+    const fix = 'name its currency in the column currency: EUR, USD, GBP';
+    return skip(row.line, row.sku, 'unit_value has no currency, and none is known of the item', fix);
+  }
   if (stored === undefined) return judge(row.line, row.sku, 'create');
   return compare(row.line, row.sku, [
     ...changeOf('title', stored.title, row.title),
@@ -137,12 +147,47 @@ function judgeItem(row: ItemRow, known: Known, claims: Map<string, string>, ofKi
     ...changeOf('groups', stored.groups.join('|'), row.groups?.join('|') ?? null),
     ...changeOf('minimum', stored.minimum, row.minimum ?? null),
     ...changeOf('safety_stock', stored.safetyStock, row.safetyStock ?? null),
+    ...changeOf('unit_value', sayValue(storedValue(stored)) ?? '', sayValue(givenValue(row, stored))),
     ...changes,
   ]);
 }
 
+const storedValue = ({ unitValue, currency }: Stored): Money | null =>
+  unitValue === null || currency === null ? null : { amount: unitValue, currency };
+
+/** What a row makes of the value of a unit: null where it says nothing of it. */
+function givenValue({ unitValue }: ItemRow, stored: Stored | undefined): Money | 'none' | 'no currency' | null {
+  if (unitValue === undefined || unitValue === null || unitValue === 'none') return unitValue ?? null;
+  const currency = unitValue.currency ?? stored?.currency ?? null;
+  return currency === null ? 'no currency' : { amount: unitValue.amount, currency };
+}
+
+function sayValue(value: Money | string | null): string | null {
+  if (value === null || typeof value === 'string') return value === 'none' ? '' : value;
+  const { amount, currency } = plainMoney(value);
+  return `${amount} ${currency}`;
+}
+
 async function writeItems(tx: Queries, rows: readonly ItemRow[]): Promise<void> {
   if (rows.length === 0) return;
+  await writeRules(tx, rows);
+  await writeValues(tx, rows);
+}
+
+/** No rule looks at what a unit is worth: nothing is decided again. */
+async function writeValues(tx: Queries, rows: readonly ItemRow[]): Promise<void> {
+  const told = rows.flatMap(({ sku, unitValue }) =>
+    unitValue === undefined || unitValue === null
+      ? []
+      : [{ sku, ...(unitValue === 'none' ? { amount: null, currency: null } : unitValue) }],
+  );
+  if (told.length === 0) return;
+  await tx.rows(sql`
+    update item i set unit_value = r.amount, currency = case when r.amount is not null then coalesce(r.currency, i.currency) end
+    from ${recordset(told, { sku: 'text', amount: 'numeric', currency: 'text' }, 'r')} where i.sku = r.sku`);
+}
+
+async function writeRules(tx: Queries, rows: readonly ItemRow[]): Promise<void> {
   const columns = {
     sku: 'text',
     title: 'text',

@@ -2,6 +2,7 @@
 import { sql } from 'drizzle-orm';
 import type { ChannelId, Instant, Sku } from '#core/model.ts';
 import type { PublishInputs } from '#core/publish.ts';
+import { SKU_UNITS_MAX } from './alerts.ts';
 import type { Queries } from './client.ts';
 
 export type PhantomGroup = {
@@ -9,6 +10,9 @@ export type PhantomGroup = {
   readonly reason: 'untracked' | 'missing' | 'notBuyable' | 'refused' | 'showsNone';
   readonly listings: number;
   readonly units: number;
+  /** Base units by item, those with most first, at most SKU_UNITS_MAX items; `baseUnits` is of all. */
+  readonly skuUnits: readonly { readonly sku: Sku; readonly units: number }[];
+  readonly baseUnits: number;
   /** Some of them, those that lose most first. */
   readonly skus: readonly Sku[];
   /** What the platform said last; null where it said nothing. */
@@ -24,7 +28,7 @@ const SKUS_TOLD = 20;
 export const readPhantoms = (db: Queries, now: Instant, graceMs: number): Promise<PhantomGroup[]> =>
   db.rows<PhantomGroup>(sql`
     with seen as (
-      select l.channel_id, l.sku, t.quantity, s.blocked_reason,
+      select l.channel_id, l.sku, t.quantity, t.quantity::int8 * l.pack as base, s.blocked_reason,
         case when s.observed_state in ('untracked', 'missing', 'notBuyable') then s.observed_state
           when s.failures > 0 and t.is_behind and coalesce(s.acked_quantity, 0) = 0 and s.blocked_until is not null then 'refused'
           when s.observed_state = 'tracked' and s.observed_sellable = 0 then 'showsNone' end as reason
@@ -36,6 +40,8 @@ export const readPhantoms = (db: Queries, now: Instant, graceMs: number): Promis
         and (s.observed_at is null or s.acked_at is null or s.observed_at >= s.acked_at)
         and not exists (select 1 from push_attempt_item i where i.listing_id = l.id and i.outcome is null))
     select channel_id as channel, reason, count(*)::int as listings, sum(quantity)::int8 as units,
+      sum(base)::int8 as "baseUnits",
+      to_json((array_agg(json_build_object('sku', sku, 'units', base) order by base desc, sku))[1:${SKU_UNITS_MAX}]) as "skuUnits",
       (array_agg(sku order by quantity desc, sku))[1:${SKUS_TOLD}] as skus, min(blocked_reason) as detail
     from seen where reason is not null group by channel_id, reason order by channel_id, reason`);
 

@@ -6,7 +6,7 @@
  */
 import { sql } from 'drizzle-orm';
 import type { ChannelId, Instant } from '#core/model.ts';
-import { ALERT_COLUMNS, type AlertRow } from './alert-list.ts';
+import { ALERT_COLUMNS, type AlertRow, BY_STAKES } from './alert-list.ts';
 import type { Database, Queries } from './client.ts';
 import { list } from './list.ts';
 import { recordset } from './recordset.ts';
@@ -146,8 +146,8 @@ async function describeClaim(
   >(sql`
     select e.kind as "eventKind", e.at as "eventAt", e.actor, e.detail, ${ALERT_COLUMNS}
     from (select distinct on (alert_id) * from alert_event where id = any(${list(events)}::bigint[]) order by alert_id, id desc) e
-    join alert a on a.id = e.alert_id
-    order by (a.state = 'closed'), array_position(array['critical', 'error', 'warning', 'info'], a.severity), a.deadline, a.id
+    join alert a on a.id = e.alert_id left join open_alert_worth() w on w.alert_id = a.id
+    order by (a.state = 'closed'), ${BY_STAKES}
     limit ${NEWS_MAX}`);
   const [counts] = await tx.rows<{ alerts: number; open: number; seen: number }>(sql`
     with told as (select distinct alert_id from alert_event where id = any(${list(events)}::bigint[])),

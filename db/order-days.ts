@@ -2,7 +2,7 @@
  * Orders of a channel by the day they were placed on: how many were cancelled, and how many were late. Counted a day at a time, so that
  * no look reads more than a day's orders; a day is found by block ranges, which cost the intake next to nothing.
  *
- * Cancelled: a line is wholly cancelled and nothing of it was shipped; who wanted that no platform tells us. Late: units were still to
+ * Cancelled: a line is wholly cancelled and nothing of it was shipped, but not where the platform tells that the buyer asked for it. Late: units were still to
  * ship `graceMs` after the moment promised, when the day was counted; an order that was late by less than the time between two counts may be
  * missed. Orders of people (no platform knows them) and those that the marketplace fulfils count nowhere.
  */
@@ -42,15 +42,16 @@ export async function countDay(
   const at = sql`to_timestamp(${now} / 1000.0)`;
   await db.rows(sql`
     with placed as (
-      select o.id, o.placed_at, (select min((d->>'dueAt')::int8) from jsonb_array_elements(o.state->'obligations') d where d->>'kind' = 'ship') as due
+      select o.id, o.placed_at, coalesce(o.state->>'cancelledBy' = 'buyer', false) as is_buyers, (select min((d->>'dueAt')::int8) from jsonb_array_elements(o.state->'obligations') d where d->>'kind' = 'ship') as due
       from sales_order o
       where o.placed_at >= ${day}::date::timestamp at time zone 'UTC' and o.placed_at < (${day}::date + 1)::timestamp at time zone 'UTC'
         and o.channel_id = ${channel} and o.state->>'fulfilledBy' = 'seller' and o.state->>'origin' is null),
     lines as (
-      select p.id, p.placed_at, p.due, bool_or(l.cancelled >= l.ordered and l.shipped = 0 and l.reported_shipped = 0) as cancelled,
+      select p.id, p.placed_at, p.due,
+        not p.is_buyers and bool_or(l.cancelled >= l.ordered and l.shipped = 0 and l.reported_shipped = 0) as cancelled,
         sum(l.ordered - l.cancelled) as wanted, (count(*) filter (where greatest(l.shipped, l.reported_shipped) + l.cancelled < l.ordered))::int as unshipped
       from placed p join order_line l on l.order_id = p.id
-      group by p.id, p.placed_at, p.due),
+      group by p.id, p.placed_at, p.due, p.is_buyers),
     late as (
       insert into late_order (order_id, channel_id, placed_at, due_at, noted_at)
       select id, ${channel}, placed_at, to_timestamp(due / 1000.0), ${at} from lines

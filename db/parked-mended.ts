@@ -8,6 +8,7 @@
  * | a count from the future                         | its moment has come                                               |
  * | input of a channel that is not configured       | it is, and another policy came into force since                   |
  * | input or a document that could not be read      | another version, dialect, setting or key reads the channel now    |
+ * | an answer that could not be written             | another version, dialect, setting or key writes it now, or another policy is in force; else now and then |
  * | a command that the core could not decide        | another version of the core decides now                           |
  * | what its platform does not give                 | its time to be asked again has come                               |
  *
@@ -61,7 +62,10 @@ export async function retryMended(
         where q.state = 'parked' and q.source = 'inbox' and q.code = any(${list(OF_THE_READER)}) and q.reader <> r.reader
           and not exists (select 1 from parked o where o.source = 'inbox' and o.source_id = q.source_id and o.reader = r.reader)
         order by q.id limit ${max})
-      union all (select q.id from parked q where q.state = 'parked' and q.retry_at <= ${at} order by q.id limit ${max}))`,
+      union all (select q.id from parked q join ${recordset(readers, { channel: 'text', reader: 'text' }, 'r')} on r.channel = q.channel_id
+        where q.state = 'parked' and q.source = 'answer' and (q.reader <> r.reader or ${current} > coalesce(q.policy_version, 0))
+        order by q.id limit ${max})
+      union all (select q.id from parked q where q.state = 'parked' and q.source <> 'answer' and q.retry_at <= ${at} order by q.id limit ${max}))`,
     'sweep',
   );
 }

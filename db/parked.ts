@@ -6,6 +6,7 @@
  * | command  | a command that the core refuses             | it is pending again, with the later ones of its order |
  * | listing  | a number that its platform does not take    | it is sent again at once (db/delays.ts parks it) |
  * | document | a document of ours that cannot be put out   | it is pending again                         |
+ * | answer   | an answer to an order that cannot be written| it is written at once (parked-answers.ts)   |
  *
  * | state   | next                                                                             |
  * | parked  | retried (by a person, or by itself: parked-mended.ts), dropped (a person, with a reason) |
@@ -23,8 +24,9 @@ import { CORE_VERSION } from '#core/version.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
 import { ringBells } from './outbox.ts';
+import { dropAnswers, writeAnswersAgain } from './parked-answers.ts';
 
-export const PARKED_SOURCES = ['inbox', 'command', 'listing', 'document'] as const;
+export const PARKED_SOURCES = ['inbox', 'command', 'listing', 'document', 'answer'] as const;
 export type ParkedSource = (typeof PARKED_SOURCES)[number];
 
 export type ParkedRow = {
@@ -138,12 +140,17 @@ export async function takeParked(tx: Queries, ids: readonly number[], owner: str
   return rows.length;
 }
 
-type Freed = { readonly source: string; readonly source_id: number; readonly channel_id: string | null };
+type Freed = {
+  readonly source: string;
+  readonly source_id: number;
+  readonly channel_id: string | null;
+  readonly order_id: string | null;
+};
 
-/** Numbers and documents that were parked go out again at once. */
+/** Numbers, documents and answers that were parked go out again at once. */
 async function sendAgain(tx: Queries, rows: readonly Freed[]): Promise<void> {
   const of = (source: ParkedSource) => rows.filter((row) => row.source === source);
-  const [listings, documents] = [of('listing'), of('document')];
+  const [listings, documents, answers] = [of('listing'), of('document'), of('answer')];
   const idsOf = (freed: readonly Freed[]) => list(freed.map(({ source_id }) => source_id));
   if (listings.length > 0) {
     await tx.rows(sql`
@@ -153,18 +160,24 @@ async function sendAgain(tx: Queries, rows: readonly Freed[]): Promise<void> {
     await tx.rows(sql`
       update document set state = 'pending' where id = any(${idsOf(documents)}::bigint[]) and state = 'parked'`);
   }
+  if (answers.length > 0)
+    await writeAnswersAgain(
+      tx,
+      answers.flatMap(({ order_id }) => order_id ?? []),
+    );
   const bellsOf = (topic: string, freed: readonly Freed[]) =>
     [...new Set(freed.flatMap(({ channel_id }) => channel_id ?? []))].map((key) => ({ topic, key }));
-  await ringBells(tx, [...bellsOf('push', listings), ...bellsOf('documents', documents)]);
+  await ringBells(tx, [...bellsOf('push', listings), ...bellsOf('documents', [...documents, ...answers])]);
 }
 
 /** Puts the chosen rows' sources back to pending, and with a command the later ones of its order. Answers how many were let go. */
 export async function letGo(tx: Queries, chosen: SQL, actor: string): Promise<number> {
-  const rows = await tx.rows<Freed & { id: number; order_id: string | null }>(sql`
-    with first as (select id, order_id from parked p where state = 'parked' and (${chosen}) for update)
+  const rows = await tx.rows<Freed & { id: number }>(sql`
+    with first as (select id, case when source = 'command' then order_id end as order_id from parked p
+      where state = 'parked' and (${chosen}) for update)
     select p.id, p.source, p.source_id, p.channel_id, p.order_id from parked p
     where p.state = 'parked' and (p.id in (select id from first)
-      or (p.order_id is not null and p.order_id in (select order_id from first)))`);
+      or (p.source = 'command' and p.order_id in (select order_id from first)))`);
   if (rows.length === 0) return 0;
   const ids = rows.map((row) => row.id);
   await tx.rows(
@@ -198,14 +211,19 @@ export const retryWaiting = (tx: Queries, waitsFor: readonly string[], actor: st
  */
 export async function dropParked(tx: Queries, ids: readonly number[], actor: string, reason: string): Promise<number> {
   await refuseNumbers(tx, ids);
-  const rows = await tx.rows<{ source: string; source_id: number; order_id: string | null }>(sql`
+  const rows = await tx.rows<Freed>(sql`
     update parked set state = 'dropped', closed_at = now(), closed_by = ${actor}, drop_reason = ${reason}
-    where state = 'parked' and id = any(${list(ids)}::bigint[]) returning source, source_id, order_id`);
+    where state = 'parked' and id = any(${list(ids)}::bigint[]) returning source, source_id, channel_id, order_id`);
   const of = (source: string) => rows.filter((row) => row.source === source).map((row) => row.source_id);
   await tx.rows(sql`update command set state = 'dropped' where id = any(${list(of('command'))}::bigint[])`);
   await tx.rows(sql`update inbox_key set state = 'dropped' where inbox_id = any(${list(of('inbox'))}::bigint[])`);
   await tx.rows(sql`update document set state = 'dropped' where id = any(${list(of('document'))}::bigint[])`);
-  const orders = [...new Set(rows.flatMap((row) => row.order_id ?? []))];
+  await dropAnswers(
+    tx,
+    rows.filter(({ source }) => source === 'answer'),
+    reason,
+  );
+  const orders = [...new Set(rows.flatMap((row) => (row.source === 'command' ? (row.order_id ?? []) : [])))];
   await letGo(tx, sql`p.code = 'behind-parked' and p.order_id = any(${list(orders)})`, actor);
   return rows.length;
 }

@@ -50,10 +50,10 @@ export type ParkedGroup = {
 
 const COUNT_MAX = 10_000;
 
-/** By channel and cause, the largest first; what was parked just now may be on its way out again. */
+/** By channel and cause, the largest first; answers have an alert of their own. What was parked just now may be on its way out again. */
 export const readParkedGroups = (db: Queries, parkedBefore: Instant, limit: number): Promise<ParkedGroup[]> =>
   db.rows<ParkedGroup>(sql`
-    with lying as (select * from parked where state = 'parked' and least(parked_at, first_parked_at) <= to_timestamp(${parkedBefore} / 1000.0) order by id limit ${COUNT_MAX})
+    with lying as (select * from parked where state = 'parked' and source <> 'answer' and least(parked_at, first_parked_at) <= to_timestamp(${parkedBefore} / 1000.0) order by id limit ${COUNT_MAX})
     select channel_id as channel, code, count(*)::int as inputs, count(distinct order_id)::int as orders,
       (array_agg(reason order by id))[1] as reason, least(min(parked_at), min(first_parked_at)) as "oldestAt",
       (count(*) filter (where owner is null))::int as unowned, (select count(*) from lying) >= ${COUNT_MAX} as "isMore"

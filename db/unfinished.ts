@@ -19,6 +19,8 @@ export type Intervals = {
   readonly reconcileMs: number;
   /** Between two light scans; absent: none. */
   readonly lightScanMs?: number;
+  /** In which each listing is looked at once. */
+  readonly lightScanPeriodMs?: number;
   readonly channels?: readonly { readonly id: ChannelId; readonly pollMs: number; readonly reconcileMs: number }[];
 };
 

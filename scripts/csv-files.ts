@@ -13,7 +13,18 @@ const IDENTIFIERS = ['barcode', 'gtin', 'asin', 'buyer_item'] as const;
 
 export const ITEM_COLUMNS: CsvColumns = {
   required: ['sku'],
-  optional: ['title', 'lifecycle', 'groups', 'minimum', 'safety_stock', 'components', 'units', ...IDENTIFIERS],
+  optional: [
+    'title',
+    'lifecycle',
+    'groups',
+    'minimum',
+    'safety_stock',
+    'unit_value',
+    'currency',
+    'components',
+    'units',
+    ...IDENTIFIERS,
+  ],
 };
 export const STOCK_COLUMNS: CsvColumns = {
   required: ['sku', 'location', 'qty'],
@@ -53,6 +64,7 @@ export const readItem = (row: CsvRow): ItemRow => ({
   groups: groupsOf(row.text('groups')),
   minimum: row.whole('minimum', 0),
   safetyStock: row.whole('safety_stock', 0),
+  unitValue: row.money('unit_value', 'currency'),
   components: row.pairs('components', 1),
   units: row.pairs('units', 2),
   identifiers: IDENTIFIERS.flatMap((kind) => {

@@ -6,6 +6,7 @@
  */
 import { CsvError, parse } from 'csv-parse/sync';
 import type { Instant } from '#core/model.ts';
+import { isAmount, isCurrency } from '#core/money.ts';
 import { suggest } from '#workers/did-you-mean.ts';
 import { type Parsed, parseDay, parseDue, parseInstant, parseWhole } from './arguments.ts';
 import { Failure } from './io.ts';
@@ -31,9 +32,14 @@ export type CsvRow = {
   /** A moment, or a day by its end in UTC; a stand-in where the cell is empty, which is noted. */
   readonly needDue: (column: string) => Instant;
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
+  /** An exact amount with the currency of the other column, or null there; `none` takes it away; null where the amount is empty. */
+  readonly money: (amount: string, currency: string) => CsvMoney | 'none' | null;
   /** `NAME:2;OTHER:1`, each name once, from `least`; empty for `none`. */
   readonly pairs: (column: string, least: number) => { readonly name: string; readonly quantity: number }[] | null;
 };
+
+/** `currency` null: the one that is known already. */
+export type CsvMoney = { readonly amount: string; readonly currency: string | null };
 
 export type CsvResult<Row> = {
   readonly rows: readonly Row[];
@@ -178,6 +184,19 @@ function parsePairs(value: string, least: number) {
   return { pairs, fault: undefined, hint: '' };
 }
 
+function moneyFault({ amount, currency }: CsvMoney, column: string, currencyColumn: string) {
+  if (!isAmount(amount))
+    return {
+      reason: `${column} "${amount}" is no amount`,
+      fix: 'write it like 12.50: a point, four decimals at most, no separators',
+    };
+  if (currency === null || isCurrency(currency)) return null;
+  return {
+    reason: `${currencyColumn} "${currency}" is no currency`,
+    fix: 'write its code as ISO 4217 has it: EUR, USD, GBP',
+  };
+}
+
 function openRow({ record, places, line, note }: Opened): CsvRow {
   const rawOf = (column: string): string => record[places.get(column) ?? -1] ?? '';
   const textOf = (column: string): string | null => rawOf(column).trim() || null;
@@ -224,6 +243,14 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
     needDue: (column) => {
       need(column);
       return moment(column, parseDue) ?? 0;
+    },
+    money: (column, currencyColumn) => {
+      const amount = textOf(column);
+      if (amount === null || amount === 'none') return amount;
+      const currency = textOf(currencyColumn);
+      const fault = moneyFault({ amount, currency }, column, currencyColumn);
+      if (fault !== null) note(fault.reason, fault.fix);
+      return { amount, currency };
     },
     pairs: (column, least) => {
       const value = textOf(column);

@@ -16,7 +16,7 @@
 import type { Instant } from '#core/model.ts';
 import { explain, type StepId } from '#core/publish.ts';
 import { measureReach, staleReaches } from '#db/alert-list.ts';
-import { type NewAlert, tellStanding } from '#db/alerts.ts';
+import { cutSkuUnits, type NewAlert, tellStanding } from '#db/alerts.ts';
 import { refsToProve, tellLateRefs } from '#db/dated-facts.ts';
 import { type HeldBackRow, type PhantomGroup, readHeldBack, readPhantoms } from '#db/listing-checks.ts';
 import { type OversoldItem, readOversold } from '#db/oversold.ts';
@@ -81,6 +81,7 @@ export function oversoldAlert(context: Linker, { sku, orders, places }: Oversold
     cause: causes.join('; '),
     nextStep: `allot reconfirm ${quoted(sku)} --simulate`,
     size: units,
+    skuUnits: [{ sku, units }],
     ...(first === null ? {} : { deadline: first }),
   };
 }
@@ -105,7 +106,8 @@ const PHANTOM_WORDS: Readonly<Record<PhantomGroup['reason'], { says: string; fix
   showsNone: { says: 'shows 0 of', fix: (sku) => `allot explain ${sku}` },
 };
 
-export function phantomAlert({ channel, reason, listings, units, skus, detail }: PhantomGroup): NewAlert {
+export function phantomAlert(group: PhantomGroup): NewAlert {
+  const { channel, reason, listings, units, skus, detail, skuUnits, baseUnits } = group;
   const words = PHANTOM_WORDS[reason];
   return {
     fingerprint: `phantom-stock-out ${channel} ${reason}`,
@@ -117,6 +119,7 @@ export function phantomAlert({ channel, reason, listings, units, skus, detail }:
     cause: `${reason}${detail === null ? '' : `: ${detail}`}`,
     nextStep: words.fix(quoted(skus[0] ?? '')),
     size: listings,
+    skuUnits: cutSkuUnits(skuUnits, baseUnits),
     // It is read and written again by itself; the other reasons need a person.
     mending: reason === 'showsNone',
   };
@@ -179,6 +182,10 @@ async function checkHeldBack(context: WorkerContext): Promise<void> {
       cause: `${step}: the rules of the channel keep back all that it could be promised`,
       nextStep: `allot explain ${quoted(sku)} --channel ${channel}`,
       size: group.length,
+      skuUnits: cutSkuUnits(
+        group.toSorted((a, b) => b.units - a.units).map((one) => ({ sku: one.sku, units: one.units })),
+        units,
+      ),
     };
   });
   const proof = 'the targets were read again: no listing of the channel is kept at 0 by this rule';

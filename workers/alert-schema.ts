@@ -85,14 +85,17 @@ const person = z.strictObject({
   to,
 });
 
+const limitOf = (days: number) =>
+  z.strictObject({
+    percent: z.number().gt(0).max(100).describe('a percent above 0, such as 2.5'),
+    days: z.int().min(1).max(60).default(days).describe('over how many days: a whole number from 1 to 60'),
+  });
+
 const rateOf = (what: string, days: number) =>
   z
-    .strictObject({
-      percent: z.number().gt(0).max(100).describe('a percent above 0, such as 2.5'),
-      days: z.int().min(1).max(60).default(days).describe('over how many days: a whole number from 1 to 60'),
-    })
+    .union([limitOf(days), z.array(limitOf(days))])
     .optional()
-    .describe(`a block with percent and days: what share of orders may be ${what}`);
+    .describe(`a block with percent and days, or a list of them ([] for none): what share of orders may be ${what}`);
 
 const rates = z.strictObject({
   channel: z.string().min(1).describe('the id of a channel'),

@@ -8,7 +8,7 @@
  * | pagerduty | ROUTING_KEY                                                            |
  * | heartbeat | ALERTS_HEARTBEAT_URL                                                   |
  */
-import type { OrderLimits } from '#connectors/connector.ts';
+import type { OrderLimit, OrderLimits } from '#connectors/connector.ts';
 import type { Severity } from '#core/alert-catalogue.ts';
 import type { ChannelId } from '#core/model.ts';
 import type { AlertsBody, DestinationKind } from './alert-schema.ts';
@@ -43,6 +43,12 @@ export type AlertSettings = {
   readonly rates: ReadonlyMap<ChannelId, OrderLimits>;
 };
 
+/** One limit, or several; none given: the platform's own. */
+const limitsOf = (given: OrderLimit | readonly OrderLimit[] | undefined): readonly OrderLimit[] | undefined =>
+  given === undefined || isList(given) ? given : [given];
+
+const isList = (given: OrderLimit | readonly OrderLimit[]): given is readonly OrderLimit[] => Array.isArray(given);
+
 export function alertSettingsOf(body: AlertsBody): AlertSettings {
   return {
     destinations: body.destinations,
@@ -57,7 +63,12 @@ export function alertSettingsOf(body: AlertsBody): AlertSettings {
       return { id, timeZone, to, digestMinute: hours * 60 + minutes };
     }),
     heartbeatMs: body.heartbeat === undefined ? null : (parseDuration(body.heartbeat.every) ?? null),
-    rates: new Map(body.rates.map(({ channel, cancelled, late }) => [channel, { cancelled, late }])),
+    rates: new Map(
+      body.rates.map(({ channel, cancelled, late }) => [
+        channel,
+        { cancelled: limitsOf(cancelled), late: limitsOf(late) },
+      ]),
+    ),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Alerts in words, the same in messages, digests and on the command line. */
 import type { Instant, Sku } from '#core/model.ts';
+import { type Money, sayMoney } from '#core/money.ts';
 import { type AlertRow, REACH_MAX } from '#db/alert-list.ts';
 import type { Touches } from '#db/alerts.ts';
 
@@ -40,6 +41,28 @@ export const ordersOf = (touches: Touches): readonly TouchedOrder[] => {
 const namesOf = (value: Touches[string] | undefined): readonly string[] =>
   Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
 
+const isMoney = (value: unknown): value is Money =>
+  typeof value === 'object' && value !== null && 'currency' in value && 'amount' in value;
+
+const numberOf = (value: Touches[string] | undefined): number => (typeof value === 'number' ? value : 0);
+
+/** What its counted units are worth, currency by currency, and what that leaves out; nothing where it counts no unit. */
+export function sayWorth(touches: Touches): string[] {
+  const { units, money } = touches;
+  const [counted, unknown, beyond] = ['unitsCounted', 'unitsWithoutValue', 'unitsNotCounted'].map((name) =>
+    numberOf(touches[name]),
+  ) as [number, number, number];
+  if (counted === 0) return [];
+  const amounts = Array.isArray(money) ? (money as readonly unknown[]).filter(isMoney).map(sayMoney) : [];
+  const left = [
+    ...(unknown === 0 ? [] : [`for ${unknown.toLocaleString('en-US')} of ${count(counted, 'unit')} no value is known`]),
+    ...(beyond === 0 ? [] : [`${count(beyond, 'further unit')} not reckoned`]),
+  ];
+  if (amounts.length === 0) return [left.join('; ')];
+  const notes = [...(counted === units || unknown > 0 ? [] : [count(counted, 'unit')]), ...left].join('; ');
+  return [`worth ${amounts.join(' and ')}${notes === '' ? '' : ` (${notes})`}`];
+}
+
 /** What it touches: items, units, listings, open orders, money; empty when nothing of it is known. */
 export function sayTouches({ touches, reach }: Pick<AlertRow, 'touches' | 'reach'>): string {
   const skus = namesOf(touches.skus);
@@ -60,7 +83,7 @@ export function sayTouches({ touches, reach }: Pick<AlertRow, 'touches' | 'reach
       : [
           `${reach.orders >= REACH_MAX ? `${REACH_MAX.toLocaleString('en-US')}+ open orders` : count(reach.orders, 'open order')} with ${count(reach.units, 'unit')}`,
         ]),
-    ...(typeof touches.money === 'string' ? [touches.money] : []),
+    ...sayWorth(touches),
   ];
   return parts.join(', ');
 }

@@ -4,12 +4,13 @@
  * Guarantees: what is on its way to a listing is never taken for drift; drift and its alert end by a read alone; push mends, so that the
  * mode and the compare still stand between.
  */
-import { CAUSES, type DriftCause, NEEDS_PERSON, provesHealed } from '#core/drift.ts';
-import { closeAlert, raiseAlert } from '#db/alerts.ts';
-import { endDrift, keepDrift, lastProof, readOpenDrift, resumeCounted } from '#db/drift.ts';
+import { CAUSES, type DriftCause, NEEDS_PERSON, provesHealed, STOP_REASONS, type StopReason } from '#core/drift.ts';
+import { closeAlert, cutSkuUnits, raiseAlert } from '#db/alerts.ts';
+import { type DriftOfCause, endDrift, keepDrift, lastProof, readOpenDrift, resumeCounted } from '#db/drift.ts';
 import { channelHealth } from '#db/health.ts';
 import { ringBells } from '#db/outbox.ts';
 import { askForReads, listingsInFlight, saveObserved } from '#db/push.ts';
+import { quoted } from './alert-words.ts';
 import { keptOf } from './contest.ts';
 import { type LookContext, type OpenChannel, protectionOf } from './context.ts';
 import { type Judged, judgeLooked, type Looked } from './judge-drift.ts';
@@ -76,21 +77,39 @@ export async function keepLooked(
   return healed;
 }
 
-/** What a person does about a cause. */
-export const MENDS: Readonly<Record<DriftCause, string>> = {
-  missing: 'bring the listing back on the platform, or unmap it: allot listings unmap CHANNEL REF',
-  untracked: 'let the platform track its stock; allot looks again by itself',
-  notBuyable: 'make it active on the platform, or unmap it: allot listings unmap CHANNEL REF',
-  clock: 'see that the clock of the platform, or of this machine, is right',
-  lateOrder: 'allot orders list, and the channel on its platform: orders do not come',
-  unit: 'say how many units one listing unit is: allot listings map CHANNEL REF SKU --pack N',
-  mapping: 'see which item it stands for: allot listings map CHANNEL REF SKU',
-  lostPush: 'nothing yet: allot writes its number again; see allot status',
-  secondWriter: 'switch the other program off, then: allot listings resume CHANNEL REF',
-  ownStock:
-    'count the item (of a kit, its components): allot count SKU QUANTITY --location PLACE --as-of now; the listing goes on by itself then',
-  manualEdit: 'say whose number counts: allot listings resume CHANNEL REF writes that of allot',
+/** The next step, for the listing that is named first. */
+export const MENDS: Readonly<Record<DriftCause, (channel: string, ref: string, sku: string) => string>> = {
+  missing: (channel, ref) =>
+    `bring the listing back on the platform, or unmap it: allot listings unmap ${channel} ${ref}`,
+  untracked: (channel, ref) =>
+    `let the platform track its stock (${ref}); allot looks again by itself: allot channels show ${channel}`,
+  notBuyable: (channel, ref) => `make it active on the platform, or unmap it: allot listings unmap ${channel} ${ref}`,
+  clock: () => 'see that the clock of the platform, or of this machine, is right',
+  lateOrder: () => 'allot status, and the channel on its platform: orders do not come',
+  unit: (channel, ref, sku) =>
+    `say how many units one listing unit is: allot listings map ${channel} ${ref} ${sku} --pack N`,
+  mapping: (channel, ref, sku) => `see which item it stands for (now ${sku}): allot listings map ${channel} ${ref} SKU`,
+  lostPush: () => 'nothing yet: allot writes its number again; see allot status',
+  secondWriter: (channel, ref) => `switch the other program off, then: allot listings resume ${channel} ${ref}`,
+  ownStock: (_channel, _ref, sku) =>
+    `count the item (of a kit, its components), the listing then goes on by itself: allot count ${sku} UNITS --location PLACE --as-of now`,
+  manualEdit: (channel, ref) => `if the number of allot counts: allot listings resume ${channel} ${ref}`,
 };
+
+/** What allot still does with listings that are stopped. */
+const STOPPED: Readonly<Record<StopReason, (count: number) => string>> = {
+  secondWriter: (count) =>
+    `${count} stopped, since another program writes there too: allot still lowers what shows more than may be sold, and raises nothing until it is resumed`,
+  ownStock: (count) =>
+    `${count} stopped, since our own count seems wrong: allot still lowers what shows more than may be sold, and raises nothing until the item is counted`,
+  ask: (count) => `${count} stopped, and a person is asked whose number counts: until then allot writes nothing there`,
+};
+
+const sayStops = (stops: DriftOfCause['stops']): string[] =>
+  STOP_REASONS.flatMap((reason) => {
+    const count = stops[reason] ?? 0;
+    return count === 0 ? [] : [STOPPED[reason](count)];
+  });
 
 /**
  * Tells drift by cause: at once what a person has to know of, what is stopped or asked, and else what lasts. In shadow a difference is
@@ -123,12 +142,16 @@ export async function tellDrift(context: LookContext, channel: OpenChannel): Pro
       fingerprint,
       code: 'drift',
       severity: one.stopped > 0 ? 'error' : 'warning',
-      title: `${channel.id}: ${count} listing(s) show another number than they should (${cause})`,
+      title: `${channel.id}: ${count} listing(s) show another number than they should (${cause})${one.stopped === 0 ? '' : `, ${one.stopped} stopped`}`,
       channelId: channel.id,
-      touches: { listings: count, skus: one.skus },
-      cause: `${cause}: ${one.because}`,
+      touches: { listings: count, skus: one.skus, ...(one.stopped === 0 ? {} : { stopped: one.stopped }) },
+      skuUnits: cutSkuUnits(one.skuUnits, one.units),
+      cause: [`${cause}: ${one.because}`, ...sayStops(one.stops)].join('; '),
       mending: isMended,
-      nextStep: mode === 'live' || one.stopped > 0 ? MENDS[cause] : `allot channels live ${channel.id}`,
+      nextStep:
+        mode === 'live' || one.stopped > 0
+          ? MENDS[cause](channel.id, quoted(one.firstRef), quoted(one.skus[0] ?? 'SKU'))
+          : `allot channels live ${channel.id}`,
     });
   }
   return { alerted, open: [...open.values()].reduce((sum, { listings }) => sum + listings, 0) };

@@ -58,7 +58,7 @@ export function readConfigFile(text: string, name: string): ConfigFileResult {
 }
 
 function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
-  const { poll, reconcile, lightScan, sweep, inFlight } = body.intervals;
+  const { poll, reconcile, lightScan, lightScanPeriod, sweep, inFlight } = body.intervals;
   return {
     name,
     source,
@@ -75,6 +75,7 @@ function build(source: YamlSource, name: string, body: ConfigBody): ConfigFile {
       pollMs: toMs(poll),
       reconcileMs: toMs(reconcile),
       lightScanMs: toMs(lightScan),
+      lightScanPeriodMs: toMs(lightScanPeriod),
       sweepMs: toMs(sweep),
       channels: body.channels.map(({ id, intervals: own }) => ({
         id,

@@ -10,6 +10,7 @@ import { alertsSchema } from './alert-schema.ts';
 import { consoleSchema } from './config-console.ts';
 import { pool } from './config-pool-schema.ts';
 import { days, duration, group, idOf, percent, sku, units } from './config-words.ts';
+import { parseDuration } from './durations.ts';
 import { gateSchema } from './gate-schema.ts';
 
 const location = z.strictObject({
@@ -233,13 +234,22 @@ const http = z.strictObject({
   port: z.int().min(0).max(65_535).default(8790).describe('a port number from 0 to 65535; 0 takes a free one'),
 });
 
-const intervals = z.strictObject({
-  poll: duration.default('1m'),
-  reconcile: duration.default('5m'),
-  lightScan: duration.default('30s'),
-  sweep: duration.default('5s'),
-  inFlight: duration.default('10m'),
-});
+const intervals = z
+  .strictObject({
+    poll: duration.default('1m'),
+    reconcile: duration.default('5m'),
+    lightScan: duration.default('30s'),
+    lightScanPeriod: duration.default('15m'),
+    sweep: duration.default('5s'),
+    inFlight: duration.default('10m'),
+  })
+  .refine(
+    ({ lightScan, lightScanPeriod }) => (parseDuration(lightScanPeriod) ?? 0) >= (parseDuration(lightScan) ?? 0),
+    {
+      path: ['lightScanPeriod'],
+      error: 'is shorter than lightScan, the time between two scans. Each listing is looked at once in it: write 15m',
+    },
+  );
 
 const approval = z.strictObject({
   policy: z
@@ -266,7 +276,9 @@ export const configSchema = z
     alerts: alertsSchema,
     http: http.prefault({}).describe('a block with host and port'),
     console: consoleSchema,
-    intervals: intervals.prefault({}).describe('a block with poll, reconcile, lightScan, sweep and inFlight'),
+    intervals: intervals
+      .prefault({})
+      .describe('a block with poll, reconcile, lightScan, lightScanPeriod, sweep and inFlight'),
   })
   .describe('a block with locations, programs and channels');
 

@@ -16,7 +16,7 @@ import type { WorkerContext } from './context.ts';
 import { exchangeDocuments } from './documents.ts';
 import { every } from './every.ts';
 import { pollChannel, takeInbox } from './intake.ts';
-import { lightScan } from './light-scan.ts';
+import { type LookPace, lightScan, lookPaceOf } from './light-scan.ts';
 import { type OneAtATime, oneAtATime } from './one-at-a-time.ts';
 import { pushChannel } from './push.ts';
 import type { Bell, Queues } from './queues.ts';
@@ -47,7 +47,9 @@ type Parts = {
 
 type Deciding = { readonly decider: OneAtATime; readonly stopping: AbortController };
 
-function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Role>, deciding: Deciding): void {
+type Bells = { readonly queues: Queues; readonly roles: ReadonlySet<Role>; readonly pace: LookPace };
+
+function takeBells(context: WorkerContext, { queues, roles, pace }: Bells, deciding: Deciding): void {
   const { tracing } = context;
   const work: Queues['work'] = (topic, handler, options) =>
     queues.work(
@@ -77,7 +79,7 @@ function takeBells(context: WorkerContext, queues: Queues, roles: ReadonlySet<Ro
     });
   }
   if (roles.has('reconcile')) {
-    work('look', ({ key }, signal) => lightScan(context, key, signal), { concurrency: CHANNELS_AT_ONCE });
+    work('look', ({ key }, signal) => lightScan(context, key, pace, signal), { concurrency: CHANNELS_AT_ONCE });
     work('reconcile', ({ key }, signal) => reconcileChannel(context, key, signal), {
       concurrency: CHANNELS_AT_ONCE,
     });
@@ -138,7 +140,7 @@ export async function startDaemon({
     else relay.wake();
   };
   const context: WorkerContext = { ...given, wakeRelay: relay.wake, ringLater: later.ringLater, decideSoon };
-  takeBells(context, queues, roles, { decider, stopping });
+  takeBells(context, { queues, roles, pace: lookPaceOf(timing) }, { decider, stopping });
   const http = startHttp === null ? null : await startHttp(context);
   const sweep = roles.has('sweep') ? startSweep(context, queues, timing) : null;
   const watching = roles.has('sweep') ? startAlerting(context, alerting, timing) : null;

@@ -3,13 +3,15 @@
  *
  * mailbox -> inbox (key: its content) -> archived -> intake
  * answered orders -> the 855 over the stored document that stated the order -> document (numbered, stored) -> sent
+ *                   one that cannot be written -> parked under its order, tried again by itself
  *
  * Guarantees: nothing leaves the mailbox before it is durably in the inbox (I7); a document that comes again is not taken again, but
  * what we answered it goes out again, byte for byte; nothing is sent unless the channel is live and allot is not read-only.
  */
 import type { DocumentExchange, WaitingDocument } from '#connectors/connector.ts';
 import { Defect, Rejected } from '#core/errors.ts';
-import { closeAlert, raiseAlert } from '#db/alerts.ts';
+import { PARKED_AGAIN_MS } from '#core/retry.ts';
+import { cutSkuUnits, raiseAlert } from '#db/alerts.ts';
 import type { Queries } from '#db/client.ts';
 import {
   holdPendingDocuments,
@@ -18,20 +20,22 @@ import {
   markDocumentsSent,
   type PendingDocument,
   readUnanswered,
-  retryAnswerLater,
   sendRepliesAgain,
   storeDrafts,
   type UnansweredOrder,
+  unitsOfAnswer,
 } from '#db/documents.ts';
 import { insertInbox, readInput } from '#db/inbox.ts';
 import { parkDocument } from '#db/parked.ts';
+import { answerAlert, parkAnswer, unparkAnswer } from '#db/parked-answers.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { storableKey, storableTopic } from './inbox-names.ts';
 import { withChannel } from './with-channel.ts';
 
 const ANSWERS_MAX = 50;
 const SENT_AT_ONCE = 50;
-const ANSWER_RETRY_MS = 5 * 60_000;
+const SKUS_TOLD_MAX = 20;
+const RETRY_LEAST_MS = 60_000;
 
 /** Stores what waits and takes it out of the mailbox; answers whether anything new came. */
 export async function collectDocuments(
@@ -94,14 +98,13 @@ async function writeAnswers(
   }
 }
 
-/** An answer that cannot be written is told, and tried again: a mended dialect is enough. */
+/** An answer that cannot be written is parked alone: the others of the partner go on. */
 async function writeAnswer(
   context: WorkerContext,
   channel: OpenChannel,
   exchange: DocumentExchange,
   order: UnansweredOrder,
 ): Promise<void> {
-  const fingerprint = `answer-unwritten ${channel.id} ${order.id}`;
   try {
     const draft = await draftOf(context, exchange, order);
     await context.db.transaction(async (tx) => {
@@ -111,25 +114,49 @@ async function writeAnswer(
       const subjectOf = (subject: string) => `${subject} ${order.version}`;
       if (draft !== null) await storeDrafts(tx, [{ ...draft, subject: subjectOf(draft.subject) }], origin);
       await markAnswerStored(tx, order.id, order.version);
-      await closeAlert(tx, fingerprint, 'the answer was written');
+      await unparkAnswer(tx, channel.id, order.id);
     });
   } catch (error) {
-    if (!(error instanceof Rejected)) throw error;
-    const at = context.now() + ANSWER_RETRY_MS;
-    await context.db.transaction(async (tx) => {
-      await retryAnswerLater(tx, order.id, at);
-      await raiseAlert(tx, {
-        fingerprint,
-        code: 'answer-unwritten',
-        severity: 'error',
-        title: `${channel.id}: the answer to order ${order.orderRef} cannot be written`,
-        channelId: channel.id,
-        touches: { order: order.id },
-        cause: error.message.slice(0, 500),
-        nextStep: error.fix ?? 'answer it by hand at the partner; allot tries again every five minutes',
-      });
-    });
+    if (!(error instanceof Rejected || error instanceof Defect)) throw error;
+    await context.db.transaction((tx) => keepUnwritten(context, tx, { channel, order, error }));
   }
+}
+
+type Unwritten = {
+  readonly channel: OpenChannel;
+  readonly order: UnansweredOrder;
+  readonly error: Rejected | Defect;
+};
+
+async function keepUnwritten(context: WorkerContext, tx: Queries, { channel, order, error }: Unwritten): Promise<void> {
+  // Another worker may have written it meanwhile.
+  if (!(await holdUnanswered(tx, order.id, order.version))) return;
+  const told: Partial<Rejected> = error instanceof Rejected ? error : {};
+  const reason = error.message.slice(0, 500);
+  const fix = told.fix ?? 'mend what the reason says; or answer it by hand at the partner, and drop it with the reason';
+  const id = await parkAnswer(tx, {
+    channel: channel.id,
+    orderId: order.id,
+    reason,
+    field: told.field ?? null,
+    fix,
+    reader: channel.reader,
+    retryAt: context.now() + Math.max(RETRY_LEAST_MS, Math.floor(context.random() * PARKED_AGAIN_MS)),
+  });
+  const skuUnits = await unitsOfAnswer(tx, order.id);
+  const units = skuUnits.reduce((sum, one) => sum + one.units, 0);
+  await raiseAlert(tx, {
+    fingerprint: answerAlert(channel.id, order.id),
+    code: 'answer-unwritten',
+    severity: 'error',
+    title: `${channel.id}: the answer to order ${order.orderRef} cannot be written`,
+    channelId: channel.id,
+    touches: { order: order.id, units, skus: skuUnits.map(({ sku }) => sku).slice(0, SKUS_TOLD_MAX) },
+    cause: `${reason}; what mends it: ${fix}`.slice(0, 1000),
+    nextStep: `allot parked show ${id}`,
+    size: 1,
+    skuUnits: cutSkuUnits(skuUnits, units),
+  });
 }
 
 async function draftOf(context: WorkerContext, exchange: DocumentExchange, order: UnansweredOrder) {

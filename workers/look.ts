@@ -14,6 +14,8 @@ import type { LookContext, OpenChannel, WorkerContext } from './context.ts';
 export type Seen = { readonly candidate: PushCandidate; readonly seen: Observation };
 type Refused = { readonly candidate: PushCandidate; readonly refusal: Rejected };
 type Look = { readonly pairs: readonly Seen[]; readonly refused: readonly Refused[] };
+/** `ended`: what kept us from reading further. */
+type Walk = Look & { readonly ended: 'throttled' | 'failed' | null };
 
 const PUT_OFF_MS = 10 * 60_000;
 
@@ -37,12 +39,12 @@ export async function lookAt(
 }
 
 /** What these show, whatever state they are in; those that the connector refuses to read are left out. Keeps and puts off nothing. */
-export const observeNow = async (
+export const observeNow = (
   context: LookContext,
   channel: OpenChannel,
   candidates: readonly PushCandidate[],
   signal: AbortSignal,
-): Promise<readonly Seen[]> => (await observeInParts(context, channel, candidates, signal)).pairs;
+): Promise<Omit<Walk, 'refused'>> => observeInParts(context, channel, candidates, signal);
 
 /** As many at a time as one call reads: what was read before the platform says "slow down" is kept, so that a walk ends. */
 async function observeInParts(
@@ -50,13 +52,15 @@ async function observeInParts(
   channel: OpenChannel,
   candidates: readonly PushCandidate[],
   signal: AbortSignal,
-): Promise<Look> {
+): Promise<Walk> {
   const size = channel.capabilities.observeMax ?? Math.max(1, candidates.length);
   const looks: Look[] = [];
+  let ended: Walk['ended'] = null;
   for (let from = 0; from < candidates.length; from += size) {
     try {
       looks.push(await observe(channel, candidates.slice(from, from + size), signal));
     } catch (error) {
+      ended = error instanceof Throttled ? 'throttled' : 'failed';
       if (error instanceof Resting) break;
       if (error instanceof Throttled) await noteThrottled(context.db, channel.id, error.retryAt, 'look');
       // Of another fault the next look tells, when there is nothing to be kept.
@@ -64,7 +68,7 @@ async function observeInParts(
       break;
     }
   }
-  return { pairs: looks.flatMap(({ pairs }) => pairs), refused: looks.flatMap(({ refused }) => refused) };
+  return { pairs: looks.flatMap(({ pairs }) => pairs), refused: looks.flatMap(({ refused }) => refused), ended };
 }
 
 /** A refusal names no key, so the one that it is about is found by halving. */

@@ -45,6 +45,7 @@ export function agedAlert({ sku, lot, expiresAt, units: count, programs, orders,
     touches: { skus: [sku], lot, units: count, programs, orders: told, holds: holds.map(String) },
     cause: `it expires ${dayOf(expiresAt)}; it is promised to ${holders.join(' and ')}`,
     nextStep: `allot reconfirm ${quoted(sku)}`,
+    skuUnits: [{ sku, units: count }],
   };
 }
 
@@ -64,6 +65,7 @@ export function expiringAlert({ sku, lot, expiresAt, isExpired, units: count, pl
       isExpired && places.length === 1
         ? `allot inspect ${quoted(sku)} ${count} --location ${one} --from sellable --to scrap --lot ${quoted(lot)}`
         : `allot lots show ${quoted(lot)} --sku ${quoted(sku)}`,
+    skuUnits: [{ sku, units: count }],
   };
 }
 
@@ -77,6 +79,7 @@ export function lackingAlert({ sku, lot, location, onHand, promised }: LackingLo
     touches: { skus: [sku], lot, location, onHand, promised },
     cause: 'another lot was picked, or fewer were counted, than the orders were promised',
     nextStep: `allot reconfirm ${quoted(sku)}`,
+    skuUnits: [{ sku, units: promised - onHand }],
   };
 }
 

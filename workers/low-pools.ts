@@ -45,6 +45,7 @@ export function lowPoolAlert(low: LowPool): NewAlert {
       given: moves,
     },
     cause: causeOf(low),
+    skuUnits: [{ sku, units: missing }],
     nextStep: commands[0] ?? `allot explain ${quoted(sku)}${location === undefined ? '' : ' --pools'}`,
   };
 }

@@ -1,6 +1,7 @@
 /**
  * How many orders of a channel are cancelled and shipped late, against what the channel allows: the platform's own limits
- * (`Capabilities.orderLimits`), or those of the configuration file.
+ * (`Capabilities.orderLimits`), or those of the configuration file. Of several windows the one is told that is nearest to its limit, or
+ * furthest beyond it. A rate is of all orders placed in the window that the seller ships, also those that are not to be shipped yet.
  *
  * A few days are counted anew at each look, those counted longest ago first, so that every day of the window is counted once an hour.
  */
@@ -44,11 +45,29 @@ function watchedChannels({ channels }: WorkerContext, rates: AlertSettings['rate
   });
 }
 
-const windowOf = ({ limits }: Watched): number => Math.max(limits.cancelled?.days ?? 0, limits.late?.days ?? 0);
+const windowOf = ({ limits: { cancelled = [], late = [] } }: Watched): number =>
+  Math.max(0, ...[...cancelled, ...late].map(({ days }) => days));
 
 type Rate = { readonly bad: number; readonly of: number; readonly limit: OrderLimit };
 
 const percentOf = ({ bad, of }: Rate): number => (of === 0 ? 0 : (100 * bad) / of);
+
+const nearnessOf = (rate: Rate): number => percentOf(rate) / rate.limit.percent;
+
+/** The rate of the window that is nearest to its limit; null where a window was not counted whole yet. */
+async function worstRate(
+  limits: readonly OrderLimit[],
+  badOf: (totals: OrderTotals) => number,
+  read: (days: number) => Promise<OrderTotals | null>,
+): Promise<Rate | null> {
+  const rates: Rate[] = [];
+  for (const limit of limits) {
+    const totals = await read(limit.days);
+    if (totals === null) return null;
+    rates.push({ bad: badOf(totals), of: totals.orders, limit });
+  }
+  return rates.reduce<Rate | null>((worst, one) => (worst && nearnessOf(worst) >= nearnessOf(one) ? worst : one), null);
+}
 
 const isTold = (rate: Rate): boolean => rate.bad >= BAD_LEAST && percentOf(rate) >= WARN_AT * rate.limit.percent;
 
@@ -58,7 +77,7 @@ const sayPercent = (percent: number): string => `${Math.round(percent * 100) / 1
 function rateAlert(
   { channel }: Watched,
   rate: Rate,
-  words: { readonly code: 'cancel-rate' | 'late-shipment-rate'; readonly were: string; readonly which: string },
+  words: { readonly code: 'cancel-rate' | 'late-shipment-rate'; readonly were: string },
 ): Omit<NewAlert, 'nextStep'> {
   const { bad, of, limit } = rate;
   const isOver = percentOf(rate) >= limit.percent;
@@ -70,26 +89,24 @@ function rateAlert(
     title: `${channel}: ${share} of its orders ${words.were}, ${isOver ? 'above' : 'close to'} its limit of ${limit.percent} %`,
     channelId: channel,
     touches: { bad, of, percent: share, limit: `${limit.percent} % over ${limit.days} days` },
-    cause: `${bad} of ${of} orders ${words.which} in the last ${limit.days} days ${words.were}`,
+    cause: `${bad} of ${of} orders placed in the last ${limit.days} days ${words.were}`,
     size: bad,
   };
 }
 
-function cancelAlert(watched: Watched, totals: OrderTotals, limit: OrderLimit): NewAlert[] {
-  const rate = { bad: totals.cancelled, of: totals.orders, limit };
+function cancelAlert(watched: Watched, rate: Rate): NewAlert[] {
   if (!isTold(rate)) return [];
-  const words = { code: 'cancel-rate', were: 'were cancelled', which: 'placed' } as const;
+  const words = { code: 'cancel-rate', were: 'were cancelled' } as const;
   return [{ ...rateAlert(watched, rate, words), nextStep: 'allot alerts --code oversold' }];
 }
 
 function lateAlert(
   context: WorkerContext,
   watched: Watched,
-  { totals, limit, open }: { totals: OrderTotals; limit: OrderLimit; open: readonly NamedOrder[] },
+  { rate, open }: { readonly rate: Rate; readonly open: readonly NamedOrder[] },
 ): NewAlert[] {
-  const rate = { bad: totals.late, of: totals.due, limit };
   if (!isTold(rate)) return [];
-  const words = { code: 'late-shipment-rate', were: 'were late', which: 'placed and to be shipped' } as const;
+  const words = { code: 'late-shipment-rate', were: 'were late' } as const;
   const alert = rateAlert(watched, rate, words);
   const link = context.channels.get(watched.channel)?.connection.orderLink;
   const orders = open.map(
@@ -121,15 +138,15 @@ export async function checkRates(context: WorkerContext, rates: AlertSettings['r
   const alerts: NewAlert[] = [];
   let isWhole = true;
   for (const one of watched) {
-    const { cancelled, late } = one.limits;
-    const totalsOf = (limit: OrderLimit | undefined) =>
-      limit === undefined ? null : readOrderTotals(db, one.channel, limit.days, now);
-    const [byCancelled, byLate] = [await totalsOf(cancelled), await totalsOf(late)];
-    isWhole &&= (cancelled === undefined || byCancelled !== null) && (late === undefined || byLate !== null);
-    if (byCancelled !== null && cancelled !== undefined) alerts.push(...cancelAlert(one, byCancelled, cancelled));
-    if (byLate === null || late === undefined) continue;
-    const open = await readLateOpen(db, one.channel, now - late.days * DAY_MS, NAMED_MAX);
-    alerts.push(...lateAlert(context, one, { totals: byLate, limit: late, open }));
+    const { cancelled = [], late = [] } = one.limits;
+    const read = (window: number) => readOrderTotals(db, one.channel, window, now);
+    const byCancelled = await worstRate(cancelled, (totals) => totals.cancelled, read);
+    const byLate = await worstRate(late, (totals) => totals.late, read);
+    isWhole &&= (cancelled.length === 0 || byCancelled !== null) && (late.length === 0 || byLate !== null);
+    if (byCancelled !== null) alerts.push(...cancelAlert(one, byCancelled));
+    if (byLate === null) continue;
+    const open = await readLateOpen(db, one.channel, now - byLate.limit.days * DAY_MS, NAMED_MAX);
+    alerts.push(...lateAlert(context, one, { rate: byLate, open }));
   }
   const proof = 'the days were counted again: the rate is below 80 % of the limit';
   await db.transaction((tx) =>

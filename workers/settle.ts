@@ -16,9 +16,9 @@ import type { PushOutcome } from '#connectors/connector.ts';
 import { Credential, Defect, Rejected, Resting, Throttled, Transient } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { type RetryClass, SCHEDULES } from '#core/retry.ts';
-import { raiseAlert } from '#db/alerts.ts';
+import { cutSkuUnits, raiseAlert } from '#db/alerts.ts';
 import { type Attempt, type AttemptItem, finishItems, holdFence, keepReceiptName, keepTicket } from '#db/attempts.ts';
-import { skusOfListings } from '#db/catalogue.ts';
+import { unitsRefused } from '#db/catalogue.ts';
 import type { Queries } from '#db/client.ts';
 import { setMode } from '#db/configuration.ts';
 import { type Delay, delayListings } from '#db/delays.ts';
@@ -249,14 +249,15 @@ export async function alertRejected(
     reasons.set(outcome.reason, group);
   });
   for (const [reason, group] of reasons) {
-    const skus = await skusOfListings(tx, group.listings, SKUS_TOLD_MAX);
+    const { units, skuUnits } = await unitsRefused(tx, group.listings);
     await raiseAlert(tx, {
       fingerprint: `push-rejected ${channel.id} ${reason.slice(0, 120)}`,
       code: 'push-rejected',
       severity: 'error',
       title: `${channel.id}: the platform refuses ${group.listings.length} listing(s)`,
       channelId: channel.id,
-      touches: { listings: group.listings.length, skus },
+      touches: { listings: group.listings.length, skus: skuUnits.map(({ sku }) => sku).slice(0, SKUS_TOLD_MAX) },
+      skuUnits: cutSkuUnits(skuUnits, units),
       cause: reason,
       nextStep: group.fix,
     });

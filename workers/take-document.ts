@@ -9,6 +9,8 @@
  * Guarantees: what is refused is parked with its reason and holds up nothing else; taken twice, a document changes nothing twice (I3).
  */
 import type { DocumentRefusal, ParsedDocument } from '#connectors/connector.ts';
+import { Rejected } from '#core/errors.ts';
+import type { Instant } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import type { Queries } from '#db/client.ts';
 import { addCommands } from '#db/commands.ts';
@@ -77,10 +79,27 @@ export async function keepDocument(
     }
     await addCommands(tx, orderCommands(input, states));
     await settleReceipts(context, tx, { id: channelId }, receipts);
-    await storeDrafts(tx, replies, { channelId, inboxId, now: receivedAt });
+    refusals.push(...(await storeReplies(tx, replies, { channelId, inboxId, now: receivedAt }, key)));
   }
   if (refusals.length === 0) return markTaken(tx, [inboxId]);
   await parkInbox(tx, [refusalOfParts(input, refusals)]);
+}
+
+/** A reply that cannot be written parks its document: when another reader takes it again, it is written then. */
+async function storeReplies(
+  tx: Queries,
+  replies: ParsedDocument['envelopes'][number]['replies'],
+  origin: { readonly channelId: string; readonly inboxId: number; readonly now: Instant },
+  envelope: string,
+): Promise<DocumentRefusal[]> {
+  try {
+    await storeDrafts(tx, replies, origin);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Rejected)) throw error;
+    const fix = error.fix ?? 'mend what the reason says, then allot parked retry';
+    return [{ what: `the reply to envelope ${envelope}`, reason: error.message, fix }];
+  }
 }
 
 const refuseUnstorableOrder = ({ displayRef }: OrderState): DocumentRefusal => ({

@@ -11,7 +11,7 @@ import type { SharedRates } from '../connector.ts';
 import { retryAtOf } from '../http.ts';
 
 /** Calls per second and burst, from the usage plans of the models (facts/amazon.md section 4). */
-const USAGE_PLANS = {
+export const USAGE_PLANS = {
   searchOrders: { ratePerS: 0.0056, burst: 20 },
   getOrder: { ratePerS: 0.5, burst: 30 },
   patchListingsItem: { ratePerS: 5, burst: 5 },

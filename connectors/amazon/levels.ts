@@ -26,6 +26,7 @@ import type {
   Observation,
   ScanPage,
 } from '../connector.ts';
+import { USAGE_PLANS } from './buckets.ts';
 import type { AmazonClient } from './client.ts';
 import { rejectedBy } from './faults.ts';
 import type { AmazonSettings } from './settings.ts';
@@ -35,6 +36,11 @@ export const MERCHANT_CHANNEL = 'DEFAULT';
 
 export const SKUS_PER_READ = 20;
 const WALKABLE_MAX = 1000;
+/** Of the rate of searchListingsItems, what looks may take: scans and the reads of push need the rest. */
+const LOOK_SHARE = 0.4;
+
+export const looksPerMinute = (speedUp: number): number =>
+  Math.floor(60 * USAGE_PLANS.searchListingsItems.ratePerS * speedUp * LOOK_SHARE * SKUS_PER_READ);
 
 const itemSchema = z.object({
   sku: z.string(),

@@ -24,7 +24,12 @@ const lineSchema = z.object({
   fulfillment: z
     .object({ quantityFulfilled: quantity.optional(), quantityUnfulfilled: quantity.optional() })
     .optional(),
-  cancellation: z.object({ cancellationExecution: z.unknown().optional() }).optional(),
+  cancellation: z
+    .object({
+      cancellationRequest: z.object({ requester: z.string().optional() }).optional(),
+      cancellationExecution: z.object({ cancelledBy: z.string().optional() }).optional(),
+    })
+    .optional(),
 });
 
 /** Only what is needed: no buyer, no address is asked for, and none is read. */
@@ -49,6 +54,11 @@ function cancelledOf(line: Line, status: string, shipped: number, ordered: numbe
   if (WAITING.has(status) || line.cancellation?.cancellationExecution === undefined) return 0;
   return Math.max(0, ordered - shipped - (line.fulfillment?.quantityUnfulfilled ?? 0));
 }
+
+/** A buyer asks in Amazon's pages, and whoever carries it out; what Amazon cancels of itself, for lateness say, is the seller's. */
+const isBuyersWish = ({ cancellation }: Line): boolean =>
+  cancellation?.cancellationRequest?.requester === 'BUYER' ||
+  cancellation?.cancellationExecution?.cancelledBy === 'BUYER';
 
 function lineOf(line: Line, status: string): OrderLineState {
   const shipped = line.fulfillment?.quantityFulfilled ?? 0;
@@ -88,6 +98,8 @@ export function orderOf(document: unknown): OrderState {
   }
   const order = parsed.data;
   const { fulfillmentStatus, fulfilledBy } = order.fulfillment;
+  const lines = order.orderItems.map((line) => lineOf(line, fulfillmentStatus));
+  const cancelled = order.orderItems.filter((_line, index) => (lines[index]?.cancelled ?? 0) > 0);
   return {
     orderRef: order.orderId,
     displayRef: order.orderId,
@@ -96,7 +108,8 @@ export function orderOf(document: unknown): OrderState {
     modifiedAt: order.lastUpdatedTime,
     fulfilledBy: fulfilledBy === 'AMAZON' ? 'marketplace' : 'seller',
     locationRef: null,
+    ...(cancelled.length > 0 && cancelled.every(isBuyersWish) ? { cancelledBy: 'buyer' as const } : {}),
     obligations: obligationsOf(order),
-    lines: order.orderItems.map((line) => lineOf(line, fulfillmentStatus)),
+    lines,
   };
 }

@@ -29,6 +29,8 @@ export type Budget = {
   /** Throws Throttled when the bucket cannot pay. */
   admit(call: Call): void;
   learn(operation: string, cost: Cost | null, now: Instant): void;
+  /** Points a second, as Shopify told it last; null before it did. */
+  restoreRate(): number | null;
 };
 
 type Reading = { readonly maximum: number; readonly rate: number; available: number; at: Instant };
@@ -56,6 +58,7 @@ export function openBudget(): Budget {
       }
       reading.available -= cost;
     },
+    restoreRate: () => reading?.rate ?? null,
     learn(operation, cost, now) {
       if (cost === null) return;
       costs.set(operation, cost.requestedQueryCost);

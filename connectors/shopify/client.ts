@@ -44,6 +44,8 @@ export type ShopifyClient = {
   read<T>(request: Request<T>, signal: AbortSignal): Promise<T>;
   /** A failure after sending is Uncertain. */
   write<T>(request: Request<T>, signal: AbortSignal): Promise<T>;
+  /** Points a second that the shop's bucket gains; null before the first answer. */
+  restoreRate(): number | null;
 };
 
 /** The call that a fetch of the SDK belongs to; `thrown` keeps the error of which the SDK leaves only the message. */
@@ -247,5 +249,6 @@ export function openClient(settings: ShopifySettings, context: ConnectorContext)
   return {
     read: (request, signal) => call('read', request, signal),
     write: (request, signal) => call('write', request, signal),
+    restoreRate: () => budget.restoreRate(),
   };
 }

@@ -5,8 +5,9 @@
 import { Defect } from '#core/errors.ts';
 import type { Capabilities, ChannelConnection, Connector, ConnectorContext } from '../connector.ts';
 import { openClient } from './client.ts';
+import { ITEMS_PER_READ } from './documents.ts';
 import { isGid } from './gid.ts';
-import { discoverListings, discoverLocations, observe, scanLevels } from './levels.ts';
+import { discoverListings, discoverLocations, looksPerMinute, observe, scanLevels } from './levels.ts';
 import { hydrateOrder, openOrders } from './orders.ts';
 import { pollOrders } from './poll.ts';
 import { ENTRIES_MAX, preparePush, sendPush } from './push.ts';
@@ -34,6 +35,7 @@ const CAPABILITIES: Capabilities = {
   subscriptions: true,
   answersOrders: false,
   settleMs: SETTLE_MS,
+  observeMax: ITEMS_PER_READ,
 };
 
 function open(rawSettings: unknown, context: ConnectorContext): ChannelConnection {
@@ -50,6 +52,7 @@ function open(rawSettings: unknown, context: ConnectorContext): ChannelConnectio
     },
     fetchOpenOrders: (signal) => openOrders(orders, signal),
     observe: (keys, signal) => observe(client, keys, context.now, signal),
+    looksPerMinute: () => looksPerMinute(client.restoreRate()),
     scan: (cursor, signal) => scanLevels(client, cursor, context.now(), signal),
     discoverListings: (cursor, signal) => discoverListings(client, cursor, signal),
     discoverLocations: (signal) => discoverLocations(client, signal),

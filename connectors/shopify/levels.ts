@@ -129,6 +129,14 @@ async function observeAt(
 }
 
 /** `now` is read before each call: what came back was true at that moment or later. */
+/** Of what the shop's bucket gains, what looks may take: the rest is for writes, orders and the reads of push. */
+const LOOK_SHARE = 0.4;
+/** Of one item: documents.ts counts 800 for 200. */
+const POINTS_PER_ITEM = 4;
+
+export const looksPerMinute = (restoreRate: number | null): number | null =>
+  restoreRate === null ? null : Math.floor((60 * restoreRate * LOOK_SHARE) / POINTS_PER_ITEM);
+
 export async function observe(
   client: ShopifyClient,
   keys: readonly ListingKey[],

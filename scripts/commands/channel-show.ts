@@ -4,6 +4,7 @@ import { agreementOf, compareShown, isClean } from '#core/gate.ts';
 import { readBreaker, type StoredBreaker } from '#db/breakers.ts';
 import type { Queries } from '#db/client.ts';
 import { type AgreementDay, readAgreement, readDiffering, readGate, type StoredGate } from '#db/gates.ts';
+import { type LookState, oldestLook, readLookState } from '#db/looks.ts';
 import { cleanDaysNow, GATE_DAYS_READ, sayCauses, sayGate, sayPercent, WHY_DIFFERS } from '#workers/gate-words.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayPairs } from '../output.ts';
@@ -20,7 +21,9 @@ async function readChannel(db: Queries, id: string, options: ShowOptions) {
     ...one,
     ...compareShown(one.should, { sellable: one.shows, state: one.state }),
   }));
-  return { gate, days, differing, breaker: await readBreaker(db, id) };
+  const looks = await readLookState(db, id);
+  const oldestLookAt = looks === null ? null : await oldestLook(db, id);
+  return { gate, days, differing, breaker: await readBreaker(db, id), looks, oldestLookAt };
 }
 
 const documentOf = (day: AgreementDay, gate: StoredGate) => ({
@@ -38,7 +41,7 @@ function sayBreaker(run: Run, breaker: StoredBreaker): string {
 
 export async function showChannel(run: Run, id: string, options: ShowOptions): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
-    const { gate, days, differing, breaker } = await readChannel(db, id, options);
+    const { gate, days, differing, breaker, looks, oldestLookAt } = await readChannel(db, id, options);
     const now = run.io.now();
     const next = sayGate(gate, days, now);
     const shown = days.slice(0, options.days);
@@ -52,10 +55,13 @@ export async function showChannel(run: Run, id: string, options: ShowOptions): P
       leftAt: gate.leftAt,
       gate: gate.rule === null ? null : { ...gate.rule, cleanDaysNow: cleanDays, fellBack: gate.fellBackWhy, next },
       breaker,
+      lightScan: looks === null ? null : { ...looks, oldestLookAt },
       days: shown.map((day) => documentOf(day, gate)),
       differing,
     };
-    run.out.show(document, () => sayChannel(run, { id, gate, next, breaker, days: shown, differing }));
+    run.out.show(document, () =>
+      sayChannel(run, { id, gate, next, breaker, days: shown, differing, looks, oldestLookAt }),
+    );
     if (gate.fellBack) run.next(`it fell back; once mended: allot channels live ${id}`);
     else if (gate.mode === 'shadow')
       run.next(`next: allot explain SKU --channel ${id} for one that differs; allot channels live ${id}, by hand`);
@@ -65,7 +71,23 @@ export async function showChannel(run: Run, id: string, options: ShowOptions): P
 
 type Said = Awaited<ReturnType<typeof readChannel>> & { readonly id: string; readonly next: string | null };
 
-function sayChannel(run: Run, { id, gate, next, breaker, days, differing }: Said): string {
+const minutes = (ms: number): string => `${Math.max(1, Math.round(ms / 60_000))} min`;
+
+/** How the light scan gets round; null before the first. */
+function sayLooks(run: Run, looks: LookState | null, oldestAt: number | null): string | null {
+  if (looks === null) return null;
+  const { listings, byAge, byValue, everyMs, periodMs, roundMs, isCut } = looks;
+  const fits =
+    roundMs <= Math.max(periodMs, everyMs)
+      ? `each within ${minutes(periodMs)}`
+      : `a round takes ${minutes(roundMs)}, not ${minutes(periodMs)}: its platform lets allot read no faster`;
+  const parts = byValue === 0 ? `${byAge}` : `${byAge} by age and ${byValue} by what is at stake`;
+  const oldest = oldestAt === null ? 'some never looked at yet' : `the oldest look ${run.out.age(oldestAt)}`;
+  return `${listings} listings, ${parts} every ${Math.round(everyMs / 1000)} s; ${fits}; ${oldest}${isCut ? '; the last scan was cut short by the platform' : ''}`;
+}
+
+function sayChannel(run: Run, said: Said): string {
+  const { id, gate, next, breaker, days, differing, looks, oldestLookAt } = said;
   const isPart = gate.mode === 'live' && gate.share < 100;
   const pairs = sayPairs([
     ['channel', id],
@@ -75,6 +97,7 @@ function sayChannel(run: Run, { id, gate, next, breaker, days, differing }: Said
     ...(gate.fellBackWhy === null ? [] : ([['fell back', gate.fellBackWhy]] as const)),
     ...(gate.leftAt === null ? [] : ([['left', run.out.age(gate.leftAt)]] as const)),
     ['breaker', sayBreaker(run, breaker)],
+    ['light scan', sayLooks(run, looks, oldestLookAt)],
   ]);
   const number = (title: string) => ({ title, isNumber: true });
   const byDay = run.out.table(

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Backordered } from '#core/backorder.ts';
 import type { Instant } from '#core/model.ts';
+import { type Money, sayMoney } from '#core/money.ts';
 import type { Database } from '#db/client.ts';
 import {
   explainListings,
@@ -15,6 +16,7 @@ import { listLots } from '#db/lot-reports.ts';
 import { readBackorders } from '#db/outlook.ts';
 import { readPolicy } from '#db/policy-current.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
+import { readUnitValues } from '#db/unit-values.ts';
 import { type ToldLot, tellLots } from '#workers/lot-words.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
@@ -61,7 +63,8 @@ async function requireItem(db: Database, sku: string): Promise<SkuFigures> {
 }
 
 async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
-  const item = await requireItem(db, sku);
+  const values = (await readUnitValues(db, [sku])).get(sku);
+  const item: ToldItem = { ...(await requireItem(db, sku)), ...(values === undefined ? {} : { unitValue: values }) };
   const lots = at === undefined || at === 'now' ? await readLots(run, db, sku) : null;
   const explanations = await explainListings(db, {
     sku,
@@ -122,8 +125,12 @@ function theOne(
   return first;
 }
 
-function sayItem(item: SkuFigures): string {
-  const short = item.short > 0 ? `, ${item.short} short` : '';
+/** `unitValue`: by currency; absent where it, or a part of the kit, has none. */
+type ToldItem = SkuFigures & { readonly unitValue?: readonly Money[] };
+
+function sayItem(item: ToldItem): string {
+  const worth = item.unitValue === undefined ? '' : `, worth ${item.unitValue.map(sayMoney).join(' and ')} each`;
+  const short = `${item.short > 0 ? `, ${item.short} short` : ''}${worth}`;
   if (item.components === undefined)
     return `${item.sku}: ${item.onHand} on hand, ${item.allocated} allocated, ${item.held} held, ${item.atp} to promise${short}`;
   const parts = item.components.map(({ sku, quantity }) => `${quantity} ${sku}`).join(', ');

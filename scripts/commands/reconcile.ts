@@ -68,7 +68,7 @@ async function* lookOver(
 ): AsyncGenerator<readonly Looked[]> {
   if (sku !== undefined) {
     const candidates: readonly PushCandidate[] = await listingsOfSku(context.db, channel.id, sku);
-    yield await observeNow(context, channel, candidates, signal);
+    yield (await observeNow(context, channel, candidates, signal)).pairs;
     return;
   }
   let cursor: string | null = null;

@@ -37,6 +37,16 @@ describe('joinOrder', () => {
       expect(settled(joined)).toMatchObject([{ ordered: 5, cancelled: 0 }]);
     }
   });
+  it('follows the newest version in who cancelled, and one of two with one version, whichever comes first', () => {
+    const [open, gone] = [
+      at(1, { ordered: 5 }),
+      { ...at(2, { ordered: 5, cancelled: 5 }), cancelledBy: 'buyer' as const },
+    ];
+    for (const joined of [joinOrder(open, gone), joinOrder(gone, open)]) expect(joined.cancelledBy).toBe('buyer');
+    const tie = { ...at(1, { ordered: 5 }), cancelledBy: 'buyer' as const };
+    expect(joinOrder(open, tie)).toEqual(joinOrder(tie, open));
+    expect(joinOrder(gone, at(3, { ordered: 5 })).cancelledBy).toBeUndefined();
+  });
   it('does not let a cancellation eat what left', () => {
     const joined = joinOrder(at(1, { ordered: 5, shipped: 5 }), at(2, { ordered: 5, cancelled: 5 }));
     expect(settled(joined)).toMatchObject([{ cancelled: 0, shipped: 5 }]);
@@ -62,7 +72,13 @@ describe('joinOrder', () => {
   });
   it('equals as text what jsonb gives back of it', () => {
     const byPhone = { ...at(1), origin: 'operator' as const };
-    const joined = joinOrder(byPhone, byPhone);
+    const rare = {
+      ...byPhone,
+      cancelledBy: 'buyer' as const,
+      fillRule: 'backOrder' as const,
+      attributes: { tags: ['b2b'] },
+    };
+    const joined = joinOrder(rare, rare);
     const byJsonb = (_key: string, value: unknown): unknown =>
       typeof value === 'object' && value !== null && !Array.isArray(value)
         ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a.length - b.length || (a < b ? -1 : 1)))

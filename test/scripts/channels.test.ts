@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OPENS_AT } from '#core/breaker.ts';
 import { stepBreaker } from '#db/breakers.ts';
 import { keepAgreement } from '#db/gates.ts';
+import { writeCursor } from '#db/health.ts';
 import { command, seedBrand } from '#test/support/brand.ts';
 import { type Around, runAllot } from '#test/support/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
@@ -193,4 +194,21 @@ describe('parked take', () => {
       '2 parked inputs dropped.\n',
     );
   });
+});
+
+test('channels show tells how the light scan gets round, and when the platform makes that too slow', async () => {
+  expect((await allot('channels show fake:a')).out).toMatch(/light scan +-\n/);
+  const state = { listings: 9000, byAge: 75, byValue: 25, everyMs: 30_000, periodMs: 900_000, roundMs: 3_600_000 };
+  await writeCursor(
+    store.db,
+    'fake:a',
+    'look',
+    JSON.stringify({ ...state, perMinute: 200, at: 1, read: 40, isCut: true }),
+  );
+  const { out } = await allot('channels show fake:a');
+  expect(out.replace(/\s+/g, ' ')).toContain(
+    'light scan 9000 listings, 75 by age and 25 by what is at stake every 30 s; a round takes 60 min, not 15 min: its platform lets allot read no faster;',
+  );
+  expect(out).toContain('the last scan was cut short by the platform');
+  expect(await json('channels show fake:a')).toMatchObject({ lightScan: { ...state, isCut: true } });
 });

@@ -110,3 +110,23 @@ describe('items from a file', () => {
     expect(await json('import items items.csv')).toMatchObject({ counts: { unchanged: 1 } });
   });
 });
+
+describe('what a unit is worth', () => {
+  test('is kept exactly, told by field, asked for its currency once, and taken away', async () => {
+    write('items.csv', 'sku,unit_value,currency\nMUG,12.5,EUR\nCUP,3,\nNEW,"1,5",EUR\nTOO,2,EURO\n');
+    const first = await allot('import items items.csv');
+    expect(first.out).toContain('Update line 2 MUG: unit_value - -> 12.50 EUR');
+    expect(first.out).toContain('Skipped line 3 CUP: unit_value has no currency, and none is known of the item');
+    expect(first.out).toContain('Skipped line 4 NEW: unit_value "1,5" is no amount');
+    expect(first.out).toContain('Skipped line 5 TOO: currency "EURO" is no currency');
+    write('items.csv', 'sku,unit_value\nMUG,0.1\n');
+    expect((await allot('import items items.csv')).out).toContain('unit_value 12.50 EUR -> 0.10 EUR');
+    expect((await json('import items items.csv')).counts).toMatchObject({ unchanged: 1 });
+    expect((await allot('explain MUG')).out).toContain('0 to promise, worth 0.10 EUR each');
+    expect(await json('explain MUG')).toMatchObject({ item: { unitValue: [{ currency: 'EUR', amount: '0.10' }] } });
+    write('items.csv', 'sku,unit_value\nMUG,none\n');
+    expect((await allot('import items items.csv')).out).toContain('unit_value 0.10 EUR -> -');
+    expect((await json('import items items.csv')).counts).toMatchObject({ unchanged: 1 });
+    expect((await allot('explain MUG')).out).not.toContain('worth');
+  });
+});

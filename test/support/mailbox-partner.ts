@@ -38,7 +38,11 @@ export type MailboxPartner = {
   numbers(): Numbers[];
   texts(kind: string): unknown[];
   /** Answers cannot be written while it is set. */
-  refusal: Rejected | null;
+  refusal: Rejected | Defect | null;
+  /** Whose answer it refuses; null: of every order. */
+  refusedOrder: string | null;
+  /** Writing a reply throws this. */
+  replyRefusal: Rejected | null;
 };
 
 const digestOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
@@ -62,15 +66,17 @@ const CAPABILITIES: Capabilities = {
   documents: { pushEveryMs: 1000, scope: 'changed', receiptMs: 60_000 },
 };
 
-function parseEnvelope({ key, orders = [], receipts = [], isReplyWanted = false }: TestEnvelope): Envelope {
+function parseEnvelope(
+  { key, orders = [], receipts = [], isReplyWanted = false }: TestEnvelope,
+  partner: Pick<MailboxPartner, 'replyRefusal'>,
+): Envelope {
   const reply: Envelope['replies'][number] = {
     kind: 'reply',
     subject: key,
-    write: ({ sequence }) => ({
-      name: `reply-${sequence}`,
-      text: JSON.stringify({ reply: key, sequence }),
-      receipt: null,
-    }),
+    write: ({ sequence }) => {
+      if (partner.replyRefusal !== null) throw partner.replyRefusal;
+      return { name: `reply-${sequence}`, text: JSON.stringify({ reply: key, sequence }), receipt: null };
+    },
   };
   return {
     key,
@@ -98,12 +104,13 @@ function openExchange(partner: Omit<MailboxPartner, 'channel'>): DocumentExchang
       const { envelopes = [], refused = [] } = JSON.parse(Buffer.from(rawBody).toString('utf8')) as TestDocument;
       const fix = 'send it again';
       return {
-        envelopes: envelopes.map(parseEnvelope),
+        envelopes: envelopes.map((envelope) => parseEnvelope(envelope, partner)),
         refusals: refused.map((what) => ({ what, reason: 'it makes no sense', fix })),
       };
     },
     answer: (_stated, answer: OrderAnswer) => {
-      if (partner.refusal !== null) throw partner.refusal;
+      const isMeant = partner.refusedOrder === null || partner.refusedOrder === answer.orderRef;
+      if (partner.refusal !== null && isMeant) throw partner.refusal;
       return {
         kind: 'answer',
         subject: answer.orderRef,
@@ -132,6 +139,8 @@ export function openMailboxPartner(id: string, over: Partial<Capabilities> = {})
     archived: [],
     put,
     refusal: null,
+    refusedOrder: null,
+    replyRefusal: null,
     drop: (name, document) => void partner.waiting.set(name, JSON.stringify(document)),
     numbers: () => parsed().flatMap((one) => ('items' in one ? [one as Numbers] : [])),
     texts: (kind) => parsed().filter((one) => kind in one),

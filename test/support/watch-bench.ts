@@ -54,7 +54,13 @@ export const order = (state: OrderState, channel = 'fake:a'): CommandBody => ({
 const ignore = () => undefined;
 
 function contextOn(store: TestDatabase, clock: { readonly now: number }, warned: string[]): WorkerContext {
-  const orderLimits = { cancelled: { percent: 2.5, days: 7 }, late: { percent: 4, days: 30 } };
+  const orderLimits = {
+    cancelled: [{ percent: 2.5, days: 7 }],
+    late: [
+      { percent: 4, days: 10 },
+      { percent: 4, days: 30 },
+    ],
+  };
   return {
     db: store.db,
     channels: new Map([

@@ -68,8 +68,8 @@ describe('the section', () => {
     expect(problems).toEqual([]);
     expect(file?.alerts.destinations).toHaveLength(4);
     expect(file?.alerts.rates.get('shopify:main')).toEqual({
-      cancelled: { percent: 3, days: 7 },
-      late: { percent: 5, days: 30 },
+      cancelled: [{ percent: 3, days: 7 }],
+      late: [{ percent: 5, days: 30 }],
     });
   });
 });

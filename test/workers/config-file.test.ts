@@ -36,6 +36,7 @@ describe('a good file', () => {
     expect(file?.intervals).toEqual({
       ...usual,
       lightScanMs: 30_000,
+      lightScanPeriodMs: 900_000,
       sweepMs: 5_000,
       channels: [{ id: 'fake:a', ...usual }],
     });
@@ -86,6 +87,7 @@ describe('a good file', () => {
       pollMs: 60_000,
       reconcileMs: 3_600_000,
       lightScanMs: 30_000,
+      lightScanPeriodMs: 900_000,
       sweepMs: 5_000,
       channels: [{ id: 'fake:a', pollMs: 180_000, reconcileMs: 3_600_000 }],
     });

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Capabilities } from '#connectors/connector.ts';
-import { Rejected } from '#core/errors.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { runDoctor } from '#db/doctor.ts';
 import { listDocuments, resendDocument, showDocument } from '#db/documents.ts';
@@ -212,22 +211,6 @@ describe('an answer', () => {
     await setMode(store.db, [CHANNEL], 'live', 'test');
     await exchange();
     expect(partner.put.map(({ text }) => JSON.parse(text) as object)).toMatchObject([{ answer: '2' }]);
-  });
-
-  test('that cannot be written is told, and written once its cause is mended', async () => {
-    await receive('MUG', 5);
-    partner.refusal = new Rejected('the dialect does not know CA', { field: 'PO103', value: 'CA', fix: 'put it in' });
-    partner.drop('a.txt', { envelopes: [{ key: 'E1', orders: [owed('1', { MUG: 1 })] }] });
-    await poll();
-    await exchange();
-    expect(await alertsOf()).toEqual([{ code: 'answer-unwritten' }]);
-    expect(await bells()).not.toContain('documents');
-    partner.refusal = null;
-    clock += 6 * 60_000;
-    expect(await bells()).toContain('documents');
-    await exchange();
-    expect(partner.texts('answer')).toHaveLength(1);
-    expect(await alertsOf()).toEqual([]);
   });
 });
 

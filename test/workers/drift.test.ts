@@ -2,11 +2,13 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { DriftRule } from '#core/model.ts';
+import { listAlerts } from '#db/alert-list.ts';
 import { resumeListings } from '#db/drift.ts';
 import { command } from '#test/support/brand.ts';
 import { openPipeline, type Partner, type Pipeline, sellable } from '#test/support/pipeline.ts';
+import { quoted } from '#workers/alert-words.ts';
 import { decidePending } from '#workers/allocate.ts';
-import { lightScan } from '#workers/light-scan.ts';
+import { lightScan, lookPaceOf } from '#workers/light-scan.ts';
 import { pushChannel } from '#workers/push.ts';
 import { reconcileChannel } from '#workers/reconcile.ts';
 
@@ -53,7 +55,8 @@ async function settle(p: Pipeline): Promise<void> {
   }
 }
 
-const look = (p: Pipeline) => lightScan(p.context, 'fake:a', never);
+const PACE = lookPaceOf({ pollMs: 60_000, reconcileMs: 300_000 });
+const look = (p: Pipeline) => lightScan(p.context, 'fake:a', PACE, never);
 const push = (p: Pipeline) => pushChannel(p.context, 'fake:a', never);
 
 const drifts = (p: Pipeline) =>
@@ -98,7 +101,8 @@ describe('the light scan', () => {
       (await channel.connection.observe(keys, signal)).map((seen) => ({ ...seen, state: 'untracked' as const }));
     const untracked = new Map([['fake:a', { ...channel, connection: { ...channel.connection, observe } }]]);
     await later(p);
-    for (let looks = 0; looks < 2; looks += 1) await lightScan({ ...p.context, channels: untracked }, 'fake:a', never);
+    for (let looks = 0; looks < 2; looks += 1)
+      await lightScan({ ...p.context, channels: untracked }, 'fake:a', PACE, never);
     expect(await alerts(p)).toEqual([
       { fingerprint: 'drift fake:a untracked', proof: null, count: expect.any(Number) },
     ]);
@@ -167,6 +171,21 @@ describe('a war with a second writer', () => {
     await look(p);
     await push(p);
     expect((await sellable(p, 'fake:a'))['A']).toBe(50);
+    // Whoever is called out reads what is the matter, what allot still does, and the command.
+    const [alert] = await listAlerts(p.store.db, { code: 'drift' }, 10);
+    const [{ ref } = { ref: '' }] = await p.store.db.rows<{ ref: string }>(
+      sql`select listing_ref as ref from listing where sku = 'A'`,
+    );
+    expect(alert).toMatchObject({
+      severity: 'error',
+      mending: false,
+      title: 'fake:a: 1 listing(s) show another number than they should (secondWriter), 1 stopped',
+      touches: { listings: 1, skus: ['A'], stopped: 1 },
+      cause: expect.stringContaining(
+        '1 stopped, since another program writes there too: allot still lowers what shows more than may be sold, and raises nothing until it is resumed',
+      ),
+      nextStep: `switch the other program off, then: allot listings resume fake:a ${quoted(ref)}`,
+    });
   });
 });
 
@@ -211,7 +230,7 @@ test('own stock that seems wrong is counted: until then nothing is raised, and t
   await edit(p, 3);
   await edit(p, 3, 'fake:b');
   await later(p);
-  for (const id of ['fake:a', 'fake:b']) await lightScan(p.context, id, never);
+  for (const id of ['fake:a', 'fake:b']) await lightScan(p.context, id, PACE, never);
   await p.quiet();
   p.clock.now += 20 * 60_000;
   await p.store.db.rows(sql`update item set next_review_at = null`);
@@ -225,7 +244,7 @@ test('own stock that seems wrong is counted: until then nothing is raised, and t
   await command(p.store.db, { kind: 'count', sku: 'A', location: 'main', disposition: 'sellable', quantity: 4, asOf });
   await decidePending(p.store.db, { now: p.context.now });
   await later(p);
-  for (const id of ['fake:a', 'fake:b']) await lightScan(p.context, id, never);
+  for (const id of ['fake:a', 'fake:b']) await lightScan(p.context, id, PACE, never);
   await settle(p);
   expect(await stops(p)).toEqual([]);
   expect([await sellable(p, 'fake:a'), await sellable(p, 'fake:b')]).toEqual([{ A: 4 }, { A: 4 }]);

@@ -93,7 +93,7 @@ describe('the rates of a channel', () => {
     const [alert] = await alerts({ code: 'late-shipment-rate' });
     expect(alert).toMatchObject({
       severity: 'critical',
-      cause: '3 of 60 orders placed and to be shipped in the last 30 days were late',
+      cause: '3 of 60 orders placed in the last 10 days were late',
       nextStep: 'ship #57 first: allot explain --order fake:a/57',
     });
     expect(ordersOf(alert?.touches ?? {})).toHaveLength(3);
@@ -103,6 +103,37 @@ describe('the rates of a channel', () => {
     await lookAtAll();
     expect(await alerts({ code: 'late-shipment-rate' })).toMatchObject([
       { severity: 'critical', touches: { bad: 3, of: 60, orders: [] } },
+    ]);
+  });
+
+  it('leave out what the buyer cancelled, where the platform tells', async () => {
+    await seed();
+    await decide(receive('A', 500));
+    await place(95, 0, () => cancelled(false));
+    await place(5, 95, () => ({ ...cancelled(true), cancelledBy: 'buyer' }));
+    await lookAtAll();
+    expect(await alerts({ code: 'cancel-rate' })).toEqual([]);
+    await place(3, 100, () => cancelled(true));
+    clock.now += HOUR;
+    await lookAtAll();
+    expect(await alerts({ code: 'cancel-rate' })).toMatchObject([{ touches: { bad: 3, of: 103 } }]);
+  });
+
+  it('are of all orders placed in the window, and told of the window that is nearest to its limit', async () => {
+    await seed();
+    await decide(receive('A', 500));
+    const ship = (dueAt: number) => ({ obligations: [{ kind: 'ship' as const, dueAt }] });
+    await place(60, 0, () => ship(clock.now + DAY), 20 * DAY);
+    await place(17, 100, () => ship(clock.now + DAY));
+    await place(3, 200, () => ship(clock.now - 2 * HOUR));
+    await lookAtAll();
+    // 3 of 80 in 30 days are within 4 %, though all 3 that were to be shipped by now are late.
+    expect(await alerts({ code: 'late-shipment-rate' })).toMatchObject([
+      {
+        severity: 'critical',
+        cause: '3 of 20 orders placed in the last 10 days were late',
+        touches: { bad: 3, of: 20, limit: '4 % over 10 days' },
+      },
     ]);
   });
 
@@ -120,7 +151,7 @@ describe('the rates of a channel', () => {
       clock.now,
     );
     await decidePending(store.db, { now: () => clock.now });
-    const rates = new Map([['fake:b', { cancelled: { percent: 10, days: 3 } }]]);
+    const rates = new Map([['fake:b', { cancelled: [{ percent: 10, days: 3 }] }]]);
     await lookAtAll({ settings: { ...SETTINGS, rates } });
     expect(await titles({ code: 'cancel-rate' })).toEqual([
       'fake:b: 100 % of its orders were cancelled, above its limit of 10 %',

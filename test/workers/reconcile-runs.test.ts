@@ -78,7 +78,7 @@ test('a whole look is kept with what it found and told; the next one with what i
     { cause: 'manualEdit', shows: 25, wants: 10, sku: 'A', remedy: 'write', because: [expect.stringContaining('25')] },
   ]);
   await edit(p, 10);
-  await lightScan(p.context, CHANNEL, never);
+  await lightScan(p.context, CHANNEL, { everyMs: 30_000, periodMs: 900_000 }, never);
   expect((await runs(p))[0]).toMatchObject({ mode: 'light', differing: 0, healed: 1, openAfter: 0, compared: 1 });
   expect(await listRuns(p.store.db, { withLight: false, limit: 10 })).toHaveLength(1);
 });

@@ -3,6 +3,7 @@ import type { Severity } from '#core/alert-catalogue.ts';
 import type { Instant } from '#core/model.ts';
 import type { AlertRow } from '#db/alert-list.ts';
 import type { AlertState } from '#db/alerts.ts';
+import { sayWorth } from '../alert-words.ts';
 import { ago, command, moment, state, type Tone } from './format.ts';
 import { type Html, html, nothing, type Shown } from './html.ts';
 import { csrfField } from './layout.ts';
@@ -37,8 +38,10 @@ export const nextStepOf = (nextStep: string): Html =>
 
 /** Numbers as they are; what is named, up to a few. */
 const NAMED_MAX = 8;
+const WORTH_FIELDS = new Set(['money', 'unitsCounted', 'unitsWithoutValue', 'unitsNotCounted']);
 export function touchesOf(alert: AlertRow): Html {
   const parts: Shown[] = Object.entries(alert.touches).flatMap(([name, value]) => {
+    if (WORTH_FIELDS.has(name)) return [];
     if (typeof value !== 'object') return [html`${name} <strong>${value}</strong>`];
     const texts = value.filter((one) => typeof one === 'string');
     if (texts.length === 0) return [];
@@ -49,6 +52,7 @@ export function touchesOf(alert: AlertRow): Html {
         : [shown.join(', ')];
     return [html`${name} ${named}${texts.length > NAMED_MAX ? html`and ${texts.length - NAMED_MAX} more` : null}`];
   });
+  parts.push(...sayWorth(alert.touches).map((worth) => html`<strong>${worth}</strong>`));
   const { reach } = alert;
   if (reach !== null)
     parts.push(html`open orders <strong>${reach.orders}</strong>, units wanted <strong>${reach.units}</strong>`);

@@ -62,6 +62,18 @@ describe('an order', () => {
     ]);
   });
 
+  it('tells that the buyer wanted what is cancelled, and of nobody else', () => {
+    const by = (document: unknown) => orderOf(document).cancelledBy;
+    expect(by(order('UNSHIPPED', line({ unfulfilled: 3, cancellation: EXECUTED })))).toBe('buyer');
+    const own = { cancellationExecution: { cancelledBy: 'BUYER', cancelReason: 'x' } };
+    expect(by(order('CANCELLED', line({ cancellation: own })))).toBe('buyer');
+    const ours = { cancellationExecution: { cancelledBy: 'SELLER', cancelReason: 'no inventory' } };
+    expect(by(order('CANCELLED', line({ cancellation: ours })))).toBeUndefined();
+    // Amazon's own, for lateness say; and a request that nobody carried out.
+    expect(by(order('CANCELLED'))).toBeUndefined();
+    expect(by(order('UNSHIPPED', line({ unfulfilled: 5, cancellation: REQUESTED })))).toBeUndefined();
+  });
+
   it('tells who fulfils it, and when it changed', () => {
     expect(orderOf(order('UNSHIPPED'))).toMatchObject({
       orderRef: ORDER_ID,

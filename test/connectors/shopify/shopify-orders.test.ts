@@ -193,7 +193,7 @@ describe('the poll', () => {
       if (points-- === 0) throw new Throttled('the bucket is empty', at + 1_000);
       return answer.parse({ nodes: (variables.ids as string[]).map((id) => ({ id, ...head, ...rest })) });
     };
-    const line = { client: { read, write: read }, log: contextOn(fetch).log };
+    const line = { client: { read, write: read, restoreRate: () => null }, log: contextOn(fetch).log };
     const rules = { overlapMs: 60_000, historyDays: 1, now: at + 10_000 };
     const first = await pollOrders(line, null, rules, patience());
     expect(first).toMatchObject({ complete: false });

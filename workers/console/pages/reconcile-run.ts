@@ -7,6 +7,7 @@ import {
   readDifferences,
   readRun,
 } from '#db/reconcile-runs.ts';
+import { quoted } from '../../alert-words.ts';
 import { MENDS } from '../../compare.ts';
 import { sayCauses } from '../../gate-words.ts';
 import { channelLink, lookForms } from '../channel-forms.ts';
@@ -25,7 +26,7 @@ const REMEDY_SAYS: Readonly<Record<DriftRemedy, string>> = {
   wait: 'looked at again',
 };
 
-const differenceTable = (found: readonly RunDifference[], { isDryRun }: ReconcileRun): Html =>
+const differenceTable = (found: readonly RunDifference[], { channel, isDryRun }: ReconcileRun): Html =>
   table({
     caption: 'What differed',
     columns: [
@@ -46,7 +47,7 @@ const differenceTable = (found: readonly RunDifference[], { isDryRun }: Reconcil
       number(one.wants),
       one.because.join('; '),
       REMEDY_SAYS[one.remedy],
-      MENDS[one.cause],
+      MENDS[one.cause](channel, quoted(one.listingRef), quoted(one.sku ?? 'SKU')),
     ]),
     empty: 'Its differences were kept for seven days.',
   });
