@@ -34,7 +34,7 @@ describe('the tree', () => {
     const seen = result.modules.filter(({ source }) => tracked.includes(source));
     expect(seen.length).toBeGreaterThan(0.8 * tracked.length);
     expect(result.summary.totalDependenciesCruised ?? 0).toBeGreaterThan(seen.length);
-  });
+  }, 120_000);
 });
 
 /** rule, the importing file, what it imports. One planted file each; two where the rule has two sides. */

@@ -40,8 +40,8 @@ function open(over: { pools?: PoolRule[]; dtc?: Partial<Program>; retail?: Parti
   let id = 0;
   const tell = (body: CommandBody, at: Instant = NOW, occurredAt: Instant = at): Facts => {
     id += 1;
-    const command: Command = { id, body, occurredAt, recordedAt: at, actor: 'test' };
-    const step = take(decide, state, { commands: [command], now: at });
+    const told: Command = { id, body, occurredAt, recordedAt: at, actor: 'test' };
+    const step = take(decide, state, { commands: [told], now: at });
     state = step.state;
     for (const { inputs, quantity } of step.facts.targets) expect(explain(inputs).quantity).toBe(quantity);
     return step.facts;

@@ -42,7 +42,7 @@ describe('npm run prove', () => {
     const caught = PLANTED_BUGS.map(({ id, law }) => expect.objectContaining({ id, caught: true, by: law }));
     expect(report).toEqual({ planted: caught, ok: true });
     expect(exitCode).toBe(0);
-  }, 300_000);
+  }, 600_000);
 
   it('tells how often each law ran, in pieces that add up', async () => {
     const { exitCode, report, said } = await prove('--only', 'cut', 'cut-still', '--runs', '4500', '--seed', '7');

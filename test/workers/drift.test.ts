@@ -210,7 +210,7 @@ test('a listing that is found lower long after another was is own stock that see
   const believedNoMore = async (channel: string) => {
     await edit(p, 3, channel);
     await later(p);
-    await lightScan(p.context, channel, never);
+    await lightScan(p.context, channel, PACE, never);
     await p.quiet();
     p.clock.now += 20 * 60_000;
     await p.store.db.rows(sql`update item set next_review_at = null`);
