@@ -72,7 +72,8 @@ export const readShortUnits = (db: Queries): Promise<ShortUnits[]> =>
 
 /**
  * Of these short lines, those that were sold by a number allot should not have sent: when its push was opened, an order of the same
- * item lay in the inbox that this number did not count yet. `placedAt` is the platform's own moment of the sale.
+ * item lay in the inbox that this number did not count yet. A number that lowered what the platform showed is none of these: without
+ * it more would have been for sale. `placedAt` is the platform's own moment of the sale.
  */
 export const readSoldAfterKnown = (
   db: Queries,
@@ -83,12 +84,12 @@ export const readSoldAfterKnown = (
     from ${recordset(lines, { orderId: 'text', lineRef: 'text', sku: 'text', short: 'int4', placedAt: 'timestamptz' }, 's')}
     join order_line ol on ol.order_id = s."orderId" and ol.line_ref = s."lineRef"
     cross join lateral (
-      select i.version, a.created_at from push_attempt_item i join push_attempt a on a.id = i.attempt_id
+      select i.version, i.wire_quantity, i.compare_with, a.created_at from push_attempt_item i join push_attempt a on a.id = i.attempt_id
       where i.listing_id = ol.listing_id and a.created_at < s."placedAt" and i.outcome in ('applied', 'unchanged', 'unknown', 'sent', 'superseded')
       order by a.created_at desc limit 1) p
     cross join lateral (
       select batch_id from target_entry where listing_id = ol.listing_id and version = p.version limit 1) t
-    where exists (
+    where (p.compare_with is null or p.wire_quantity >= p.compare_with) and exists (
       select 1 from order_line x join sales_order xo on xo.id = x.order_id
       where x.sku = s.sku and xo.first_batch_id > t.batch_id and p.created_at > (
         select min(k.received_at) from command c join inbox_key k on k.inbox_id = c.inbox_id where c.order_id = xo.id))

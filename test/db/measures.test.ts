@@ -84,13 +84,13 @@ describe('propagation', () => {
 });
 
 describe('sold after it was known', () => {
-  const pushed = async (version: number, at: Instant) => {
+  const pushed = async (version: number, at: Instant, compareWith: number | null = null) => {
     await store.db.rows(sql`
       with attempt as (
         insert into push_attempt (channel_id, lane, owner, lease_until, state, idempotency_key, wire, created_at)
         values ('fake:b', 'direct', 'test', now(), 'done', ${`key ${version}`}, '', to_timestamp(${at} / 1000.0)) returning id)
-      insert into push_attempt_item (attempt_id, position, listing_id, version, quantity, wire_quantity, sold_baseline, outcome)
-      select attempt.id, 0, l.id, ${version}, 0, 0, 0, 'applied' from attempt, listing l where l.channel_id = 'fake:b' and l.sku = 'MUG'`);
+      insert into push_attempt_item (attempt_id, position, listing_id, version, quantity, wire_quantity, compare_with, sold_baseline, outcome)
+      select attempt.id, 0, l.id, ${version}, 0, 0, ${compareWith}, 0, 'applied' from attempt, listing l where l.channel_id = 'fake:b' and l.sku = 'MUG'`);
   };
   /** The order's event lay in the inbox from `at` on. */
   const heard = async (orderId: string, at: Instant) => {
@@ -120,6 +120,12 @@ describe('sold after it was known', () => {
     await heard('fake:a/1', 2000);
     await pushed(1, 3000);
     expect(await found()).toEqual([{ orderId: 'fake:b/1', lineRef: 'line-MUG', sku: 'MUG', short: 2 }]);
+  });
+
+  it('does not count one whose number lowered what was shown: without it more would have been for sale', async () => {
+    await heard('fake:a/1', 2000);
+    await pushed(1, 3000, 5);
+    expect(await found()).toEqual([]);
   });
 
   it('does not count one whose number was sent before anybody could know', async () => {
