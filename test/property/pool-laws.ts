@@ -5,7 +5,7 @@ import { orderOf } from '#core/command.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
 import { hasLife } from '#core/lots.ts';
 import type { Policy, Program } from '#core/model.ts';
-import { poolsOf, promisableTo } from '#core/pools.ts';
+import { type FreeByLocation, type Pools, poolsOf, promisableTo } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { commandsOf, emptyBrand, opening, PLAIN, policyArb, type World } from '../support/arbitraries.ts';
 import { command, NOW, oneLineOrder, receive } from '../support/factory.ts';
@@ -17,8 +17,8 @@ import { expect } from './expect.ts';
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
 
-/** What each program could still draw of its own, by the stored sums. */
-export function ownLeft(state: State, item: ItemState, program: Program): number {
+/** The pools of an item by the stored sums. */
+function poolsNow(state: State, item: ItemState): { readonly pools: Pools; readonly free: FreeByLocation } {
   const places = state.locations.map((place) => {
     const total = { onHand: sellableAt(item, place.id), promised: promisedAt(item, place.id) };
     return { location: place.id, sells: place.sells, total };
@@ -29,7 +29,13 @@ export function ownLeft(state: State, item: ItemState, program: Program): number
     book === null
       ? new Map(selling.map(({ location, total }) => [location, total.onHand - total.promised]))
       : freeByLot(book, selling, state.policy, LATER);
-  return promisableTo(program, poolsOf(state.policy, item, free, LATER), free).own;
+  return { pools: poolsOf(state.policy, item, free, LATER), free };
+}
+
+/** What each program could still draw of its own, by the stored sums. */
+export function ownLeft(state: State, item: ItemState, program: Program): number {
+  const { pools, free } = poolsNow(state, item);
+  return promisableTo(program, pools, free).own;
 }
 
 const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>
@@ -72,6 +78,19 @@ function gaveBackUnfit(facts: Facts, state: State): boolean {
   });
 }
 
+/**
+ * Units that came back to a place that lacked what its own pools protect: they are protected there again, and the giver's own pool has
+ * them back too, so that the weakest of the others are cut (core/README.md, limits).
+ */
+const gaveBackWhereCut = (facts: Facts, before: State): boolean =>
+  facts.promises.some(({ kind, sku, location }) => {
+    const item = before.items.find((each) => each.sku === sku);
+    if ((kind !== 'release' && kind !== 'unhold') || item === undefined) return false;
+    return poolsNow(before, item).pools.placed.some(
+      (share) => share.location === location && share.remaining < share.units - share.consumed,
+    );
+  });
+
 /** I5: a command of one program's order or hold leaves to every other program what it had of its own, less what its own lines drew. */
 export const protectionHolds = (core: Core, world: World = PLAIN) =>
   fc.property(world.brand, commandsOf(world.body), (brand, commands) => {
@@ -85,7 +104,10 @@ export const protectionHolds = (core: Core, world: World = PLAIN) =>
       const step = take(core.decide, state, { commands: [each], now: LATER });
       const by = programBehind(each, step.state);
       const actor = programs.find(({ id }) => id === by);
-      for (const program of actor === undefined || leftUnpromised(step.facts) || gaveBackUnfit(step.facts, step.state)
+      for (const program of actor === undefined ||
+      leftUnpromised(step.facts) ||
+      gaveBackUnfit(step.facts, step.state) ||
+      gaveBackWhereCut(step.facts, state)
         ? []
         : programs.filter((other) => other.id !== by && !isOpenTo(actor, other, brand.policy))) {
         for (const item of state.items) {
