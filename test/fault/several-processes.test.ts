@@ -37,6 +37,8 @@ async function expectGoodTrade(stage: Stage, processes: readonly Environment[], 
   const daemons = processes.map((env) => stage.start(env));
   await Promise.all(daemons.map((daemon) => daemon.ready()));
   await stage.furnish();
+  // Each listing is written once before the trade, so each write of the trade has one to be compared with.
+  await stage.expectRight();
   const buyers = startBuyers(stage.controls, SKUS);
   await buyers.more(orders);
   await buyers.stop();
@@ -51,16 +53,17 @@ async function expectGoodTrade(stage: Stage, processes: readonly Environment[], 
 /** Of each listing: a write began only after the one before it had ended, and with no older version. */
 async function expectInOrder(stage: Stage): Promise<void> {
   const db = await stage.db();
-  const [row] = await db.rows<{ written: number; older: number; overlapping: number }>(sql`
+  const [row] = await db.rows<{ compared: number; older: number; overlapping: number }>(sql`
     with write as (
       select i.listing_id, i.version, a.created_at, i.finished_at,
         lag(i.version) over w as version_before, lag(i.finished_at) over w as finished_before
       from push_attempt_item i join push_attempt a on a.id = i.attempt_id
       window w as (partition by i.listing_id order by i.attempt_id))
-    select count(*)::int as written, count(*) filter (where version < version_before)::int as older,
+    select count(distinct listing_id) filter (where version_before is not null)::int as compared,
+      count(*) filter (where version < version_before)::int as older,
       count(*) filter (where created_at < finished_before)::int as overlapping from write`);
-  expect(row).toMatchObject({ older: 0, overlapping: 0 });
-  expect(row?.written).toBeGreaterThan(20);
+  // How often a listing is written is a matter of pace: numbers that follow fast on each other go out as one.
+  expect(row).toEqual({ compared: stage.controls.size * SKUS.length, older: 0, overlapping: 0 });
 }
 
 describe.skipIf(missingRedis !== undefined)('the roles split over three processes, one Redis', () => {
