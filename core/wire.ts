@@ -44,6 +44,8 @@ export type FreshRead = { readonly sellable: number; readonly shown: number };
 export type WirePlan =
   | { readonly kind: 'read'; readonly why: string }
   | { readonly kind: 'wait'; readonly until: Instant }
+  /** After a look: sales, or our write whose answer never came. Nothing is written before the next look. */
+  | { readonly kind: 'doubt'; readonly until: Instant }
   | {
       readonly kind: 'acknowledged';
       readonly wireQuantity: number;
@@ -93,16 +95,46 @@ export function soldByRead(target: WireTarget, sync: SyncState, read: FreshRead)
   return sync.soldBaseline + sync.ackedQuantity - read.sellable;
 }
 
+/** How long a sale may be taken for a write of ours whose answer never came, and how often that is looked at. */
+export const DOUBT_MS = 10_000;
+export const DOUBT_LOOK_MS = 2000;
+
+export type Unanswered = {
+  /** The state before the write, and the one that it would have made. */
+  readonly sync: SyncState;
+  readonly sent: SyncState;
+  /** The first moment at which a read could tell. */
+  readonly settledAt: Instant;
+};
+
+export type ToldByRead =
+  | { readonly kind: 'told'; readonly sync: SyncState }
+  | Extract<WirePlan, { readonly kind: 'doubt' }>;
+
 /**
  * From what state to read the platform after a write whose answer never came: the state before it, or the state it would have made,
  * whichever leaves less of the read unexplained; of two that leave as much, the one that shows less. Without this a lowering
  * that did arrive looks like unseen sales, and holds as many units back again until `seenUntil`.
+ *
+ * Sales whose orders have not come yet look the same. Where the platform compares, they must not be written over: there the
+ * story with fewer sales is believed once it has stood for `DOUBT_MS`, and refuted when it tells fewer sales than our orders do.
  */
-export function syncAfterUnknown(target: WireTarget, sync: SyncState, sent: SyncState, read: FreshRead): SyncState {
+export function readUnanswered(
+  target: WireTarget,
+  { sync, sent, settledAt }: Unanswered,
+  protection: Protection,
+  { read, now }: { readonly read: FreshRead; readonly now: Instant },
+): ToldByRead {
   const gapOf = (story: SyncState): number => soldByRead(target, story, read) - target.ownSold - target.inFlight;
-  const [notApplied, applied] = [gapOf(sync), gapOf(sent)];
-  if (Math.abs(notApplied) !== Math.abs(applied)) return Math.abs(applied) < Math.abs(notApplied) ? sent : sync;
-  return applied > notApplied ? sent : sync;
+  const [before, after] = [gapOf(sync), gapOf(sent)];
+  if (before === after) return { kind: 'told', sync };
+  const [fewer, more] = before < after ? [sync, sent] : [sent, sync];
+  const [least, most] = [Math.min(before, after), Math.max(before, after)];
+  const isProtected = protection.compares && protection.basis === 'sellable' && sync.ackedQuantity !== null;
+  if (!isProtected) return { kind: 'told', sync: Math.abs(least) < Math.abs(most) ? fewer : more };
+  if (least < 0) return { kind: 'told', sync: more };
+  if (now < settledAt + DOUBT_MS) return { kind: 'doubt', until: now + DOUBT_LOOK_MS };
+  return { kind: 'told', sync: fewer };
 }
 
 function planOnHand(target: WireTarget, sync: SyncState, protection: Protection, read: FreshRead | null): WirePlan {

@@ -10,7 +10,7 @@ import { assert, Rejected } from '#core/errors.ts';
 import { RISE_WAIT_MS, type WirePlan } from '#core/wire.ts';
 import { type AttemptItem, openAttempt, type PlannedItem } from '#db/attempts.ts';
 import { addCommands, type NewCommand } from '#db/commands.ts';
-import { delayListings } from '#db/delays.ts';
+import { type Delay, delayListings } from '#db/delays.ts';
 import { stampNumbers } from '#db/documents.ts';
 import { ringBells } from '#db/outbox.ts';
 import { readInFlightMs } from '#db/policy-history.ts';
@@ -39,8 +39,8 @@ type Write = { readonly candidate: PushCandidate; readonly plan: Extract<WirePla
 
 /** Keeps what needs no sending, and sends the rest: lowering numbers first, on the fastest lane. */
 export async function carryOut(round: Round, planned: readonly Planned[]): Promise<void> {
-  const { context, channel } = round;
-  await keepPlans(context, channel, planned);
+  const { channel } = round;
+  await keepPlans(round, planned);
   const writes = planned.flatMap(({ candidate, plan }) => (plan.kind === 'write' ? [{ candidate, plan }] : []));
   const isLowering = ({ candidate, plan }: Write) =>
     plan.wireQuantity < (plan.compareWith ?? candidate.sync.ackedWire ?? 0);
@@ -88,7 +88,8 @@ const observedCommand = (
 });
 
 /** Writes down what needs no sending: what the platform shows already, and reads that no order explains. */
-async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: readonly Planned[]): Promise<void> {
+async function keepPlans(round: Round, planned: readonly Planned[]): Promise<void> {
+  const { context, channel } = round;
   const shown = planned.flatMap(({ candidate, plan }): Acknowledged[] =>
     plan.kind === 'acknowledged'
       ? [
@@ -112,7 +113,7 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
   const unexplained = planned.flatMap(({ candidate, plan }) =>
     plan.kind === 'unexplained' ? [candidate.listingId] : [],
   );
-  await waitAfterLook(context, planned);
+  await waitAfterLook(round, planned);
   if (shown.length + seen.length === 0) return;
   await context.db.transaction(async (tx) => {
     await acknowledge(tx, shown);
@@ -142,22 +143,23 @@ async function keepPlans(context: WorkerContext, channel: OpenChannel, planned: 
 }
 
 /** A look from which nothing can be concluded yet is taken again when its wait is over. */
-async function waitAfterLook(context: WorkerContext, planned: readonly Planned[]): Promise<void> {
-  const waiting = planned.flatMap(({ candidate, plan }) =>
-    plan.kind === 'wait' ? [{ listingId: candidate.listingId, readDueAt: plan.until }] : [],
-  );
-  await delayListings(
-    context.db,
-    context.now(),
-    waiting.map((row) => ({
-      ...row,
-      blockedUntil: context.now(),
-      reason: 'it shows more than our orders explain, perhaps by a cancellation whose news is on its way',
-      fix: 'nothing: allot fetches the orders and looks again',
-      backOff: null,
-    })),
-  );
+async function waitAfterLook({ context, channel }: Round, planned: readonly Planned[]): Promise<void> {
+  const now = context.now();
+  const delays = planned.flatMap(({ candidate: { listingId }, plan }): Delay[] => {
+    if (plan.kind === 'wait') {
+      const reason = 'it shows more than our orders explain, perhaps by a cancellation whose news is on its way';
+      return [{ ...LOOK_AGAIN, listingId, readDueAt: plan.until, blockedUntil: now, reason }];
+    }
+    if (plan.kind !== 'doubt') return [];
+    const reason = 'it shows what a write without an answer would have made, or what sales have whose orders are on their way';
+    return [{ ...LOOK_AGAIN, listingId, readDueAt: plan.until, blockedUntil: plan.until, reason }];
+  });
+  await delayListings(context.db, now, delays);
+  if (planned.some(({ plan }) => plan.kind === 'doubt'))
+    await context.db.transaction((tx) => ringBells(tx, [{ topic: 'poll', key: channel.id }]));
 }
+
+const LOOK_AGAIN = { fix: 'nothing: allot fetches the orders and looks again', backOff: null } as const;
 
 type Chunk = { readonly laneId: string; readonly writes: readonly Write[] };
 

@@ -9,7 +9,7 @@
  * owner are read, never repeated blindly.
  */
 import type { Instant } from '#core/model.ts';
-import { planBlind, planPush, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
+import { planBlind, planPush, readUnanswered, type SyncState, type WirePlan } from '#core/wire.ts';
 import { closeAlert, raiseAlert } from '#db/alerts.ts';
 import { takeExpired } from '#db/attempts.ts';
 import { numbersSentAt } from '#db/documents.ts';
@@ -179,25 +179,31 @@ async function readAndPlan(
   signal: AbortSignal,
 ): Promise<Planned[]> {
   if (candidates.length === 0) return [];
-  const told = (await lookAt(context, channel, candidates, signal)).map(tellUnknown);
+  const now = context.now();
+  const told = (await lookAt(context, channel, candidates, signal)).map((one) => tellUnanswered(channel, one, now));
   await resolveUnknown(
     context.db,
-    told.flatMap(({ candidate, wasUnknown }) =>
-      wasUnknown ? [{ listingId: candidate.listingId, ...candidate.sync }] : [],
+    told.flatMap(({ candidate, isResolved }) =>
+      isResolved ? [{ listingId: candidate.listingId, ...candidate.sync }] : [],
     ),
   );
-  const now = context.now();
-  const planned = told.map(({ candidate, seen }) => ({
+  const planned = told.map(({ candidate, seen, doubtUntil }) => ({
     candidate,
     seen,
-    plan: planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now }),
+    plan:
+      doubtUntil === null
+        ? planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now })
+        : { kind: 'doubt' as const, until: doubtUntil },
   }));
   return settleContested(context, channel, planned);
 }
 
-/** The read tells whether a write whose answer never came did apply; planning goes on from there. */
-function tellUnknown({ candidate, seen }: Seen) {
-  if (candidate.unknown === null) return { candidate, seen, wasUnknown: false };
-  const sync = syncAfterUnknown(candidate.target, candidate.sync, candidate.unknown, seen);
-  return { candidate: { ...candidate, sync, unknown: null }, seen, wasUnknown: true };
+/** The read tells whether a write whose answer never came did apply, or leaves it in doubt; planning goes on from what is told. */
+function tellUnanswered(channel: OpenChannel, { candidate, seen }: Seen, now: Instant) {
+  const { target, sync, unknown } = candidate;
+  if (unknown === null) return { candidate, seen, isResolved: false, doubtUntil: null };
+  const unanswered = { sync, sent: unknown, settledAt: unknown.notedAt + channel.capabilities.settleMs };
+  const told = readUnanswered(target, unanswered, protectionOf(channel), { read: seen, now });
+  if (told.kind === 'doubt') return { candidate, seen, isResolved: false, doubtUntil: told.until };
+  return { candidate: { ...candidate, sync: told.sync, unknown: null }, seen, isResolved: true, doubtUntil: null };
 }

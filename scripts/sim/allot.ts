@@ -4,7 +4,7 @@
  * | from production                              | modelled here, after                                               |
  * |----------------------------------------------|--------------------------------------------------------------------|
  * | decide, applyFacts (books, targets)          | the inbox with its dedupe keys, polls, reviews (workers/intake.ts) |
- * | planPush, planBlind, syncAfterUnknown        | what becomes of a plan, and of each outcome (push.ts, settle.ts)   |
+ * | planPush, planBlind, readUnanswered          | what becomes of a plan, and of each outcome (push.ts, settle.ts)   |
  * | measureExposure, latencyFigures              | counts of sales and of times (measures.ts, db/sales-measures.ts)   |
  * | judgeDrift, isContested, provesHealed        | looks, drift rows, alerts, stops (compare.ts, contest.ts)          |
  *

@@ -1,6 +1,6 @@
 /** Push in memory: plan, look, write, settle; one listing at a time (workers/push.ts, carry-out.ts, settle.ts). */
 import { isContested, mayWriteStopped } from '#core/drift.ts';
-import { expectedShown, RISE_WAIT_MS, type SyncState, syncAfterUnknown, type WirePlan } from '#core/wire.ts';
+import { expectedShown, RISE_WAIT_MS, readUnanswered, type SyncState, type WirePlan } from '#core/wire.ts';
 import { MINUTE_MS } from './brand.ts';
 import type { House, Target } from './house.ts';
 import { backOff, type Line, NEVER_WRITTEN } from './line.ts';
@@ -89,7 +89,11 @@ export class Pusher {
         return this.#putOff(line, PUT_OFF_MS);
       }
       if (line.unknown !== null) {
-        line.sync = syncAfterUnknown(target, line.sync, line.unknown, seen);
+        const { protection } = line.platform.channel;
+        const unanswered = { sync: line.sync, sent: line.unknown, settledAt: line.settledAt };
+        const told = readUnanswered(target, unanswered, protection, { read: seen, now: this.#allot.now });
+        if (told.kind === 'doubt') return this.#carryOut(line, target, told, seen);
+        line.sync = told.sync;
         line.unknown = null;
       }
       line.readDueAt = null;
@@ -105,6 +109,11 @@ export class Pusher {
       case 'wait':
         // After a look: nothing can be concluded from it yet.
         if (seen !== null) line.readDueAt = plan.until;
+        this.ring(line, plan.until - now);
+        return;
+      case 'doubt':
+        this.#allot.poll(line.channel);
+        [line.readDueAt, line.blockedUntil] = [plan.until, plan.until];
         this.ring(line, plan.until - now);
         return;
       case 'read':
@@ -197,7 +206,8 @@ export class Pusher {
         return;
       case 'unknown':
         line.unknown = sent;
-        line.readDueAt = now + settleMs;
+        line.settledAt = now + settleMs;
+        line.readDueAt = line.settledAt;
         this.#putOff(line, settleMs);
         return;
       case 'rejected':

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
+  DOUBT_LOOK_MS,
+  DOUBT_MS,
   expectedShown,
   isExpected,
   planPush,
+  readUnanswered,
   type SyncState,
   soldByRead,
-  syncAfterUnknown,
   type WireTarget,
   wireQuantity,
 } from '#core/wire.ts';
@@ -159,20 +161,32 @@ describe('planPush on a platform that takes its own open orders off', () => {
 
 describe('a write without an answer', () => {
   const lowered = target({ quantity: 4 });
-  it('did arrive when the read shows what it would have made', () => {
-    const sync = syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 4, shown: 4 });
-    expect(planPush(lowered, sync, compares, shows(4)).kind).toBe('acknowledged');
+  const lowering = { sync: acked(10), sent: acked(4), settledAt: NOW };
+  const read = (sellable: number, now = NOW, of = lowered) =>
+    readUnanswered(of, lowering, compares, { ...shows(sellable), now });
+
+  it('did arrive when reads go on showing what it would have made', () => {
+    expect(read(4)).toEqual({ kind: 'doubt', until: NOW + DOUBT_LOOK_MS });
+    expect(read(4, NOW + DOUBT_MS)).toEqual({ kind: 'told', sync: acked(4) });
+    expect(planPush(lowered, acked(4), compares, shows(4)).kind).toBe('acknowledged');
     expect(planPush(lowered, acked(10), compares, shows(4)), 'without it: six sales that never were').toEqual({
       kind: 'unexplained',
       seenSold: 6,
     });
   });
   it('did not when the read shows the number before', () => {
-    expect(syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 10, shown: 10 })).toEqual(acked(10));
+    expect(read(10)).toEqual({ kind: 'told', sync: acked(10) });
+  });
+  it('did not when orders come for what looked like it', () => {
+    expect(read(4, NOW + 5000, target({ quantity: 4, ownSold: 1 }))).toEqual({ kind: 'told', sync: acked(10) });
   });
   it('still sees a sale beside it, and of two stories that fit as well takes the one that shows less', () => {
-    const sync = syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 3, shown: 3 });
-    expect(planPush(lowered, sync, compares, shows(3))).toEqual({ kind: 'unexplained', seenSold: 1 });
-    expect(syncAfterUnknown(lowered, acked(10), acked(4), { sellable: 7, shown: 7 })).toEqual(acked(10));
+    expect(read(3, NOW + DOUBT_MS)).toEqual({ kind: 'told', sync: acked(4) });
+    expect(planPush(lowered, acked(4), compares, shows(3))).toEqual({ kind: 'unexplained', seenSold: 1 });
+    expect(read(7)).toEqual({ kind: 'told', sync: acked(10) });
+  });
+  it('is told at once where the platform does not compare', () => {
+    expect(readUnanswered(lowered, lowering, blind, shows(4))).toEqual({ kind: 'told', sync: acked(4) });
+    expect(readUnanswered(lowered, lowering, blind, shows(7))).toEqual({ kind: 'told', sync: acked(10) });
   });
 });

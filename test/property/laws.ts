@@ -83,6 +83,7 @@ import {
   ownOpenOrdersAreNotGivenBack,
   ownWriteIsNoSale,
   platformEndsAtTarget,
+  saleIsNotTakenForOurWrite,
   unseenSaleIsNeverUndone,
 } from './wire-laws.ts';
 
@@ -270,6 +271,7 @@ export const LAWS = {
     law('push-unseen', 'where the platform compares, no unseen sale is overwritten', unseenSaleIsNeverUndone),
     law('push-open', 'where it subtracts its own open orders, none is given back', ownOpenOrdersAreNotGivenBack),
     law('push-lost', 'a write without an answer is found out by reading', lostAnswerHoldsNothingBack),
+    law('push-doubt', 'sales are not taken for a write of ours without an answer', saleIsNotTakenForOurWrite),
     law('push-edit', 'a manual edit is healed once its time is over', manualEditIsHealed),
     law('push-late', 'a platform that shows late what it accepted ends at the target', latePlatformEndsAtTarget),
     law('push-own', 'a write of ours that does not show yet is no sale', ownWriteIsNoSale),

@@ -293,6 +293,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('wire.ts', 'if (seenSold > soldBaseline && !isExpired)', 'if (seenSold > soldBaseline && false)'),
   ),
   bug(
+    'sale-for-write',
+    'sales are taken for a write whose answer never came',
+    'push-doubt',
+    change('wire.ts', 'if (now < settledAt + DOUBT_MS)', 'if (now < 0)'),
+  ),
+  bug(
     'read-too-soon',
     'a read that is too soon after a write is taken for sales',
     'push-own',

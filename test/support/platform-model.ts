@@ -8,8 +8,8 @@
 import {
   type planPush as PlanPush,
   type Protection,
+  readUnanswered,
   type SyncState,
-  syncAfterUnknown,
   type WireTarget,
 } from '#core/wire.ts';
 
@@ -40,6 +40,8 @@ export type World = {
   /** When the last write was accepted; until when a write without an answer keeps the worker from looking. */
   writtenAt: number | null;
   blockedUntil: number;
+  /** When a read can first tell what became of a write without an answer. */
+  settledAt: number;
   /** The state that a write without an answer would have made. */
   unknown: SyncState | null;
   acked: string | null;
@@ -70,6 +72,7 @@ export const openWorld = (protection: Protection, supply: number, settleMs = 0):
   sync: { ackedQuantity: null, ackedWire: null, soldBaseline: null },
   writtenAt: null,
   blockedUntil: 0,
+  settledAt: 0,
   unknown: null,
   acked: null,
   isReadDue: false,
@@ -156,7 +159,8 @@ function write(world: World, target: WireTarget, plan: Write): void {
       world.unknown = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     world.inHand = null;
     world.isReadDue = true;
-    world.blockedUntil = world.now + world.settleMs;
+    world.settledAt = world.now + world.settleMs;
+    world.blockedUntil = world.settledAt;
     return;
   }
   if (plan.forgetSeen) [world.seenSold, world.seenUntil] = [null, null];
@@ -176,7 +180,13 @@ export function pushStep(world: World, planPush: typeof PlanPush): number | null
   }
   const { target, read, isReadAsked } = world.inHand;
   if (read !== null && world.unknown !== null) {
-    world.sync = syncAfterUnknown(target, world.sync, world.unknown, read);
+    const unanswered = { sync: world.sync, sent: world.unknown, settledAt: world.settledAt };
+    const told = readUnanswered(target, unanswered, world.protection, { read, now: world.now });
+    if (told.kind === 'doubt') {
+      [world.isReadDue, world.inHand, world.blockedUntil] = [true, null, told.until];
+      return told.until;
+    }
+    world.sync = told.sync;
     world.unknown = null;
   }
   const settledAt = world.writtenAt === null ? null : world.writtenAt + world.settleMs;
@@ -206,7 +216,7 @@ export function pushStep(world: World, planPush: typeof PlanPush): number | null
 }
 
 /** Pushes until nothing is left to do; throws when it would go on for ever. */
-export function drain(world: World, planPush: typeof PlanPush, stepsMax = 24): void {
+export function drain(world: World, planPush: typeof PlanPush, stepsMax = 48): void {
   for (let steps = 0; steps < stepsMax; steps++) {
     if (isQuiet(world)) return;
     const until = pushStep(world, planPush);

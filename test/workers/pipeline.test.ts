@@ -6,6 +6,8 @@ import { decidePending } from '#workers/allocate.ts';
 import { pushChannel } from '#workers/push.ts';
 import { reconcileChannel } from '#workers/reconcile.ts';
 
+const never = new AbortController().signal;
+
 let pipeline: Pipeline | undefined;
 afterEach(async () => {
   await pipeline?.close();
@@ -123,6 +125,35 @@ describe('a lowering whose answer was lost, though it applied', () => {
     expect((await sellable(p, 'fake:a'))['A']).toBe(4);
     const observed = await p.store.db.rows(sql`select 1 from command where kind = 'observed'`);
     expect(observed).toHaveLength(0);
+  });
+});
+
+describe('a lowering whose answer was lost, refused since a sale had come first', () => {
+  test('is not taken for applied, though the number is what it would have made: the sale is not put back on sale', async () => {
+    const p = await open({ partners: { 'fake:a': {}, 'fake:b': {} }, skus: ['A'] });
+    await receive(p, 'A', 13);
+    await p.quiet();
+    await p.control('fake:a').setFaults({ seed: 1, timeoutAfterApply: 1 });
+    await command(p.store.db, {
+      kind: 'adjust',
+      sku: 'A',
+      location: 'main',
+      disposition: 'sellable',
+      delta: -1,
+      reason: 'damaged',
+    });
+    await decidePending(p.store.db, { now: p.context.now });
+    await p.control('fake:a').placeOrder({ lines: [{ sku: 'A', quantity: 1 }] });
+    await pushChannel(p.context, 'fake:a', never);
+    await p.control('fake:a').setFaults({});
+    p.clock.now += 2000;
+    p.rung.length = 0;
+    await pushChannel(p.context, 'fake:a', never);
+    expect(p.rung, 'it looks again soon').toEqual([{ topic: 'push', key: 'fake:a' }]);
+    const bells = await p.store.db.rows(sql`select 1 from outbox where topic = 'poll' and key = 'fake:a'`);
+    expect(bells, 'its orders are asked for').toHaveLength(1);
+    await p.quiet();
+    expect([await sellable(p, 'fake:a'), await sellable(p, 'fake:b')]).toEqual([{ A: 11 }, { A: 11 }]);
   });
 });
 
