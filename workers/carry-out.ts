@@ -151,12 +151,14 @@ async function waitAfterLook({ context, channel }: Round, planned: readonly Plan
       return [{ ...LOOK_AGAIN, listingId, readDueAt: plan.until, blockedUntil: now, reason }];
     }
     if (plan.kind !== 'doubt') return [];
-    const reason = 'it shows what a write without an answer would have made, or what sales have whose orders are on their way';
+    const reason =
+      'it shows what a write without an answer would have made, or what sales have whose orders are on their way';
     return [{ ...LOOK_AGAIN, listingId, readDueAt: plan.until, blockedUntil: plan.until, reason }];
   });
   await delayListings(context.db, now, delays);
-  if (planned.some(({ plan }) => plan.kind === 'doubt'))
-    await context.db.transaction((tx) => ringBells(tx, [{ topic: 'poll', key: channel.id }]));
+  if (!planned.some(({ plan }) => plan.kind === 'doubt')) return;
+  await context.db.transaction((tx) => ringBells(tx, [{ topic: 'poll', key: channel.id }]));
+  context.wakeRelay();
 }
 
 const LOOK_AGAIN = { fix: 'nothing: allot fetches the orders and looks again', backOff: null } as const;

@@ -179,8 +179,9 @@ async function readAndPlan(
   signal: AbortSignal,
 ): Promise<Planned[]> {
   if (candidates.length === 0) return [];
+  const looked = await lookAt(context, channel, candidates, signal);
   const now = context.now();
-  const told = (await lookAt(context, channel, candidates, signal)).map((one) => tellUnanswered(channel, one, now));
+  const told = looked.map((one) => tellUnanswered(channel, one, now));
   await resolveUnknown(
     context.db,
     told.flatMap(({ candidate, isResolved }) =>
