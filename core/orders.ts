@@ -36,8 +36,13 @@ const openSalesOf = (line: OrderLine): number =>
  * Own sales of the line's listing, in listing units, for the number its platform keeps itself. `before`: as they were counted until
  * now; null: none of it was.
  */
-function countOwnSales({ books, command }: Turn, before: OrderLine | null, after: OrderLine): void {
-  const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing, after.sku);
+function countOwnSales(
+  { books, command }: Turn,
+  guess: ItemBook | undefined,
+  before: OrderLine | null,
+  after: OrderLine,
+): void {
+  const item = after.listing === null ? undefined : books.itemOfListing.near(after.listing, guess);
   if (item === undefined || after.listing === null) return;
   const listing = writableListing(item, after.listing);
   const ownSoldBefore = listing.ownSold;
@@ -93,9 +98,9 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   // Of an order that its platform had not told of until now, nothing is among the own sales yet.
   const wasCounted = stored?.state.origin !== 'operator';
   const applied = told.map((each) => {
-    const { before, line } = each;
+    const { item, before, line } = each;
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
-    if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : null, line);
+    if (joined.origin !== 'operator') countOwnSales(turn, item, wasCounted ? before : null, line);
     return applyTotals(turn, each, convertHolds(turn, holds, line));
   });
   const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
@@ -122,7 +127,7 @@ function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]):
     const before = lines[index];
     const item = line.sku === null ? undefined : books.items.get(line.sku);
     if (before === undefined || before === line || item === undefined) return line;
-    countOwnSales(turn, before, line);
+    countOwnSales(turn, item, before, line);
     return isAllOrNothing(turn.rule) ? line : settlePromise(turn, item, line);
   });
   return isAllOrNothing(turn.rule) ? settleWhole(turn, answered) : answered;
