@@ -24,7 +24,7 @@ import type { Order, OrderLine, Sku } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
 import { joinOrder, type OrderState } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
-import { routeFor } from './rules.ts';
+import { type OrderAttributes, routeFor } from './rules.ts';
 import type { StoredOrder } from './state.ts';
 import { checkTotals, filledLine, type ToldLine, toldLines } from './told-lines.ts';
 
@@ -72,6 +72,8 @@ const sameState = (joined: OrderState, stored: OrderState): boolean =>
   joined.version === stored.version && JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
 
 const NO_HOLDS: readonly HoldUse[] = [];
+const NO_ATTRIBUTES: OrderAttributes = {};
+const NO_LINES: readonly OrderLine[] = [];
 const skusOf = (told: readonly ToldLine[]): Sku[] => told.flatMap(({ line }) => line.sku ?? []);
 
 /** Takes a state of an order in; false when it says nothing new. */
@@ -81,7 +83,8 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   const joined = joinOrder(stored?.state ?? body.order, body.order);
   if (stored !== undefined && sameState(joined, stored.state)) return false;
   // An order stays where it was sent when it was first met: its units lie in that program's pools.
-  const route = stored === undefined ? routeFor(books.policy, body.channel, joined.attributes ?? {}) : undefined;
+  const route =
+    stored === undefined ? routeFor(books.policy, body.channel, joined.attributes ?? NO_ATTRIBUTES) : undefined;
   const program = stored?.program ?? route?.program ?? books.programOf.get(body.channel);
   if (program === undefined) {
     throw new CommandRefused('unknown-channel', `channel ${body.channel} belongs to no program`, {
@@ -90,7 +93,7 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     });
   }
   const id = stored?.id ?? orderIdOf(body.channel, body.order.orderRef);
-  const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
+  const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: NO_LINES };
   const told = toldLines(books, order, joined, stored?.lines ?? []);
   const turn = turnOf(books, command, order, joined.fillRule);
   const holds = body.holds ?? NO_HOLDS;

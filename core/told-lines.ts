@@ -13,6 +13,12 @@ const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
 
 const isTotal = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000;
 
+function impossibleTotal(line: OrderLineState): (typeof TOTALS)[number] | undefined {
+  const { ordered, cancelled, shipped, returned } = line;
+  if (isTotal(ordered) && isTotal(cancelled) && isTotal(shipped) && isTotal(returned)) return undefined;
+  return TOTALS.find((each) => !isTotal(line[each]));
+}
+
 /** Every total of every line is a whole number from 0; what a platform cannot mean is refused by field. */
 export function checkTotals(order: OrderState): void {
   // Lines in order of their references name none twice.
@@ -26,24 +32,19 @@ export function checkTotals(order: OrderState): void {
       });
     }
     refs?.add(line.lineRef);
-    if (!hasTotals(line)) throw impossible(order, line, index);
+    const total = impossibleTotal(line);
+    if (total !== undefined) {
+      throw new CommandRefused(
+        'impossible-quantity',
+        `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${line[total]}`,
+        {
+          field: `lines[${index}].${total}`,
+          fix: 'correct the order on its platform, then drop this one with allot parked drop: the newer state follows by itself',
+        },
+      );
+    }
     index++;
   }
-}
-
-const hasTotals = ({ ordered, cancelled, shipped, returned }: OrderLineState): boolean =>
-  isTotal(ordered) && isTotal(cancelled) && isTotal(shipped) && isTotal(returned);
-
-function impossible(order: OrderState, line: OrderLineState, index: number): CommandRefused {
-  const total = TOTALS.find((each) => !isTotal(line[each])) ?? 'ordered';
-  return new CommandRefused(
-    'impossible-quantity',
-    `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${line[total]}`,
-    {
-      field: `lines[${index}].${total}`,
-      fix: 'correct the order on its platform, then drop this one with allot parked drop: the newer state follows by itself',
-    },
-  );
 }
 
 /**
