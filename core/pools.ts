@@ -188,15 +188,19 @@ function sharesOf(rules: readonly RuledPool[], item: PooledItem, net: number, no
   const supplies = areFixed(rules) ? null : suppliesAtFill(rules, item, net);
   const units = supplies === null ? null : unitsOfRules(rules, supplies, now);
   const { drawn, moves = NO_MOVES } = item;
-  return rules.map(({ program, priority, rule }, index) => {
+  let shares: PoolShare[] = [];
+  let index = 0;
+  for (const { program, priority, rule } of rules) {
     const { consumed, taken, takenAtFill } = drawnOf(drawn, program);
     const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
     const ruled = (units === null ? rule.units : units[index]) ?? 0;
     const protects = moves.length === 0 ? ruled : Math.max(0, ruled + movedUnits(moves, program));
     const remaining = Math.max(0, protects - consumed);
     const supply = supplies?.[index] ?? 0;
-    return { program, priority, rule, supply, units: protects, consumed, remaining, limitLeft };
-  });
+    index++;
+    shares = withOne(shares, { program, priority, rule, supply, units: protects, consumed, remaining, limitLeft });
+  }
+  return shares;
 }
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */

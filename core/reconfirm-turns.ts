@@ -105,7 +105,7 @@ function drawFree(run: Run, to: Standing, wanted: number): void {
   const program = run.books.programs.get(to.head.program);
   if (program === undefined) return;
   const places = placesOfLine(run.books, program, to.head.line, run.item);
-  const ask = { ...ownerOf(to), program: program.id, wanted, places };
+  const ask = { ...ownerOf(to), program, wanted, places };
   keepMore(to, allocateUnits(run.item, run.books, run.command, ask));
 }
 
