@@ -340,31 +340,24 @@ function unitsIn({ own, shared, placed = 0 }: Promised, pool: PoolKind): number 
   return pool === 'place' ? placed : own - placed;
 }
 
-/** What was drawn at a place of the units that no pool of the place keeps. */
-function openUnitsOf(drawn: readonly Allocation[], location: LocationId): number {
-  let units = 0;
-  for (const part of drawn) if (part.location === location && part.pool !== 'place') units += part.quantity;
-  return units;
-}
-
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
   const promised = promisableTo(program, pools, free);
   const { id, locations } = program;
   const rooms = pools.placed.length === 0 ? null : roomsFor(program, pools, free);
+  const left = locations.map((place, index) => Math.max(0, rooms?.open[index] ?? usableFor(program, place, free)));
   let drawn: Allocation[] = [];
-  let left = wanted;
+  let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
-    let units = Math.min(left, unitsIn(promised, pool));
+    let units = Math.min(open, unitsIn(promised, pool));
     if (units === 0) continue;
-    left -= units;
-    let at = 0;
-    for (const location of locations) {
-      const open = Math.max(0, rooms?.open[at] ?? usableFor(program, location, free)) - openUnitsOf(drawn, location);
-      const quantity = Math.min(units, pool === 'place' ? (rooms?.own[at] ?? 0) : open);
-      at++;
+    open -= units;
+    const there = pool === 'place' ? [...(rooms?.own ?? [])] : left;
+    for (let at = 0; at < locations.length; at++) {
+      const quantity = Math.min(units, there[at] ?? 0);
       if (quantity === 0) continue;
-      drawn = withOne(drawn, { location, program: id, pool, quantity });
+      drawn = withOne(drawn, { location: locations[at] ?? '', program: id, pool, quantity });
+      there[at] = (there[at] ?? 0) - quantity;
       units -= quantity;
     }
     assert(units === 0, `draw found pool units without a place: ${units} of ${id}`);
