@@ -63,10 +63,10 @@ export type Books = {
   readonly moves: Facts['moves'][number][];
 };
 
-function kitsByPart(items: Iterable<ItemBook>): Map<Sku, ItemBook[]> {
+/** `items`: those that are kits, or have lines that wait. */
+function kitsByPart(items: readonly ItemBook[]): Map<Sku, ItemBook[]> {
   const kits = new Map<Sku, ItemBook[]>();
   for (const item of items) {
-    if (item.components === null && item.shorts.size === 0) continue;
     const waiting = [...item.shorts.values()].flatMap(({ line }) => line.components ?? []);
     if (item.components === null && waiting.length === 0) continue;
     for (const sku of new Set([...(item.components ?? []), ...waiting].map((part) => part.sku))) {
@@ -88,10 +88,12 @@ function fillFirst(policy: Policy, book: ItemBook, now: Instant): void {
 export function openBooks(state: State, now: Instant): Books {
   const places = numberPlaces(state.locations);
   const items = new Map<Sku, ItemBook>();
+  const kitsOrWaiting: ItemBook[] = [];
   const hasFills = hasFilledPools(state.policy);
   for (const item of state.items) {
     const book = openItem(item, places);
     if (hasFills) fillFirst(state.policy, book, now);
+    if (book.components !== null || book.shorts.size > 0) kitsOrWaiting.push(book);
     items.set(item.sku, book);
   }
   const listingByRef = new Map<string, Map<string, number>>();
@@ -108,7 +110,7 @@ export function openBooks(state: State, now: Instant): Books {
     masterOf: new Map(state.locations.map((location) => [location.id, location.master])),
     programOf: new Map(state.channels.map((channel) => [channel.id, channel.program])),
     items,
-    kitsWith: kitsByPart(items.values()),
+    kitsWith: kitsByPart(kitsOrWaiting),
     touched: [],
     itemOfListing: new ListingItems(items),
     listingByRef,
@@ -140,9 +142,9 @@ function freeOfLots({ places, policy, now }: Books, item: ItemBook, lots: LotBoo
 export const poolsFor = (books: Books, item: ItemBook, free = freeOf(books, item)): Pools =>
   poolsOf(books.policy, item, free, books.now);
 
-/** A listing as the batch has it until now; `hint`: the SKU that it should be of. */
-export function listingOf(books: Books, id: ListingId | null, hint: Sku | null): ListingState | undefined {
-  const item = id === null ? undefined : books.itemOfListing.get(id, hint);
+/** A listing as the batch has it until now; `guess`: the item that it should be of. */
+export function listingOf(books: Books, id: ListingId | null, guess: ItemBook): ListingState | undefined {
+  const item = id === null ? undefined : books.itemOfListing.near(id, guess);
   return item === undefined || id === null ? undefined : listingIn(item, id);
 }
 

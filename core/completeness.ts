@@ -26,9 +26,10 @@ export function supplyOf(program: Program, own: readonly LocationId[]): readonly
 export function placesOfLine(
   books: Books,
   program: Program,
-  { listing, sku }: Pick<OrderLine, 'listing' | 'sku'>,
+  { listing }: Pick<OrderLine, 'listing'>,
+  item: ItemBook,
 ): readonly LocationId[] {
-  const own = listingOf(books, listing, sku)?.locations;
+  const own = listingOf(books, listing, item)?.locations;
   return own === undefined ? program.locations : supplyOf(program, own);
 }
 
@@ -61,12 +62,13 @@ type LineAsk = {
 export function drawForLine(books: Books, command: Command, ask: LineAsk): Allocation[] {
   const { order, line, item, wanted, rule } = ask;
   const program = books.programs.get(order.program);
+  // An order outlives its program: without one it draws nothing, and its lines stay short where everybody sees them.
   if (program === undefined || wanted <= 0) return [];
-  const supply = placesOfLine(books, program, line);
+  const supply = placesOfLine(books, program, line, item);
   const places = rule === 'onePlace' ? onePlaceFor(books, program, supply, ask) : supply;
   if (line.components === undefined) {
-    const asked = { orderId: order.id, lineRef: line.lineRef, program: program.id, wanted };
-    return allocateUnits(item, books, command, places === program.locations ? asked : { ...asked, places });
+    const { lineRef } = line;
+    return allocateUnits(item, books, command, { orderId: order.id, lineRef, program, wanted, places });
   }
   const owner = { orderId: order.id, lineRef: line.lineRef };
   const parts = line.components;

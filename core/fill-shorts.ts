@@ -68,7 +68,7 @@ function inTurn(policy: Policy, claims: readonly Claim[], first: ReadonlySet<str
 /** Whether anything is left for lines that take what there is: asked once per item, program and supply set. */
 function supplyLeft(books: Books): { readonly has: (claim: Claim) => boolean; readonly end: (claim: Claim) => void } {
   const known = new Map<string, boolean>();
-  const placesOf = ({ program, short }: Claim) => placesOfLine(books, program, short.line);
+  const placesOf = ({ item, program, short }: Claim) => placesOfLine(books, program, short.line, item);
   const keyOf = ({ item, program }: Claim, places: readonly string[]): string =>
     `${item.sku} ${program.id} ${places === program.locations ? '' : places.join(' ')}`;
   const has = (claim: Claim): boolean => {

@@ -90,9 +90,19 @@ export function numberPlaces(locations: readonly { readonly id: LocationId; read
   return { selling, ids, numbers: new Map(ids.map((id, number) => [id, number])) };
 }
 
+/** Most brands have few places: they are asked for twenty times an order line, and found faster one by one than by a map. */
+const FEW_PLACES = 4;
+
+function numberOf({ ids, numbers }: Places, location: LocationId): number | undefined {
+  if (ids.length > FEW_PLACES) return numbers.get(location);
+  for (let number = 0; number < ids.length; number++) if (ids[number] === location) return number;
+  return undefined;
+}
+
 /** The row of a place, whether anything ever was there or not; a place that is not known sells nothing. */
-export function rowAt({ ids, numbers }: Places, rows: PlaceRow[], location: LocationId): PlaceRow {
-  let number = numbers.get(location);
+export function rowAt(places: Places, rows: PlaceRow[], location: LocationId): PlaceRow {
+  const { ids, numbers } = places;
+  let number = numberOf(places, location);
   if (number === undefined) {
     number = ids.push(location) - 1;
     numbers.set(location, number);
@@ -116,7 +126,7 @@ export class FreeUnits implements FreeByLocation {
   }
 
   get(location: LocationId): number | undefined {
-    const number = this.#places.numbers.get(location) ?? Number.MAX_SAFE_INTEGER;
+    const number = numberOf(this.#places, location) ?? Number.MAX_SAFE_INTEGER;
     const row = number < this.#places.selling.length ? this.#rows[number] : undefined;
     return row === undefined ? undefined : freeIn(row);
   }

@@ -118,7 +118,7 @@ export function allocateSets(books: Books, command: Command, ask: SetAsk): Alloc
     for (const { sku, quantity } of ask.parts) {
       const source = bookOf(books, sku);
       const drawOrder = drawOrderOf(books, source, ask.program);
-      const owner = { orderId: ask.orderId, lineRef: ask.lineRef, program: ask.program.id, places, drawOrder };
+      const owner = { orderId: ask.orderId, lineRef: ask.lineRef, program: ask.program, places, drawOrder };
       const got = allocateUnits(source, books, command, { ...owner, wanted: sets * quantity });
       assert(sumOf(got) === sets * quantity, `${sets} sets were promised, and ${sku} gave ${sumOf(got)} units of them`);
       drawn.push(...got.map((part) => ({ ...part, sku })));

@@ -6,7 +6,7 @@
 import { type Books, freeOf, type ItemBook, poolsFor, postEntry } from './books.ts';
 import type { Command } from './command.ts';
 import { consumedBy, stillDrawn } from './drawn.ts';
-import type { Allocation, DrawOrder, LocationId, OrderId } from './model.ts';
+import type { Allocation, DrawOrder, LocationId, OrderId, Program } from './model.ts';
 import { draw } from './pools.ts';
 import { withRow } from './rows.ts';
 import type { PromiseEntry } from './state.ts';
@@ -29,30 +29,26 @@ function entryOf(
     : { commandId, location, program, pool, orderId, lineRef, occurredAt, lot, kind, delta, consumed, held, hold, sku };
 }
 
-/** Promises up to `wanted` units to a line, at `places` of its program (absent: at all); answers what was drawn. */
+/** Promises up to `wanted` units to a line, at `places` of its program; answers what was drawn. */
 export function allocateUnits(
   item: ItemBook,
   books: Books,
   command: Command,
   ask: LineOwner & {
-    readonly program: string;
+    readonly program: Program;
     readonly wanted: number;
-    readonly places?: readonly LocationId[];
+    readonly places: readonly LocationId[];
     /** Instead of the program's own. */
     readonly drawOrder?: DrawOrder;
   },
 ): Allocation[] {
-  const rules = books.programs.get(ask.program);
-  const isOwn = ask.places === undefined && (ask.drawOrder ?? rules?.drawOrder) === rules?.drawOrder;
-  const program =
-    rules === undefined || isOwn
-      ? rules
-      : { ...rules, locations: ask.places ?? rules.locations, drawOrder: ask.drawOrder ?? rules.drawOrder };
-  // An order outlives its program: without one it draws nothing, and its lines stay short where everybody sees them.
-  if (program === undefined || ask.wanted <= 0) return [];
+  const { program: own, wanted, places, drawOrder = own.drawOrder } = ask;
+  if (wanted <= 0) return [];
+  const isOwn = places === own.locations && drawOrder === own.drawOrder;
+  const program = isOwn ? own : { ...own, locations: places, drawOrder };
   const { sku } = item;
   const free = freeOf(books, item);
-  const drawn = draw(program, ask.wanted, poolsFor(books, item, free), free);
+  const drawn = draw(program, wanted, poolsFor(books, item, free), free);
   for (const part of drawn) {
     const consumed = consumedBy(part);
     postEntry(item, books, entryOf(command, ask, part, { sku, kind: 'allocate', delta: part.quantity, consumed }));

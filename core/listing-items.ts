@@ -15,8 +15,12 @@ export class ListingItems {
   }
 
   get(id: ListingId, hint: Sku | null): ItemBook | undefined {
-    const hinted = hint === null ? undefined : this.#items.get(hint);
-    if (hinted !== undefined && listingIn(hinted, id) !== undefined) return hinted;
+    return this.near(id, hint === null ? undefined : this.#items.get(hint));
+  }
+
+  /** `guess`: the item that it should be of, where that is at hand. */
+  near(id: ListingId, guess: ItemBook | undefined): ItemBook | undefined {
+    if (guess !== undefined && listingIn(guess, id) !== undefined) return guess;
     this.#all ??= indexOf(this.#items.values());
     return this.#all.get(id);
   }

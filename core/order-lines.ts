@@ -51,7 +51,7 @@ export function shipUnits(
   const { taken, left } = takeFromLine(item, books, command, { ...owner, kind: 'ship', units, line: before });
   const place =
     line.allocations[0]?.location ??
-    (program === undefined ? undefined : (placesOfLine(books, program, line)[0] ?? program.locations[0]));
+    (program === undefined ? undefined : (placesOfLine(books, program, line, item)[0] ?? program.locations[0]));
   const unpromised =
     beyond === 0 || place === undefined
       ? []

@@ -24,7 +24,7 @@ import type { Order, OrderLine, Sku } from './model.ts';
 import { openUnits, returnUnits, settlePromise, settleWhole, shipUnits, type Turn, turnOf } from './order-lines.ts';
 import { joinOrder, type OrderState } from './order-state.ts';
 import { CommandRefused } from './refusal.ts';
-import { routeFor } from './rules.ts';
+import { type OrderAttributes, routeFor } from './rules.ts';
 import type { StoredOrder } from './state.ts';
 import { checkTotals, filledLine, type ToldLine, toldLines } from './told-lines.ts';
 
@@ -36,8 +36,13 @@ const openSalesOf = (line: OrderLine): number =>
  * Own sales of the line's listing, in listing units, for the number its platform keeps itself. `before`: as they were counted until
  * now; null: none of it was.
  */
-function countOwnSales({ books, command }: Turn, before: OrderLine | null, after: OrderLine): void {
-  const item = after.listing === null ? undefined : books.itemOfListing.get(after.listing, after.sku);
+function countOwnSales(
+  { books, command }: Turn,
+  guess: ItemBook | undefined,
+  before: OrderLine | null,
+  after: OrderLine,
+): void {
+  const item = after.listing === null ? undefined : books.itemOfListing.near(after.listing, guess);
   if (item === undefined || after.listing === null) return;
   const listing = writableListing(item, after.listing);
   const ownSoldBefore = listing.ownSold;
@@ -67,6 +72,8 @@ const sameState = (joined: OrderState, stored: OrderState): boolean =>
   joined.version === stored.version && JSON.stringify(joined) === JSON.stringify(joinOrder(stored, stored));
 
 const NO_HOLDS: readonly HoldUse[] = [];
+const NO_ATTRIBUTES: OrderAttributes = {};
+const NO_LINES: readonly OrderLine[] = [];
 const skusOf = (told: readonly ToldLine[]): Sku[] => told.flatMap(({ line }) => line.sku ?? []);
 
 /** Takes a state of an order in; false when it says nothing new. */
@@ -76,7 +83,8 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   const joined = joinOrder(stored?.state ?? body.order, body.order);
   if (stored !== undefined && sameState(joined, stored.state)) return false;
   // An order stays where it was sent when it was first met: its units lie in that program's pools.
-  const route = stored === undefined ? routeFor(books.policy, body.channel, joined.attributes ?? {}) : undefined;
+  const route =
+    stored === undefined ? routeFor(books.policy, body.channel, joined.attributes ?? NO_ATTRIBUTES) : undefined;
   const program = stored?.program ?? route?.program ?? books.programOf.get(body.channel);
   if (program === undefined) {
     throw new CommandRefused('unknown-channel', `channel ${body.channel} belongs to no program`, {
@@ -85,7 +93,7 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
     });
   }
   const id = stored?.id ?? orderIdOf(body.channel, body.order.orderRef);
-  const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: [] };
+  const order: Order = { id, channel: body.channel, program, placedAt: joined.placedAt, lines: NO_LINES };
   const told = toldLines(books, order, joined, stored?.lines ?? []);
   const turn = turnOf(books, command, order, joined.fillRule);
   const holds = body.holds ?? NO_HOLDS;
@@ -93,9 +101,9 @@ export function applyOrderState(books: Books, command: Command, body: OrderState
   // Of an order that its platform had not told of until now, nothing is among the own sales yet.
   const wasCounted = stored?.state.origin !== 'operator';
   const applied = told.map((each) => {
-    const { before, line } = each;
+    const { item, before, line } = each;
     // A platform lowers its number for the orders it took itself, not for those it never heard of.
-    if (joined.origin !== 'operator') countOwnSales(turn, wasCounted ? before : null, line);
+    if (joined.origin !== 'operator') countOwnSales(turn, item, wasCounted ? before : null, line);
     return applyTotals(turn, each, convertHolds(turn, holds, line));
   });
   const lines = isAllOrNothing(turn.rule) ? settleWhole(turn, applied) : applied;
@@ -122,7 +130,7 @@ function giveAnswer(turn: Turn, order: OrderState, lines: readonly OrderLine[]):
     const before = lines[index];
     const item = line.sku === null ? undefined : books.items.get(line.sku);
     if (before === undefined || before === line || item === undefined) return line;
-    countOwnSales(turn, before, line);
+    countOwnSales(turn, item, before, line);
     return isAllOrNothing(turn.rule) ? line : settlePromise(turn, item, line);
   });
   return isAllOrNothing(turn.rule) ? settleWhole(turn, answered) : answered;

@@ -16,7 +16,18 @@ import { allTaken, type DrawnRows, drawnOf } from './drawn.ts';
 import { assert } from './errors.ts';
 import { cutByLife, lifeRoom } from './lot-life.ts';
 import { drawLots, type FreeLots, usableAt } from './lots.ts';
-import type { Allocation, Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
+import type {
+  Allocation,
+  Instant,
+  LocationId,
+  Move,
+  Policy,
+  PoolKind,
+  PoolRule,
+  Program,
+  ProgramId,
+  Sku,
+} from './model.ts';
 import { movedUnits, rulesWithMoves } from './moves.ts';
 import {
   areCovered,
@@ -176,16 +187,20 @@ function sharesOf(rules: readonly RuledPool[], item: PooledItem, net: number, no
   // Fixed units, as most pools have, are a part of no supply.
   const supplies = areFixed(rules) ? null : suppliesAtFill(rules, item, net);
   const units = supplies === null ? null : unitsOfRules(rules, supplies, now);
-  const { moves = NO_MOVES } = item;
-  return rules.map(({ program, priority, rule }, index) => {
-    const { consumed, taken, takenAtFill } = drawnOf(item.drawn, program);
+  const { drawn, moves = NO_MOVES } = item;
+  let shares: PoolShare[] = [];
+  let index = 0;
+  for (const { program, priority, rule } of rules) {
+    const { consumed, taken, takenAtFill } = drawnOf(drawn, program);
     const limitLeft = rule.limit === undefined ? null : Math.max(0, rule.limit - (taken - takenAtFill));
     const ruled = (units === null ? rule.units : units[index]) ?? 0;
     const protects = moves.length === 0 ? ruled : Math.max(0, ruled + movedUnits(moves, program));
     const remaining = Math.max(0, protects - consumed);
     const supply = supplies?.[index] ?? 0;
-    return { program, priority, rule, supply, units: protects, consumed, remaining, limitLeft };
-  });
+    index++;
+    shares = withOne(shares, { program, priority, rule, supply, units: protects, consumed, remaining, limitLeft });
+  }
+  return shares;
 }
 
 /** Pools of an item at a moment; only programs that a rule protects or limits, or that received units, are among them, by id. */
@@ -248,9 +263,10 @@ const isKeptFrom = (program: Program, share: Share): boolean =>
 const isOpenTo = (program: Program, share: Share): boolean =>
   share.rule.protects === 'prioritised' && share.priority > program.priority;
 
-/** Most lists here have one element: it becomes a list of one, since a push makes room for many. */
+/** Most lists here have one or two elements: they become lists of just these, since a push makes room for many. */
 function withOne<T>(list: T[], one: T): T[] {
   if (list.length === 0) return [one];
+  if (list.length === 1) return [list[0] as T, one];
   list.push(one);
   return list;
 }
@@ -318,17 +334,22 @@ export const roomsFor = (program: Program, pools: Pools, free: FreeByLocation): 
 const OWN_FIRST = ['place', 'own', 'shared'] as const;
 const SHARED_FIRST = ['shared', 'place', 'own'] as const;
 
+/** What is promised out of a pool. */
+function unitsIn({ own, shared, placed = 0 }: Promised, pool: PoolKind): number {
+  if (pool === 'shared') return shared;
+  return pool === 'place' ? placed : own - placed;
+}
+
 /** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
 export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
-  const { own, shared, placed = 0 } = promisableTo(program, pools, free);
-  const may = { place: placed, own: own - placed, shared };
+  const promised = promisableTo(program, pools, free);
   const { id, locations } = program;
   const rooms = pools.placed.length === 0 ? null : roomsFor(program, pools, free);
   const left = locations.map((place, index) => Math.max(0, rooms?.open[index] ?? usableFor(program, place, free)));
   let drawn: Allocation[] = [];
   let open = wanted;
   for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
-    let units = Math.min(open, may[pool]);
+    let units = Math.min(open, unitsIn(promised, pool));
     if (units === 0) continue;
     open -= units;
     const there = pool === 'place' ? [...(rooms?.own ?? [])] : left;

@@ -149,7 +149,7 @@ const promiseOf = (inputs: PublishInputs): number =>
 export type ShowFigures = Pick<
   PublishInputs,
   'sharePercent' | 'safetyStock' | 'buffer' | 'inFlight' | 'hideAtOrBelow' | 'cap' | 'pack'
-> & { readonly backorder?: Pick<BackorderInputs, 'units'> };
+> & { readonly backorder?: Pick<BackorderInputs, 'units'> | null };
 
 /** The one definition of the number, in listing units (packs), from the promise on. */
 export function quantityOf(promise: number, by: ShowFigures): number {

@@ -104,8 +104,8 @@ export function clearDeficits(run: Run): void {
 function drawFree(run: Run, to: Standing, wanted: number): void {
   const program = run.books.programs.get(to.head.program);
   if (program === undefined) return;
-  const places = placesOfLine(run.books, program, to.head.line);
-  const ask = { ...ownerOf(to), program: program.id, wanted, places };
+  const places = placesOfLine(run.books, program, to.head.line, run.item);
+  const ask = { ...ownerOf(to), program, wanted, places };
   keepMore(to, allocateUnits(run.item, run.books, run.command, ask));
 }
 
@@ -153,7 +153,7 @@ function takeFromOthers(run: Run, to: Standing, wanted: number): void {
   // What changes hands inside a program is within its limit already.
   const share = poolsFor(run.books, run.item).own.find((one) => one.program === program.id);
   let limitLeft = share?.limitLeft ?? Number.MAX_SAFE_INTEGER;
-  const places = placesOfLine(run.books, program, to.head.line);
+  const places = placesOfLine(run.books, program, to.head.line, run.item);
   let open = wanted;
   for (const from of run.lastFirst) {
     if (open <= 0) return;

@@ -76,7 +76,7 @@ function ownOf(program: Program, pools: Pools): PublishInputs['own'] {
 /** What pools of one place have for the program, and keep from it, where its units may come from. */
 function addPlaces(
   inputs: { -readonly [K in keyof PublishInputs]: PublishInputs[K] },
-  { program, placed, from }: Shown,
+  { program, promise, from }: Shown,
   { pools, free }: Pick<ItemNow, 'pools' | 'free'>,
 ): void {
   const { kept } = roomsFor({ ...program, locations: from }, pools, free);
@@ -91,7 +91,7 @@ function addPlaces(
     const { location, units, consumed, remaining } = share;
     return { location, units, consumed, remaining, rule: sayPoolRule(share) };
   });
-  inputs.ownAt = { places, from: placed, elsewhere: keptAt(mine.filter((share) => !isInReach(share))) };
+  inputs.ownAt = { places, from: promise.placed ?? 0, elsewhere: keptAt(mine.filter((share) => !isInReach(share))) };
 }
 
 export type FairParts = ReadonlyMap<number, FairPart>;
@@ -111,8 +111,10 @@ export function fairPartsFor(books: Books, { item, pools, free }: ItemNow): Fair
 }
 
 /** What a listing's number is made of, as far as the number alone needs it: most numbers did not change, and are not told. */
-type Shown = ShowFigures & {
+type Shown = {
   readonly channelRule: ChannelRule;
+  /** What of it counts. */
+  readonly rule: ShowRule;
   readonly isBelow: boolean;
   readonly program: Program;
   /** Where its units may come from; of a program whose lines come from one place, the best of them alone. */
@@ -120,13 +122,12 @@ type Shown = ShowFigures & {
   readonly best: LocationId | undefined;
   readonly kit: KitInputs | undefined;
   readonly fair: FairPart | undefined;
-  readonly own: number;
-  /** Of `own`, from its pools of one place. */
-  readonly placed: number;
-  readonly shared: number;
+  readonly promise: Promised;
   readonly units: number;
   readonly kept: ReturnType<typeof keptBack>;
-  readonly backorder?: BackorderInputs;
+  /** Listing units. */
+  readonly inFlight: number;
+  readonly backorder: BackorderInputs | null;
 };
 
 /** Null for a listing that no rule shows anything of. */
@@ -150,33 +151,20 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
   const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock, listing.exposure);
   const backorder = kit === undefined ? backorderOf(books, item, supplied, { units, rule }) : null;
-  const shown = {
-    channelRule,
-    isBelow,
-    program,
-    from,
-    best,
-    kit,
-    fair,
-    own: promise.own,
-    placed: promise.placed ?? 0,
-    shared: promise.shared,
-    units,
-    kept,
-    sharePercent: rule.sharePercent,
-    safetyStock: kept.safetyStock,
-    buffer: kept.buffer,
-    inFlight: inFlightOf(listing, books.now) * listing.pack,
-    hideAtOrBelow: rule.hideAtOrBelow,
-    cap: rule.cap,
-    pack: listing.pack,
-  };
-  return backorder === null ? shown : { ...shown, backorder };
+  const inFlight = inFlightOf(listing, books.now);
+  return { channelRule, rule, isBelow, program, from, best, kit, fair, promise, units, kept, inFlight, backorder };
+}
+
+/** The figures of a listing that its number is reckoned by. */
+function figuresOf({ rule, kept, inFlight, backorder }: Shown, pack: number): ShowFigures {
+  const { sharePercent, hideAtOrBelow, cap } = rule;
+  const { safetyStock, buffer } = kept;
+  return { sharePercent, safetyStock, buffer, inFlight: inFlight * pack, hideAtOrBelow, cap, pack, backorder };
 }
 
 /** All that the number is explained by. */
 function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown): PublishInputs {
-  const { channelRule, program, kit, kept, best } = shown;
+  const { channelRule, rule, program, kit, kept, best, promise, inFlight } = shown;
   const { item, pools, free } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
   const protectedBy = protectedFrom(program, pools);
   let protectedForOthers = 0;
@@ -192,17 +180,17 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
     own: ownOf(program, pools),
     protectedForOthers,
     protectedBy,
-    fromOwn: shown.own,
-    fromShared: shown.shared,
+    fromOwn: promise.own,
+    fromShared: promise.shared,
     rule: scopeOf(channelRule),
-    sharePercent: shown.sharePercent,
-    safetyStock: shown.safetyStock,
-    buffer: shown.buffer,
-    inFlight: shown.inFlight,
-    inFlightUntil: shown.inFlight > 0 ? listing.seenUntil : null,
-    hideAtOrBelow: shown.hideAtOrBelow,
-    cap: shown.cap,
-    pack: shown.pack,
+    sharePercent: rule.sharePercent,
+    safetyStock: kept.safetyStock,
+    buffer: kept.buffer,
+    inFlight: inFlight * listing.pack,
+    inFlightUntil: inFlight > 0 ? listing.seenUntil : null,
+    hideAtOrBelow: rule.hideAtOrBelow,
+    cap: rule.cap,
+    pack: listing.pack,
   };
   // What few numbers have is added to those: to spread it into all costs each of them.
   if (pools.placed.length > 0) addPlaces(inputs, shown, { pools, free });
@@ -213,7 +201,7 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
   if (shown.fair !== undefined) inputs.fairShare = shown.fair;
-  if (shown.backorder !== undefined) inputs.backorder = shown.backorder;
+  if (shown.backorder !== null) inputs.backorder = shown.backorder;
   const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;
   if (free.lots !== undefined) {
@@ -253,9 +241,9 @@ export function targetOf(books: Books, at: ItemNow, listing: ListingState, parts
   const shown = shownOf(books, at, listing, parts);
   if (shown === null) return null;
   const before = listing.target;
-  const quantity = quantityOf(shown.units, shown);
+  const quantity = quantityOf(shown.units, figuresOf(shown, listing.pack));
   const { ownSold, ownOpen } = listing;
-  const inFlight = shown.inFlight / listing.pack;
+  const { inFlight } = shown;
   const restockAt = shown.backorder?.restockAt ?? null;
   const isSame =
     before !== null &&

@@ -13,11 +13,18 @@ const TOTALS = ['ordered', 'cancelled', 'shipped', 'returned'] as const;
 
 const isTotal = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value <= 1_000_000_000;
 
+function impossibleTotal(line: OrderLineState): (typeof TOTALS)[number] | undefined {
+  const { ordered, cancelled, shipped, returned } = line;
+  if (isTotal(ordered) && isTotal(cancelled) && isTotal(shipped) && isTotal(returned)) return undefined;
+  return TOTALS.find((each) => !isTotal(line[each]));
+}
+
 /** Every total of every line is a whole number from 0; what a platform cannot mean is refused by field. */
 export function checkTotals(order: OrderState): void {
   // Lines in order of their references name none twice.
   const refs = isInOrder(order.lines) ? null : new Set<string>();
-  order.lines.forEach((line, index) => {
+  let index = 0;
+  for (const line of order.lines) {
     if (refs?.has(line.lineRef) === true) {
       throw new CommandRefused('duplicate-line', `order ${order.displayRef} names line ${line.lineRef} twice`, {
         field: `lines[${index}].lineRef`,
@@ -25,17 +32,19 @@ export function checkTotals(order: OrderState): void {
       });
     }
     refs?.add(line.lineRef);
-    const total = TOTALS.find((each) => !isTotal(line[each]));
-    if (total === undefined) return;
-    throw new CommandRefused(
-      'impossible-quantity',
-      `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${line[total]}`,
-      {
-        field: `lines[${index}].${total}`,
-        fix: 'correct the order on its platform, then drop this one with allot parked drop: the newer state follows by itself',
-      },
-    );
-  });
+    const total = impossibleTotal(line);
+    if (total !== undefined) {
+      throw new CommandRefused(
+        'impossible-quantity',
+        `order ${order.displayRef}: ${total} of line ${line.lineRef} is ${line[total]}`,
+        {
+          field: `lines[${index}].${total}`,
+          fix: 'correct the order on its platform, then drop this one with allot parked drop: the newer state follows by itself',
+        },
+      );
+    }
+    index++;
+  }
 }
 
 /**
@@ -48,8 +57,12 @@ export type ToldLine = {
   readonly line: OrderLine;
 };
 
-type Goods = { readonly listing: ListingId | null; readonly sku: Sku | null; readonly pack: number };
-type Found = { readonly item: ItemBook | undefined; readonly goods: Goods };
+type Goods = {
+  readonly item: ItemBook | undefined;
+  readonly listing: ListingId | null;
+  readonly sku: Sku | null;
+  readonly pack: number;
+};
 /** What the books hold of it. */
 type Held = Pick<OrderLine, 'shipped' | 'allocations' | 'short' | 'answer' | 'components'>;
 
@@ -74,7 +87,7 @@ function lineOf({ listing, sku, pack }: Goods, told: OrderLineState, held: Held)
   return components === undefined ? line : { ...line, components };
 }
 
-function find(books: Books, channel: string, order: OrderState, index: number): Found {
+function find(books: Books, channel: string, order: OrderState, index: number): Goods {
   const { listingRef = null, skuHint = null } = order.lines[index] ?? {};
   const listingId = listingRef === null ? undefined : books.listingByRef.get(channel)?.get(listingRef);
   const item = listingId === undefined ? undefined : books.itemOfListing.get(listingId, skuHint);
@@ -89,12 +102,14 @@ function find(books: Books, channel: string, order: OrderState, index: number): 
       },
     );
   }
-  return { item, goods: { listing: known?.id ?? null, sku: known?.sku ?? null, pack: known?.pack ?? 1 } };
+  return { item, listing: known?.id ?? null, sku: known?.sku ?? null, pack: known?.pack ?? 1 };
 }
 
-const findAgain = (books: Books, line: OrderLine): Found => ({
-  item: line.sku === null ? undefined : books.items.get(line.sku),
-  goods: line,
+const findAgain = (books: Books, { listing, sku, pack }: OrderLine): Goods => ({
+  item: sku === null ? undefined : books.items.get(sku),
+  listing,
+  sku,
+  pack,
 });
 
 /** A marketplace's own order asks nothing of our stock; what we promised before it became one is released. */
@@ -126,7 +141,7 @@ export function toldLines(
     const isNamed = before !== undefined && (before.listing !== null || told.listingRef === null);
     const had = isNamed ? before : null;
     const totals = state.fulfilledBy === 'seller' ? settleLine(state, told) : notOurs(had, told);
-    const { item, goods } = had === null ? find(books, channel, state, index) : findAgain(books, had);
-    return { item, before: had, line: lineOf(goods, totals, had ?? NOTHING_HELD) };
+    const goods = had === null ? find(books, channel, state, index) : findAgain(books, had);
+    return { item: goods.item, before: had, line: lineOf(goods, totals, had ?? NOTHING_HELD) };
   });
 }
