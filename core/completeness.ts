@@ -16,10 +16,11 @@ import { allocateSets, partsOf, promiseAt, setsAt } from './kits.ts';
 import { allocateUnits } from './line-units.ts';
 import type { Allocation, Completeness, LocationId, Order, OrderLine, Program } from './model.ts';
 import type { FillRule } from './order-state.ts';
+import { eachOnce } from './rules.ts';
 
 /** A listing's own places in its order, as far as its program may draw there; without any, the program's. */
 export function supplyOf(program: Program, own: readonly LocationId[]): readonly LocationId[] {
-  return own.length === 0 ? program.locations : own.filter((place) => program.locations.includes(place));
+  return own.length === 0 ? program.locations : eachOnce(own.filter((place) => program.locations.includes(place)));
 }
 
 /** The supply set of a line: of the listing that it was bought from, while that is mapped to its item. */

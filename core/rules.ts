@@ -66,8 +66,14 @@ export function rulesOf(policy: Policy): RuleIndex {
   return index;
 }
 
+/** A place that is named twice has its units once; checks refuse that now, what was stored before may have it. */
+export const eachOnce = (places: readonly LocationId[]): readonly LocationId[] =>
+  places.length < 2 ? places : [...new Set(places)];
+
 function indexOf(policy: Policy): RuleIndex {
-  const programs = new Map(policy.programs.map((program) => [program.id, program]));
+  const programs = new Map(
+    policy.programs.map((program) => [program.id, { ...program, locations: eachOnce(program.locations) }]),
+  );
   const poolsOf = (rules: readonly PoolRule[]): ProgramPools[] =>
     [...Map.groupBy(rules, (rule) => rule.program)]
       .sort(([a], [b]) => (a < b ? -1 : 1))

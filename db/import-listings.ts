@@ -109,6 +109,8 @@ function judgeListing(row: ListingRow, known: Known): Judged {
   if (strange !== undefined) {
     return skip(row.line, key, `location ${strange} is not known`, `the known ones are ${namesOf(known.locations)}`);
   }
+  const twice = row.locations?.find((location, index, all) => all.indexOf(location) < index);
+  if (twice !== undefined) return skip(row.line, key, `location ${twice} is named twice`, 'name each location once');
   const stored = known.listings.get(key);
   if (stored === undefined) return judge(row.line, key, 'create');
   return compare(row.line, key, [

@@ -125,11 +125,13 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
   );
   const unknownLocations = programs.flatMap(({ path, fields }) => {
     const wanted: unknown[] = Array.isArray(fields.locations) ? fields.locations : [];
-    return wanted.flatMap((id, index) =>
-      typeof id !== 'string' || locationIds.includes(id)
-        ? []
-        : [problem([...path, 'locations', index], `no location is called "${id}". ${suggest(id, locationIds)}`)],
-    );
+    return wanted.flatMap((id, index) => {
+      if (typeof id !== 'string') return [];
+      const at = [...path, 'locations', index];
+      if (!locationIds.includes(id)) return [problem(at, `no location is called "${id}". ${suggest(id, locationIds)}`)];
+      if (wanted.indexOf(id) === index) return [];
+      return [problem(at, `"${id}" is named twice: its units are there once. Name each location once.`)];
+    });
   });
   const doubles = [
     ...findDoubles(locations, ({ id }) => id).map(({ again, first }) =>

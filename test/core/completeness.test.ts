@@ -53,6 +53,23 @@ const places = (state: State): (readonly [string, number])[] =>
 const shown = (state: State, id = 1): number | undefined =>
   state.items.flatMap((each) => each.listings).find((each) => each.id === id)?.target?.quantity;
 
+describe('a place that is named twice', () => {
+  it.each([
+    ['by the program', program('dtc', { locations: ['north', 'north', 'south'] }), listing(1)],
+    [
+      'by the listing',
+      program('dtc', { locations: ['north', 'south'] }),
+      listing(1, { locations: ['north', 'north'] }),
+    ],
+  ])('%s has its units once', (_who, dtc, sold) => {
+    const items = [item('TEA', { north: 10, south: 15 }, { listings: [sold] })];
+    const { state } = run(stateOf({ policy: policy({ programs: [dtc] }), items }), oneLineOrder('1', { ordered: 12 }));
+    const byPlace = Object.fromEntries(places(state));
+    expect(byPlace).toEqual(sold.locations.length === 0 ? { north: 10, south: 2 } : { north: 10 });
+    expect(shown(state)).toBe(sold.locations.length === 0 ? 13 : 0);
+  });
+});
+
 describe('split', () => {
   it('over places adds up to what was asked (vendurehq/vendure#4030: 10 and 15, 13 wanted, they gave 10 + 13)', () => {
     const { state } = run(brand(undefined), oneLineOrder('1', { ordered: 13 }));

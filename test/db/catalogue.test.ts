@@ -129,18 +129,21 @@ describe('importListings and mappings', () => {
       listing(5, 'x', { channel: 'shopify:typo' }),
       listing(6, 'y', { sku: 'a' }),
       listing(7, 'z', { locations: ['moon'] }),
+      listing(8, 'w', { locations: ['main', 'main'] }),
     ];
     const first = await run(importListings, rows);
-    expect(verdicts(first)).toEqual(['create', 'update', 'unchanged', 'skipped', 'skipped', 'skipped']);
+    const skipped = ['skipped', 'skipped', 'skipped', 'skipped'];
+    expect(verdicts(first)).toEqual(['create', 'update', 'unchanged', ...skipped]);
     expect(first.rows[1]?.changes).toEqual([{ field: 'sku', from: 'A', to: 'B' }]);
     expect(first.rows.slice(3).map((row) => row.reason)).toEqual([
       'channel shopify:typo is not known',
       'SKU a is not an item',
       'location moon is not known',
+      'location main is named twice',
     ]);
     expect(first.commandIds).toHaveLength(3);
     const second = await run(importListings, rows);
-    expect(verdicts(second)).toEqual(['unchanged', 'unchanged', 'unchanged', 'skipped', 'skipped', 'skipped']);
+    expect(verdicts(second)).toEqual(['unchanged', 'unchanged', 'unchanged', ...skipped]);
     expect(second.commandIds).toEqual([]);
   });
 

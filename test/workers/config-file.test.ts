@@ -185,6 +185,12 @@ describe('a good file', () => {
 });
 
 describe('a bad file tells place, fault and fix', () => {
+  it('of a location that a program names twice', () => {
+    const text = SMALL_CONFIG.replace('locations: [main]', 'locations: [main, main]');
+    expect(fileProblems(text)).toEqual([
+      expect.stringContaining('programs[0].locations[1]: "main" is named twice: its units are there once.'),
+    ]);
+  });
   it('of everything at once, in its order', () => {
     const text = `locations:
   - { id: main, master: allo }
