@@ -10,6 +10,7 @@ import {
   type Protection,
   readUnanswered,
   type SyncState,
+  type WirePlan,
   type WireTarget,
 } from '#core/wire.ts';
 
@@ -170,6 +171,21 @@ function write(world: World, target: WireTarget, plan: Write): void {
   if ((isIncrease || world.settleMs > 0) && plan.compareWith === null) world.isReadDue = true;
 }
 
+type InHand = NonNullable<World['inHand']>;
+
+/** A look tells first what became of a write without an answer. */
+function planStep(world: World, { target, read, isReadAsked }: InHand, planPush: typeof PlanPush): WirePlan {
+  const { now, protection } = world;
+  if (read !== null && world.unknown !== null) {
+    const unanswered = { sync: world.sync, sent: world.unknown, settledAt: world.settledAt };
+    const told = readUnanswered(target, unanswered, protection, { read, now });
+    if (told.kind === 'doubt') return told;
+    [world.sync, world.unknown] = [told.sync, null];
+  }
+  const settledAt = world.writtenAt === null ? null : world.writtenAt + world.settleMs;
+  return planPush(target, world.sync, protection, { read, now, settledAt, isReadAsked });
+}
+
 /** One plan of the worker and what follows from it; nothing when there is nothing to do. Answers until when it has to wait. */
 export function pushStep(world: World, planPush: typeof PlanPush): number | null {
   if (world.blockedUntil > world.now) return world.blockedUntil;
@@ -179,23 +195,15 @@ export function pushStep(world: World, planPush: typeof PlanPush): number | null
     return null;
   }
   const { target, read, isReadAsked } = world.inHand;
-  if (read !== null && world.unknown !== null) {
-    const unanswered = { sync: world.sync, sent: world.unknown, settledAt: world.settledAt };
-    const told = readUnanswered(target, unanswered, world.protection, { read, now: world.now });
-    if (told.kind === 'doubt') {
-      [world.isReadDue, world.inHand, world.blockedUntil] = [true, null, told.until];
-      return told.until;
-    }
-    world.sync = told.sync;
-    world.unknown = null;
-  }
-  const settledAt = world.writtenAt === null ? null : world.writtenAt + world.settleMs;
-  const plan = planPush(target, world.sync, world.protection, { read, now: world.now, settledAt, isReadAsked });
+  const plan = planStep(world, world.inHand, planPush);
   switch (plan.kind) {
     case 'wait':
       // After a look: it is taken again.
       if (read !== null) world.isReadDue = true;
       world.inHand = null;
+      return plan.until;
+    case 'doubt':
+      [world.isReadDue, world.inHand, world.blockedUntil] = [true, null, plan.until];
       return plan.until;
     case 'read':
       world.inHand = { target, read: observe(world), isReadAsked };
