@@ -146,7 +146,8 @@ export function benchCore({ rounds, only }: { readonly rounds: number; readonly 
   if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are: ${known.join(', ')}`);
   const chosen = VARIANTS.filter(({ id }) => only.length === 0 || only.includes(id));
   const variants = chosen.map((variant) => measureVariant(variant, rounds));
-  const reached = variants.every(({ linesPerSecond }) => linesPerSecond >= WANTED);
+  const missed = variants.filter(({ linesPerSecond }) => linesPerSecond < WANTED).map(({ id }) => id);
+  const reached = missed.length === 0;
   return {
     items: ITEMS,
     commandsPerBatch: BATCH_COMMANDS,
@@ -162,6 +163,6 @@ export function benchCore({ rounds, only }: { readonly rounds: number; readonly 
       'lines/s/core': linesPerSecond,
       'times the limit': timesTheLimit,
     })),
-    verdict: `${reached ? 'reached' : 'not reached'}: ${WANTED.toLocaleString('en')} order lines per second and core`,
+    verdict: `${reached ? 'reached' : `not reached by ${missed.join(', ')}`}: ${WANTED.toLocaleString('en')} order lines per second and core`,
   };
 }
