@@ -45,7 +45,7 @@ export type WirePlan =
   | { readonly kind: 'read'; readonly why: string }
   | { readonly kind: 'wait'; readonly until: Instant }
   /** After a look: sales, or our write whose answer never came. Nothing is written before the next look. */
-  | { readonly kind: 'doubt'; readonly until: Instant }
+  | { readonly kind: 'doubt'; readonly since: Instant; readonly until: Instant }
   | {
       readonly kind: 'acknowledged';
       readonly wireQuantity: number;
@@ -103,8 +103,8 @@ export type Unanswered = {
   /** The state before the write, and the one that it would have made. */
   readonly sync: SyncState;
   readonly sent: SyncState;
-  /** The first moment at which a read could tell. */
-  readonly settledAt: Instant;
+  /** Since when looks leave it in doubt; null before the first that does. */
+  readonly doubtedAt: Instant | null;
 };
 
 export type ToldByRead =
@@ -121,7 +121,7 @@ export type ToldByRead =
  */
 export function readUnanswered(
   target: WireTarget,
-  { sync, sent, settledAt }: Unanswered,
+  { sync, sent, doubtedAt }: Unanswered,
   protection: Protection,
   { read, now }: { readonly read: FreshRead; readonly now: Instant },
 ): ToldByRead {
@@ -133,7 +133,8 @@ export function readUnanswered(
   const isProtected = protection.compares && protection.basis === 'sellable' && sync.ackedQuantity !== null;
   if (!isProtected) return { kind: 'told', sync: Math.abs(least) < Math.abs(most) ? fewer : more };
   if (least < 0) return { kind: 'told', sync: more };
-  if (now < settledAt + DOUBT_MS) return { kind: 'doubt', until: now + DOUBT_LOOK_MS };
+  const since = doubtedAt ?? now;
+  if (now < since + DOUBT_MS) return { kind: 'doubt', since, until: now + DOUBT_LOOK_MS };
   return { kind: 'told', sync: fewer };
 }
 

@@ -23,8 +23,8 @@ export type PushCandidate = {
   readonly version: number;
   readonly target: WireTarget;
   readonly sync: SyncState;
-  /** What `sync` is, if the write whose answer never came did apply; and when that was noted. */
-  readonly unknown: (SyncState & { readonly notedAt: Instant }) | null;
+  /** What `sync` is, if the write whose answer never came did apply; and since when looks leave that in doubt. */
+  readonly unknown: (SyncState & { readonly doubtedAt: Instant | null }) | null;
   readonly failures: number;
   /** When the platform last accepted a write of ours. */
   readonly writtenAt: Instant | null;
@@ -61,7 +61,7 @@ export type CandidateRow = {
   unknown_quantity: number | null;
   unknown_wire: number | null;
   unknown_baseline: number | null;
-  unknown_at: number | null;
+  doubted_at: number | null;
   failures: number | null;
   written_at: number | null;
   needs_read: boolean;
@@ -94,8 +94,7 @@ export const candidateOf = (row: CandidateRow): PushCandidate => ({
           ackedQuantity: row.unknown_quantity,
           ackedWire: row.unknown_wire,
           soldBaseline: row.unknown_baseline,
-          // One from before the moment was kept has long settled.
-          notedAt: row.unknown_at ?? 0,
+          doubtedAt: row.doubted_at,
         },
   failures: row.failures ?? 0,
   writtenAt: row.written_at,
@@ -111,7 +110,7 @@ export const candidateOf = (row: CandidateRow): PushCandidate => ({
 /** Of listing l, its target t and its sync s: all of CandidateRow but `needs_read`. */
 export const CANDIDATE = sql`l.id, l.sku, l.listing_ref, l.location_ref, l.data, t.version, t.quantity, t.own_sold, t.own_open, t.in_flight,
   t.seen_sold, t.seen_until, s.acked_quantity, s.acked_wire, s.sold_baseline,
-  s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.unknown_at, s.failures, s.written_at, s.stopped_because,
+  s.unknown_quantity, s.unknown_wire, s.unknown_baseline, s.doubted_at, s.failures, s.written_at, s.stopped_because,
   coalesce(s.sent_version > t.acked_version, false) as is_on_its_way, t.restock_at, t.dated_version > t.acked_version as is_restock_new,
   t.decided_at`;
 
@@ -275,7 +274,7 @@ export async function acknowledge(tx: Queries, rows: readonly Acknowledged[]): P
     on conflict (listing_id) do update set acked_quantity = excluded.acked_quantity, acked_wire = excluded.acked_wire,
       sold_baseline = excluded.sold_baseline, acked_at = excluded.acked_at, read_due_at = excluded.read_due_at,
       written_at = coalesce(excluded.written_at, listing_sync.written_at), blocked_until = null, blocked_reason = null, blocked_fix = null, failures = 0,
-      unknown_quantity = null, unknown_wire = null, unknown_baseline = null, unknown_at = null`);
+      unknown_quantity = null, unknown_wire = null, unknown_baseline = null, doubted_at = null`);
   await tx.rows(sql`
     update target t set acked_version = greatest(t.acked_version, r.version)
     from json_to_recordset(${text}::json) as r("listingId" bigint, version int) where t.listing_id = r."listingId"`);
@@ -316,7 +315,7 @@ export async function resolveUnknown(
   if (rows.length === 0) return;
   await tx.rows(sql`
     update listing_sync s set acked_quantity = r."ackedQuantity", acked_wire = r."ackedWire", sold_baseline = r."soldBaseline",
-      unknown_quantity = null, unknown_wire = null, unknown_baseline = null, unknown_at = null
+      unknown_quantity = null, unknown_wire = null, unknown_baseline = null, doubted_at = null
     from json_to_recordset(${JSON.stringify(rows)}::json)
       as r("listingId" bigint, "ackedQuantity" int, "ackedWire" int, "soldBaseline" int) where s.listing_id = r."listingId"`);
 }
@@ -325,16 +324,21 @@ export async function resolveUnknown(
 export async function noteUnknown(
   tx: Queries,
   rows: readonly (SyncState & { readonly listingId: number })[],
-  at: Instant,
 ): Promise<void> {
   if (rows.length === 0) return;
   await tx.rows(sql`
-    insert into listing_sync (listing_id, unknown_quantity, unknown_wire, unknown_baseline, unknown_at)
-    select "listingId", "ackedQuantity", "ackedWire", "soldBaseline", ${iso(at)}::timestamptz
+    insert into listing_sync (listing_id, unknown_quantity, unknown_wire, unknown_baseline)
+    select "listingId", "ackedQuantity", "ackedWire", "soldBaseline"
     from json_to_recordset(${JSON.stringify(rows)}::json)
       as r("listingId" bigint, "ackedQuantity" int, "ackedWire" int, "soldBaseline" int) order by "listingId"
     on conflict (listing_id) do update set unknown_quantity = excluded.unknown_quantity, unknown_wire = excluded.unknown_wire,
-      unknown_baseline = excluded.unknown_baseline, unknown_at = excluded.unknown_at`);
+      unknown_baseline = excluded.unknown_baseline, doubted_at = null`);
+}
+
+/** Looks leave in doubt what became of the write whose answer never came; since the first of them it counts. */
+export async function noteDoubt(tx: Queries, listingIds: readonly number[], at: Instant): Promise<void> {
+  await tx.rows(sql`
+    update listing_sync set doubted_at = coalesce(doubted_at, ${iso(at)}::timestamptz) where listing_id = any(${list(listingIds)}::bigint[])`);
 }
 
 /** Makes these due for a look now, without counting a failure: what reconcile and webhooks about a level ask for, each perhaps twice. */

@@ -14,7 +14,7 @@ import { type Delay, delayListings } from '#db/delays.ts';
 import { stampNumbers } from '#db/documents.ts';
 import { ringBells } from '#db/outbox.ts';
 import { readInFlightMs } from '#db/policy-history.ts';
-import { type Acknowledged, acknowledge, type PushCandidate } from '#db/push.ts';
+import { type Acknowledged, acknowledge, noteDoubt, type PushCandidate } from '#db/push.ts';
 import type { OpenChannel, WorkerContext } from './context.ts';
 import { putOffRefused } from './look.ts';
 import { pause } from './pause.ts';
@@ -156,8 +156,12 @@ async function waitAfterLook({ context, channel }: Round, planned: readonly Plan
     return [{ ...LOOK_AGAIN, listingId, readDueAt: plan.until, blockedUntil: plan.until, reason }];
   });
   await delayListings(context.db, now, delays);
-  if (!planned.some(({ plan }) => plan.kind === 'doubt')) return;
-  await context.db.transaction((tx) => ringBells(tx, [{ topic: 'poll', key: channel.id }]));
+  const doubted = planned.flatMap(({ candidate, plan }) => (plan.kind === 'doubt' ? [candidate.listingId] : []));
+  if (doubted.length === 0) return;
+  await context.db.transaction(async (tx) => {
+    await noteDoubt(tx, doubted, now);
+    await ringBells(tx, [{ topic: 'poll', key: channel.id }]);
+  });
   context.wakeRelay();
 }
 

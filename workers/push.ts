@@ -188,13 +188,10 @@ async function readAndPlan(
       isResolved ? [{ listingId: candidate.listingId, ...candidate.sync }] : [],
     ),
   );
-  const planned = told.map(({ candidate, seen, doubtUntil }) => ({
+  const planned = told.map(({ candidate, seen, doubt }) => ({
     candidate,
     seen,
-    plan:
-      doubtUntil === null
-        ? planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now })
-        : { kind: 'doubt' as const, until: doubtUntil },
+    plan: doubt ?? planPush(candidate.target, candidate.sync, protectionOf(channel), { read: seen, now }),
   }));
   return settleContested(context, channel, planned);
 }
@@ -202,9 +199,9 @@ async function readAndPlan(
 /** The read tells whether a write whose answer never came did apply, or leaves it in doubt; planning goes on from what is told. */
 function tellUnanswered(channel: OpenChannel, { candidate, seen }: Seen, now: Instant) {
   const { target, sync, unknown } = candidate;
-  if (unknown === null) return { candidate, seen, isResolved: false, doubtUntil: null };
-  const unanswered = { sync, sent: unknown, settledAt: unknown.notedAt + channel.capabilities.settleMs };
+  if (unknown === null) return { candidate, seen, isResolved: false, doubt: null };
+  const unanswered = { sync, sent: unknown, doubtedAt: unknown.doubtedAt };
   const told = readUnanswered(target, unanswered, protectionOf(channel), { read: seen, now });
-  if (told.kind === 'doubt') return { candidate, seen, isResolved: false, doubtUntil: told.until };
-  return { candidate: { ...candidate, sync: told.sync, unknown: null }, seen, isResolved: true, doubtUntil: null };
+  if (told.kind === 'doubt') return { candidate, seen, isResolved: false, doubt: told };
+  return { candidate: { ...candidate, sync: told.sync, unknown: null }, seen, isResolved: true, doubt: null };
 }

@@ -213,8 +213,7 @@ export async function settle(
     if (!(await holdFence(tx, attempt.id, attempt.fence))) return;
     await acknowledge(tx, sorted.acknowledged);
     await delayListings(tx, context.now(), sorted.delays);
-    if (channel.capabilities.observable === 'read')
-      await noteUnknown(tx, unknownItems(attempt.items, outcomes), context.now());
+    if (channel.capabilities.observable === 'read') await noteUnknown(tx, unknownItems(attempt.items, outcomes));
     await noteSent(tx, sorted.sent);
     if (sorted.receipt !== null) await keepReceiptName(tx, attempt.id, sorted.receipt);
     await finishItems(tx, attempt.id, finished);

@@ -1,2 +1,2 @@
--- When the answer to a write failed to come: for how long sales may be taken for it (core/wire.ts DOUBT_MS) counts from here.
-alter table listing_sync add column unknown_at timestamptz;
+-- Since when looks leave in doubt what became of a write without an answer: sales look the same until their orders come (core/wire.ts DOUBT_MS).
+alter table listing_sync add column doubted_at timestamptz;

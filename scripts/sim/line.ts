@@ -17,8 +17,8 @@ export type Line = {
   /** The last two, newest first. */
   written: readonly number[];
   unknown: SyncState | null;
-  /** The first moment at which a read could tell what became of it. */
-  settledAt: Instant;
+  /** Since when looks leave in doubt what became of it. */
+  doubtedAt: Instant | null;
   ackedVersion: number;
   ackedAt: Instant;
   writtenAt: Instant | null;
@@ -52,7 +52,7 @@ export const openLine = (platform: Platform, sku: string): Line => ({
   sync: NEVER_WRITTEN,
   written: [],
   unknown: null,
-  settledAt: 0,
+  doubtedAt: null,
   ackedVersion: 0,
   ackedAt: 0,
   writtenAt: null,

@@ -90,7 +90,7 @@ export class Pusher {
       }
       if (line.unknown !== null) {
         const { protection } = line.platform.channel;
-        const unanswered = { sync: line.sync, sent: line.unknown, settledAt: line.settledAt };
+        const unanswered = { sync: line.sync, sent: line.unknown, doubtedAt: line.doubtedAt };
         const told = readUnanswered(target, unanswered, protection, { read: seen, now: this.#allot.now });
         if (told.kind === 'doubt') return this.#carryOut(line, target, told, seen);
         line.sync = told.sync;
@@ -113,7 +113,7 @@ export class Pusher {
         return;
       case 'doubt':
         this.#allot.poll(line.channel);
-        [line.readDueAt, line.blockedUntil] = [plan.until, plan.until];
+        [line.doubtedAt, line.readDueAt, line.blockedUntil] = [plan.since, plan.until, plan.until];
         this.ring(line, plan.until - now);
         return;
       case 'read':
@@ -206,8 +206,8 @@ export class Pusher {
         return;
       case 'unknown':
         line.unknown = sent;
-        line.settledAt = now + settleMs;
-        line.readDueAt = line.settledAt;
+        line.doubtedAt = null;
+        line.readDueAt = now + settleMs;
         this.#putOff(line, settleMs);
         return;
       case 'rejected':

@@ -161,12 +161,13 @@ describe('planPush on a platform that takes its own open orders off', () => {
 
 describe('a write without an answer', () => {
   const lowered = target({ quantity: 4 });
-  const lowering = { sync: acked(10), sent: acked(4), settledAt: NOW };
+  const lowering = { sync: acked(10), sent: acked(4), doubtedAt: null };
   const read = (sellable: number, now = NOW, of = lowered) =>
-    readUnanswered(of, lowering, compares, { ...shows(sellable), now });
+    readUnanswered(of, { ...lowering, doubtedAt: now === NOW ? null : NOW }, compares, { ...shows(sellable), now });
 
   it('did arrive when reads go on showing what it would have made', () => {
-    expect(read(4)).toEqual({ kind: 'doubt', until: NOW + DOUBT_LOOK_MS });
+    expect(read(4)).toEqual({ kind: 'doubt', since: NOW, until: NOW + DOUBT_LOOK_MS });
+    expect(read(4, NOW + DOUBT_MS - 1)).toMatchObject({ kind: 'doubt', since: NOW });
     expect(read(4, NOW + DOUBT_MS)).toEqual({ kind: 'told', sync: acked(4) });
     expect(planPush(lowered, acked(4), compares, shows(4)).kind).toBe('acknowledged');
     expect(planPush(lowered, acked(10), compares, shows(4)), 'without it: six sales that never were').toEqual({

@@ -296,7 +296,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'sale-for-write',
     'sales are taken for a write whose answer never came',
     'push-doubt',
-    change('wire.ts', 'if (now < settledAt + DOUBT_MS)', 'if (now < 0)'),
+    change('wire.ts', 'if (now < since + DOUBT_MS)', 'if (now < 0)'),
   ),
   bug(
     'read-too-soon',

@@ -41,8 +41,8 @@ export type World = {
   /** When the last write was accepted; until when a write without an answer keeps the worker from looking. */
   writtenAt: number | null;
   blockedUntil: number;
-  /** When a read can first tell what became of a write without an answer. */
-  settledAt: number;
+  /** Since when looks leave in doubt what became of it. */
+  doubtedAt: number | null;
   /** The state that a write without an answer would have made. */
   unknown: SyncState | null;
   acked: string | null;
@@ -73,7 +73,7 @@ export const openWorld = (protection: Protection, supply: number, settleMs = 0):
   sync: { ackedQuantity: null, ackedWire: null, soldBaseline: null },
   writtenAt: null,
   blockedUntil: 0,
-  settledAt: 0,
+  doubtedAt: null,
   unknown: null,
   acked: null,
   isReadDue: false,
@@ -160,8 +160,8 @@ function write(world: World, target: WireTarget, plan: Write): void {
       world.unknown = { ackedQuantity: target.quantity, ackedWire: plan.wireQuantity, soldBaseline: plan.soldBaseline };
     world.inHand = null;
     world.isReadDue = true;
-    world.settledAt = world.now + world.settleMs;
-    world.blockedUntil = world.settledAt;
+    world.doubtedAt = null;
+    world.blockedUntil = world.now + world.settleMs;
     return;
   }
   if (plan.forgetSeen) [world.seenSold, world.seenUntil] = [null, null];
@@ -177,7 +177,7 @@ type InHand = NonNullable<World['inHand']>;
 function planStep(world: World, { target, read, isReadAsked }: InHand, planPush: typeof PlanPush): WirePlan {
   const { now, protection } = world;
   if (read !== null && world.unknown !== null) {
-    const unanswered = { sync: world.sync, sent: world.unknown, settledAt: world.settledAt };
+    const unanswered = { sync: world.sync, sent: world.unknown, doubtedAt: world.doubtedAt };
     const told = readUnanswered(target, unanswered, protection, { read, now });
     if (told.kind === 'doubt') return told;
     [world.sync, world.unknown] = [told.sync, null];
@@ -203,7 +203,7 @@ export function pushStep(world: World, planPush: typeof PlanPush): number | null
       world.inHand = null;
       return plan.until;
     case 'doubt':
-      [world.isReadDue, world.inHand, world.blockedUntil] = [true, null, plan.until];
+      [world.doubtedAt, world.isReadDue, world.inHand, world.blockedUntil] = [plan.since, true, null, plan.until];
       return plan.until;
     case 'read':
       world.inHand = { target, read: observe(world), isReadAsked };
