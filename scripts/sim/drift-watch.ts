@@ -119,7 +119,7 @@ export class DriftWatch {
   #endOf(line: Line, at: number, ageMs: number): End | null {
     const { looks } = this.#allot;
     if (looks.isAlerted(line) || (looks.alertedAt.get(line.id) ?? 0) >= at) return 'alerted';
-    if (this.#isHealed(line)) return 'healed';
+    if (this.#isHealed(line, at)) return 'healed';
     return ageMs > LIGHT_SCAN_MS + MENDING_MS ? 'open' : null;
   }
 
@@ -129,8 +129,11 @@ export class DriftWatch {
     return target !== null && target.inFlight > 0;
   }
 
-  /** It shows what it should, or what our last write left less what was truly sold since. */
-  #isHealed(line: Line): boolean {
+  /**
+   * It shows what it should, or what our last write left less what was truly sold since. Sales that a write of ours since then went over,
+   * because it showed late, are the next drift.
+   */
+  #isHealed(line: Line, at: number): boolean {
     const { sync, platform, sku } = line;
     const shelf = platform.shelf(sku);
     const target = this.#allot.target(line);
@@ -141,6 +144,7 @@ export class DriftWatch {
       platform.channel.protection.basis === 'sellable'
         ? sync.ackedQuantity - (shelf.sold - sync.soldBaseline)
         : sync.ackedWire;
-    return shelf.state === 'tracked' && shelf.number === left;
+    const wentOver = line.writtenAt !== null && line.writtenAt > at ? shelf.putBack : 0;
+    return shelf.state === 'tracked' && (shelf.number === left || shelf.number === (left ?? 0) + wentOver);
   }
 }
