@@ -6,7 +6,6 @@ import { openSharedRates } from '#db/rates.ts';
 import { callbackOf } from '#workers/callback.ts';
 import { openChannels } from '#workers/channels.ts';
 import { systemClock } from '#workers/clock.ts';
-import { readConfig } from '#workers/config.ts';
 import { validateChannels } from '#workers/config-channels.ts';
 import { ConfigError } from '#workers/config-problems.ts';
 import type { Leaving } from '#workers/leave.ts';
@@ -17,7 +16,7 @@ const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undef
 export async function openLine(run: Run, db: Database, id: ChannelId): Promise<Leaving['line']> {
   const fix = `run it where the daemon of ${id} is configured: allot channels leave ${id} --yes`;
   try {
-    const config = readConfig({ env: run.io.env, cwd: run.io.cwd });
+    const config = run.config();
     const file = config.file;
     if (file === null) return { channel: null, why: 'there is no configuration here', fix };
     const names = file.channels.map(({ connector }) => connector);

@@ -42,7 +42,10 @@ export function buildProgram(io: Io, session: Session, version: string): Command
   program
     .description('One stock, many channels, no unit promised twice.')
     .version(version)
-    .option('--home <dir>', 'home folder of the embedded database (else DATABASE_URL, else ALLOT_HOME, else .allot)')
+    .option(
+      '--home <dir>',
+      'home folder of the embedded database, and of an allot.yaml of its own (else DATABASE_URL, else ALLOT_HOME, else .allot)',
+    )
     .option('--json', 'one JSON document on standard output')
     .option('--no-color', 'no colours')
     .option('--yes', 'ask nothing')

@@ -5,14 +5,15 @@
  * Guarantees: never makes a database but for `migrate`, so that a mistyped home stays a message; never works on a schema that this
  * allot does not know; leaves a server running that somebody else has begun to use meanwhile.
  */
-import { existsSync } from 'node:fs';
-import { relative } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { type Database, openDatabase } from '#db/client.ts';
 import { locateCluster } from '#db/cluster.ts';
 import { findEmbedded, startEmbedded } from '#db/embedded.ts';
 import { migrate, schemaStatus } from '#db/migrate.ts';
 import { hasOtherSessions } from '#db/sessions.ts';
-import { type Environment, readEnvironment } from '#workers/config.ts';
+import { type Config, type Environment, readConfig, readEnvironment } from '#workers/config.ts';
 import { EXIT, Failure, Interrupted, type Io } from './io.ts';
 
 const APPLICATION = 'allot command line';
@@ -27,17 +28,36 @@ export type DatabaseChoice = {
 
 type Opened = { readonly db: Database; readonly close: () => Promise<void> };
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
+/** With `--home` that folder is meant, whatever the variables say. */
+const variablesOf = (io: Io, home: string | undefined): Variables =>
+  home === undefined
+    ? io.env
+    : {
+        ...io.env,
+        ALLOT_HOME: home,
+        ALLOT_HOME_FILE: undefined,
+        DATABASE_URL: undefined,
+        DATABASE_URL_FILE: undefined,
+      };
+
 /** The environment as this command line sees it. */
-export function environmentOf(io: Io, home: string | undefined): Environment {
-  if (home === undefined) return readEnvironment({ env: io.env, cwd: io.cwd });
-  const env = {
-    ...io.env,
-    ALLOT_HOME: home,
-    ALLOT_HOME_FILE: undefined,
-    DATABASE_URL: undefined,
-    DATABASE_URL_FILE: undefined,
-  };
-  return readEnvironment({ env, cwd: io.cwd });
+export const environmentOf = (io: Io, home: string | undefined): Environment =>
+  readEnvironment({ env: variablesOf(io, home), cwd: io.cwd });
+
+/**
+ * The configuration as this command line sees it. A home that `--home` names may hold its own, as the demo's does: `allot.yaml`, and
+ * beside it `secrets.env` with what the environment does not set. ALLOT_CONFIG goes first.
+ */
+export function configOf(io: Io, home: string | undefined): Config {
+  const variables = variablesOf(io, home);
+  const own = home === undefined ? null : resolve(io.cwd, home, 'allot.yaml');
+  if (own === null || variables['ALLOT_CONFIG'] || variables['ALLOT_CONFIG_FILE'] || !existsSync(own))
+    return readConfig({ env: variables, cwd: io.cwd });
+  const secretsFile = join(dirname(own), 'secrets.env');
+  const secrets = existsSync(secretsFile) ? parseEnv(readFileSync(secretsFile, 'utf8')) : {};
+  return readConfig({ env: { ...secrets, ...variables, ALLOT_CONFIG: own }, cwd: io.cwd });
 }
 
 /** Runs `work` on the database and closes it, also at Ctrl-C. */

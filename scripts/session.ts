@@ -5,9 +5,9 @@
  */
 import type { Command } from 'commander';
 import type { Database } from '#db/client.ts';
-import type { Environment } from '#workers/config.ts';
+import type { Config, Environment } from '#workers/config.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
-import { type DatabaseChoice, environmentOf, withDatabase } from './open-database.ts';
+import { configOf, type DatabaseChoice, environmentOf, withDatabase } from './open-database.ts';
 import { type Output, openOutput } from './output.ts';
 
 export type GlobalOptions = {
@@ -23,6 +23,7 @@ export type Run = {
   /** Named on commands, modes and the audit trail. */
   readonly actor: string;
   readonly environment: () => Environment;
+  readonly config: () => Config;
   readonly withDatabase: <Result>(
     work: (db: Database) => Promise<Result>,
     choice?: Omit<DatabaseChoice, 'home'>,
@@ -86,6 +87,7 @@ function openRun(io: Io, options: GlobalOptions): Run {
     out,
     actor: `operator:${io.env.USER ?? io.env.LOGNAME ?? 'unknown'}`,
     environment: () => environmentOf(io, options.home),
+    config: () => configOf(io, options.home),
     withDatabase: (work, choice) => withDatabase(io, { home: options.home, ...choice }, work),
     next: (text) => io.note(`${out.paint('dim', text)}\n`),
     isYes: options.yes === true,

@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { closeAlert } from '#db/alerts.ts';
 import type { Database } from '#db/client.ts';
 import { type DestinationWithSecrets, openAlerting } from '#workers/alert-settings.ts';
-import { readConfig } from '#workers/config.ts';
 import { openSender, undeliveredAlert } from '#workers/notify.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Run } from '../session.ts';
@@ -17,7 +16,7 @@ type Outcome = {
 
 /** Of the destinations asked for alone: the secrets of the others need not be here. */
 function readDestinations(run: Run, named: string | undefined): readonly DestinationWithSecrets[] {
-  const config = readConfig({ env: run.io.env, cwd: run.io.cwd });
+  const config = run.config();
   const all = config.file?.alerts.destinations ?? [];
   const wanted = all.filter(({ id }) => named === undefined || id === named);
   if (config.file === null || wanted.length === 0) {

@@ -1,7 +1,7 @@
 /** `allot config check|show`: is the configuration sound, and what does it come to. Secrets are never shown, only whether they are set. */
 import type { Command } from 'commander';
 import { loadConnectors } from '#connectors/registry.ts';
-import { type Config, nothingConfigured, readConfig } from '#workers/config.ts';
+import { type Config, nothingConfigured } from '#workers/config.ts';
 import { validateAll } from '#workers/config-whole.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural, sayPairs } from '../output.ts';
@@ -14,7 +14,7 @@ function requireFile(config: Config): NonNullable<Config['file']> {
 }
 
 async function check(run: Run): Promise<ExitCode> {
-  const config = readConfig({ env: run.io.env, cwd: run.io.cwd });
+  const config = run.config();
   const file = requireFile(config);
   const names = file.channels.map(({ connector }) => connector);
   const connectors = await loadConnectors({ extraPaths: config.connectorPaths, names });
@@ -66,7 +66,7 @@ function settingsOf(run: Run, config: Config): Shown[] {
 }
 
 async function show(run: Run): Promise<ExitCode> {
-  const config = readConfig({ env: run.io.env, cwd: run.io.cwd });
+  const config = run.config();
   const settings = settingsOf(run, config);
   const { file } = config;
   const document = {

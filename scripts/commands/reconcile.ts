@@ -7,7 +7,7 @@ import type { PushCandidate } from '#db/push.ts';
 import { openSharedRates } from '#db/rates.ts';
 import { openChannels } from '#workers/channels.ts';
 import { findDrift, keepLooked } from '#workers/compare.ts';
-import { nothingConfigured, readConfig } from '#workers/config.ts';
+import { nothingConfigured } from '#workers/config.ts';
 import { validateChannels } from '#workers/config-channels.ts';
 import type { LookContext, OpenChannel } from '#workers/context.ts';
 import type { Judged, Looked } from '#workers/judge-drift.ts';
@@ -25,7 +25,7 @@ const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 /** A line to each configured channel, or to the one that is named. */
 async function openLines(run: Run, db: Database, only: string | undefined): Promise<Map<string, OpenChannel>> {
-  const config = readConfig({ env: run.io.env, cwd: run.io.cwd });
+  const config = run.config();
   if (config.file === null) throw new Failure('nothing is configured', { mend: nothingConfigured });
   const valid = validateChannels(config, await loadConnectors({ extraPaths: config.connectorPaths }));
   const meant = valid.filter(({ id }) => only === undefined || id === only);

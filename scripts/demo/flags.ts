@@ -27,7 +27,9 @@ Examples:
 
 Afterwards:
   npx allot --home .allot/demo status
-  npx allot --home .allot/demo explain SKU --channel shopify:main`;
+  npx allot --home .allot/demo explain SKU --channel shopify:main
+While it stays up:
+  npx allot --home .allot/demo reconcile --dry-run`;
 
 function takeRate(text: string): number {
   const rate = Number(text);

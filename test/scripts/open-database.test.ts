@@ -1,12 +1,13 @@
 /** Which database a command works on: a home that has none, one that nobody runs, one that runs already; and the real process. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '#db/client.ts';
 import { findEmbedded, startEmbedded, stopEmbedded } from '#db/embedded.ts';
 import { runAllot } from '#test/support/command-line.ts';
+import { SMALL_CONFIG } from '#test/support/config-problems.ts';
 import { type GuardedFolder, makeGuardedFolder } from '#test/support/reaper.ts';
 
 let folder: GuardedFolder;
@@ -39,6 +40,23 @@ test('a home without a database stays a message, until migrate makes one; the se
   expect(said).toMatchObject({ exitCode: 0, err: expect.stringContaining('starting its database for this command') });
   expect(said.document()).toMatchObject({ channels: [] });
   expect(await findEmbedded(home)).toBeUndefined();
+});
+
+test('a home that is named brings its own configuration and secrets; ALLOT_CONFIG goes before it, and without --home it counts for nothing', async () => {
+  const own = join(folder.path, 'own');
+  mkdirSync(own);
+  writeFileSync(join(own, 'allot.yaml'), `${SMALL_CONFIG}    settings: { endpoint: "http://127.0.0.1:1" }\n`);
+  writeFileSync(join(own, 'secrets.env'), 'FAKE_A_ACCESS_TOKEN=t\nFAKE_A_WEBHOOK_SECRET=s\n');
+  const cwd = folder.path;
+  const named = await runAllot(['--home', own, 'config', 'check'], { env, cwd });
+  expect(named).toMatchObject({ exitCode: 0, out: expect.stringContaining('own/allot.yaml is sound: 1 channel') });
+  const elsewhere = { ...env, ALLOT_CONFIG: join(cwd, 'absent.yaml') };
+  expect(await runAllot(['--home', own, 'config', 'check'], { env: elsewhere, cwd })).toMatchObject({
+    err: expect.stringContaining('absent.yaml cannot be read'),
+  });
+  expect(await runAllot(['config', 'check'], { env: { ALLOT_HOME: own }, cwd })).toMatchObject({
+    err: expect.stringContaining('Nothing is configured'),
+  });
 });
 
 test('a server that runs is used and left running', async () => {
