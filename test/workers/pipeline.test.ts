@@ -22,6 +22,16 @@ async function open(options: PipelineOptions): Promise<Pipeline> {
 const receive = (p: Pipeline, sku: string, quantity: number) =>
   command(p.store.db, { kind: 'receive', sku, location: 'main', quantity, disposition: 'sellable' });
 
+const lose = (p: Pipeline, units: number) =>
+  command(p.store.db, {
+    kind: 'adjust',
+    sku: 'A',
+    location: 'main',
+    disposition: 'sellable',
+    delta: -units,
+    reason: 'damaged',
+  });
+
 /** Every write a platform could have noticed: numbers set, subscriptions made. */
 async function writesOf(p: Pipeline, channel: string): Promise<number> {
   const { entries } = await p.control(channel).log();
@@ -65,7 +75,7 @@ describe.each(KINDS)('a platform of basis %s', (_name, partner) => {
     // More arrives, and push runs before the order is known: no poll in between.
     await receive(p, 'A', 5);
     await decidePending(p.store.db, { now: p.context.now });
-    await pushChannel(p.context, 'fake:a', new AbortController().signal);
+    await pushChannel(p.context, 'fake:a', never);
     expect((await sellable(p, 'fake:a'))['A']).toBeLessThanOrEqual(11);
     await p.quiet();
     expect((await sellable(p, 'fake:a'))['A']).toBe(11);
@@ -79,7 +89,7 @@ describe.each(KINDS)('a platform of basis %s', (_name, partner) => {
       await p.control('fake:a').editLevels({ levels: [{ sku: 'A', shown }] });
       p.clock.now += 60_000;
       await p.store.db.rows(sql`update listing_sync set acked_at = now() - interval '1 minute'`);
-      await reconcileChannel(p.context, 'fake:a', new AbortController().signal);
+      await reconcileChannel(p.context, 'fake:a', never);
       await p.quiet();
       // A fall looks like sales whose orders are late: it is believed for a while, then taken for an edit.
       p.clock.now += 120_000;
@@ -110,16 +120,9 @@ describe('a lowering whose answer was lost, though it applied', () => {
     await receive(p, 'A', 10);
     await p.quiet();
     await p.control('fake:a').setFaults({ seed: 1, timeoutAfterApply: 1 });
-    await command(p.store.db, {
-      kind: 'adjust',
-      sku: 'A',
-      location: 'main',
-      disposition: 'sellable',
-      delta: -6,
-      reason: 'damaged',
-    });
+    await lose(p, 6);
     await decidePending(p.store.db, { now: p.context.now });
-    await pushChannel(p.context, 'fake:a', new AbortController().signal);
+    await pushChannel(p.context, 'fake:a', never);
     await p.control('fake:a').setFaults({});
     await p.quiet();
     expect((await sellable(p, 'fake:a'))['A']).toBe(4);
@@ -134,14 +137,7 @@ describe('a lowering whose answer was lost, refused since a sale had come first'
     await receive(p, 'A', 13);
     await p.quiet();
     await p.control('fake:a').setFaults({ seed: 1, timeoutAfterApply: 1 });
-    await command(p.store.db, {
-      kind: 'adjust',
-      sku: 'A',
-      location: 'main',
-      disposition: 'sellable',
-      delta: -1,
-      reason: 'damaged',
-    });
+    await lose(p, 1);
     await decidePending(p.store.db, { now: p.context.now });
     await p.control('fake:a').placeOrder({ lines: [{ sku: 'A', quantity: 1 }] });
     await pushChannel(p.context, 'fake:a', never);
@@ -172,8 +168,8 @@ describe('no write leaves', () => {
     await receive(p, 'A', 10);
     await p.quiet();
     for (const channel of ['fake:a', 'fake:b']) {
-      await reconcileChannel(p.context, channel, new AbortController().signal);
-      await pushChannel(p.context, channel, new AbortController().signal);
+      await reconcileChannel(p.context, channel, never);
+      await pushChannel(p.context, channel, never);
       expect(await writesOf(p, channel)).toBe(0);
       expect((await sellable(p, channel))['A']).toBe(0);
     }
