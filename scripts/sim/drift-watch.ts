@@ -144,7 +144,8 @@ export class DriftWatch {
       platform.channel.protection.basis === 'sellable'
         ? sync.ackedQuantity - (shelf.sold - sync.soldBaseline)
         : sync.ackedWire;
-    const wentOver = line.writtenAt !== null && line.writtenAt > at ? shelf.putBack : 0;
-    return shelf.state === 'tracked' && (shelf.number === left || shelf.number === (left ?? 0) + wentOver);
+    if (left === null || shelf.state !== 'tracked') return false;
+    const isWrittenSince = line.writtenAt !== null && line.writtenAt > at;
+    return shelf.number === left || (isWrittenSince && shelf.number === left + shelf.putBack);
   }
 }
