@@ -101,8 +101,7 @@ const PROGRESS_ITEMS = 5000;
 
 async function preview(run: Run, named: string | undefined, { proposal }: { proposal?: number }): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
-    const source =
-      proposal === undefined ? await readPolicySource(db, run, named) : await proposalSource(db, proposal);
+    const source = proposal === undefined ? await readPolicySource(db, run, named) : await proposalSource(db, proposal);
     await refuseUnmatched(db, source);
     const changes = changesBetween(await inForceSource(db), source);
     const seen = await makePreview(run, db, source);

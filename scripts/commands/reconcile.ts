@@ -1,12 +1,13 @@
 /** `allot reconcile [channel]`: looks at the platforms now, and tells what differs from what they should show, and why. */
 import type { Command } from 'commander';
 import { loadConnectors } from '#connectors/registry.ts';
+import type { DriftRemedy } from '#core/drift.ts';
 import type { Database } from '#db/client.ts';
 import { listingsOfSku } from '#db/looks.ts';
 import type { PushCandidate } from '#db/push.ts';
 import { openSharedRates } from '#db/rates.ts';
 import { openChannels } from '#workers/channels.ts';
-import { findDrift, keepLooked } from '#workers/compare.ts';
+import { findDrift, keepLooked, REMEDY_SAYS } from '#workers/compare.ts';
 import { nothingConfigured } from '#workers/config.ts';
 import { validateChannels } from '#workers/config-channels.ts';
 import type { LookContext, OpenChannel } from '#workers/context.ts';
@@ -17,6 +18,7 @@ import { recordRun } from '#workers/run-record.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
+import { addReconcileRuns } from './reconcile-runs.ts';
 
 type Options = { readonly sku?: string; readonly dryRun?: boolean };
 
@@ -86,7 +88,7 @@ type Row = {
   readonly cause: string;
   readonly shows: number;
   readonly wants: number;
-  readonly remedy: string;
+  readonly remedy: DriftRemedy;
   readonly because: readonly string[];
 };
 
@@ -100,14 +102,6 @@ const rowOf = (channel: string, { candidate, seen, drift }: Judged): Row => ({
   remedy: drift.remedy,
   because: drift.because,
 });
-
-const SAYS: Readonly<Record<string, string>> = {
-  fetch: 'orders are fetched',
-  write: 'our number is written',
-  adopt: "stock takes the platform's number",
-  stop: 'nothing is raised until somebody says so',
-  wait: 'looked at again',
-};
 
 async function reconcile(run: Run, only: string | undefined, { sku, dryRun = false }: Options): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
@@ -152,7 +146,7 @@ async function reconcile(run: Run, only: string | undefined, { sku, dryRun = fal
               row.cause,
               row.shows,
               row.wants,
-              SAYS[row.remedy],
+              REMEDY_SAYS[row.remedy],
             ]),
           ),
     );
@@ -169,8 +163,9 @@ export function addReconcileCommand(program: Command, kit: Kit): void {
     .description('look at the platforms now: what shows another number than it should, and why')
     .argument('[channel]', 'only this one')
     .option('--sku <sku>', 'only the listings of this item')
-    .option('--dry-run', 'tell, and change nothing; the run itself is kept, as every run, for the console')
+    .option('--dry-run', 'tell, and change nothing; the run itself is kept, as every run: allot reconcile runs')
     .addHelpText('after', '\nExits 3 when something drifts. The daemon mends; a channel in shadow is never written to.')
     .action(kit.act(async (run, channel: string | undefined, options: Options) => reconcile(run, channel, options)));
+  addReconcileRuns(command, kit);
   kit.examples(command, ['allot reconcile --dry-run', 'allot reconcile shopify:main --sku MUG-RED --json']);
 }
