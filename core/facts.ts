@@ -149,7 +149,10 @@ function tellItem(books: Books, item: ItemBook, facts: ItemFacts): void {
   tellListings(books, standing, facts);
   tellDrawn(item, facts);
   if (item.lots !== null) tellLots(item.sku, item.lots, facts);
-  for (const low of lowPoolsOf(books.policy, item, standing.pools)) facts.lowPools.push(low);
+  // What a kit is made of has pools; it has none of its own that could be low.
+  if (item.components === null) {
+    for (const low of lowPoolsOf(books.policy, item, standing.pools)) facts.lowPools.push(low);
+  }
   if (item.supply.size > 0) facts.supply.push(...changedRows(item.sku, item.supply, item.loaded.supply));
   if (item.demand.size > 0) facts.demand.push(...changedRows(item.sku, item.demand, item.loaded.demand));
   facts.reviews.push({ sku: item.sku, nextReviewAt: nextReviewOf(books, standing) });

@@ -58,39 +58,51 @@ export function promiseAt(books: Books, item: ItemBook, program: Program, places
   return may.own + may.shared;
 }
 
+/** Units of a component that a program may be promised at some of its places. */
+type PromiseOf = (sku: Sku, places: readonly LocationId[]) => number;
+
+const fewestSets = (parts: readonly Component[], promise: PromiseOf, places: readonly LocationId[]): number =>
+  Math.min(...parts.map(({ sku, quantity }) => Math.floor(promise(sku, places) / quantity)));
+
 /** Sets that a program may be promised at some of its places, were a set put together over all of them. */
 export const setsAt = (
   books: Books,
   parts: readonly Component[],
   program: Program,
   places: readonly LocationId[],
-): number =>
-  Math.min(
-    ...parts.map(({ sku, quantity }) => Math.floor(promiseAt(books, bookOf(books, sku), program, places) / quantity)),
-  );
+): number => fewestSets(parts, (sku, some) => promiseAt(books, bookOf(books, sku), program, some), places);
 
 /**
  * What a kit's number is made of. Without mixed sets only what a place has whole counts, and of a program whose lines come from one
  * place only the best of them.
  */
-export function kitInputs(
+export function kitInputsBy(
+  promiseOf: PromiseOf,
+  components: readonly Component[],
+  completeness: Program['completeness'],
+  supply: readonly LocationId[],
+): KitInputs {
+  const parts = components.map(({ sku, quantity }) => ({ sku, quantity, promise: promiseOf(sku, supply) }));
+  const sets = parts.map(({ promise, quantity }) => Math.floor(promise / quantity));
+  const limitedBy = parts[sets.indexOf(Math.min(...sets))]?.sku ?? '';
+  if ((completeness ?? 'split') === 'split') return { components: parts, places: null, limitedBy };
+  const whole = supply.map((location) => ({ location, sets: fewestSets(components, promiseOf, [location]) }));
+  const best = whole.toSorted((a, b) => b.sets - a.sets).slice(0, 1);
+  return { components: parts, places: completeness === 'onePlace' ? best : whole, limitedBy };
+}
+
+export const kitInputs = (
   books: Books,
   components: readonly Component[],
   program: Program,
   supply: readonly LocationId[],
-): KitInputs {
-  const parts = components.map(({ sku, quantity }) => ({
-    sku,
-    quantity,
-    promise: promiseAt(books, bookOf(books, sku), program, supply),
-  }));
-  const sets = parts.map(({ promise, quantity }) => Math.floor(promise / quantity));
-  const limitedBy = parts[sets.indexOf(Math.min(...sets))]?.sku ?? '';
-  if ((program.completeness ?? 'split') === 'split') return { components: parts, places: null, limitedBy };
-  const whole = supply.map((location) => ({ location, sets: setsAt(books, components, program, [location]) }));
-  const best = whole.toSorted((a, b) => b.sets - a.sets).slice(0, 1);
-  return { components: parts, places: program.completeness === 'onePlace' ? best : whole, limitedBy };
-}
+): KitInputs =>
+  kitInputsBy(
+    (sku, places) => promiseAt(books, bookOf(books, sku), program, places),
+    components,
+    program.completeness,
+    supply,
+  );
 
 type SetAsk = LineOwner & {
   readonly program: Program;

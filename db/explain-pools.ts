@@ -1,20 +1,42 @@
 /**
- * Who may draw how much of an item, now or at a past moment, and why its lines and places are short.
+ * Who may draw how much of an item, now or at a past moment; of a kit, how many sets, out of the pools of its components.
  *
  * Guarantees: made from the ledgers alone, summed up to the moment, under the policy that was in force then; so the present is told by
- * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
+ * the same way as the past. Groups of an item, what a kit is made of, and which places sell, are those of today: they have no history.
  */
 import { sql } from 'drizzle-orm';
 import { type Drawn, type DrawnRows, drawnOf, filled, withDrawn } from '#core/drawn.ts';
+import { kitInputsBy } from '#core/kits.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
-import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
+import type {
+  Completeness,
+  Component,
+  Instant,
+  LocationId,
+  Move,
+  Policy,
+  Program,
+  ProgramId,
+  Sku,
+} from '#core/model.ts';
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
 import { nextPoolChange } from '#core/pool-units.ts';
 import { sayPoolRule } from '#core/pool-words.ts';
-import { type FreeByLocation, type Pools, poolsOf, promisableTo, protectedFrom, unfilledPools } from '#core/pools.ts';
+import {
+  type FreeByLocation,
+  type PooledItem,
+  type Pools,
+  poolsOf,
+  promisableTo,
+  protectedFrom,
+  unfilledPools,
+} from '#core/pools.ts';
+import { type KitInputs, setsOf } from '#core/publish.ts';
 import type { ItemLots } from '#core/state.ts';
 import type { Queries } from './client.ts';
+import { list } from './list.ts';
 import { readLotsAt } from './lots.ts';
+import { readComponents } from './reach.ts';
 
 export type PlacePool = Pick<PlaceShare, 'location' | 'units' | 'consumed' | 'remaining'> & {
   readonly rule: string;
@@ -59,6 +81,25 @@ export type PoolsExplanation = {
   /** When time alone changes them next. */
   readonly nextChangeAt: Instant | null;
 };
+
+/** Sets of a kit that a program may take, and what they are made of. */
+export type ProgramSets = KitInputs & {
+  readonly program: ProgramId;
+  readonly priority: number;
+  readonly completeness: Completeness;
+  readonly sets: number;
+};
+
+/** A kit has no pools of its own: a program takes sets out of those of its components. */
+export type KitPoolsExplanation = Pick<PoolsExplanation, 'sku' | 'at' | 'policyVersion'> & {
+  readonly components: readonly Component[];
+  readonly programs: readonly ProgramSets[];
+  /** Of each component. */
+  readonly pools: readonly PoolsExplanation[];
+};
+
+export const isOfKit = (known: PoolsExplanation | KitPoolsExplanation): known is KitPoolsExplanation =>
+  'components' in known;
 
 type Place = PoolsExplanation['places'][number];
 
@@ -148,29 +189,43 @@ function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Po
     : freeByLot(book, totals, policy, at);
 }
 
-/** Null where the item is not known, or no policy was in force yet. */
-export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<PoolsExplanation | null> {
-  const [policy, items, places, drawnRows, moves, lots] = await Promise.all([
-    readPolicy(db, at),
-    db.rows<{ groups: string[] }>(sql`select groups from item where sku = ${sku}`),
+/** An item as its pools stood at a moment. */
+type Standing = {
+  readonly policy: Policy;
+  readonly item: PooledItem & { readonly moves: readonly Move[] };
+  readonly places: readonly Place[];
+  readonly free: FreeByLocation;
+  readonly pools: Pools;
+};
+
+async function readStanding(
+  db: Queries,
+  policy: Policy,
+  { sku, groups }: { readonly sku: Sku; readonly groups: readonly string[] },
+  at: Instant,
+): Promise<Standing> {
+  const [places, drawnRows, moves, lots] = await Promise.all([
     readPlaces(db, sku, at),
     readDrawn(db, sku, at),
     readMoves(db, sku, at),
     readLotsAt(db, sku, at),
   ]);
-  const [known] = items;
-  if (policy === null || known === undefined) return null;
   const before = drawnRows.map(({ location, ...row }) => (location === null ? row : { ...row, location }));
   // As the next decision on the item will see it: a pool that was never filled begins with what is there.
   let drawn: DrawnRows = before;
-  for (const program of unfilledPools(policy, { sku, groups: known.groups, drawn }, at))
+  for (const program of unfilledPools(policy, { sku, groups, drawn }, at))
     drawn = withDrawn(drawn, filled(before, program));
-  const item = { sku, groups: known.groups, drawn, moves };
+  const item = { sku, groups, drawn, moves };
   const free = freeAt(places, lots, policy, at);
-  const pools = poolsOf(policy, item, free, at);
-  const named = [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
+  return { policy, item, places, free, pools: poolsOf(policy, item, free, at) };
+}
+
+const byPriority = (policy: Policy): Program[] =>
+  [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
+
+function poolsIn({ policy, item, places, free, pools }: Standing, at: Instant): PoolsExplanation {
   const own = new Map(pools.own.map((share) => [share.program, share]));
-  const told = named.map((program): ProgramPool => {
+  const told = byPriority(policy).map((program): ProgramPool => {
     const share = own.get(program.id);
     return {
       program: program.id,
@@ -181,7 +236,7 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
       units: share?.units ?? 0,
       consumed: share?.consumed ?? 0,
       remaining: share?.remaining ?? 0,
-      taken: drawnOf(drawn, program.id).taken,
+      taken: drawnOf(item.drawn, program.id).taken,
       limitLeft: share?.limitLeft ?? null,
       promise: promisableTo(program, pools, free),
       closedTo: protectedFrom(program, pools),
@@ -189,105 +244,72 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
     };
   });
   return {
-    sku,
+    sku: item.sku,
     at,
     policyVersion: policy.version,
     places,
     free: pools.free,
     shared: pools.shared,
     pools: [...told, ...nobodysPools(policy, pools)],
-    moves,
+    moves: item.moves,
     nextChangeAt: nextPoolChange(policy, item, pools, at),
   };
 }
 
-export type ShortageExplanation = {
-  /** Of an order's line; or `place` alone: more is promised there than there is. */
-  readonly orderId: string | null;
-  readonly lineRef: string | null;
-  readonly program: ProgramId | null;
-  readonly place: LocationId | null;
-  readonly quantity: number;
-  readonly since: Instant;
-  /** Whose turn it is: 1 is served first. Null for a place. */
-  readonly turn: number | null;
-  /** What the program could be given now, and what of the free units is closed to it. */
-  readonly promise: number | null;
-  readonly closed: number | null;
-  /** The last movements that took goods away from the place; of a place alone. */
-  readonly causes: readonly {
-    readonly kind: string;
-    readonly delta: number;
-    readonly at: Instant;
-    readonly actor: string;
-    readonly reason: string | null;
-  }[];
-};
-
-const SHORTAGES_MAX = 200;
-const CAUSES_MAX = 3;
-
-type ShortRow = {
-  order_id: string | null;
-  line_ref: string | null;
-  program: string | null;
-  location: string | null;
-  quantity: number;
-  opened_at: number;
-};
-
-/** The open shortages of an item, in the order in which they will be served; places first. `known`: its pools, for whoever has them. */
-export async function explainShortages(
-  db: Queries,
-  sku: Sku,
-  now: Instant,
-  known: Promise<PoolsExplanation | null> = explainPools(db, sku, now),
-): Promise<ShortageExplanation[]> {
-  const pools = await known;
-  const rows = await db.rows<ShortRow>(sql`
-    with program as (select x.id, x.priority from policy_current c join policy p on p.version = c.version
-      cross join lateral jsonb_to_recordset(p.body->'programs') as x(id text, priority int))
-    select s.order_id, s.line_ref, o.program, s.location, s.quantity, s.opened_at
-    from shortage s left join sales_order o on o.id = s.order_id left join program p on p.id = o.program
-    where s.sku = ${sku} and s.closed_at is null
-    order by s.order_id is not null, p.priority nulls last, o.placed_at, s.order_id, s.line_ref, s.location limit ${SHORTAGES_MAX}`);
-  const causes = await readCauses(
-    db,
-    sku,
-    rows.flatMap(({ order_id, location }) => (order_id === null && location !== null ? [location] : [])),
+/** As a number of the kit is made: from the same promises, by the same rule of what makes a set. */
+function setsFor(program: Program, components: readonly Component[], parts: ReadonlyMap<Sku, Standing>): ProgramSets {
+  const inputs = kitInputsBy(
+    (sku, locations) => {
+      const part = parts.get(sku);
+      if (part === undefined) return 0;
+      const { own, shared } = promisableTo({ ...program, locations }, part.pools, part.free);
+      return own + shared;
+    },
+    components,
+    program.completeness,
+    program.locations,
   );
-  let turn = 0;
-  return rows.map((row) => {
-    const pool = pools?.pools.find(({ program }) => program === row.program);
-    const isLine = row.order_id !== null;
-    if (isLine) turn += 1;
-    return {
-      orderId: row.order_id,
-      lineRef: row.line_ref,
-      program: row.program,
-      place: isLine ? null : row.location,
-      quantity: row.quantity,
-      since: row.opened_at,
-      turn: isLine ? turn : null,
-      promise: pool === undefined ? null : pool.promise.own + pool.promise.shared,
-      closed: pool === undefined ? null : pool.closedTo.reduce((sum, { units }) => sum + units, 0),
-      causes: isLine || row.location === null ? [] : (causes.get(row.location) ?? []),
-    };
-  });
+  const { id, priority, completeness = 'split' } = program;
+  return { program: id, priority, completeness, sets: setsOf(inputs), ...inputs };
 }
 
-type Cause = ShortageExplanation['causes'][number];
+type Known = { readonly sku: Sku; readonly groups: readonly string[] };
 
-async function readCauses(db: Queries, sku: Sku, places: readonly LocationId[]): Promise<Map<LocationId, Cause[]>> {
-  const found = await Promise.all(
-    places.map(async (location) => {
-      const rows = await db.rows<Cause>(sql`
-        select e.kind, e.delta, b.decided_at as at, c.actor, c.body->>'reason' as reason
-        from stock_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
-        where e.sku = ${sku} and e.location = ${location} and e.disposition = 'sellable' and e.delta < 0
-        order by e.id desc limit ${CAUSES_MAX}`);
-      return [location, rows] as const;
-    }),
-  );
-  return new Map(found);
+/** Null where the item is not known, or no policy was in force yet. */
+export async function explainPools(
+  db: Queries,
+  sku: Sku,
+  at: Instant,
+): Promise<PoolsExplanation | KitPoolsExplanation | null> {
+  const [policy, kits] = await Promise.all([readPolicy(db, at), readComponents(db, [sku])]);
+  const components = kits.get(sku) ?? null;
+  const skus = components === null ? [sku] : components.map((part) => part.sku);
+  const known = await db.rows<Known>(sql`select sku, groups from item where sku = any(${list(skus)})`);
+  if (policy === null || known.length < skus.length) return null;
+  const standings = await Promise.all(known.map((one) => readStanding(db, policy, one, at)));
+  const parts = new Map(standings.map((standing) => [standing.item.sku, standing]));
+  const told = (one: Sku): PoolsExplanation[] => {
+    const standing = parts.get(one);
+    return standing === undefined ? [] : [poolsIn(standing, at)];
+  };
+  if (components === null) return told(sku)[0] ?? null;
+  return {
+    sku,
+    at,
+    policyVersion: policy.version,
+    components,
+    programs: byPriority(policy).map((program) => setsFor(program, components, parts)),
+    pools: skus.flatMap(told),
+  };
+}
+
+/** What a program may take now: units, or sets of a kit; null where the policy does not know it. */
+export function mayTake(
+  known: PoolsExplanation | KitPoolsExplanation | null,
+  program: ProgramId | null,
+): number | null {
+  if (known === null) return null;
+  if (isOfKit(known)) return known.programs.find((one) => one.program === program)?.sets ?? null;
+  const pool = known.pools.find((one) => one.program === program);
+  return pool === undefined ? null : pool.promise.own + pool.promise.shared;
 }

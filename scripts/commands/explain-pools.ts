@@ -3,11 +3,13 @@ import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import {
   explainPools,
-  explainShortages,
+  isOfKit,
+  type KitPoolsExplanation,
   type PoolsExplanation,
   type ProgramPool,
-  type ShortageExplanation,
+  type ProgramSets,
 } from '#db/explain-pools.ts';
+import { explainShortages, type ShortageExplanation } from '#db/explain-shortages.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Run } from '../session.ts';
 
@@ -18,7 +20,8 @@ export async function showPools(run: Run, db: Database, sku: string, at: Instant
       mend: 'allot policy history tells since when there is one',
     });
   }
-  run.out.show({ schema: 'allot.explain.pools/1', ...pools }, () => sayPools(run, pools));
+  if (isOfKit(pools)) run.out.show({ schema: 'allot.explain.kit-pools/1', ...pools }, () => sayKit(run, pools));
+  else run.out.show({ schema: 'allot.explain.pools/1', ...pools }, () => sayPools(run, pools));
   return EXIT.done;
 }
 
@@ -67,6 +70,32 @@ function sayPools(run: Run, pools: PoolsExplanation): string {
   ].join('\n');
 }
 
+function sayKit(run: Run, kit: KitPoolsExplanation): string {
+  const made = kit.components.map(({ sku, quantity }) => `${quantity} ${sku}`).join(', ');
+  const sets = run.out.table(
+    [
+      { title: 'PROGRAM' },
+      { title: 'SETS IT MAY TAKE NOW', isNumber: true },
+      { title: 'LIMITED BY' },
+      { title: 'WHY' },
+    ],
+    kit.programs.map((one) => [one.program, one.sets, one.limitedBy, saySets(one)]),
+  );
+  return [
+    `${run.out.paint('bold', kit.sku)}: a kit of ${made}; it has no pools of its own, its sets are drawn from those of its components; policy ${kit.policyVersion}`,
+    sets.trimEnd(),
+    ...kit.pools.map((pools) => `\n${sayPools(run, pools)}`),
+  ].join('\n');
+}
+
+function saySets({ components, places }: ProgramSets): string {
+  const each = components.map(
+    ({ sku, quantity, promise }) => `${sku} ${promise} for ${quantity} each is ${Math.floor(promise / quantity)}`,
+  );
+  const whole = places?.map(({ location, sets }) => `${location} ${sets}`).join(', ');
+  return `${each.join('; ')}${whole === undefined ? '' : `; a set comes from one place, whole there: ${whole}`}`;
+}
+
 function sayPool(pool: ProgramPool): string {
   const closed = pool.closedTo
     .map(({ program, units, location }) => `${program} ${units}${location === undefined ? '' : ` at ${location}`}`)
@@ -109,5 +138,6 @@ function sayWhy({ orderId, program, promise, closed, causes }: ShortageExplanati
     return `more is promised there than there is; last taken away: ${last.join(', ') || 'nothing'}. To move it: allot reconfirm --deficits --simulate`;
   }
   if (promise === null) return `program ${program} is not in the policy: it draws nothing`;
-  return `program ${program} may take ${promise} units now, ${closed} free ones are closed to it; it is served by itself as supply comes`;
+  const open = closed === null ? `${promise} sets now` : `${promise} units now, ${closed} free ones are closed to it`;
+  return `program ${program} may take ${open}; it is served by itself as supply comes`;
 }

@@ -3,7 +3,8 @@ import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { explainListings, explainOrder } from '#db/explain.ts';
 import { explainOrderAt } from '#db/explain-past.ts';
-import { explainPools, explainShortages } from '#db/explain-pools.ts';
+import { explainPools, isOfKit } from '#db/explain-pools.ts';
+import { explainShortages } from '#db/explain-shortages.ts';
 import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -39,7 +40,7 @@ afterEach(() => store.drop());
 
 const poolsAt = async (minutes: number) => {
   const pools = await explainPools(store.db, 'A', at(minutes));
-  if (pools === null) throw new Error('no policy');
+  if (pools === null || isOfKit(pools)) throw new Error('no policy, or a kit');
   return Object.fromEntries(
     pools.pools.map(({ program, units, consumed, remaining, promise }) => [
       program,
@@ -62,18 +63,79 @@ describe('explainPools', () => {
   test('agrees with what the numbers of the moment were made of', async () => {
     for (const minutes of [0, 1, 2, 3]) {
       const pools = await explainPools(store.db, 'A', at(minutes));
+      if (pools === null || isOfKit(pools)) throw new Error('no policy, or a kit');
       // A number that stays the same keeps the inputs that it was first made of.
       const listings = await explainListings(store.db, { sku: 'A', at: at(minutes) });
       const fresh = listings.filter(({ decidedAt }) => decidedAt === at(minutes));
       expect(fresh.length).toBeGreaterThan(0);
       for (const { inputs } of fresh) {
-        const pool = pools?.pools.find(({ program }) => program === inputs?.program);
-        expect([pools?.free, pool?.promise]).toEqual([
+        const pool = pools.pools.find(({ program }) => program === inputs?.program);
+        expect([pools.free, pool?.promise]).toEqual([
           inputs?.free,
           { own: inputs?.fromOwn, shared: inputs?.fromShared },
         ]);
       }
     }
+  });
+});
+
+describe('a kit', () => {
+  /** A BOX takes two of A and one LID. */
+  beforeEach(async () => {
+    await store.db.rows(sql`insert into item (sku) values ('LID'), ('BOX')`);
+    await store.db.rows(sql`insert into item_component (kit, sku, quantity) values ('BOX', 'A', 2), ('BOX', 'LID', 1)`);
+    await store.db.rows(sql`
+      insert into listing (channel_id, listing_ref, sku, mapped_at)
+      values ('fake:a', 'ref-BOX', 'BOX', now()), ('fake:b', 'ref-BOX', 'BOX', now())`);
+    await decided(4, { kind: 'receive', sku: 'LID', location: 'main', quantity: 3, disposition: 'sellable' });
+  });
+
+  test('is told by the sets that each program may take, the component that limits it, and the pools of all', async () => {
+    const kit = await explainPools(store.db, 'BOX', at(4));
+    if (kit === null || !isOfKit(kit)) throw new Error('no kit');
+    // Of 8 A, 4 are the wholesale's; of 3 LID, half of them rounded down.
+    expect(kit.programs).toMatchObject([
+      { program: 'wholesale', sets: 3, limitedBy: 'LID', components: [{ promise: 8 }, { promise: 3 }] },
+      { program: 'dtc', sets: 2, limitedBy: 'A', components: [{ promise: 4 }, { promise: 2 }] },
+    ]);
+    expect(kit.pools.map(({ sku, free }) => [sku, free])).toEqual([
+      ['A', 8],
+      ['LID', 3],
+    ]);
+    const shown = await store.db.rows(sql`
+      select t.quantity from target t join listing l on l.id = t.listing_id where l.sku = 'BOX' order by l.channel_id`);
+    expect(shown).toEqual([{ quantity: 2 }, { quantity: 3 }]);
+    expect(await explainPools(store.db, 'BOX', 0)).toBeNull();
+  });
+
+  test('a program whose lines come from one place may take what the best place has whole', async () => {
+    await store.db.rows(sql`insert into location (id, master) values ('store', 'allot')`);
+    const programs = POLICY.programs.map((one) => ({ ...one, locations: ['main', 'store'], completeness: 'onePlace' }));
+    await store.db.rows(sql`update policy set body = body || ${JSON.stringify({ programs, pools: [] })}::jsonb`);
+    await decided(5, { kind: 'receive', sku: 'LID', location: 'store', quantity: 9, disposition: 'sellable' });
+    const kit = await explainPools(store.db, 'BOX', at(5));
+    expect(kit !== null && isOfKit(kit) ? kit.programs : null).toMatchObject([
+      { sets: 3, limitedBy: 'A', places: [{ location: 'main', sets: 3 }] },
+      { sets: 3 },
+    ]);
+  });
+
+  test('its lines wait for sets', async () => {
+    await decided(5, { kind: 'order-state', channel: 'fake:a', order: orderOf('5', { BOX: 5 }) });
+    expect(await explainShortages(store.db, 'BOX', at(6))).toMatchObject([
+      { orderId: 'fake:a/5', quantity: 3, promise: 0, closed: null },
+    ]);
+  });
+
+  test('has no pool that could be low: what was stored of it goes with its next decision', async () => {
+    await store.db.rows(sql`
+      insert into low_pool (sku, program, location, units, remaining, missing, moves) values ('BOX', 'wholesale', '', 24, 0, 8, '[]')`);
+    const fixed = [{ program: 'wholesale', sku: '*', units: 24, refill: 'never' }];
+    await store.db.rows(sql`update policy set body = body || ${JSON.stringify({ pools: fixed })}::jsonb`);
+    await decided(5, { kind: 'receive', sku: 'LID', location: 'main', quantity: 1, disposition: 'sellable' });
+    expect(await store.db.rows(sql`select sku, program, remaining from low_pool`)).toEqual([
+      { sku: 'LID', program: 'wholesale', remaining: 4 },
+    ]);
   });
 });
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rowKey } from '#core/drawn.ts';
 import { runDoctor } from '#db/doctor.ts';
 import { explainListings, explainOrder } from '#db/explain.ts';
-import { explainPools } from '#db/explain-pools.ts';
+import { explainPools, isOfKit } from '#db/explain-pools.ts';
 import { listLowPools } from '#db/low-pools.ts';
 import { loadToPreview } from '#db/state.ts';
 import { BRAND_POLICY, command, holdOf, orderOf, seedBrand } from '#test/support/brand.ts';
@@ -56,12 +56,13 @@ afterEach(() => store.drop());
 
 const poolsAt = async (minutes: number) => {
   const told = await explainPools(store.db, 'A', at(minutes));
-  const [wholesale, dtc] = told?.pools ?? [];
+  if (told === null || isOfKit(told)) throw new Error('no policy, or a kit');
+  const [wholesale, dtc] = told.pools;
   return {
     own: [wholesale?.units, wholesale?.consumed, wholesale?.remaining],
     store: wholesale?.places?.map(({ units, consumed, remaining }) => [units, consumed, remaining]),
     may: [wholesale, dtc].map((pool) => (pool?.promise.own ?? 0) + (pool?.promise.shared ?? 0)),
-    shared: told?.shared,
+    shared: told.shared,
   };
 };
 

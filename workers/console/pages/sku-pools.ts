@@ -1,7 +1,7 @@
-/** Who may draw how much of an item: its pools, and those of one place beside them. */
-import type { PoolsExplanation, ProgramPool } from '#db/explain-pools.ts';
+/** Who may draw how much of an item: its pools, and those of one place beside them; of a kit, how many sets and by which component. */
+import { isOfKit, type KitPoolsExplanation, type PoolsExplanation, type ProgramPool } from '#db/explain-pools.ts';
 import { stackedBar } from '../charts.ts';
-import { exactly, number, table } from '../format.ts';
+import { exactly, number, skuLink, table } from '../format.ts';
 import { type Html, html, nothing, type Shown } from '../html.ts';
 
 const poolRows = (pool: ProgramPool): Shown[][] => [
@@ -36,8 +36,31 @@ function partsOf(pools: PoolsExplanation): { readonly label: string; readonly un
   return [...own.filter(({ units }) => units > 0), { label: 'shared', units: Math.max(0, pools.shared) }];
 }
 
-export function poolSection(pools: PoolsExplanation | null): Html {
+const kitSection = ({ components, programs, policyVersion }: KitPoolsExplanation): Html =>
+  html`<p>A kit has no pools of its own: its sets are drawn from those of ${components.map(({ sku, quantity }) => html`${quantity} × ${skuLink(sku)} `)}</p>${table(
+    {
+      caption: 'Sets that each program could be promised',
+      columns: [
+        { title: 'Program' },
+        { title: 'Priority', isNumber: true },
+        { title: 'Could be promised', isNumber: true, says: 'whole sets' },
+        { title: 'Limited by' },
+        { title: 'Of each component' },
+      ],
+      rows: programs.map(({ program, priority, sets, limitedBy, components: parts, places }) => [
+        program,
+        priority,
+        sets,
+        skuLink(limitedBy),
+        html`${parts.map(({ sku, promise }) => `${sku} ${number(promise)}`).join(', ')}${places === null ? null : html` <span class="quiet">whole at one place: ${places.map(({ location, sets: whole }) => `${location} ${number(whole)}`).join(', ')}</span>`}`,
+      ]),
+      empty: nothing,
+    },
+  )}<p class="quiet">Policy ${policyVersion}.</p>`;
+
+export function poolSection(pools: PoolsExplanation | KitPoolsExplanation | null): Html {
   if (pools === null) return html`<p class="empty">No policy is in force yet.</p>`;
+  if (isOfKit(pools)) return kitSection(pools);
   const places = pools.places.map(
     ({ location, sellable, allocated, held }) =>
       html`<li><strong>${location}</strong> ${number(sellable)} sellable, ${number(allocated)} allocated, ${number(held)} held</li>`,

@@ -3,7 +3,8 @@ import type { Instant } from '#core/model.ts';
 import { listDemand, listSupply } from '#db/dated.ts';
 import { listStopped, type StoppedListing } from '#db/drift.ts';
 import { explainListings, type ListingExplanation } from '#db/explain.ts';
-import { explainPools, explainShortages, type PoolsExplanation } from '#db/explain-pools.ts';
+import { explainPools, mayTake } from '#db/explain-pools.ts';
+import { explainShortages } from '#db/explain-shortages.ts';
 import { type HoldRow, listHolds } from '#db/holds.ts';
 import { type ItemCard, readItemCard } from '#db/item-list.ts';
 import { listReallocations } from '#db/reallocations.ts';
@@ -41,17 +42,14 @@ function figures(item: SkuFigures): Html {
   )}</ul>`;
 }
 
-const promiseOf = (pools: PoolsExplanation | null, program: string | undefined): number | null => {
-  const pool = pools?.pools.find((one) => one.program === program);
-  return pool === undefined ? null : pool.promise.own + pool.promise.shared;
-};
+type KnownPools = ReturnType<typeof explainPools>;
 
-const channelTable = (listings: readonly ListingExplanation[], pools: PoolsExplanation | null, now: Instant): Html =>
+const channelTable = (listings: readonly ListingExplanation[], pools: Awaited<KnownPools>, now: Instant): Html =>
   table({
     caption: 'What each channel should show, was sent, and shows',
     columns: [
       { title: 'Channel' },
-      { title: 'To promise', isNumber: true, says: 'units that its program could be promised now' },
+      { title: 'To promise', isNumber: true, says: 'units, or sets of a kit, that its program could be promised now' },
       { title: 'Should show', isNumber: true, says: 'the newest decision' },
       { title: 'Sent', isNumber: true, says: 'the newest that the platform acknowledged' },
       { title: 'Shows', isNumber: true, says: 'the last read of the platform' },
@@ -61,7 +59,7 @@ const channelTable = (listings: readonly ListingExplanation[], pools: PoolsExpla
     ],
     rows: listings.map((one) => [
       html`<strong>${one.channel}</strong>`,
-      figure(promiseOf(pools, one.inputs?.program)),
+      figure(mayTake(pools, one.inputs?.program ?? null)),
       html`<span class="big">${figure(one.quantity)}</span>`,
       figure(one.acknowledged?.quantity),
       figure(one.observed?.sellable),
@@ -174,7 +172,7 @@ async function datedSection({ db, at }: Asked, sku: string): Promise<Html> {
   });
 }
 
-async function shortageSection({ db, at }: Asked, sku: string, known: Promise<PoolsExplanation | null>): Promise<Html> {
+async function shortageSection({ db, at }: Asked, sku: string, known: KnownPools): Promise<Html> {
   const rows = await explainShortages(db, sku, at, known);
   return table({
     caption: 'Shortages, in the order in which they are served',
