@@ -101,13 +101,13 @@ export function drawUnits(work: HoldWork, ask: DrawAsk): Allocation[] {
   return drawn;
 }
 
-/** Splits off up to `units`: of the first drawn, or of the last. */
-function split(parts: readonly Allocation[], units: number, from: 'first' | 'last') {
+/** Splits off up to `units`: of the first drawn, or of the last; `at`: of those at this place alone. */
+function split(parts: readonly Allocation[], units: number, from: 'first' | 'last', at: LocationId | null = null) {
   const taken: Allocation[] = [];
   const left: Allocation[] = [];
   let open = units;
   for (const part of from === 'first' ? parts : parts.toReversed()) {
-    const quantity = Math.min(open, part.quantity);
+    const quantity = at === null || part.location === at ? Math.min(open, part.quantity) : 0;
     open -= quantity;
     if (quantity > 0) taken.push({ ...part, quantity });
     if (quantity < part.quantity) left.push({ ...part, quantity: part.quantity - quantity });
@@ -144,9 +144,15 @@ export function endHold(work: HoldWork, hold: Hold, state: HoldState): void {
 export function handOver(
   { books, item, command }: HoldWork,
   hold: Hold,
-  to: { readonly orderId: OrderId; readonly lineRef: string; readonly units: number },
+  to: {
+    readonly orderId: OrderId;
+    readonly lineRef: string;
+    readonly units: number;
+    /** Only what lies there; null: wherever it lies. */
+    readonly at: LocationId | null;
+  },
 ): Allocation[] {
-  const { taken, left } = split(hold.parts, to.units, 'first');
+  const { taken, left } = split(hold.parts, to.units, 'first', to.at);
   const owner = { orderId: to.orderId, lineRef: to.lineRef };
   for (const part of taken) {
     const entry = entryOf(command, hold.id, part);

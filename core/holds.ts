@@ -88,12 +88,13 @@ function drawerOf(books: Books, body: Pick<HoldCommand, 'program' | 'location'>)
 }
 
 /** A kit has no units of its own. */
-function checkGoods(item: ItemBook): void {
+function checkGoods(item: ItemBook, sets: number): void {
   if (item.components === null) return;
   const parts = item.components.map(({ sku, quantity }) => (quantity === 1 ? sku : `${quantity} x ${sku}`));
+  const places = item.components.map(({ sku, quantity }) => `allot hold place ${sku} ${sets * quantity}`);
   throw new CommandRefused('hold-of-kit', `${item.sku} is a kit of ${parts.join(', ')}, and holds are of goods`, {
     field: 'sku',
-    fix: `hold what it is made of: allot hold place ${item.components[0]?.sku} N`,
+    fix: `hold what it is made of, each with the same options: ${places.join('; ')}. An order of the kit that names all these holds takes them`,
   });
 }
 
@@ -111,11 +112,11 @@ export function goneHold(hold: Hold, field: string, fix: string): CommandRefused
 /** The hold as it is asked for; a known ref that says nothing new changes nothing. */
 export function applyHold(books: Books, command: Command, body: HoldCommand): boolean {
   const item = itemFor(books, body.sku);
-  checkGoods(item);
+  checkQuantity(body.quantity, 'quantity', 1);
+  checkGoods(item, body.quantity);
   checkText('owner', body.owner);
   checkText('reason', body.reason);
   if (body.ref !== null) checkText('ref', body.ref);
-  checkQuantity(body.quantity, 'quantity', 1);
   const before = body.ref === null ? undefined : [...item.holds.values()].find(({ ref }) => ref === body.ref);
   if (before !== undefined && saysTheSame(before, body)) return false;
   if (before !== undefined && isOver(before, command)) {

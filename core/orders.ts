@@ -74,7 +74,12 @@ const sameState = (joined: OrderState, stored: OrderState): boolean =>
 const NO_HOLDS: readonly HoldUse[] = [];
 const NO_ATTRIBUTES: OrderAttributes = {};
 const NO_LINES: readonly OrderLine[] = [];
-const skusOf = (told: readonly ToldLine[]): Sku[] => told.flatMap(({ line }) => line.sku ?? []);
+/** The items that its lines are of, and those that their kits are made of. */
+const skusOf = (told: readonly ToldLine[]): Sku[] =>
+  told.flatMap(({ item, line }) => {
+    const parts = item === undefined ? [] : (withComposition(line, item).components ?? []);
+    return line.sku === null ? [] : [line.sku, ...parts.map(({ sku }) => sku)];
+  });
 
 /** Takes a state of an order in; false when it says nothing new. */
 export function applyOrderState(books: Books, command: Command, body: OrderStateCommand): boolean {
