@@ -1,20 +1,21 @@
 /**
- * Renewals of subscriptions from a file: each within the horizon becomes a hold for its program, until some time after its day.
+ * Renewals of subscriptions from a file: each within the horizon becomes a hold for its program, until some time after its day; one of
+ * a kit becomes holds of all its components, under one ref.
  *
  * Guarantees: a renewal is known by item, subscription and day, so that a second run is all Unchanged; all is decided by the core in
  * the one transaction of the import, the earliest renewals first; what cannot be held is skipped with the core's own reason, and left
- * nowhere: no command of it stays. A renewal that the file does not name is left alone; quantity 0 lets its hold go.
+ * nowhere: no command of it stays. Of a kit all is held or nothing; where its program puts no set together over places, at one place.
+ * A renewal that the file does not name is left alone; quantity 0 lets its holds go.
  */
 import { sql } from 'drizzle-orm';
 import type { CommandBody } from '#core/command.ts';
-import { decide } from '#core/decide.ts';
-import type { Hold, Instant } from '#core/model.ts';
+import type { Completeness, Component, Hold, Instant, LocationId } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
-import { addCommands, readCommands } from './commands.ts';
-import { writeFacts } from './facts.ts';
+import { decideGroups, type Refusal } from './decide-groups.ts';
 import { HOLD_COLUMNS } from './holds.ts';
 import {
+  type Change,
   changeOf,
   compare,
   type ImportOptions,
@@ -27,8 +28,8 @@ import {
   splitRepeats,
 } from './import-report.ts';
 import { list } from './list.ts';
+import { readComponents } from './reach.ts';
 import { recordset } from './recordset.ts';
-import { lockAndLoad, lockResources, RESOURCE } from './state.ts';
 
 export type RenewalRow = {
   readonly line: number;
@@ -45,17 +46,35 @@ const OWNER = 'subscriptions';
 const SPANS = { horizonMs: 35 * DAY_MS, keepMs: 3 * DAY_MS };
 
 type Window = { readonly now: Instant; readonly horizonMs: number; readonly keepMs: number };
+type Drawer = {
+  readonly id: string;
+  readonly completeness: Completeness;
+  /** Where it sells from, in order of preference. */
+  readonly places: readonly LocationId[];
+};
 type Known = {
   readonly items: ReadonlySet<string>;
-  readonly programs: readonly string[];
-  readonly holds: ReadonlyMap<string, Hold>;
+  /** What one set takes, by kit. */
+  readonly kits: ReadonlyMap<string, readonly Component[]>;
+  readonly programs: readonly Drawer[];
+  /** By ref. */
+  readonly holds: ReadonlyMap<string, readonly Hold[]>;
 };
+/** What a renewal has held of one item. */
+type Part = { readonly sku: string; readonly perSet: number; readonly ref: string };
 
 const iso = (at: Instant): string => new Date(at).toISOString();
 const dayOf = (at: Instant): string => (at % DAY_MS === 0 ? iso(at).slice(0, 10) : iso(at));
 const refOf = (row: RenewalRow): string => `renewal ${row.subscription} ${dayOf(row.renewsAt)}`;
+/** Beside a hold of the same subscription and day for one of its components alone. */
+const kitRefOf = (row: RenewalRow): string => `${refOf(row)} of ${row.sku}`;
 const keyOf = (row: RenewalRow): string => `${row.sku} ${row.subscription} ${dayOf(row.renewsAt)}`;
-const holdKey = (sku: string, ref: string | null): string => `${sku} ${ref}`;
+
+function partsOf(row: RenewalRow, kits: Known['kits']): readonly Part[] {
+  const components = kits.get(row.sku);
+  if (components === undefined) return [{ sku: row.sku, perSet: 1, ref: refOf(row) }];
+  return components.map(({ sku, quantity }) => ({ sku, perSet: quantity, ref: kitRefOf(row) }));
+}
 
 export async function importRenewals(
   tx: Queries,
@@ -69,9 +88,12 @@ export async function importRenewals(
   const plans = first
     .toSorted((a, b) => a.renewsAt - b.renewsAt || a.line - b.line)
     .map((row) => ({ row, ...planRenewal(row, known, window) }));
-  const asked = plans.flatMap(({ row, body }) => (body === null ? [] : [{ row, body }]));
-  const { commandIds, refused } = await decideHere(tx, asked, options);
-  const judged = plans.map(({ row, verdict }) => refused.get(row.line) ?? verdict);
+  const groups = plans.flatMap(({ row, ways }) => (ways.length === 0 ? [] : [{ line: row.line, ways }]));
+  const { commandIds, refused } = await decideGroups(tx, groups, options);
+  const judged = plans.map(({ row, verdict }) => {
+    const refusals = refused.get(row.line);
+    return refusals === undefined ? verdict : refuse(row, refusals, known.kits.has(row.sku));
+  });
   const report = makeReport([...judged, ...repeats], { commandIds });
   await writeAudit(tx, [
     { actor: options.actor, action: 'import renewals', subject: `${rows.length} rows`, detail: report.counts },
@@ -79,124 +101,146 @@ export async function importRenewals(
   return report;
 }
 
+function refuse(row: RenewalRow, [first, ...others]: readonly Refusal[], isKit: boolean): Judged {
+  const { reason, fix } = first ?? { reason: 'it was refused', fix: 'import it again' };
+  if (!isKit) return skip(row.line, keyOf(row), reason, fix);
+  const where =
+    others.length === 0
+      ? ''
+      : `; nor is all of a set to be had at another place: ${others.map((one) => one.reason).join('; ')}`;
+  const mend = `see how many sets it may take: allot explain ${row.sku} --pools`;
+  return skip(row.line, keyOf(row), `${row.quantity} of ${row.sku} cannot be held: ${reason}${where}`, mend);
+}
+
 async function readKnown(tx: Queries, rows: readonly RenewalRow[]): Promise<Known> {
-  const asked = rows.map((row) => ({ sku: row.sku, ref: refOf(row) }));
-  const items = await tx.rows<{ sku: string }>(
-    sql`select sku from item where sku = any(${list([...new Set(rows.map(({ sku }) => sku))])})`,
-  );
+  const skus = [...new Set(rows.map(({ sku }) => sku))];
+  const items = await tx.rows<{ sku: string }>(sql`select sku from item where sku = any(${list(skus)})`);
+  const kits = await readComponents(tx, skus);
+  const programs = await tx.rows<Drawer>(sql`
+    select r.id, coalesce(r.completeness, 'split') as completeness,
+      array(select l.id from jsonb_array_elements_text(r.locations) with ordinality as o(id, n)
+        join location l on l.id = o.id where l.sells order by o.n) as places
+    from policy_current c join policy p on p.version = c.version,
+      jsonb_to_recordset(p.body->'programs') as r(id text, completeness text, locations jsonb) order by r.id`);
+  const asked = rows.flatMap((row) => partsOf(row, kits).map(({ sku, ref }) => ({ sku, ref })));
+  // Those of a kit that are live under any item: it may have been made of others.
   const holds = await tx.rows<Hold>(sql`
     select ${HOLD_COLUMNS} from hold where (sku, ref) in (
-      select sku, ref from ${recordset(asked, { sku: 'text', ref: 'text' }, 'r')})`);
-  const programs = await tx.rows<{ id: string }>(sql`
-    select r.id from policy_current c join policy p on p.version = c.version,
-      jsonb_to_recordset(p.body->'programs') as r(id text) order by r.id`);
+      select sku, ref from ${recordset(asked, { sku: 'text', ref: 'text' }, 'r')})
+    union select ${HOLD_COLUMNS} from hold where state = 'held' and ref = any(${list(rows.map(kitRefOf))})
+    order by id`);
   return {
     items: new Set(items.map(({ sku }) => sku)),
-    programs: programs.map(({ id }) => id),
-    holds: new Map(holds.map((hold) => [holdKey(hold.sku, hold.ref), hold])),
+    kits,
+    programs,
+    holds: Map.groupBy(holds, ({ ref }) => ref ?? ''),
   };
 }
 
-type Plan = { readonly verdict: Judged; readonly body: CommandBody | null };
+/** `ways`: the best first, none where there is nothing to do. */
+type Plan = { readonly verdict: Judged; readonly ways: readonly (readonly CommandBody[])[] };
 
 function planRenewal(row: RenewalRow, known: Known, window: Window): Plan {
   const key = keyOf(row);
-  const only = (verdict: Judged): Plan => ({ verdict, body: null });
+  const only = (verdict: Judged): Plan => ({ verdict, ways: [] });
   if (!known.items.has(row.sku)) {
     const fix = 'SKUs are case-sensitive; add it first: allot import items FILE';
     return only(skip(row.line, key, `SKU ${row.sku} is not an item`, fix));
   }
-  if (!known.programs.includes(row.program)) {
-    const fix = `the known ones are ${known.programs.join(', ')}`;
+  const program = known.programs.find(({ id }) => id === row.program);
+  if (program === undefined) {
+    const fix = `the known ones are ${known.programs.map(({ id }) => id).join(', ')}`;
     return only(skip(row.line, key, `program ${row.program} is not in the policy`, fix));
   }
   const endsAt = row.renewsAt + window.keepMs;
-  const hold = known.holds.get(holdKey(row.sku, refOf(row)));
-  if (hold !== undefined) return planKnown(row, hold, endsAt);
+  const parts = partsOf(row, known.kits);
+  const asked = { row, program, endsAt, parts, isKit: known.kits.has(row.sku) };
+  const mine = parts.map(({ sku, ref }) => known.holds.get(ref)?.find((hold) => hold.sku === sku));
+  const stale = (known.holds.get(kitRefOf(row)) ?? []).filter((hold) => !mine.includes(hold));
+  if (mine.some((hold) => hold !== undefined) || stale.length > 0) return planKnown(asked, mine, stale);
   if (row.quantity === 0) return only(leaveAlone(row.line, key, 'nothing renews, and nothing is held for it'));
   if (endsAt <= window.now) return only(leaveAlone(row.line, key, 'its time to be held has passed'));
   if (row.renewsAt > window.now + window.horizonMs) {
     return only(leaveAlone(row.line, key, 'it renews after the horizon: import the file again when it comes near'));
   }
-  return { verdict: judge(row.line, key, 'create'), body: bodyOf(row, endsAt) };
+  return { verdict: { ...judge(row.line, key, 'create'), reason: saysOf(asked) }, ways: waysOf(asked, [], null) };
 }
 
-function planKnown(row: RenewalRow, hold: Hold, endsAt: Instant): Plan {
+type Asked = {
+  readonly row: RenewalRow;
+  readonly program: Drawer;
+  readonly endsAt: Instant;
+  readonly parts: readonly Part[];
+  readonly isKit: boolean;
+};
+
+/** Of a kit alone. */
+function saysOf({ row, parts, isKit }: Asked): string | null {
+  if (!isKit) return null;
+  const made = parts.map(({ sku, perSet }) => `${perSet} ${sku}`).join(', ');
+  return `held as what ${row.sku} is made of: ${made} each`;
+}
+
+/** `mine`: by part, what is held of it; `stale`: what the kit was made of before. */
+function planKnown(asked: Asked, mine: readonly (Hold | undefined)[], stale: readonly Hold[]): Plan {
+  const { row, endsAt, isKit, parts } = asked;
   const key = keyOf(row);
-  if (hold.state !== 'held')
-    return { verdict: leaveAlone(row.line, key, `its hold is ${hold.state} already`), body: null };
-  if (row.quantity === 0) {
-    const reason = `renewal of ${row.subscription} will not come`;
-    const body = { kind: 'release-hold' as const, sku: row.sku, hold: hold.id, reason, isDue: false };
-    return { verdict: compare(row.line, key, changeOf('quantity', hold.quantity, 0)), body };
+  const live = [...mine.filter((hold) => hold?.state === 'held'), ...stale].filter((hold) => hold !== undefined);
+  const [any] = live;
+  const gone = mine.find((hold) => hold !== undefined && hold.state !== 'held');
+  const nameOf = (sku: string): string => (isKit ? `quantity of ${sku}` : 'quantity');
+  if (any === undefined || (gone !== undefined && row.quantity > 0)) {
+    const which = isKit ? `its hold of ${gone?.sku}` : 'its hold';
+    return { verdict: leaveAlone(row.line, key, `${which} is ${gone?.state} already`), ways: [] };
   }
-  const changes = [
-    ...changeOf('quantity', hold.quantity, row.quantity),
-    ...changeOf('program', hold.program, row.program),
-    ...changeOf('held_until', iso(hold.expiresAt), iso(endsAt)),
+  const reason = `renewal of ${row.subscription} will not come`;
+  if (row.quantity === 0) {
+    const changes = live.flatMap(({ sku, quantity }) => changeOf(nameOf(sku), quantity, 0));
+    return { verdict: compare(row.line, key, changes), ways: [live.map((hold) => releaseOf(hold, reason))] };
+  }
+  const changes: Change[] = [
+    ...parts.flatMap(({ sku, perSet }, index) =>
+      changeOf(nameOf(sku), mine[index]?.quantity ?? null, perSet * row.quantity),
+    ),
+    ...stale.flatMap(({ sku, quantity }) => changeOf(`quantity of ${sku}`, quantity, 0)),
+    ...changeOf('program', any.program, row.program),
+    ...changeOf('held_until', iso(any.expiresAt), iso(endsAt)),
   ];
-  return { verdict: compare(row.line, key, changes), body: changes.length === 0 ? null : bodyOf(row, endsAt) };
+  const ways = changes.length === 0 ? [] : waysOf(asked, stale, any.location);
+  return { verdict: compare(row.line, key, changes), ways };
 }
 
-const bodyOf = (row: RenewalRow, expiresAt: Instant): CommandBody => ({
-  kind: 'hold',
-  holdKind: 'subscription',
-  sku: row.sku,
-  program: row.program,
-  quantity: row.quantity,
-  location: null,
-  owner: OWNER,
-  reason: `renewal of ${row.subscription} on ${dayOf(row.renewsAt)}`,
-  expiresAt,
-  ref: refOf(row),
+const releaseOf = ({ sku, id }: Hold, reason: string): CommandBody => ({
+  kind: 'release-hold',
+  sku,
+  hold: id,
+  reason,
+  isDue: false,
 });
 
-type Asked = { readonly row: RenewalRow; readonly body: CommandBody };
-type Decided = { readonly commandIds: readonly number[]; readonly refused: ReadonlyMap<number, Judged> };
-
-/** A refused command has the others of its batch decided again: small batches, where a file may be refused for the most part. */
-const BATCH_MAX = 100;
-
-/** Decides the commands in this transaction, all their items locked at first, as one batch after another would lock them in a ring. */
-async function decideHere(tx: Queries, asked: readonly Asked[], options: ImportOptions): Promise<Decided> {
-  await lockResources(
-    tx,
-    RESOURCE.item,
-    asked.map(({ row }) => row.sku),
-  );
-  const commandIds: number[] = [];
-  const refused = new Map<number, Judged>();
-  for (let from = 0; from < asked.length; from += BATCH_MAX) {
-    const batch = await decideBatch(tx, asked.slice(from, from + BATCH_MAX), options);
-    commandIds.push(...batch.commandIds);
-    for (const [line, judged] of batch.refused) refused.set(line, judged);
-  }
-  return { commandIds, refused };
+/** Sets that come from one place are held at one: where they are held already, else the first that has all. */
+function waysOf(asked: Asked, stale: readonly Hold[], at: LocationId | null): Plan['ways'] {
+  const { row, program, parts, isKit } = asked;
+  const isApart = isKit && program.completeness !== 'split' && program.places.length > 0;
+  const first = at === null || !program.places.includes(at) ? [] : [at];
+  const places = isApart ? [...new Set([...first, ...program.places])] : [null];
+  const gone = stale.map((hold) => releaseOf(hold, `${row.sku} is not made of it any more`));
+  return places.map((place) => [...gone, ...parts.map((part) => bodyOf(asked, part, place))]);
 }
 
-/**
- * Takes back what the core refuses: what remains is decided as if that had not been there (core/decide.ts), so that its facts stand.
- */
-async function decideBatch(tx: Queries, asked: readonly Asked[], { actor, now }: ImportOptions): Promise<Decided> {
-  const news = asked.map(({ body }) => ({ body, actor, occurredAt: now, channelId: null, inboxId: null }));
-  const ids = await addCommands(tx, news);
-  const commands = await readCommands(tx, ids);
-  const state = await lockAndLoad(tx, commands);
-  const facts = decide(state, commands, now);
-  const rowOf = new Map(ids.map((id, index) => [id, asked[index]?.row]));
-  const refused = new Map<number, Judged>();
-  const backIds: number[] = [];
-  for (const outcome of facts.outcomes) {
-    const row = rowOf.get(outcome.commandId);
-    if (outcome.kind !== 'parked' || row === undefined) continue;
-    refused.set(row.line, skip(row.line, keyOf(row), outcome.reason, outcome.fix));
-    backIds.push(outcome.commandId);
-  }
-  await tx.rows(sql`delete from command where id = any(${list(backIds)}::bigint[])`);
-  const outcomes = facts.outcomes.filter(({ kind }) => kind !== 'parked');
-  const commandIds = outcomes.map(({ commandId }) => commandId);
-  if (commandIds.length > 0) {
-    await writeFacts(tx, { decidedAt: now, policyVersion: state.policy.version, commandIds }, { ...facts, outcomes });
-  }
-  return { commandIds, refused };
-}
+const bodyOf = (
+  { row, endsAt, isKit }: Asked,
+  { sku, perSet, ref }: Part,
+  location: LocationId | null,
+): CommandBody => ({
+  kind: 'hold',
+  holdKind: 'subscription',
+  sku,
+  program: row.program,
+  quantity: perSet * row.quantity,
+  location,
+  owner: OWNER,
+  reason: `renewal of ${row.subscription} on ${dayOf(row.renewsAt)}${isKit ? `: for ${row.quantity} ${row.sku}` : ''}`,
+  expiresAt: endsAt,
+  ref,
+});

@@ -16,7 +16,10 @@ export type Judged = {
   readonly key: string;
   readonly verdict: Verdict;
   readonly changes: readonly Change[];
-  /** Why a row was skipped, and what mends it; of an unchanged one why it was left alone, where that is not its content. */
+  /**
+   * Why a row was skipped, and what mends it; of an unchanged one why it was left alone, where that is not its content; of another
+   * how it was taken, where that is not as it stands.
+   */
   readonly reason: string | null;
   readonly fix: string | null;
 };

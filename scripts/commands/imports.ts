@@ -219,17 +219,18 @@ function sayReport(
     ...(report.retried > 0
       ? [`${plural(report.retried, 'parked input')} ${isDryRun ? 'would be' : ''} retried`.replace('  ', ' ')]
       : []),
-    ...sayLeftAlone(report.rows),
+    ...sayReasons(report.rows, 'create', 'Taken'),
+    ...sayReasons(report.rows, 'unchanged', 'Left alone'),
     ...told.slice(0, SHOWN_MAX).flatMap((row) => sayRow(run, row)),
     ...(told.length > SHOWN_MAX ? [`and ${told.length - SHOWN_MAX} more rows: --json shows all`] : []),
   ].join('\n');
 }
 
-/** Rows that say nothing to do now, by reason. */
-function sayLeftAlone(rows: readonly Judged[]): string[] {
-  const byReason = Map.groupBy(rows, ({ verdict, reason }) => (verdict === 'unchanged' ? reason : null));
+/** Rows of one verdict, by the reason that they have beside it. */
+function sayReasons(rows: readonly Judged[], of: Judged['verdict'], words: string): string[] {
+  const byReason = Map.groupBy(rows, ({ verdict, reason }) => (verdict === of ? reason : null));
   return [...byReason].flatMap(([reason, ones]) =>
-    reason === null ? [] : [`Left alone ${plural(ones.length, 'row')}: ${reason}`],
+    reason === null ? [] : [`${words} ${plural(ones.length, 'row')}: ${reason}`],
   );
 }
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Command, CommandBody } from '#core/command.ts';
+import type { Command, CommandBody, HoldUse } from '#core/command.ts';
 import { decide } from '#core/decide.ts';
 import type { Instant, Policy } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
@@ -23,12 +23,12 @@ function policyOf(name: string): Policy {
   return { ...file.policy, version: 7 };
 }
 
-/** A story told to one brand: every command alone, at its moment. */
-function openStory(name: string, sku: string, over: Partial<ItemState> = {}) {
+/** A story told to one brand: every command alone, at its moment. `parts`: other items, which a kit is made of. */
+function openStory(name: string, sku: string, over: Partial<ItemState> = {}, parts: readonly ItemState[] = []) {
   const policy = policyOf(name);
   const channels = [...new Set(policy.channels.map(({ channel }) => channel))];
   const listings = channels.map((channel, index) => listing(index + 1, { sku, channel }));
-  let state: State = stateOf({ policy, items: [item(sku, {}, { listings, ...over })] });
+  let state: State = stateOf({ policy, items: [item(sku, {}, { listings, ...over }), ...parts] });
   let id = 0;
   return {
     tell(body: CommandBody, at: Instant = AT) {
@@ -41,12 +41,18 @@ function openStory(name: string, sku: string, over: Partial<ItemState> = {}) {
       return step.facts;
     },
     shown: () => Object.fromEntries(state.items[0]?.listings.map((one) => [one.channel, one.target?.quantity]) ?? []),
+    holds: () => state.items.flatMap((one) => one.holds),
     order: (orderId: string) => state.orders.find((one) => one.id === orderId),
-    receive(quantity: number, location: string, at?: Instant) {
-      return this.tell({ kind: 'receive', sku, location, quantity, disposition: 'sellable' }, at);
+    receive(quantity: number, location: string, at?: Instant, of = sku) {
+      return this.tell({ kind: 'receive', sku: of, location, quantity, disposition: 'sellable' }, at);
     },
-    buy(channel: string, ref: string, ordered: number, more: Partial<OrderState> & { at?: Instant } = {}) {
-      const { at, ...told } = more;
+    buy(
+      channel: string,
+      ref: string,
+      ordered: number,
+      more: Partial<OrderState> & { at?: Instant; holds?: readonly HoldUse[] } = {},
+    ) {
+      const { at, holds = [], ...told } = more;
       const line = {
         lineRef: '1',
         listingRef: `ref-${channels.indexOf(channel) + 1}`,
@@ -56,7 +62,7 @@ function openStory(name: string, sku: string, over: Partial<ItemState> = {}) {
         shipped: 0,
         returned: 0,
       };
-      return this.tell({ kind: 'order-state', channel, order: { ...orderState(ref, [line]), ...told } }, at);
+      return this.tell({ kind: 'order-state', channel, order: { ...orderState(ref, [line]), ...told }, holds }, at);
     },
   };
 }
@@ -132,26 +138,52 @@ describe('example policies', () => {
     expect(story.shown()).toEqual({ 'shopify:main': 22, 'shopify:stores': 15 });
   });
 
-  test('subscription boxes: renewals that are held are sold to nobody else', () => {
-    const story = openStory('subscription-boxes.yaml', 'BOX', { safetyStock: 4 });
-    story.receive(100, 'studio');
-    // A tenth is the subscription's, and 4 are the planned safety stock.
+  test('subscription boxes: what renewals of a box are made of is sold to nobody else, and becomes their order', () => {
+    const components = [
+      { sku: 'CANDLE', quantity: 1 },
+      { sku: 'TEA', quantity: 2 },
+    ];
+    const parts = components.map((part) => item(part.sku));
+    const story = openStory('subscription-boxes.yaml', 'BOX', { components, safetyStock: 4 }, parts);
+    story.receive(100, 'studio', AT, 'CANDLE');
+    story.receive(200, 'studio', AT, 'TEA');
+    // A tenth of each part is the subscription's, and 4 boxes are the planned safety stock.
     expect(story.shown()).toEqual({ 'shopify:boxes': 86 });
-    story.tell({
-      kind: 'hold',
-      holdKind: 'subscription',
-      sku: 'BOX',
-      program: 'subscription',
-      quantity: 60,
-      location: null,
-      owner: 'retention',
-      reason: 'renewals of December',
-      expiresAt: AT + 72 * HOUR_MS,
-      ref: 'renewals-12',
-    });
+    // As an import of renewals holds 60 boxes.
+    for (const { sku, quantity } of components)
+      story.tell({
+        kind: 'hold',
+        holdKind: 'subscription',
+        sku,
+        program: 'subscription',
+        quantity: 60 * quantity,
+        location: 'studio',
+        owner: 'retention',
+        reason: 'renewals of December',
+        expiresAt: AT + 72 * HOUR_MS,
+        ref: 'renewals-12 of BOX',
+      });
     expect(story.shown()).toEqual({ 'shopify:boxes': 36 });
-    story.buy('shopify:boxes', 'rebill', 5, { attributes: { tags: ['Subscription Recurring Order'] } });
+    // A parcel from elsewhere is no box: its program packs a box at one place.
+    story.receive(9, '3pl-east', AT, 'CANDLE');
+    const recurring = { attributes: { tags: ['Subscription Recurring Order'] } };
+    story.buy('shopify:boxes', 'rebill', 5, recurring);
     expect(story.order('shopify:boxes/rebill')).toMatchObject({ program: 'subscription', route: 'recurring' });
+    expect(allocated(story.order('shopify:boxes/rebill'))).toEqual([[15, 0]]);
+    const holds = story.holds().map(({ id }) => ({ hold: id, rest: 'keep' as const }));
+    story.buy('shopify:boxes', 'december', 60, { ...recurring, origin: 'operator', holds });
+    expect(story.order('shopify:boxes/december')?.lines).toMatchObject([
+      {
+        short: 0,
+        allocations: [
+          { sku: 'CANDLE', location: 'studio', pool: 'own', quantity: 10 },
+          { sku: 'CANDLE', location: 'studio', pool: 'shared', quantity: 50 },
+          { sku: 'TEA', location: 'studio', pool: 'own', quantity: 20 },
+          { sku: 'TEA', location: 'studio', pool: 'shared', quantity: 100 },
+        ],
+      },
+    ]);
+    expect(story.holds()).toMatchObject([{ state: 'converted' }, { state: 'converted' }]);
   });
 
   test('drops: friends keep theirs until the evening, a marketplace never takes more than its limit', () => {
