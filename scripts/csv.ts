@@ -11,7 +11,24 @@ import { suggest } from '#workers/did-you-mean.ts';
 import { type Parsed, parseDay, parseDue, parseInstant, parseWhole } from './arguments.ts';
 import { Failure } from './io.ts';
 
-export type CsvColumns = { readonly required: readonly string[]; readonly optional: readonly string[] };
+export type CsvColumns = {
+  readonly required: readonly string[];
+  readonly optional: readonly string[];
+  /** How each is written: what help tells, in the order of the columns. */
+  readonly says: Readonly<Record<string, string>>;
+};
+
+export const columnsOf = (
+  required: Readonly<Record<string, string>>,
+  optional: Readonly<Record<string, string>> = {},
+): CsvColumns => ({
+  required: Object.keys(required),
+  optional: Object.keys(optional),
+  says: { ...required, ...optional },
+});
+
+/** What parts several values of one cell, and the pairs of a cell. */
+export const SEPARATORS = { values: '|', pairs: ';' } as const;
 
 /** A row that cannot be read; `reason` names the column. */
 export type CsvFault = { readonly line: number; readonly key: string; readonly reason: string; readonly fix: string };
@@ -34,6 +51,10 @@ export type CsvRow = {
   readonly oneOf: <Word extends string>(column: string, words: readonly Word[]) => Word | null;
   /** An exact amount with the currency of the other column, or null there; `none` takes it away; null where the amount is empty. */
   readonly money: (amount: string, currency: string) => CsvMoney | 'none' | null;
+  /** Several values: `ONE|OTHER`; null where the cell is empty. */
+  readonly values: (column: string) => string[] | null;
+  /** Names of groups, each once and sorted. */
+  readonly groups: (column: string) => string[] | null;
   /** `NAME:2;OTHER:1`, each name once, from `least`; empty for `none`. */
   readonly pairs: (column: string, least: number) => { readonly name: string; readonly quantity: number }[] | null;
 };
@@ -170,8 +191,8 @@ const INVISIBLE = /[\u00a0\u200b-\u200f\u2028\u2029\u202f\u2060\ufeff]|\p{Cc}/u;
 /** A name may hold a colon itself: the last one counts. */
 function parsePairs(value: string, least: number) {
   const pairs: { name: string; quantity: number }[] = [];
-  const example = `write NAME:${least};OTHER:${least + 1}, or none`;
-  for (const part of value === 'none' ? [] : value.split(';')) {
+  const example = `write NAME:${least}${SEPARATORS.pairs}OTHER:${least + 1}, or none`;
+  for (const part of value === 'none' ? [] : value.split(SEPARATORS.pairs)) {
     const at = part.lastIndexOf(':');
     const name = part.slice(0, at).trim();
     if (at < 1 || name === '')
@@ -182,6 +203,25 @@ function parsePairs(value: string, least: number) {
     pairs.push({ name, quantity: parsed.value });
   }
   return { pairs, fault: undefined, hint: '' };
+}
+
+/** What no name of a group holds: it would be taken for one that parts several. */
+const OF_NO_GROUP = /[;,]/;
+
+function parseGroups(raw: string) {
+  const groups = raw.split(SEPARATORS.values).filter((part) => part.trim() !== '');
+  const example = `write gifts${SEPARATORS.values}seasonal for two`;
+  const mixed = groups.find((group) => OF_NO_GROUP.test(group));
+  if (mixed !== undefined) {
+    const hint = `part groups with "${SEPARATORS.values}": ${example}`;
+    return { groups, fault: `has "${mixed.trim()}", and no group has ";" or "," in its name`, hint };
+  }
+  const spaced = groups.find((group) => group !== group.trim());
+  if (spaced !== undefined) {
+    const hint = `take it away, rules name groups to the letter: ${example}`;
+    return { groups, fault: `has ${JSON.stringify(spaced)}, with a space at its start or end`, hint };
+  }
+  return { groups: [...new Set(groups)].sort(), fault: undefined, hint: '' };
 }
 
 function moneyFault({ amount, currency }: CsvMoney, column: string, currencyColumn: string) {
@@ -251,6 +291,18 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
       const fault = moneyFault({ amount, currency }, column, currencyColumn);
       if (fault !== null) note(fault.reason, fault.fix);
       return { amount, currency };
+    },
+    values: (column) => {
+      const parts = textOf(column)
+        ?.split(SEPARATORS.values)
+        .map((part) => part.trim());
+      return parts?.filter((part) => part !== '') ?? null;
+    },
+    groups: (column) => {
+      if (textOf(column) === null) return null;
+      const { groups, fault, hint } = parseGroups(rawOf(column));
+      if (fault !== undefined) note(`${column} ${fault}`, hint);
+      return groups;
     },
     pairs: (column, least) => {
       const value = textOf(column);

@@ -1,7 +1,7 @@
 /** `allot import items|stock|supply|listings|orders|renewals FILE [--dry-run]`: what each row would do, then does; a dry run is the same, rolled back. */
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Database, Queries } from '#db/client.ts';
 import type { CommandOutcome } from '#db/commands.ts';
 import { importItems } from '#db/import-items.ts';
@@ -73,7 +73,11 @@ const KINDS: readonly Kind[] = [
   kindOf(
     'items',
     { columns: ITEM_COLUMNS, read: readItem, write: importItems },
-    { says: 'items with titles and identifiers', next: 'allot import listings FILE', isDecided: false },
+    {
+      says: 'items: titles, identifiers, groups, kits and units of measure',
+      next: 'allot import listings FILE',
+      isDecided: false,
+    },
   ),
   kindOf(
     'stock',
@@ -107,7 +111,9 @@ const KINDS: readonly Kind[] = [
     'renewals',
     { columns: RENEWAL_COLUMNS, read: readRenewal, write: importRenewals },
     {
-      says: 'renewals of subscriptions: each within the horizon is held for its program until some time after its day',
+      says:
+        'renewals of subscriptions: each within the horizon is held for its program until some time after its day; ' +
+        'of a kit all components or none, which its order takes when it names their holds (allot order place --hold)',
       next: 'allot hold list --kind subscription',
       isDecided: true,
       hasSpans: true,
@@ -244,24 +250,36 @@ function sayRow(run: Run, row: Judged): string[] {
   return [`Update line ${row.line} ${row.key}: ${changes.join(', ')}`];
 }
 
+/** Its default as people write it. */
+const spanOption = (flags: string, says: string, span: string): Option =>
+  new Option(flags, says).argParser(takeSpan).default(takeSpan(span), span);
+
+/** From the columns that the file is read by, so that help names each and how it is written. */
+function sayColumns({ required, says }: CsvColumns): string {
+  const names = Object.keys(says);
+  const width = Math.max(...names.map((name) => name.length));
+  const rows = names.map(
+    (name) => `  ${name.padEnd(width)} ${required.includes(name) ? '*' : ' '} ${says[name] ?? ''}`,
+  );
+  return `\nColumns (* must be there; the others may be missing, and an empty cell says nothing):\n${rows.join('\n')}`;
+}
+
 export function addImportCommands(program: Command, kit: Kit): void {
   const group = program
     .command('import')
     .description('bring items, stock, supply, listings, orders or renewals in from a CSV file');
   for (const kind of KINDS) {
-    const { required, optional } = kind.columns;
     const command = group
       .command(kind.name)
-      .description(
-        `${kind.says}\ncolumns: ${required.join(', ')}${optional.length === 0 ? '' : `; may have: ${optional.join(', ')}`}`,
-      )
+      .description(kind.says)
       .argument('<file>', 'CSV in UTF-8, one header row; comma, semicolon or tab')
       .option('--dry-run', 'say what each row would do, and write nothing')
+      .addHelpText('after', () => sayColumns(kind.columns))
       .action(kit.act(async (run, file: string, options: FileOptions) => importFile(run, kind, file, options)));
     if (kind.hasSpans === true) {
       command
-        .option('--horizon <time>', 'hold renewals of this time to come', takeSpan, takeSpan('35d'))
-        .option('--keep <time>', 'hold each so long after its day', takeSpan, takeSpan('3d'));
+        .addOption(spanOption('--horizon <time>', 'hold renewals of this time to come', '35d'))
+        .addOption(spanOption('--keep <time>', 'hold each so long after its day', '3d'));
     }
     kit.examples(command, [
       `allot import ${kind.name} ${kind.name}.csv --dry-run`,

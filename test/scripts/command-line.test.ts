@@ -5,6 +5,15 @@ import { ALERT_CATALOGUE } from '#core/alert-catalogue.ts';
 import { Credential, Defect, Rejected } from '#core/errors.ts';
 import { DatabaseUnreachable } from '#db/client.ts';
 import { buildProgram, tell } from '#scripts/command-line.ts';
+import type { CsvColumns } from '#scripts/csv.ts';
+import {
+  ITEM_COLUMNS,
+  LISTING_COLUMNS,
+  ORDER_COLUMNS,
+  RENEWAL_COLUMNS,
+  STOCK_COLUMNS,
+  SUPPLY_COLUMNS,
+} from '#scripts/csv-files.ts';
 import { Failure, Interrupted, type Io } from '#scripts/io.ts';
 import { openSession } from '#scripts/session.ts';
 import { runAllot } from '#test/support/command-line.ts';
@@ -74,6 +83,55 @@ describe('every command', () => {
       command.outputHelp();
       expect(help).toMatch(/^Examples:\n {2}allot /);
     }
+  });
+});
+
+/** As a terminal of 80 columns shows it. */
+function helpOf(command: Command): string {
+  let help = '';
+  command.configureOutput({
+    getOutHelpWidth: () => 80,
+    writeOut: (text) => {
+      help += text;
+    },
+  });
+  command.outputHelp();
+  return help;
+}
+
+describe('help', () => {
+  const leaves = leavesOf(parseOnly().program);
+
+  test('tells times as they are written, never as milliseconds', () => {
+    const told = leaves.flatMap((command) => [...helpOf(command).matchAll(/default: (.*)\)/g)].map(([, text]) => text));
+    expect(told).toContain('35d');
+    expect(told).toContain('3d');
+    expect(told.filter((text) => /\d{5}/.test(text ?? ''))).toEqual([]);
+  });
+
+  test('of an import names every column that it reads, and how it is written', () => {
+    const imports = leaves.filter(({ parent }) => parent?.name() === 'import');
+    const columns = new Map<string, CsvColumns>([
+      ['items', ITEM_COLUMNS],
+      ['stock', STOCK_COLUMNS],
+      ['supply', SUPPLY_COLUMNS],
+      ['listings', LISTING_COLUMNS],
+      ['orders', ORDER_COLUMNS],
+      ['renewals', RENEWAL_COLUMNS],
+    ]);
+    expect(imports.map((command) => command.name())).toEqual([...columns.keys()]);
+    for (const command of imports) {
+      const help = helpOf(command);
+      const { required = [], optional = [], says = {} } = columns.get(command.name()) ?? {};
+      for (const name of [...required, ...optional]) {
+        const mark = required.includes(name) ? '\\*' : ' ';
+        expect(help).toMatch(new RegExp(`^  ${name} +${mark} \\S`, 'm'));
+        expect(help).toContain(says[name]);
+      }
+      expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+    }
+    expect(helpOf(imports[0] as Command)).toContain('gifts|seasonal');
+    expect(helpOf(imports[0] as Command)).toContain('CUP:2;LID:1');
   });
 });
 

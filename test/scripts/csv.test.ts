@@ -108,6 +108,17 @@ describe('what is refused, by line and column', () => {
     ]);
   });
 
+  test.each([
+    ['seasonal;other', 'groups has "seasonal;other", and no group has ";" or "," in its name', /part groups with "\|"/],
+    ['gifts|a,b', 'groups has "a,b", and no group has ";" or "," in its name', /write gifts\|seasonal for two/],
+    ['gifts | new', 'groups has "gifts ", with a space at its start or end', /take it away/],
+    [' gifts', 'groups has " gifts", with a space at its start or end', /take it away/],
+  ])('groups "%s"', (text, reason, fix) => {
+    const { rows, faults } = items(`sku,groups\nA,"${text}"\nB,new|gifts|new|\n`);
+    expect(faults).toMatchObject([{ line: 2, key: 'A', reason, fix: expect.stringMatching(fix) }]);
+    expect(rows).toMatchObject([{ sku: 'B', groups: ['gifts', 'new'] }]);
+  });
+
   test('a bad row does not stop the next one', () => {
     const { rows, faults } = stock('sku,location,qty\nA,main,x\nB,main,2\n');
     expect(rows.map(({ sku }) => sku)).toEqual(['B']);
