@@ -84,6 +84,8 @@ export type PublishInputs = {
   readonly fromShared: number;
   /** Its part of the shared pool, where its channel asks for a fair one: counts instead of `fromShared`, of which it is a part. */
   readonly fairShare?: FairPart;
+  /** Its channel asks for a fair part, and it has none; absent on those of before. */
+  readonly noFairShare?: 'kit' | 'onePlace';
   readonly sharePercent: number;
   readonly safetyStock: number;
   readonly buffer: number;
@@ -279,8 +281,18 @@ function sayBackorder(backorder: BackorderInputs | undefined): string {
   return `${beyond} may be sold against dated supply (${parts})${most}${share}; restock ${dayOf(restockAt)}`;
 }
 
+const NO_FAIR_SHARE = {
+  kit: 'asked for, and not made of kits: this one shows all sets that its program could be given, and other listings may show the same units',
+  onePlace:
+    'asked for, and not made where a line comes from one place: this one shows all that its program could be given there, and other listings may show the same units',
+} as const;
+
 /** Only where it is asked for. */
 function fairDrafts(inputs: PublishInputs): Draft[] {
+  if (inputs.noFairShare !== undefined) {
+    const result = inputs.fromOwn + inputs.fromShared;
+    return [{ id: 'fairShare', result, says: NO_FAIR_SHARE[inputs.noFairShare] }];
+  }
   if (inputs.fairShare === undefined) return [];
   const { units, shared, listings, weight, ofWeight } = inputs.fairShare;
   const says =

@@ -97,7 +97,10 @@ function addPlaces(
 export type FairParts = ReadonlyMap<number, FairPart>;
 const NO_FAIR_PARTS: FairParts = new Map();
 
-/** Parts of the shared pool for the listings whose channels ask for a fair one; not of kits, nor where a line has one place alone. */
+/**
+ * Parts of the shared pool for the listings whose channels ask for a fair one; not of kits, nor where a line has one place alone
+ * (their explanation says so).
+ */
 export function fairPartsFor(books: Books, { item, pools, free }: ItemNow): FairParts {
   if (!rulesOf(books.policy).hasFairShares || item.components !== null) return NO_FAIR_PARTS;
   const claims = item.listings.flatMap((listing) => {
@@ -201,6 +204,7 @@ function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown
   if (kit !== undefined) inputs.kit = kit;
   if (best !== undefined) inputs.onePlace = best;
   if (shown.fair !== undefined) inputs.fairShare = shown.fair;
+  else if (rule.fairShare === true) inputs.noFairShare = kit === undefined ? 'onePlace' : 'kit';
   if (shown.backorder !== null) inputs.backorder = shown.backorder;
   const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;

@@ -90,6 +90,31 @@ describe('channels that ask for a fair share', () => {
     ]);
     expect(b2b?.steps.some(({ id }) => id === 'fairShare')).toBe(false);
   });
+  it('are told where none is made: of kits, and where a line comes from one place', () => {
+    const channel = (id: string, program: string) => channelRule(id, program, { fairShare: true });
+    const listings = ['shop:main', 'store:one'].map((each, index) => listing(index + 1, { channel: each }));
+    const sets = ['shop:main', 'store:one'].map((each, index) => listing(index + 3, { channel: each, sku: 'SET' }));
+    const programs = [program('dtc'), program('store', { completeness: 'onePlace' })];
+    const state = stateOf({
+      policy: rules({ programs, channels: [channel('shop:main', 'dtc'), channel('store:one', 'store')] }),
+      items: [
+        item('SET', {}, { components: [{ sku: 'TEA', quantity: 2 }], listings: sets }),
+        item('TEA', { main: 20 }, { listings }),
+      ],
+    });
+    const { targets } = decide(state, commands({ kind: 'review', sku: 'TEA' }), NOW);
+    const fairOf = (id: number) => {
+      const target = targets.find((each) => each.listing === id);
+      return target === undefined ? null : explain(target.inputs).steps.find((step) => step.id === 'fairShare');
+    };
+    expect(fairOf(1)).toMatchObject({ says: expect.stringContaining('split among 1 listings') });
+    expect(fairOf(2)).toMatchObject({
+      change: 0,
+      says: expect.stringMatching(/^asked for, and not made where a line/),
+    });
+    expect(fairOf(3)).toMatchObject({ change: 0, says: expect.stringMatching(/^asked for, and not made of kits/) });
+    expect(fairOf(4)).toMatchObject({ change: 0, says: expect.stringMatching(/^asked for, and not made of kits/) });
+  });
   it('may ask for it below the minimum of an item alone', () => {
     const below = { ...channelRule('shop:main', 'dtc'), fairShare: true };
     const [plain, ...others] = rules().channels;

@@ -52,7 +52,7 @@ const stepsOf = (inputs: PublishInputs): string =>
   Object.keys(BY_HAND)
     .filter((id) => id !== 'kit' || inputs.kit !== undefined)
     .filter((id) => id !== 'life' || inputs.lots !== undefined)
-    .filter((id) => id !== 'fairShare' || inputs.fairShare !== undefined)
+    .filter((id) => id !== 'fairShare' || inputs.fairShare !== undefined || inputs.noFairShare !== undefined)
     .join();
 
 /** One comparison of whole lists: it runs some ten thousand times. */
