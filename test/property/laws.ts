@@ -34,6 +34,7 @@ import {
   holdIsAllOrNothing,
   holdTakesNobodysOwn,
 } from './hold-laws.ts';
+import { kitsTakeHeldSets } from './kit-hold-laws.ts';
 import {
   nobodyWaitsInVain,
   nothingIsPartFilled,
@@ -201,6 +202,11 @@ export const LAWS = {
     law('hold-converts', 'a conversion frees nothing on its way, and moves no number', conversionMovesNothing),
     law('hold-whole', 'all that can be promised can be held; one more is refused with that number', holdIsAllOrNothing),
     law('hold-ends', 'once all have ended, it is as if no hold had ever been', endedHoldsLeaveNoTrace),
+    law(
+      'hold-sets',
+      'an order of a kit takes whole sets out of holds of its components, and moves no number',
+      kitsTakeHeldSets,
+    ),
   ],
   kits: [
     law('kit-sets', 'kits are promised, released and shipped in whole sets', setsAreWhole),

@@ -177,6 +177,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('orders.ts', 'endHoldUses(turn, holds, lines)', 'endHoldUses(turn, [], lines)'),
   ),
   bug(
+    'held-set-mixed',
+    'sets out of holds are put together over places, whatever the program asks for',
+    'hold-sets',
+    change('hold-orders.ts', "rule === 'split'", 'rule !== undefined'),
+  ),
+  bug(
     'hold-stays-drawn',
     'a hold ends and its units stay drawn from the pool',
     'hold-ends',
