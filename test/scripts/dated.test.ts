@@ -199,7 +199,7 @@ describe('promise', () => {
   test.each([
     [`promise MUG 6 --program dtcc --by ${day(1)}`, 'no program is called dtcc'],
     [`promise MUG 6 --program dtc --by ${day(-2)}`, 'has passed'],
-    ['promise MUG 6 --program dtc --by tomorrow', 'is no moment'],
+    ['promise MUG 6 --program dtc --by tomorrow', 'is no day and no moment: write a day like 2026-11-23, or a moment'],
     ['promise MUG 6 --program dtc --by 2026-13-01', 'not in the calendar'],
   ])('%s exits 2', async (line, what) => {
     const said = await allot(line);
