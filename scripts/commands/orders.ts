@@ -9,12 +9,11 @@ import type { Database } from '#db/client.ts';
 import { explainOrder, readOrderState } from '#db/explain.ts';
 import { readHold } from '#db/holds.ts';
 import { listingsOfSkus } from '#db/import-orders.ts';
-import { getModes } from '#db/modes.ts';
 import { readUnits } from '#db/units.ts';
-import { suggest } from '#workers/did-you-mean.ts';
 import { collectIds, collectSkuLines, collectText, type SkuLine } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayNextOfParked, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
+import { requireChannel } from '../known-channel.ts';
 import type { Kit, Run } from '../session.ts';
 import { inBaseUnits } from '../units.ts';
 
@@ -50,17 +49,6 @@ async function linesOf(db: Database, channel: string, lines: readonly SkuLine[])
       shipped: 0,
       returned: 0,
     };
-  });
-}
-
-async function requireChannel(db: Database, id: string): Promise<void> {
-  const channels = await getModes(db);
-  if (channels.some((channel) => channel.id === id)) return;
-  throw new Failure(`no channel is called ${id}`, {
-    mend: suggest(
-      id,
-      channels.map((channel) => channel.id),
-    ),
   });
 }
 

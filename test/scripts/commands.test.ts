@@ -47,6 +47,7 @@ describe('stock', () => {
     expect((await allot('transfer MUG 5 --from main --to outlet')).out).toContain(
       '20 on hand, 0 allocated, 15 to promise',
     );
+    expect((await allot('transfer MUG 5 --from main --to main')).exitCode).toBe(2);
     expect(await store.db.rows(sql`select distinct actor from command`)).toEqual([{ actor: 'operator:kim' }]);
   });
 
@@ -98,7 +99,8 @@ describe('orders', () => {
     ['order cancel fake:a/none', 'is not known'],
     ['explain --order fake:a/none', 'is not known'],
     ['explain POT', 'SKU POT is not an item'],
-    ['explain MUG --channel fake:c', 'fake:c has no listing of SKU MUG'],
+    ['explain MUG --channel fake:c', 'no channel is called fake:c'],
+    ['explain MUG --listing none', 'SKU MUG has no listing none'],
   ])('%s exits 1 with a mend', async (line, what) => {
     const said = await allot(line);
     expect(said.exitCode).toBe(1);
