@@ -174,12 +174,19 @@ function addMoves(program: Command, kit: Kit): void {
       .requiredOption('--from <location>', 'where they lie')
       .requiredOption('--to <location>', 'where they go'),
   ).action(
-    kit.act(async (run, sku: string, quantity: number, { from, to, lot }: LotOptions & { from: string; to: string }) =>
-      perform(run, {
-        body: { kind: 'transfer', sku, quantity, from, to, ...lotOf(lot === undefined ? {} : { lot }) },
-        done: `Moved ${quantity} ${sku}${sayLot(lot)} from ${from} to ${to}`,
-        sku,
-      }),
+    kit.act(
+      async (run, sku: string, quantity: number, { from, to, lot }: LotOptions & { from: string; to: string }) => {
+        if (from === to)
+          throw new Failure(`the goods are at ${from} already`, {
+            mend: 'give two different places',
+            exitCode: EXIT.usage,
+          });
+        return perform(run, {
+          body: { kind: 'transfer', sku, quantity, from, to, ...lotOf(lot === undefined ? {} : { lot }) },
+          done: `Moved ${quantity} ${sku}${sayLot(lot)} from ${from} to ${to}`,
+          sku,
+        });
+      },
     ),
   );
   kit.examples(transfer, ['allot transfer MUG-RED 12 --from main --to outlet']);
