@@ -114,8 +114,12 @@ const SAYS: Readonly<Record<string, string>> = {
 type Found = { looked: number; readonly drift: Row[] };
 type Unreached = { readonly channel: string; readonly says: string };
 
-async function lookAt(run: Run, context: LookContext, channel: OpenChannel, how: Options, found: Found): Promise<void> {
-  const { sku, dryRun = false } = how;
+async function lookAt(
+  run: Run,
+  context: LookContext,
+  channel: OpenChannel,
+  { sku, dryRun = false, found }: Options & { readonly found: Found },
+): Promise<void> {
   const { signal } = run.io;
   const start = { channelId: channel.id, isDryRun: dryRun, actor: run.actor, signal };
   const mode = sku === undefined ? ({ mode: 'full' } as const) : ({ mode: 'item', sku } as const);
@@ -170,7 +174,9 @@ async function reconcile(run: Run, only: string | undefined, options: Options): 
         if (channel.capabilities.observable !== 'read') unread.push(channel.id);
         else
           unreached.push(
-            ...(await unlessUnreached(channel.id, run.io.signal, () => lookAt(run, context, channel, options, found))),
+            ...(await unlessUnreached(channel.id, run.io.signal, () =>
+              lookAt(run, context, channel, { ...options, found }),
+            )),
           );
       }
     } finally {

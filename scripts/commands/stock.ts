@@ -221,6 +221,9 @@ function addMoves(program: Command, kit: Kit): void {
     ),
   );
   kit.examples(inspect, ['allot inspect MUG-RED 2 --location main --from quarantine --to sellable']);
+}
+
+function addReturn(program: Command, kit: Kit): void {
   const returned = withComingLot(
     program
       .command('return')
@@ -275,5 +278,6 @@ export function addStockCommands(program: Command, kit: Kit): void {
   addAdjust(program, kit);
   addCount(program, kit);
   addMoves(program, kit);
+  addReturn(program, kit);
   addShip(program, kit);
 }
