@@ -85,11 +85,3 @@ export function sayTrouble(outcomes: readonly CommandOutcome[]): string[] {
       : []),
   ];
 }
-
-/** What is parked is kept and tried again, also by itself once its item or place is there: the same command given again would count twice. */
-export function sayNextOfParked(outcomes: readonly CommandOutcome[]): string | null {
-  const ids = outcomes.flatMap(({ parkedId }) => (parkedId === null ? [] : [parkedId])).slice(0, TOLD_MAX);
-  if (ids.length === 0) return null;
-  const which = ids.join(' ');
-  return `next: it is kept, do not give it again. Once mended: allot parked retry ${which}; to give another instead: allot parked drop ${which} --reason TEXT`;
-}

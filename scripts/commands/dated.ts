@@ -5,7 +5,7 @@ import { DISPOSITIONS, type Disposition, type Instant, SUPPLY_KINDS, type Supply
 import type { Database } from '#db/client.ts';
 import { type DatedChoice, type DemandListed, listDemand, listSupply, type SupplyListed } from '#db/dated.ts';
 import { takeDue, wholeFrom } from '../arguments.ts';
-import { commandBy, decideNow, exitCodeOf, sayNextOfParked, sayTrouble, tallyOf } from '../decide-now.ts';
+import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
@@ -35,8 +35,6 @@ async function perform(
     exitCode === EXIT.done ? says : '',
   );
   for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
-  const next = sayNextOfParked(outcomes);
-  if (next !== null) run.next(next);
   return exitCode;
 }
 

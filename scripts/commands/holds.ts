@@ -6,7 +6,7 @@ import { HOLD_KINDS, type HoldId, type HoldKind, type Instant } from '#core/mode
 import type { Database } from '#db/client.ts';
 import { type HoldFilter, type HoldRow, type HoldStep, listHolds, readHold, readHoldHistory } from '#db/holds.ts';
 import { takeInstant, takeSpan, wholeFrom } from '../arguments.ts';
-import { commandBy, decideNow, exitCodeOf, sayNextOfParked, sayTrouble, tallyOf } from '../decide-now.ts';
+import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayLot } from '../lot-options.ts';
 import { plural, sayDuration, sayPairs } from '../output.ts';
@@ -62,8 +62,8 @@ async function perform(
   );
   for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
   if (hold?.state === 'held') run.next(`next: allot order place --channel CHANNEL --hold ${hold.id}`);
-  const next = sayNextOfParked(outcomes);
-  if (next !== null) run.next(next);
+  if (exitCode !== EXIT.done)
+    run.next('next: mend it, then give the command again (allot parked drop ID --reason R forgets the first)');
   return exitCode;
 }
 

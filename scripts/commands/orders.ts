@@ -11,7 +11,7 @@ import { readHold } from '#db/holds.ts';
 import { listingsOfSkus } from '#db/import-orders.ts';
 import { readUnits } from '#db/units.ts';
 import { collectIds, collectSkuLines, collectText, type SkuLine } from '../arguments.ts';
-import { commandBy, decideNow, exitCodeOf, sayNextOfParked, sayTrouble, tallyOf } from '../decide-now.ts';
+import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { requireChannel } from '../known-channel.ts';
 import type { Kit, Run } from '../session.ts';
@@ -78,8 +78,6 @@ async function settle(
     return [tally.unchanged > 0 ? 'Nothing to change.' : `${order.done} ${id}`, ...(lines ?? [])].join('\n');
   });
   for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
-  const next = sayNextOfParked(outcomes);
-  if (next !== null) run.next(next);
   if (exitCode === EXIT.done) run.next(`next: allot explain --order ${id}`);
   return exitCode;
 }

@@ -5,7 +5,7 @@ import type { CommandBody } from '#core/command.ts';
 import { DISPOSITIONS, type Disposition, type Instant } from '#core/model.ts';
 import { readSkuTable } from '#db/status.ts';
 import { takeDelta, takeInstant, wholeFrom } from '../arguments.ts';
-import { commandBy, decideNow, exitCodeOf, sayNextOfParked, sayTrouble, tallyOf } from '../decide-now.ts';
+import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { type LotOptions, lotOf, noteLotless, sayLot, withComingLot, withLot } from '../lot-options.ts';
 import type { Kit, Run } from '../session.ts';
@@ -37,8 +37,8 @@ async function perform(run: Run, asked: Asked): Promise<ExitCode> {
     );
     for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
     if (exitCode === EXIT.done && asked.sku !== null) run.next(`next: allot explain ${asked.sku}`);
-    const next = sayNextOfParked(outcomes);
-    if (next !== null) run.next(next);
+    if (tally.parked > 0)
+      run.next('next: mend it, then give the command again (allot parked drop ID --reason R forgets the first)');
     return exitCode;
   });
 }
