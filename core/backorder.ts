@@ -34,8 +34,16 @@ const ruleOf = (program: Program): Backorder => program.backorder ?? 'none';
 
 const limitOf = ({ supply }: { readonly supply: number | 'all' }): number | null => (supply === 'all' ? null : supply);
 
-/** What a channel is shown by: units of its program that are short, what it could be promised of stock, its share. */
-export type Shown = { readonly short: number; readonly promise: number; readonly sharePercent: number };
+/**
+ * What a channel is shown by: units of its program that are short, what it could be promised of stock, its share. `isFair`: of the
+ * shared pool its fair part alone is promised.
+ */
+export type Shown = {
+  readonly short: number;
+  readonly promise: number;
+  readonly sharePercent: number;
+  readonly isFair?: boolean;
+};
 
 /** A unit that comes is shown no less than when it was expected: the share is taken of both together. */
 const sharedUnits = (beyond: number, { promise, sharePercent }: Shown): number =>
@@ -58,7 +66,8 @@ export function backorderFor(
   }
   const limit = limitOf(rule);
   const projection = project(outlook(), program, now);
-  const gains = gainsBeyond(projection, projection.own + projection.shared);
+  // Shared units that other channels show are not this one's: what comes in their place adds to it.
+  const gains = gainsBeyond(projection, shown.isFair === true ? shown.promise : projection.own + projection.shared);
   let open = limit === null ? Number.POSITIVE_INFINITY : Math.max(0, limit - short);
   const from = gains.flatMap(({ supply, at, quantity: gain }) => {
     const quantity = Math.min(open, gain);

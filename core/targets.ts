@@ -150,7 +150,7 @@ function shownOf(books: Books, { item, pools, free }: ItemNow, listing: ListingS
   const units = kit === undefined ? promise.own + (fair?.units ?? promise.shared) : setsOf(kit);
   const { rule, isBelow } = showRuleOf(channelRule, item, kit === undefined ? pools.free : units);
   const kept = keptBack(rule, Math.floor((units * rule.sharePercent) / 100), item.safetyStock, listing.exposure);
-  const backorder = kit === undefined ? backorderOf(books, item, supplied, { units, rule }) : null;
+  const backorder = kit === undefined ? backorderOf(books, item, supplied, { units, rule, fair }) : null;
   const inFlight = inFlightOf(listing, books.now);
   return { channelRule, rule, isBelow, program, from, best, kit, fair, promise, units, kept, inFlight, backorder };
 }
@@ -217,13 +217,18 @@ const backorderOf = (
   books: Books,
   item: ItemBook,
   program: Program,
-  { units, rule }: { readonly units: number; readonly rule: ShowRule },
+  { units, rule, fair }: Pick<Shown, 'units' | 'rule' | 'fair'>,
 ): BackorderInputs | null =>
   program.backorder === undefined
     ? null
     : backorderFor(
         program,
-        { short: item.shortOf.get(program.id) ?? 0, promise: units, sharePercent: rule.sharePercent },
+        {
+          short: item.shortOf.get(program.id) ?? 0,
+          promise: units,
+          sharePercent: rule.sharePercent,
+          isFair: fair !== undefined,
+        },
         () => outlookOf(books, item),
         books.now,
       );

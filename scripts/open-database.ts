@@ -46,15 +46,21 @@ const variablesOf = (io: Io, home: string | undefined): Variables =>
 export const environmentOf = (io: Io, home: string | undefined): Environment =>
   readEnvironment({ env: variablesOf(io, home), cwd: io.cwd });
 
-/**
- * The configuration as this command line sees it. A home that `--home` names may hold its own, as the demo's does: `allot.yaml`, and
- * beside it `secrets.env` with what the environment does not set. ALLOT_CONFIG goes first.
- */
+/** A home that `--home` names may hold its own configuration, as the demo's does; ALLOT_CONFIG goes before it. */
+function ownConfigFile({ env, cwd }: Io, home: string | undefined): string | null {
+  const own = home === undefined ? null : resolve(cwd, home, 'allot.yaml');
+  return own === null || env.ALLOT_CONFIG || env.ALLOT_CONFIG_FILE || !existsSync(own) ? null : own;
+}
+
+/** The configuration file that a daemon would start with, there or not. */
+export const configFileOf = (io: Io, home: string | undefined): string =>
+  ownConfigFile(io, home) ?? (io.env.ALLOT_CONFIG || 'allot.yaml');
+
+/** The configuration as this command line sees it; beside a home's own lies `secrets.env` with what the environment does not set. */
 export function configOf(io: Io, home: string | undefined): Config {
   const variables = variablesOf(io, home);
-  const own = home === undefined ? null : resolve(io.cwd, home, 'allot.yaml');
-  if (own === null || variables['ALLOT_CONFIG'] || variables['ALLOT_CONFIG_FILE'] || !existsSync(own))
-    return readConfig({ env: variables, cwd: io.cwd });
+  const own = ownConfigFile(io, home);
+  if (own === null) return readConfig({ env: variables, cwd: io.cwd });
   const secretsFile = join(dirname(own), 'secrets.env');
   const secrets = existsSync(secretsFile) ? parseEnv(readFileSync(secretsFile, 'utf8')) : {};
   return readConfig({ env: { ...secrets, ...variables, ALLOT_CONFIG: own }, cwd: io.cwd });

@@ -8,7 +8,8 @@ import { readPolicyAt, readPolicyInForce, type StoredPolicy } from '#db/policy-h
 import { readProposal } from '#db/policy-proposals.ts';
 import { type ConfigFile, readConfigFile } from '#workers/config-file.ts';
 import { ConfigError } from '#workers/config-problems.ts';
-import { EXIT, Failure, type Io } from './io.ts';
+import { EXIT, Failure } from './io.ts';
+import type { Run } from './session.ts';
 
 export type PolicySource = {
   /** As messages name it. */
@@ -19,12 +20,14 @@ export type PolicySource = {
   readonly file: ConfigFile | null;
 };
 
-/** The file that a daemon here would start with. */
-const defaultFile = (io: Io): string => io.env.ALLOT_CONFIG || 'allot.yaml';
+type Asker = Pick<Run, 'io' | 'configFile'>;
 
 /** Throws ConfigError with everything that is wrong, each with its line. */
-export function readPolicyFile(io: Io, named: string | undefined): PolicySource & { readonly file: ConfigFile } {
-  const path = resolve(io.cwd, named ?? defaultFile(io));
+export function readPolicyFile(
+  { io, configFile }: Asker,
+  named: string | undefined,
+): PolicySource & { readonly file: ConfigFile } {
+  const path = resolve(io.cwd, named ?? configFile());
   const near = relative(io.cwd, path);
   const name = near.startsWith('..') ? path : near;
   if (!existsSync(path)) {
@@ -47,9 +50,9 @@ const storedSource = (stored: StoredPolicy): PolicySource => ({
   file: null,
 });
 
-/** A number is a version; anything else is a file; nothing is the file of the daemon here. */
-export async function readPolicySource(db: Queries, io: Io, named: string | undefined): Promise<PolicySource> {
-  return isNumber(named) ? storedSource(await readPolicyAt(db, Number(named))) : readPolicyFile(io, named);
+/** A number is a version; anything else is a file; nothing is the file that a daemon would start with. */
+export async function readPolicySource(db: Queries, run: Asker, named: string | undefined): Promise<PolicySource> {
+  return isNumber(named) ? storedSource(await readPolicyAt(db, Number(named))) : readPolicyFile(run, named);
 }
 
 export async function proposalSource(db: Queries, id: number): Promise<PolicySource> {

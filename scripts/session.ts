@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import type { Database } from '#db/client.ts';
 import type { Config, Environment } from '#workers/config.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
-import { configOf, type DatabaseChoice, environmentOf, withDatabase } from './open-database.ts';
+import { configFileOf, configOf, type DatabaseChoice, environmentOf, withDatabase } from './open-database.ts';
 import { type Output, openOutput } from './output.ts';
 
 export type GlobalOptions = {
@@ -24,6 +24,8 @@ export type Run = {
   readonly actor: string;
   readonly environment: () => Environment;
   readonly config: () => Config;
+  /** The file that a daemon would start with. */
+  readonly configFile: () => string;
   readonly withDatabase: <Result>(
     work: (db: Database) => Promise<Result>,
     choice?: Omit<DatabaseChoice, 'home'>,
@@ -88,6 +90,7 @@ function openRun(io: Io, options: GlobalOptions): Run {
     actor: `operator:${io.env.USER ?? io.env.LOGNAME ?? 'unknown'}`,
     environment: () => environmentOf(io, options.home),
     config: () => configOf(io, options.home),
+    configFile: () => configFileOf(io, options.home),
     withDatabase: (work, choice) => withDatabase(io, { home: options.home, ...choice }, work),
     next: (text) => io.note(`${out.paint('dim', text)}\n`),
     isYes: options.yes === true,

@@ -4,7 +4,15 @@
  * Guarantees: what is on its way to a listing is never taken for drift; drift and its alert end by a read alone; push mends, so that the
  * mode and the compare still stand between.
  */
-import { CAUSES, type DriftCause, NEEDS_PERSON, provesHealed, STOP_REASONS, type StopReason } from '#core/drift.ts';
+import {
+  CAUSES,
+  type DriftCause,
+  type DriftRemedy,
+  NEEDS_PERSON,
+  provesHealed,
+  STOP_REASONS,
+  type StopReason,
+} from '#core/drift.ts';
 import { closeAlert, cutSkuUnits, raiseAlert } from '#db/alerts.ts';
 import { type DriftOfCause, endDrift, keepDrift, lastProof, readOpenDrift, resumeCounted } from '#db/drift.ts';
 import { channelHealth } from '#db/health.ts';
@@ -76,6 +84,15 @@ export async function keepLooked(
   if (toMend.length > 0) context.wakeRelay();
   return healed;
 }
+
+/** What allot does by itself. */
+export const REMEDY_SAYS: Readonly<Record<DriftRemedy, string>> = {
+  fetch: 'orders are fetched',
+  write: 'our number is written',
+  adopt: "stock takes the platform's number",
+  stop: 'nothing is raised until somebody says so',
+  wait: 'looked at again',
+};
 
 /** The next step, for the listing that is named first. */
 export const MENDS: Readonly<Record<DriftCause, (channel: string, ref: string, sku: string) => string>> = {

@@ -20,9 +20,9 @@ import { readUnitValues } from '#db/unit-values.ts';
 import { type ToldLot, tellLots } from '#workers/lot-words.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
-import { requireChannel } from '../known-channel.ts';
 import { sayLot } from '../lot-options.ts';
 import { lotTable } from '../lot-words.ts';
+import { requireChannel } from '../require-channel.ts';
 import type { Kit, Run } from '../session.ts';
 import { showPools, showShortages } from './explain-pools.ts';
 

@@ -14,8 +14,8 @@ import { readSkuTable } from '#db/status.ts';
 import { wholeFrom } from '../arguments.ts';
 import { decideAll, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
-import { requireChannel } from '../known-channel.ts';
 import { plural } from '../output.ts';
+import { requireChannel } from '../require-channel.ts';
 import type { Kit, Run } from '../session.ts';
 
 type ListOptions = {

@@ -13,7 +13,7 @@ import { readUnits } from '#db/units.ts';
 import { collectIds, collectSkuLines, collectText, type SkuLine } from '../arguments.ts';
 import { commandBy, decideNow, exitCodeOf, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
-import { requireChannel } from '../known-channel.ts';
+import { requireChannel } from '../require-channel.ts';
 import type { Kit, Run } from '../session.ts';
 import { inBaseUnits } from '../units.ts';
 

@@ -53,7 +53,7 @@ function requireReason(reason: string | undefined, mend: string): string {
 async function propose(run: Run, named: string | undefined, options: { reason: string }): Promise<ExitCode> {
   const reason = requireReason(options.reason, 'allot policy propose FILE --reason TEXT');
   return run.withDatabase(async (db) => {
-    const source = await readPolicySource(db, run.io, named);
+    const source = await readPolicySource(db, run, named);
     await refuseUnmatched(db, source);
     const inForce = await inForceSource(db);
     const wanted = { ...source.setup, policy: source.body, source: source.name, reason, author: run.actor };
@@ -101,8 +101,7 @@ const PROGRESS_ITEMS = 5000;
 
 async function preview(run: Run, named: string | undefined, { proposal }: { proposal?: number }): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
-    const source =
-      proposal === undefined ? await readPolicySource(db, run.io, named) : await proposalSource(db, proposal);
+    const source = proposal === undefined ? await readPolicySource(db, run, named) : await proposalSource(db, proposal);
     await refuseUnmatched(db, source);
     const changes = changesBetween(await inForceSource(db), source);
     const seen = await makePreview(run, db, source);
@@ -193,7 +192,7 @@ async function apply(run: Run, named: string | undefined, { reason, wait = false
       return putInForce(run, db, { source, reason: reason?.trim() || proposal.reason, how }, wait);
     }
     const given = requireReason(reason, `allot policy apply ${named ?? 'FILE'} --reason TEXT`);
-    return putInForce(run, db, { source: readPolicyFile(run.io, named), reason: given, how: {} }, wait);
+    return putInForce(run, db, { source: readPolicyFile(run, named), reason: given, how: {} }, wait);
   });
 }
 
@@ -201,7 +200,7 @@ async function rollback(run: Run, version: number, options: { reason: string; wa
   const reason = requireReason(options.reason, `allot policy rollback ${version} --reason TEXT`);
   return run.withDatabase(async (db) => {
     const stored = await readPolicyAt(db, version);
-    const source = await readPolicySource(db, run.io, String(stored.version));
+    const source = await readPolicySource(db, run, String(stored.version));
     const how = { origin: 'rollback' as const, rolledBackTo: stored.version };
     return putInForce(run, db, { source, reason, how }, options.wait ?? false);
   });
@@ -211,7 +210,7 @@ function addProposing(group: Command, kit: Kit): void {
   const proposing = group
     .command('propose')
     .description('lay a changed policy before a second person')
-    .argument('[source]', 'file, or an older version; the file here by default')
+    .argument('[source]', 'file, or an older version; by default the file that a daemon would start with')
     .requiredOption('--reason <text>', 'why')
     .action(kit.act(propose));
   kit.examples(proposing, [
@@ -239,14 +238,14 @@ export function addPolicyChangeCommands(group: Command, kit: Kit): void {
   const previewing = group
     .command('preview')
     .description('what a policy would change on which channel, decided in memory; nothing is written')
-    .argument('[source]', 'file or version; the file here by default')
+    .argument('[source]', 'file or version; by default the file that a daemon would start with')
     .option('--proposal <id>', 'a proposal instead', wholeFrom(1))
     .action(kit.act(preview));
   kit.examples(previewing, ['allot policy preview allot.yaml', 'allot policy preview --proposal 2 --json']);
   const applying = group
     .command('apply')
     .description('put a file or a proposal in force: shows what changes on which channel, asks, then decides anew')
-    .argument('[source]', 'file, or the id of a proposal; the file here by default')
+    .argument('[source]', 'file, or the id of a proposal; by default the file that a daemon would start with')
     .option('--reason <text>', 'why; a proposal has its own')
     .option('--wait', 'decide the items here, those that fall first, and tell how far it is')
     .action(kit.act(apply));

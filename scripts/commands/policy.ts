@@ -113,7 +113,7 @@ async function exportPolicy(
   });
 }
 
-/** Two named; or one against what is in force; or the file here against it. */
+/** Two named; or one against what is in force; or the file of the daemon against it. */
 async function diff(
   run: Run,
   first: string | undefined,
@@ -125,8 +125,8 @@ async function diff(
     const named = async (): Promise<[PolicySource | null, PolicySource]> => {
       if (proposal !== undefined) return [inForce, await proposalSource(db, proposal)];
       if (second !== undefined)
-        return [await readPolicySource(db, run.io, first), await readPolicySource(db, run.io, second)];
-      const one = await readPolicySource(db, run.io, first);
+        return [await readPolicySource(db, run, first), await readPolicySource(db, run, second)];
+      const one = await readPolicySource(db, run, first);
       // An older version is where one comes from; a file is where one goes.
       return isNumber(first) && inForce !== null ? [one, inForce] : [inForce, one];
     };
@@ -205,7 +205,7 @@ function addLooks(group: Command, kit: Kit): void {
   const differing = group
     .command('diff')
     .description('what changes, rule by rule: a file against what is in force, or one version against another')
-    .argument('[first]', 'file or version; the file here by default')
+    .argument('[first]', 'file or version; by default the file that a daemon would start with')
     .argument('[second]', 'file or version')
     .option('--proposal <id>', 'a proposal against what is in force', wholeFrom(1))
     .action(kit.act(diff));

@@ -1,6 +1,7 @@
 /** `allot reconcile [channel]`: looks at the platforms now, and tells what differs from what they should show, and why. */
 import type { Command } from 'commander';
 import { loadConnectors } from '#connectors/registry.ts';
+import type { DriftRemedy } from '#core/drift.ts';
 import { Fault } from '#core/errors.ts';
 import type { Database } from '#db/client.ts';
 import { listingsOfSku } from '#db/looks.ts';
@@ -8,7 +9,7 @@ import type { PushCandidate } from '#db/push.ts';
 import { openSharedRates } from '#db/rates.ts';
 import { readSkuTable } from '#db/status.ts';
 import { openChannels } from '#workers/channels.ts';
-import { findDrift, keepLooked } from '#workers/compare.ts';
+import { findDrift, keepLooked, REMEDY_SAYS } from '#workers/compare.ts';
 import { nothingConfigured } from '#workers/config.ts';
 import { validateChannels } from '#workers/config-channels.ts';
 import type { LookContext, OpenChannel } from '#workers/context.ts';
@@ -19,6 +20,7 @@ import { recordRun } from '#workers/run-record.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
+import { addReconcileRuns } from './reconcile-runs.ts';
 
 type Options = { readonly sku?: string; readonly dryRun?: boolean };
 
@@ -88,7 +90,7 @@ type Row = {
   readonly cause: string;
   readonly shows: number;
   readonly wants: number;
-  readonly remedy: string;
+  readonly remedy: DriftRemedy;
   readonly because: readonly string[];
 };
 
@@ -102,14 +104,6 @@ const rowOf = (channel: string, { candidate, seen, drift }: Judged): Row => ({
   remedy: drift.remedy,
   because: drift.because,
 });
-
-const SAYS: Readonly<Record<string, string>> = {
-  fetch: 'orders are fetched',
-  write: 'our number is written',
-  adopt: "stock takes the platform's number",
-  stop: 'nothing is raised until somebody says so',
-  wait: 'looked at again',
-};
 
 type Found = { looked: number; readonly drift: Row[] };
 type Unreached = { readonly channel: string; readonly says: string };
@@ -152,7 +146,15 @@ function sayDrift(run: Run, { looked, drift }: Found): string {
   const columns = ['CHANNEL', 'REF', 'SKU', 'CAUSE', 'SHOWS', 'SHOULD', 'NOW'].map((title) => ({ title }));
   return run.out.table(
     columns,
-    drift.map((row) => [row.channel, row.listingRef, row.sku, row.cause, row.shows, row.wants, SAYS[row.remedy]]),
+    drift.map((row) => [
+      row.channel,
+      row.listingRef,
+      row.sku,
+      row.cause,
+      row.shows,
+      row.wants,
+      REMEDY_SAYS[row.remedy],
+    ]),
   );
 }
 
@@ -204,11 +206,12 @@ export function addReconcileCommand(program: Command, kit: Kit): void {
     .description('look at the platforms now: what shows another number than it should, and why')
     .argument('[channel]', 'only this one')
     .option('--sku <sku>', 'only the listings of this item')
-    .option('--dry-run', 'tell, and change nothing; the run itself is kept, as every run, for the console')
+    .option('--dry-run', 'tell, and change nothing; the run itself is kept, as every run: allot reconcile runs')
     .addHelpText(
       'after',
       '\nExits 3 when something drifts, 4 when a platform did not answer: the others are looked at all the same. The daemon mends; a channel in shadow is never written to.',
     )
     .action(kit.act(async (run, channel: string | undefined, options: Options) => reconcile(run, channel, options)));
+  addReconcileRuns(command, kit);
   kit.examples(command, ['allot reconcile --dry-run', 'allot reconcile shopify:main --sku MUG-RED --json']);
 }

@@ -7,6 +7,7 @@ import type { Backorder } from '#core/model.ts';
 import { explain } from '#core/publish.ts';
 import type { State } from '#core/state.ts';
 import {
+  channelRule,
   commands,
   expectDemand,
   expectSupply,
@@ -16,6 +17,7 @@ import {
   oneLineOrder,
   outlook,
   policy,
+  pool,
   program,
   receive,
   stateOf,
@@ -107,6 +109,28 @@ describe('backorder tolerance in the published number', () => {
     expect(facts.supply).toMatchObject([{ row: { received: 1500 } }]);
     expect(state.orders[0]?.lines[0]).toMatchObject({ short: 0 });
     expect(shown(state)).toBe(1400 + 300);
+  });
+
+  it('beside fair parts, no unit of the shared pool lowers it that another channel shows', () => {
+    const rules = policy({
+      programs: [program('dtc', { drawOrder: 'sharedThenOwn' }), program('market', { backorder: { supply: 'all' } })],
+      pools: [pool('dtc', 4), pool('market', 5)],
+      channels: [
+        channelRule('shop:main', 'dtc', { fairShare: true }),
+        channelRule('market:eu', 'market', { fairShare: true }),
+      ],
+    });
+    const listings = [listing(1, { channel: 'shop:main' }), listing(2, { channel: 'market:eu' })];
+    const told = [expectDemand('B', 1, NOW - DAY_MS), expectSupply('PO-1', 1, DUE)];
+    const numbers = (onHand: number) => {
+      const state = stateOf({ policy: rules, items: [item('TEA', { main: onHand }, { listings })] });
+      return run(state, told).facts.targets.map(({ quantity }) => quantity);
+    };
+    expect([numbers(9), numbers(10), numbers(11)]).toEqual([
+      [4, 6],
+      [5, 6],
+      [5, 7],
+    ]);
   });
 
   it('counts lines that are short beyond the loaded ones', () => {

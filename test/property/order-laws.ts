@@ -85,7 +85,10 @@ export const arrivalOrderIsForgotten = (core: Core) =>
     );
     // Two pools of half of all that there is leave the third program short, however much that is.
     const protectsAll = brand.policy.pools.reduce((sum, { percent = 0 }) => sum + percent, 0) >= 100;
-    const pools = isShared || protectsAll ? [] : brand.policy.pools;
+    // A program at its limit is short as well.
+    const pools = (isShared || protectsAll ? [] : brand.policy.pools).map((rule) =>
+      rule.limit === undefined ? rule : { ...rule, limit: rule.limit + 1000 },
+    );
     const start = stocked(core, { ...brand, policy: { ...brand.policy, programs, pools } });
     const expected = sortRows(finalOf(arrive(core, start, states, false)));
     expect(sortRows(finalOf(arrive(core, start, told, isOneBatch)))).toEqual(expected);

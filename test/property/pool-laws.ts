@@ -82,7 +82,7 @@ function gaveBackUnfit(facts: Facts, state: State): boolean {
  * Units that came back to a place that lacked what its own pools protect: they are protected there again, and the giver's own pool has
  * them back too, so that the weakest of the others are cut (core/README.md, limits).
  */
-const gaveBackWhereCut = (facts: Facts, before: State): boolean =>
+export const gaveBackWhereCut = (facts: Facts, before: State): boolean =>
   facts.promises.some(({ kind, sku, location }) => {
     const item = before.items.find((each) => each.sku === sku);
     if ((kind !== 'release' && kind !== 'unhold') || item === undefined) return false;

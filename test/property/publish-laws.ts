@@ -1,5 +1,6 @@
 /** Laws of the published number: its explanation recomputes it, and it is never below 0 nor above what may be promised. */
 import * as fc from 'fast-check';
+import type { PoolRule } from '#core/model.ts';
 import type { PublishInputs, StepId } from '#core/publish.ts';
 import type { State } from '#core/state.ts';
 import { anyBody, brandArb, commandsOf, opening, PLACES, PLAIN, SKUS, type World } from '../support/arbitraries.ts';
@@ -144,8 +145,12 @@ export const moreSupplyNeverShowsLess = (core: Core) =>
     }),
     (brand, commands, goods) => {
       // A pool that each receipt fills anew takes from the shared pool by that: protection, not a lost unit.
-      // So do two percents that are both rounded up to their next unit by one unit more: one of them is enough here.
+      // So do two percents that are both rounded up to their next unit by one unit more: one of them is enough here. And a pool that
+      // grows with the supply is cut, beside pools of places, by other turns than before.
+      const isGrowing = (rule: PoolRule) => rule.percent !== undefined || rule.parts !== undefined;
+      const hasPlaces = brand.policy.pools.some(({ location }) => location !== undefined);
       const pools = brand.policy.pools
+        .filter((rule) => !(hasPlaces && isGrowing(rule)))
         .filter(
           (rule, index, all) =>
             rule.percent === undefined || all.findIndex((each) => each.percent !== undefined) === index,

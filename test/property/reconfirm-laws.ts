@@ -91,7 +91,9 @@ export const turnsAreKept = (core: Core) =>
       drawOrder: 'ownThenShared' as const,
       locations: ['north'],
     }));
-    const state = tell(core, { ...brand, policy: { ...brand.policy, programs, pools: [] } }, commands);
+    // What a reallocation moved is protected too.
+    const unmoved = commands.filter((each) => each.body.kind !== 'reallocate');
+    const state = tell(core, { ...brand, policy: { ...brand.policy, programs, pools: [] } }, unmoved);
     const { report, after } = confirm(core, state, body);
     const lacking = report.lines.filter((line) => line.strategy === 'win' && line.after < line.wanted);
     if (lacking.length > 0) {

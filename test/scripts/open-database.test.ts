@@ -42,6 +42,15 @@ test('a home without a database stays a message, until migrate makes one; the se
   expect(await findEmbedded(home)).toBeUndefined();
 });
 
+test('a policy command without a file takes that of the home that is named', async () => {
+  writeFileSync(join(home, 'allot.yaml'), `${SMALL_CONFIG}    settings: { endpoint: "http://127.0.0.1:1" }\n`);
+  const named = await runAllot(['--home', home, 'policy', 'diff', '--json'], { env, cwd: folder.path });
+  expect(named.document()).toMatchObject({ from: null, to: 'home/allot.yaml' });
+  expect(await runAllot(['policy', 'diff'], { env: { ALLOT_HOME: home }, cwd: folder.path })).toMatchObject({
+    err: expect.stringContaining('there is no file allot.yaml'),
+  });
+});
+
 test('a home that is named brings its own configuration and secrets; ALLOT_CONFIG goes before it, and without --home it counts for nothing', async () => {
   const own = join(folder.path, 'own');
   mkdirSync(own);
@@ -84,7 +93,8 @@ test('a server that somebody else began to use meanwhile is left running', async
   await Promise.all(stays.map((close) => close()));
 });
 
-test('the process itself: arguments, streams and exit code', async () => {
+// Three processes, one of which starts and stops a server: longer than other tests on a machine that is shared.
+test('the process itself: arguments, streams and exit code', { timeout: 120_000 }, async () => {
   const allot = (...args: string[]) =>
     promisify(execFile)(process.execPath, ['scripts/allot.mjs', ...args], {
       env: { ...process.env, DATABASE_URL: '' },

@@ -114,6 +114,8 @@ test('a platform that does not answer is named, and hides no drift of another', 
 test('a misspelt SKU or listing is no silent success', async () => {
   expect(await allot('reconcile --sku NONE')).toMatchObject({ exitCode: 1, err: expect.stringContaining('SKU NONE') });
   expect(await allot('listings resume fake:a none')).toMatchObject({ exitCode: 1 });
+  expect((await allot('explain A --listing none')).err).toContain('SKU A has no listing none');
+  expect((await allot('transfer A 5 --from main --to main')).exitCode).toBe(2);
   const said = await allot('listings list --channel fake:b');
   expect(said).toMatchObject({ exitCode: 1, err: expect.stringContaining('no channel is called fake:b') });
   expect(said.err).toContain('"fake:a"');
@@ -130,4 +132,27 @@ test('a stopped listing is resumed by its name, with a trail', async () => {
   expect(said.document()).toMatchObject({ ok: true, resumed: [{ sku: 'A', stopped: 'secondWriter' }] });
   const trail = await pipeline.store.db.rows(sql`select actor from audit where action = 'resume listing'`);
   expect(trail).toEqual([{ actor: 'operator:kim' }]);
+});
+
+test('runs are listed, the newest first, and one is told with what it found', async () => {
+  await pipeline.control('fake:a').editLevels({ levels: [{ sku: 'A', shown: 30 }] });
+  await allot('reconcile --dry-run --json');
+  await allot('reconcile fake:a --sku B');
+  const { runs } = (await allot('reconcile runs --channel fake:a --json')).document() as {
+    runs: { id: number; mode: string }[];
+  };
+  expect(runs).toMatchObject([
+    { mode: 'item', sku: 'B', isDryRun: false, state: 'done', differing: 0, actor: 'operator:kim' },
+    { mode: 'full', isDryRun: true, state: 'done', compared: 2, differing: 1, causes: { manualEdit: 1 } },
+  ]);
+  const text = await allot(`reconcile runs ${runs[1]?.id}`);
+  expect(text.out).toContain('full, dry run');
+  expect(text.out).toMatch(/A +manualEdit +30 +9 +our number is written/);
+  expect((await allot('reconcile runs --limit 1')).out.trim().split('\n')).toHaveLength(2);
+  expect(await allot('reconcile runs 999999')).toMatchObject({
+    err: expect.stringContaining('there is no run 999999'),
+  });
+  expect(await allot('reconcile runs --channel fake:b')).toMatchObject({
+    err: expect.stringContaining('no channel is called fake:b'),
+  });
 });

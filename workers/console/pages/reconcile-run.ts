@@ -1,5 +1,4 @@
 /** One run of reconcile: who started it, what it looked at, and what it found to differ, as it was then. */
-import type { DriftRemedy } from '#core/drift.ts';
 import {
   DIFFERENCES_MAX,
   type ReconcileRun,
@@ -8,7 +7,7 @@ import {
   readRun,
 } from '#db/reconcile-runs.ts';
 import { quoted } from '../../alert-words.ts';
-import { MENDS } from '../../compare.ts';
+import { MENDS, REMEDY_SAYS } from '../../compare.ts';
 import { sayCauses } from '../../gate-words.ts';
 import { channelLink, lookForms } from '../channel-forms.ts';
 import { bars } from '../charts.ts';
@@ -17,14 +16,6 @@ import { type Html, html } from '../html.ts';
 import type { PageBody } from '../layout.ts';
 import type { Asked, Page } from '../parts.ts';
 import { runMode, runState, sayActor, tookOf } from '../run-words.ts';
-
-const REMEDY_SAYS: Readonly<Record<DriftRemedy, string>> = {
-  fetch: 'orders are fetched',
-  write: 'our number is written',
-  adopt: "stock takes the platform's number",
-  stop: 'nothing is raised until somebody says so',
-  wait: 'looked at again',
-};
 
 const differenceTable = (found: readonly RunDifference[], { channel, isDryRun }: ReconcileRun): Html =>
   table({
