@@ -325,7 +325,10 @@ export function addExplainCommand(program: Command, kit: Kit): void {
     .option('--listing <ref>', 'where a channel has several listings of the item')
     .option('--at <time>', 'as it was decided by that moment, with its zone', takeInstant)
     .option('--order <id>', 'an order instead, as channel/order')
-    .option('--pools', 'who may draw how much of the item, and by which rule')
+    .option(
+      '--pools',
+      'who may draw how much of the item, and by which rule; of a kit how many sets, and by which component',
+    )
     .option('--shortages', 'what is short of the item, whose turn it is, and why')
     .action(kit.act(explain));
   kit.examples(command, [

@@ -113,7 +113,8 @@ const KINDS: readonly Kind[] = [
     {
       says:
         'renewals of subscriptions: each within the horizon is held for its program until some time after its day; ' +
-        'of a kit all components or none, which its order takes when it names their holds (allot order place --hold)',
+        'of a kit all components or none. An order takes what is held when it names the holds (allot order place --hold); one that ' +
+        'a platform tells of names none: it gets what is free, and its program is served first when they end',
       next: 'allot hold list --kind subscription',
       isDecided: true,
       hasSpans: true,

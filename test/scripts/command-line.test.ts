@@ -45,6 +45,19 @@ function parseOnly(): { program: Command; lines: readonly string[]; ran: string[
   return { program: buildProgram(silent, session, '0.0.0'), lines: session.exampleLines, ran };
 }
 
+/** As a terminal of 80 columns shows it. */
+function helpOf(command: Command): string {
+  let help = '';
+  command.configureOutput({
+    getOutHelpWidth: () => 80,
+    writeOut: (text) => {
+      help += text;
+    },
+  });
+  command.outputHelp();
+  return help;
+}
+
 describe('every command', () => {
   const { lines } = parseOnly();
 
@@ -74,30 +87,10 @@ describe('every command', () => {
     expect(leaves.length).toBeGreaterThan(30);
     for (const command of leaves) {
       expect([command.name(), command.description()]).not.toContain('');
-      let help = '';
-      command.configureOutput({
-        writeOut: (text) => {
-          help += text;
-        },
-      });
-      command.outputHelp();
-      expect(help).toMatch(/^Examples:\n {2}allot /);
+      expect(helpOf(command)).toMatch(/^Examples:\n {2}allot /);
     }
   });
 });
-
-/** As a terminal of 80 columns shows it. */
-function helpOf(command: Command): string {
-  let help = '';
-  command.configureOutput({
-    getOutHelpWidth: () => 80,
-    writeOut: (text) => {
-      help += text;
-    },
-  });
-  command.outputHelp();
-  return help;
-}
 
 describe('help', () => {
   const leaves = leavesOf(parseOnly().program);
