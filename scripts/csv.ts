@@ -237,6 +237,50 @@ function moneyFault({ amount, currency }: CsvMoney, column: string, currencyColu
   };
 }
 
+type Cells = Pick<Opened, 'note'> & {
+  readonly rawOf: (column: string) => string;
+  readonly textOf: (column: string) => string | null;
+};
+
+/** Cells of more than one value, or of one out of few. */
+function listReaders({ rawOf, textOf, note }: Cells): Pick<CsvRow, 'money' | 'values' | 'groups' | 'pairs' | 'oneOf'> {
+  return {
+    money: (column, currencyColumn) => {
+      const amount = textOf(column);
+      if (amount === null || amount === 'none') return amount;
+      const currency = textOf(currencyColumn);
+      const fault = moneyFault({ amount, currency }, column, currencyColumn);
+      if (fault !== null) note(fault.reason, fault.fix);
+      return { amount, currency };
+    },
+    values: (column) => {
+      const parts = textOf(column)
+        ?.split(SEPARATORS.values)
+        .map((part) => part.trim());
+      return parts?.filter((part) => part !== '') ?? null;
+    },
+    groups: (column) => {
+      if (textOf(column) === null) return null;
+      const { groups, fault, hint } = parseGroups(rawOf(column));
+      if (fault !== undefined) note(`${column} ${fault}`, hint);
+      return groups;
+    },
+    pairs: (column, least) => {
+      const value = textOf(column);
+      if (value === null) return null;
+      const { pairs, fault, hint } = parsePairs(value, least);
+      if (fault !== undefined) note(`${column} ${fault}`, hint);
+      return pairs;
+    },
+    oneOf: (column, words) => {
+      const value = textOf(column);
+      const found = words.find((word) => word === value);
+      if (value !== null && found === undefined) note(`${column} is "${value}"`, suggest(value, words));
+      return found ?? null;
+    },
+  };
+}
+
 function openRow({ record, places, line, note }: Opened): CsvRow {
   const rawOf = (column: string): string => record[places.get(column) ?? -1] ?? '';
   const textOf = (column: string): string | null => rawOf(column).trim() || null;
@@ -284,38 +328,6 @@ function openRow({ record, places, line, note }: Opened): CsvRow {
       need(column);
       return moment(column, parseDue) ?? 0;
     },
-    money: (column, currencyColumn) => {
-      const amount = textOf(column);
-      if (amount === null || amount === 'none') return amount;
-      const currency = textOf(currencyColumn);
-      const fault = moneyFault({ amount, currency }, column, currencyColumn);
-      if (fault !== null) note(fault.reason, fault.fix);
-      return { amount, currency };
-    },
-    values: (column) => {
-      const parts = textOf(column)
-        ?.split(SEPARATORS.values)
-        .map((part) => part.trim());
-      return parts?.filter((part) => part !== '') ?? null;
-    },
-    groups: (column) => {
-      if (textOf(column) === null) return null;
-      const { groups, fault, hint } = parseGroups(rawOf(column));
-      if (fault !== undefined) note(`${column} ${fault}`, hint);
-      return groups;
-    },
-    pairs: (column, least) => {
-      const value = textOf(column);
-      if (value === null) return null;
-      const { pairs, fault, hint } = parsePairs(value, least);
-      if (fault !== undefined) note(`${column} ${fault}`, hint);
-      return pairs;
-    },
-    oneOf: (column, words) => {
-      const value = textOf(column);
-      const found = words.find((word) => word === value);
-      if (value !== null && found === undefined) note(`${column} is "${value}"`, suggest(value, words));
-      return found ?? null;
-    },
+    ...listReaders({ rawOf, textOf, note }),
   };
 }

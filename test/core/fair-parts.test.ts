@@ -91,7 +91,7 @@ describe('channels that ask for a fair share', () => {
     expect(b2b?.steps.some(({ id }) => id === 'fairShare')).toBe(false);
   });
   it('are told where none is made: of kits, and where a line comes from one place', () => {
-    const channel = (id: string, program: string) => channelRule(id, program, { fairShare: true });
+    const channel = (id: string, of: string) => channelRule(id, of, { fairShare: true });
     const listings = ['shop:main', 'store:one'].map((each, index) => listing(index + 1, { channel: each }));
     const sets = ['shop:main', 'store:one'].map((each, index) => listing(index + 3, { channel: each, sku: 'SET' }));
     const programs = [program('dtc'), program('store', { completeness: 'onePlace' })];

@@ -203,6 +203,20 @@ describe('an item with pools of one place', () => {
   });
 });
 
+describe('a kit', () => {
+  it('shows the sets that each program could be promised, and what limits them, in place of pools', async () => {
+    await stage.store.db.rows(sql`insert into item (sku) values ('SET')`);
+    await stage.store.db.rows(
+      sql`insert into item_component (kit, sku, quantity) values ('SET', 'A', 2), ('SET', 'B', 3)`,
+    );
+    await stage.store.db.rows(sql`update policy set body = body || '{"pools": []}'`);
+    const text = await show('/sku?s=SET');
+    expect(text).toContain('A kit has no pools of its own: its sets are drawn from those of 2 × A 3 × B');
+    // 37 of A and 40 of B are free.
+    expect(text).toMatch(/wholesale 1 13 B A 37, B 40 dtc 2 13 B A 37, B 40 /);
+  });
+});
+
 describe('parked input', () => {
   const park = (code = 'unknown-sku', source = 'command') =>
     stage.store.db.rows(sql`
