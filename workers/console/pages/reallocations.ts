@@ -2,6 +2,7 @@
 import { Rejected } from '#core/errors.ts';
 import { DAY_MS } from '#core/reallocation-guards.ts';
 import type { Change, ReallocationPreview } from '#core/reallocation-preview.ts';
+import { isSamePerson } from '#core/second-person.ts';
 import { listLowPools } from '#db/low-pools.ts';
 import { listReallocations, REALLOCATION_STATES, type ReallocationState } from '#db/reallocations.ts';
 import { apply, approve, close, giveBack, propose, type ReallocationView, view } from '../../reallocate.ts';
@@ -135,7 +136,7 @@ const stepForm = ({ id, step, says, reason }: StepForm, { csrf }: Asked): Html =
 
 function stepsOf(one: ReallocationView, asked: Asked): Html {
   const { row } = one;
-  const isOwn = row.proposer === asked.visitor.actor;
+  const isOwn = isSamePerson(row.proposer, asked.visitor.actor);
   const canDecide = asked.may('approver');
   const isWaiting = row.state === 'proposed' || row.state === 'approved';
   return html`<div class="actions">${row.state === 'proposed' && canDecide && !isOwn ? stepForm({ id: row.id, step: 'approve', says: 'Approve' }, asked) : null}${
