@@ -1,5 +1,7 @@
 /** `allot reallocate` on a real database: what it says, what it keeps, how it ends. */
+import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DAY_MS } from '#core/reallocation-guards.ts';
 import { BRAND_POLICY, seedBrand } from '#test/support/brand.ts';
 import { runAllot } from '#test/support/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
@@ -77,6 +79,21 @@ needs a second person:
       'the pool of wholesale has 50 units of MUG to give (50 protected, 0 drawn, 50 left), not 51',
     );
     expect(said.err).toContain('mend: move at most 50');
+  });
+
+  test('tells dated demand that would lack units by it, and what ATP loses by date', async () => {
+    const due = new Date(Date.now() + 3 * DAY_MS).toISOString().slice(0, 10);
+    await allot(`demand expect BL-1 MUG 75 --program wholesale --due ${due}`);
+    const said = (await propose(10)).out;
+    expect(said).toContain(`demand BL-1 of wholesale, 75 due ${due}, would lack 5 on that date because of the move\n`);
+    expect(said).toMatch(/ATP of wholesale falls from 5 to 0 on 2\d{3}-/);
+    expect((await json('reallocate show 1')).preview).toMatchObject({
+      demands: [{ ref: 'BL-1', program: 'wholesale', quantity: 75, gets: { before: 75, after: 70 } }],
+      atp: [{ program: 'dtc' }, { program: 'wholesale', days: [{ atp: { before: 5, after: 0 } }] }],
+    });
+    // As it was kept before dates were told.
+    await store.db.rows(sql`update reallocation set preview = preview - 'demands' - 'atp'`);
+    expect((await json('reallocate show 1')).preview).toMatchObject({ demands: [], atp: [] });
   });
 
   test('reaches the pool that no order may draw from', async () => {

@@ -107,8 +107,40 @@ ${table({
     one.dueAt === null ? null : moment(one.dueAt, now),
   ]),
   empty: 'No line waits.',
-})}`;
+})}${datesSection(preview, now)}`;
 }
+
+/** Only where a date loses or gains: most items have no dated rows. */
+const datesSection = ({ demands, atp }: ReallocationPreview, now: number): Html =>
+  html`${
+    demands.length === 0
+      ? nothing
+      : table({
+          caption: 'Dated demand: what each would have by its date',
+          isCaptionHidden: false,
+          columns: [
+            { title: 'Demand' },
+            { title: 'Program' },
+            { title: 'Units', isNumber: true },
+            { title: 'Has', isNumber: true },
+            { title: 'Due' },
+          ],
+          rows: demands.map((one) => [one.ref, one.program, one.quantity, sayChange(one.gets), moment(one.dueAt, now)]),
+          empty: 'No demand is touched.',
+        })
+  }${
+    atp.length === 0
+      ? nothing
+      : table({
+          caption: 'What could be promised by date (ATP)',
+          isCaptionHidden: false,
+          columns: [{ title: 'Program' }, { title: 'From' }, { title: 'ATP', isNumber: true }],
+          rows: atp.flatMap(({ program, days }) =>
+            days.map((day) => [program, moment(day.fromAt, now), sayChange(day.atp)]),
+          ),
+          empty: 'No date is touched.',
+        })
+  }`;
 
 const guards = (one: ReallocationView): Shown => {
   const { judgement, row } = one;
