@@ -20,7 +20,13 @@ export const HORIZON_DAYS = 180;
 const HORIZON_MS = HORIZON_DAYS * DAY_MS;
 
 /** Units that somebody waits for already: short lines of orders. */
-export type Waiting = { readonly key: string; readonly program: ProgramId; readonly quantity: number };
+export type Waiting = {
+  readonly key: string;
+  readonly program: ProgramId;
+  readonly quantity: number;
+  /** Wanted as part of a kit, which is sold from stock alone: no limit of sales beyond stock counts it. */
+  readonly isOfKit?: true;
+};
 
 /** What a projection is made of: one item as it stands. */
 export type Outlook = {

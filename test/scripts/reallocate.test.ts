@@ -157,7 +157,7 @@ describe('the steps', () => {
       'reject 1 --reason x',
       'withdraw 1',
     ])
-      expect((await allot(`reallocate ${step} --as lee`)).err, step).toContain("unknown option '--as'");
+      expect((await allot(`reallocate ${step} --as lee`)).err).toContain("unknown option '--as'");
     expect((await allotAs({ USER: 'Kim' }, 'reallocate approve 1')).err).toContain('a proposal of their own');
     for (const login of [{}, { USER: '' }])
       expect((await allotAs(login, 'reallocate approve 1')).err).toContain('nobody is logged in by name');
