@@ -37,8 +37,6 @@ async function perform(run: Run, asked: Asked): Promise<ExitCode> {
     );
     for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
     if (exitCode === EXIT.done && asked.sku !== null) run.next(`next: allot explain ${asked.sku}`);
-    if (tally.parked > 0)
-      run.next('next: mend it, then give the command again (allot parked drop ID --reason R forgets the first)');
     return exitCode;
   });
 }
