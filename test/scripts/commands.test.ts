@@ -107,7 +107,7 @@ describe('orders', () => {
     ['order cancel fake:a/none', 'is not known'],
     ['explain --order fake:a/none', 'is not known'],
     ['explain POT', 'SKU POT is not an item'],
-    ['explain MUG --channel fake:c', 'fake:c has no listing of SKU MUG'],
+    ['explain MUG --channel fake:c', 'no channel is called fake:c'],
   ])('%s exits 1 with a mend', async (line, what) => {
     const said = await allot(line);
     expect(said.exitCode).toBe(1);
