@@ -66,6 +66,15 @@ describe('supply', () => {
     expect(await json('explain MUG --channel fake:a')).toMatchObject({ quantity: 0 });
   });
 
+  test('more than was expected is taken, and told: it may be the same receipt twice', async () => {
+    await allot(`supply expect PO-1 MUG 30 --location main --due ${day(9)}`);
+    expect((await allot('supply receive PO-1 MUG 30')).err).toBe('');
+    const said = await allot('supply receive PO-1 MUG 30');
+    expect(said).toMatchObject({ exitCode: 0, out: 'Received 30 MUG of PO-1 at main.\n' });
+    expect(said.err).toContain('30 of these are more than was expected of PO-1: 30 expected, 60 received.');
+    expect(said.err).toContain('allot adjust MUG -30 --location main');
+  });
+
   test('a plain receipt may name it', async () => {
     await allot(`supply expect PO-1 MUG 30 --location main --due ${day(9)}`);
     await allot('receive MUG 30 --location main --supply PO-1');
@@ -199,7 +208,7 @@ describe('promise', () => {
   test.each([
     [`promise MUG 6 --program dtcc --by ${day(1)}`, 'no program is called dtcc'],
     [`promise MUG 6 --program dtc --by ${day(-2)}`, 'has passed'],
-    ['promise MUG 6 --program dtc --by tomorrow', 'is no moment'],
+    ['promise MUG 6 --program dtc --by tomorrow', 'is no day and no moment: write a day like 2026-11-23, or a moment'],
     ['promise MUG 6 --program dtc --by 2026-13-01', 'not in the calendar'],
   ])('%s exits 2', async (line, what) => {
     const said = await allot(line);
