@@ -167,12 +167,17 @@ test('percents that an item comes to through its groups keep the running policy'
   await start({});
   const pools = `pools:
   - { program: dtc, group: seasonal, percent: 60 }
-  - { program: b2b, group: other, percent: 60 }
+  - { program: b2b, group: other, percent: 60, from: "2027-01-01" }
+  - { program: b2b, group: other, percent: 70, until: "2026-11-30" }
 `;
   expect(await start({ pools })).toMatchObject({ policyVersion: 1, policy: { pools: [] } });
   expect(said.at(-1)).toMatchObject({
     level: 'error',
-    fields: { reason: expect.stringContaining('pools[1].percent: the pools of CUP come to 120 %') },
+    fields: {
+      reason: expect.stringMatching(
+        /pools\[1\]\.percent: the pools of CUP come to 120 % of its supply from 2027-01-01T00:00:00\.000Z on: .* Write 40 or less here/,
+      ),
+    },
   });
 });
 
