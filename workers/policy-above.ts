@@ -54,10 +54,12 @@ export type RulesSeen = (rule: PoolRule) => { readonly isNew: boolean; readonly 
 
 export function rulesSeen(before: readonly PoolRule[], placeOf?: (rule: PoolRule) => string | undefined): RulesSeen {
   const seen = new Map<PoolRule, ReturnType<RulesSeen>>();
+  const keyOf = ({ program, sku, group }: PoolRule): string => JSON.stringify([program, sku, group]);
+  const alike = Map.groupBy(before, keyOf);
   return (rule) => {
     const known = seen.get(rule);
     if (known !== undefined) return known;
-    const isNew = !before.some((old) => old.program === rule.program && isDeepStrictEqual(old, rule));
+    const isNew = !(alike.get(keyOf(rule)) ?? []).some((old) => isDeepStrictEqual(old, rule));
     const made = { isNew, at: placeOf?.(rule) ?? `pool of ${rule.program} for ${scopeOf(rule)}` };
     seen.set(rule, made);
     return made;

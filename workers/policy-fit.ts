@@ -30,7 +30,7 @@ export async function findMisfits(db: Database, file: Filed, now: Instant): Prom
 // ---- where a rule stands in its file -------------------------------------------------------------------------------------------
 
 /** Of each rule of the file's policy: the field that says how much it protects. An EMSR-b entry is several rules. */
-export function pathsOfPools({ source, policy }: Filed): ReadonlyMap<PoolRule, YamlPath> {
+function pathsOfPools({ source, policy }: Filed): ReadonlyMap<PoolRule, YamlPath> {
   const entries = (source.data as { readonly pools?: readonly { readonly emsrb?: readonly unknown[] }[] }).pools ?? [];
   const paths = entries.flatMap(({ emsrb }, index): YamlPath[] =>
     emsrb === undefined ? [['pools', index]] : emsrb.map(() => ['pools', index, 'emsrb']),
@@ -77,7 +77,7 @@ export async function findExcesses(
   const policy = { ...body, version: 0 };
   const pools = body.pools.filter(({ location }) => location === undefined);
   const most = [...Map.groupBy(pools, ({ program }) => program).values()].map((own) =>
-    Math.max(...own.map(({ percent = 0 }) => percent)),
+    own.reduce((highest, { percent = 0 }) => Math.max(highest, percent), 0),
   );
   if (most.reduce((sum, percent) => sum + percent, 0) <= 100) return [];
   const named = {
@@ -101,10 +101,14 @@ function addExcess(
   now: Instant,
 ): void {
   const item = { sku, groups };
+  // The same rules at several moments are one mistake of these items.
+  const told = new Set<string>();
   for (const at of [now, ...poolBordersAfter(policy, item, now)]) {
     const counted = poolRulesFor(policy, item, at).filter(({ rule }) => rule.percent !== undefined);
     if (sumOf(counted) <= 100) continue;
     const key = counted.map(({ rule }) => policy.pools.indexOf(rule)).join(' ');
+    if (told.has(key)) continue;
+    told.add(key);
     const known = found.get(key);
     if (known !== undefined) known.items += items;
     else if (found.size <= TOLD_MAX) found.set(key, { sku, items, at, counted });

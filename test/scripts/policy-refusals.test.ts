@@ -67,6 +67,8 @@ describe('what cannot hold is refused, and the running policy stays', () => {
   - { program: dtc, group: seasonal, percent: 60 }
   - { program: wholesale, group: other, percent: 60 }
   - { program: emergency, percent: 33 }
+  - { program: emergency, sku: MUG, percent: 33, from: "2099-01-01", until: "2099-02-01" }
+  - { program: dtc, sku: POT, units: 1, from: "2099-01-01", until: "2099-02-01" }
 `,
     });
     await groupsOf('CUP', '{seasonal}');
