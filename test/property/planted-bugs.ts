@@ -317,6 +317,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
   ),
   bug(
+    'limit-as-new',
+    'a backorder limit is promised whole, though the program is short already',
+    'atp-limit',
+    change('promise.ts', 'stockOf(projection) + limit.left', 'stockOf(projection) + limit.limit'),
+  ),
+  bug(
     'back-off-uncapped',
     'a wait doubles without a cap: after a night of failures a channel is tried again in a year',
     'retry-bounds',

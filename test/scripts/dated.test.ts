@@ -161,8 +161,29 @@ describe('promise', () => {
     expect((await allot(`promise MUG 20 --program dtc --by ${day(1)}`)).out).toContain(
       `All of it: ${day(9)}, 6 from what all share, 14 of PO-1 due ${day(9)} at main.`,
     );
-    expect((await allot(`promise MUG 99 --program dtc --by ${day(20)}`)).out).toContain('nothing in sight brings that');
+    expect((await allot(`promise CUP 99 --program dtc --by ${day(20)}`)).out).toContain('nothing in sight brings that');
     expect(await json('explain MUG --channel fake:b')).toMatchObject({ quantity: 10 });
+  });
+
+  test('sells no more of what comes than the backorder limit of the program leaves, and says so', async () => {
+    expect((await allot(`promise MUG 30 --program dtc --by ${day(20)}`)).out).toBe(
+      [
+        `Partly: 26 of 30 MUG for dtc by ${day(20)}: 6 from what all share, 20 of PO-1 due ${day(9)} at main.`,
+        'All of it: the backorder limit does not allow that.',
+        'Capped by the backorder limit: dtc may sell 20 MUG of what is to come.',
+        'Nothing is reserved.\n',
+      ].join('\n'),
+    );
+    await allot('order place --channel fake:a --line MUG=15 --ref 1');
+    expect(await json(`promise MUG 30 --program dtc --by ${day(20)}`)).toMatchObject({
+      answer: 'partly',
+      byDate: { quantity: 15, from: [{ ref: 'PO-1', quantity: 15 }] },
+      whole: null,
+      cappedBy: [{ sku: 'MUG', limit: 20, short: 5, left: 15 }],
+    });
+    expect((await allot(`promise MUG 30 --program dtc --by ${day(20)}`)).out).toContain(
+      'dtc may sell 20 MUG of what is to come, less 5 that are short already.',
+    );
   });
 
   test('a route sends a customer to another program, whose lead time then counts', async () => {
