@@ -3,7 +3,7 @@ import { openBooks } from './books.ts';
 import type { ReconfirmCommand, Strategy } from './command.ts';
 import { allocatedUnits } from './kits.ts';
 import type { ChannelId, Instant, OrderId, ProgramId, Sku } from './model.ts';
-import { type Claim, claimsOf } from './reconfirm-claims.ts';
+import { type Claim, claimsOf, type LeftOut, unmatchedIn } from './reconfirm-claims.ts';
 import type { Facts, State } from './state.ts';
 
 export type ReconfirmedLine = {
@@ -34,6 +34,14 @@ export type ReconfirmedSegment = Pick<ReconfirmedLine, 'segment' | 'strategy'> &
   readonly lost: number;
 };
 
+export type LeftOutLine = Pick<ReconfirmedLine, 'orderId' | 'lineRef' | 'channel' | 'program'> & {
+  /** Of the line: the item, or the kit. */
+  readonly sku: Sku | null;
+  /** Units of the item that it keeps. */
+  readonly units: number;
+  readonly why: LeftOut['why'];
+};
+
 export type ReconfirmReport = {
   readonly sku: Sku;
   readonly by: ReconfirmCommand['by'];
@@ -44,8 +52,12 @@ export type ReconfirmReport = {
   /** More promised than there is, over all places. */
   readonly deficitBefore: number;
   readonly deficitAfter: number;
-  /** Units of lines that are not in the run: of kits, and of orders that want one place, or all or nothing. */
+  /** Units of lines that are not in the run. */
   readonly apart: number;
+  /** These lines, by order: of kits, and of orders that want one place, or all or nothing. */
+  readonly leftOut: readonly LeftOutLine[];
+  /** Segments that were given and that no line of the run is of: `program dtc`. */
+  readonly unmatched: readonly string[];
   readonly gained: number;
   readonly lost: number;
   /** First served first. */
@@ -124,7 +136,8 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     units.set(JSON.stringify([orderId, line.lineRef]), allocatedUnits(line));
   for (const { id, lines } of facts.orders) for (const line of lines) keep(id, line);
   for (const { orderId, line } of facts.filledLines) keep(orderId, line);
-  const lines = claimsOf(openBooks(state, now), body).map((claim) =>
+  const { claims, leftOut } = claimsOf(openBooks(state, now), body);
+  const lines = claims.map((claim) =>
     lineOf(claim, units.get(JSON.stringify([claim.head.id, claim.head.line.lineRef])) ?? claim.before),
   );
   const places = placesOf(state, body.sku);
@@ -146,6 +159,16 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     deficitBefore,
     deficitAfter: deficits.length === 0 ? deficitBefore : sumOf(deficits.map(({ quantity }) => quantity)),
     apart: promisedAnywhere - sumOf(lines.map(({ before }) => before)),
+    leftOut: leftOut.map(({ head: { id, channel, program, line }, units: kept, why }) => ({
+      orderId: id,
+      lineRef: line.lineRef,
+      channel,
+      program,
+      sku: line.sku,
+      units: kept,
+      why,
+    })),
+    unmatched: unmatchedIn(claims, body),
     gained: sumOf(changes.map((change) => Math.max(0, change))),
     lost: sumOf(changes.map((change) => Math.max(0, -change))),
     lines,

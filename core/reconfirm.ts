@@ -83,7 +83,7 @@ const copyOf = (item: ItemBook): ItemBook => ({
 export function applyReconfirm(books: Books, command: Command, body: ReconfirmCommand): boolean {
   const item = itemFor(books, body.sku);
   checkReconfirm(books, body);
-  const standings = claimsOf(books, body).map((claim) => ({
+  const standings = claimsOf(books, body).claims.map((claim) => ({
     ...claim,
     allocations: claim.head.line.allocations,
     units: claim.before,

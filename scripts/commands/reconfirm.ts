@@ -14,7 +14,12 @@ import {
   type Strategy,
 } from '#core/command.ts';
 import type { Sku } from '#core/model.ts';
-import { type ReconfirmedLine, type ReconfirmReport, reconfirmReport } from '#core/reconfirm-report.ts';
+import {
+  type LeftOutLine,
+  type ReconfirmedLine,
+  type ReconfirmReport,
+  reconfirmReport,
+} from '#core/reconfirm-report.ts';
 import type { Database } from '#db/client.ts';
 import { readDeficitSkus, readSkuTable } from '#db/status.ts';
 import { decideApart } from '#workers/decide-apart.ts';
@@ -135,11 +140,9 @@ const sayMoves = (lines: readonly ReconfirmedLine[], word: string): string[] =>
 const LINES_MAX = 200;
 const number = (title: string) => ({ title, isNumber: true });
 
-function sayReport(run: Run, report: ReconfirmReport): string {
-  const { out } = run;
-  const { sku, there, promisedBefore, promisedAfter, deficitBefore, deficitAfter, lines } = report;
-  const title = out.paint('bold', `${sku}: ${there} there, ${promisedBefore} promised before, ${promisedAfter} after`);
-  if (lines.length === 0) return `${title}\nNo line has or wants units of it.`;
+/** Line by line and segment by segment. */
+function sayLines({ out }: Run, report: ReconfirmReport): string[] {
+  const { lines } = report;
   const rows = lines
     .slice(0, LINES_MAX)
     .map((line) => [
@@ -163,11 +166,6 @@ function sayReport(run: Run, report: ReconfirmReport): string {
     one.lost,
   ]);
   return [
-    title,
-    `Deficit: ${deficitBefore} before, ${deficitAfter} after`,
-    ...(report.apart > 0
-      ? [`Not in the run: ${plural(report.apart, 'unit')} of kits, or of orders that want one place, or all or nothing`]
-      : []),
     '',
     out.table(
       [
@@ -197,6 +195,52 @@ function sayReport(run: Run, report: ReconfirmReport): string {
         ? []
         : [`Exception: ${line.orderId} line ${line.lineRef} (${line.strategy}) ${line.exception}`],
     ),
+  ];
+}
+
+const WHY_LEFT_OUT: Readonly<Record<LeftOutLine['why'], string>> = {
+  kit: 'a kit',
+  onePlace: 'wants one place',
+  shipComplete: 'wants all or nothing',
+  fillOrKill: 'wants all or nothing',
+};
+
+function sayLeftOut({ apart, leftOut }: ReconfirmReport): string[] {
+  if (leftOut.length === 0) return [];
+  const told = leftOut
+    .slice(0, LINES_MAX)
+    .map(({ orderId, lineRef, units, why }) => `  ${orderId} line ${lineRef}: ${units} (${WHY_LEFT_OUT[why]})`);
+  const more = leftOut.length > LINES_MAX ? [`  and ${leftOut.length - LINES_MAX} more: --json has them all`] : [];
+  return [`Not in the run: ${plural(leftOut.length, 'line')} with ${plural(apart, 'unit')}`, ...told, ...more];
+}
+
+const sayUnmatched = ({ unmatched, sku }: ReconfirmReport): string[] =>
+  unmatched.length === 0 ? [] : [`No line of ${sku} in the run is of: ${unmatched.join(', ')}`];
+
+/** A deficit that stays, and what ends it. */
+function sayDeficit({ deficitAfter, leftOut, sku }: ReconfirmReport): string[] {
+  if (deficitAfter === 0) return [];
+  const holders = leftOut.filter(({ units }) => units > 0);
+  const byOrders = `cancel one of the ${plural(holders.length, 'line')} below in its own system, or `;
+  return [
+    `${plural(deficitAfter, 'unit')} ${deficitAfter === 1 ? 'is' : 'are'} still promised that are not there: ${holders.length === 0 ? '' : byOrders}bring units (allot receive ${sku} N, a count, a transfer)`,
+  ];
+}
+
+function sayReport(run: Run, report: ReconfirmReport): string {
+  const { sku, there, promisedBefore, promisedAfter, deficitBefore, deficitAfter, lines } = report;
+  const title = run.out.paint(
+    'bold',
+    `${sku}: ${there} there, ${promisedBefore} promised before, ${promisedAfter} after`,
+  );
+  if (lines.length === 0 && report.leftOut.length === 0) return `${title}\nNo line has or wants units of it.`;
+  return [
+    title,
+    `Deficit: ${deficitBefore} before, ${deficitAfter} after`,
+    ...sayDeficit(report),
+    ...sayLeftOut(report),
+    ...sayUnmatched(report),
+    ...(lines.length === 0 ? [] : sayLines(run, report)),
   ].join('\n');
 }
 
@@ -219,7 +263,9 @@ async function isAgreed(run: Run, shown: readonly ReconfirmReport[]): Promise<bo
 }
 
 const exitCodeOf = (reports: readonly ReconfirmReport[]): ExitCode =>
-  reports.some(({ lines }) => lines.some(({ exception }) => exception !== null)) ? EXIT.found : EXIT.done;
+  reports.some(({ deficitAfter, lines }) => deficitAfter > 0 || lines.some(({ exception }) => exception !== null))
+    ? EXIT.found
+    : EXIT.done;
 
 function show(run: Run, mode: 'simulation' | 'active', reports: readonly ReconfirmReport[]): ExitCode {
   const exitCode = exitCodeOf(reports);
@@ -261,7 +307,7 @@ export function addReconfirmCommand(program: Command, kit: Kit): void {
   const command = program
     .command('reconfirm')
     .description(
-      'confirm open order lines anew where more is promised than there is; exit 3 when a win or gain could not be kept',
+      'confirm open order lines anew where more is promised than there is; exit 3 when a win or gain could not be kept, or a deficit stays',
     )
     .argument('[sku...]', 'the items', [])
     .option('--deficits', 'all items that lack units they promised')

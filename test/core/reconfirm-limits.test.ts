@@ -132,9 +132,24 @@ describe('lines that take no part of what they want', () => {
     { order: 'b', wants: 6, has: 6, program: 'b2b' },
   ];
   it('are not in the run: they keep what they have, and the report says how much', () => {
-    const { lines, report } = confirm(booksOf({ main: 8 }, rows, whole), runOf({ w: 'win', b: 'lose' }));
+    const { lines, report } = confirm(booksOf({ main: 8 }, rows, whole), runOf({ w: 'win', nobody: 'lose' }));
     expect(lines).toEqual({ w: 2 });
     expect(report).toMatchObject({ apart: 6, promisedBefore: 6, promisedAfter: 8, deficitAfter: 0 });
+    expect(report?.leftOut).toEqual([
+      { orderId: 'b', lineRef: '1', channel: 'b2b:main', program: 'b2b', sku: 'TEA', units: 6, why: 'shipComplete' },
+    ]);
+    expect(report?.unmatched, 'a segment that no line is of is told').toEqual(['order nobody']);
+  });
+  it.each<ReconfirmCommand['segments'][number]>([
+    { match: 'order', id: 'b', strategy: 'win' },
+    { match: 'channel', id: 'b2b:main', strategy: 'win' },
+    { match: 'program', id: 'b2b', strategy: 'win' },
+  ])('refuse a segment that names them alone: %j', (segment) => {
+    const { facts } = confirm(booksOf({ main: 4 }, rows, whole), runOf({}, { segments: [segment] }));
+    expect(facts.outcomes).toMatchObject([
+      { kind: 'parked', code: 'segment-left-out', field: 'segments[0]', reason: expect.stringContaining('6 units') },
+    ]);
+    expect(facts.promises).toEqual([]);
   });
   it('leave a deficit to be seen where they hold more than there is', () => {
     const { report } = confirm(booksOf({ main: 4 }, rows, whole), runOf({}));

@@ -139,6 +139,28 @@ describe('allot reconfirm', () => {
     expect(won.out).toContain('Exception: fake:b/po line MUG (gain) must keep 4 and has 1');
   });
 
+  test('what is left out is named, a deficit that it leaves exits 3 with what to do, and a segment of nobody is told', async () => {
+    await store.db.rows(sql`update policy set body = jsonb_set(body, '{programs,1,completeness}', '"shipComplete"')`);
+    await allot('inspect MUG 5 --location main --from sellable --to damaged');
+    const said = await allot('reconfirm MUG --yes --strategy fake:a/none=win');
+    expect(said.exitCode).toBe(3);
+    expect(said.out).toContain('Deficit: 8 before, 2 after');
+    expect(said.out).toContain(
+      '2 units are still promised that are not there: cancel one of the 1 line below in its own system, or bring units',
+    );
+    expect(said.out).toContain('Not in the run: 1 line with 4 units\n  fake:b/po line MUG: 4 (wants all or nothing)\n');
+    expect(said.out).toContain('No line of MUG in the run is of: order fake:a/none');
+    expect(await json('reconfirm MUG --simulate')).toMatchObject({
+      ok: false,
+      reports: [{ deficitAfter: 2, apart: 4, leftOut: [{ orderId: 'fake:b/po', units: 4, why: 'shipComplete' }] }],
+    });
+    const refused = await allot('reconfirm MUG --strategy wholesale=win --yes');
+    expect(refused).toMatchObject({ exitCode: 1, out: '' });
+    expect(refused.err).toContain(
+      'program wholesale has only lines of MUG that a run leaves out (shipComplete): 1, with 4 units',
+    );
+  });
+
   test.each([
     ['reconfirm', 2, 'name SKUs, or take all'],
     ['reconfirm MUG --deficits', 2, 'name SKUs, or take all'],

@@ -185,7 +185,9 @@ function applyDated<Row extends { readonly ref: string }>(
 const openLinesOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
   orders.flatMap(({ id, channel, program, placedAt, lines, state: { fillRule } }) => {
     const head = { id, channel, program, placedAt, ...(fillRule === undefined ? {} : { fillRule }) };
-    return lines.flatMap((line) => (line.sku === sku && allocatedOf(line) + line.short > 0 ? [{ ...head, line }] : []));
+    const takes = ({ sku: own, components }: OrderLine): boolean =>
+      components === undefined ? own === sku : components.some((part) => part.sku === sku);
+    return lines.flatMap((line) => (takes(line) && allocatedOf(line) + line.short > 0 ? [{ ...head, line }] : []));
   });
 function applyHolds(item: ItemState, facts: Facts): ItemState {
   let { holds } = item;
