@@ -1,10 +1,10 @@
 /** What a re-confirmation does, line by line and segment by segment: read from the facts, written or not (simulation). Pure. */
-import { openBooks } from './books.ts';
+import { lineKey, openBooks } from './books.ts';
 import type { ReconfirmCommand, Strategy } from './command.ts';
 import { allocatedUnits } from './kits.ts';
-import type { ChannelId, Instant, OrderId, ProgramId, Sku } from './model.ts';
-import { type Claim, claimsOf, type LeftOut, unmatchedIn } from './reconfirm-claims.ts';
-import type { Facts, State } from './state.ts';
+import type { ChannelId, Completeness, Instant, OrderId, OrderLine, ProgramId, Sku } from './model.ts';
+import { type Claim, claimsOf, unitsOf, unmatchedIn } from './reconfirm-claims.ts';
+import type { Facts, ShortLine, State } from './state.ts';
 
 export type ReconfirmedLine = {
   readonly orderId: OrderId;
@@ -14,6 +14,10 @@ export type ReconfirmedLine = {
   readonly placedAt: Instant;
   readonly segment: string;
   readonly strategy: Strategy;
+  /** The kit whose sets it takes; null for a line of the item itself. Its units are those of the item in them. */
+  readonly kit: Sku | null;
+  /** Whether it takes parts (`split`; of a kit in whole sets), or all or nothing. */
+  readonly completeness: Completeness;
   readonly wanted: number;
   readonly before: number;
   readonly after: number;
@@ -34,13 +38,10 @@ export type ReconfirmedSegment = Pick<ReconfirmedLine, 'segment' | 'strategy'> &
   readonly lost: number;
 };
 
-export type LeftOutLine = Pick<ReconfirmedLine, 'orderId' | 'lineRef' | 'channel' | 'program'> & {
-  /** Of the line: the item, or the kit. */
-  readonly sku: Sku | null;
-  /** Units of the item that it keeps. */
-  readonly units: number;
-  readonly why: LeftOut['why'];
-};
+export type BesideLine = Pick<
+  ReconfirmedLine,
+  'orderId' | 'lineRef' | 'channel' | 'program' | 'before' | 'after' | 'change'
+> & { readonly sku: Sku };
 
 export type ReconfirmReport = {
   readonly sku: Sku;
@@ -52,11 +53,9 @@ export type ReconfirmReport = {
   /** More promised than there is, over all places. */
   readonly deficitBefore: number;
   readonly deficitAfter: number;
-  /** Units of lines that are not in the run. */
-  readonly apart: number;
-  /** These lines, by order: of kits, and of orders that want one place, or all or nothing. */
-  readonly leftOut: readonly LeftOutLine[];
-  /** Segments that were given and that no line of the run is of: `program dtc`. */
+  /** Lines of other items that change with an order that holds all or nothing; what kits release of other items goes with their sets. */
+  readonly beside: readonly BesideLine[];
+  /** Segments that were given and that no line is of: `program dtc`. */
   readonly unmatched: readonly string[];
   readonly gained: number;
   readonly lost: number;
@@ -83,6 +82,8 @@ function lineOf(claim: Claim, after: number): ReconfirmedLine {
     placedAt: head.placedAt,
     segment,
     strategy,
+    kit: head.line.components === undefined ? null : head.line.sku,
+    completeness: claim.rule,
     wanted,
     before,
     after,
@@ -90,6 +91,13 @@ function lineOf(claim: Claim, after: number): ReconfirmedLine {
     valueAtRisk: (wanted - after) * valuePerUnit,
     exception: exceptionOf(claim, after),
   };
+}
+
+function besideOf({ id, channel, program, line }: ShortLine, now: OrderLine): BesideLine[] {
+  const [before, after] = [allocatedUnits(line), allocatedUnits(now)];
+  if (line.sku === null || before === after) return [];
+  const { lineRef, sku } = line;
+  return [{ orderId: id, lineRef, channel, program, sku, before, after, change: after - before }];
 }
 
 function segmentsOf(lines: readonly ReconfirmedLine[]): ReconfirmedSegment[] {
@@ -131,15 +139,12 @@ function placesOf(state: State, sku: Sku): { there: number; promised: number }[]
 
 /** `facts` were decided from `state` by this command alone. */
 export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Facts, now: Instant): ReconfirmReport {
-  const units = new Map<string, number>();
-  const keep = (orderId: string, line: Parameters<typeof allocatedUnits>[0] & { readonly lineRef: string }) =>
-    units.set(JSON.stringify([orderId, line.lineRef]), allocatedUnits(line));
-  for (const { id, lines } of facts.orders) for (const line of lines) keep(id, line);
-  for (const { orderId, line } of facts.filledLines) keep(orderId, line);
-  const { claims, leftOut } = claimsOf(openBooks(state, now), body);
-  const lines = claims.map((claim) =>
-    lineOf(claim, units.get(JSON.stringify([claim.head.id, claim.head.line.lineRef])) ?? claim.before),
-  );
+  const changed = new Map<string, OrderLine>();
+  for (const { id, lines } of facts.orders) for (const line of lines) changed.set(lineKey(id, line.lineRef), line);
+  for (const { orderId, line } of facts.filledLines) changed.set(lineKey(orderId, line.lineRef), line);
+  const afterOf = ({ id, line }: ShortLine): OrderLine => changed.get(lineKey(id, line.lineRef)) ?? line;
+  const { claims, beside } = claimsOf(openBooks(state, now), body);
+  const lines = claims.map((claim) => lineOf(claim, unitsOf(afterOf(claim.head), body.sku)));
   const places = placesOf(state, body.sku);
   const deficitBefore = sumOf(places.map(({ there, promised }) => Math.max(0, promised - there)));
   const deficits = facts.deficits.filter(({ sku }) => sku === body.sku);
@@ -148,8 +153,6 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     ({ sku, location }) => sku === body.sku && state.locations.some(({ id, sells }) => sells && id === location),
   );
   const changes = lines.map(({ change }) => change);
-  const promises = state.items.find(({ sku }) => sku === body.sku)?.promises ?? [];
-  const promisedAnywhere = sumOf(promises.map(({ allocated }) => allocated));
   return {
     sku: body.sku,
     by: body.by,
@@ -158,16 +161,7 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     promisedAfter: promisedBefore + sumOf(moved.map(({ delta }) => delta)),
     deficitBefore,
     deficitAfter: deficits.length === 0 ? deficitBefore : sumOf(deficits.map(({ quantity }) => quantity)),
-    apart: promisedAnywhere - sumOf(lines.map(({ before }) => before)),
-    leftOut: leftOut.map(({ head: { id, channel, program, line }, units: kept, why }) => ({
-      orderId: id,
-      lineRef: line.lineRef,
-      channel,
-      program,
-      sku: line.sku,
-      units: kept,
-      why,
-    })),
+    beside: beside.flatMap((head) => besideOf(head, afterOf(head))),
     unmatched: unmatchedIn(claims, body),
     gained: sumOf(changes.map((change) => Math.max(0, change))),
     lost: sumOf(changes.map((change) => Math.max(0, -change))),

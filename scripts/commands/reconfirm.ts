@@ -13,13 +13,8 @@ import {
   STRATEGIES,
   type Strategy,
 } from '#core/command.ts';
-import type { Sku } from '#core/model.ts';
-import {
-  type LeftOutLine,
-  type ReconfirmedLine,
-  type ReconfirmReport,
-  reconfirmReport,
-} from '#core/reconfirm-report.ts';
+import type { Completeness, Sku } from '#core/model.ts';
+import { type ReconfirmedLine, type ReconfirmReport, reconfirmReport } from '#core/reconfirm-report.ts';
 import type { Database } from '#db/client.ts';
 import { readDeficitSkus, readSkuTable } from '#db/status.ts';
 import { decideApart } from '#workers/decide-apart.ts';
@@ -93,7 +88,12 @@ async function chooseSkus(db: Database, skus: readonly Sku[], { deficits }: Opti
   });
 }
 
-const lossesOf = (report: ReconfirmReport): ReconfirmedLine[] => report.lines.filter(({ change }) => change < 0);
+/** Of other items too, where an order gives up all of its lines. */
+const lossesOf = ({
+  lines,
+  beside,
+}: ReconfirmReport): readonly Pick<ReconfirmedLine, 'orderId' | 'lineRef' | 'change'>[] =>
+  [...lines, ...beside].filter(({ change }) => change < 0);
 
 /** Nobody loses more than was shown. */
 function isAsShown(report: ReconfirmReport, shown: ReconfirmReport): boolean {
@@ -140,6 +140,16 @@ const sayMoves = (lines: readonly ReconfirmedLine[], word: string): string[] =>
 const LINES_MAX = 200;
 const number = (title: string) => ({ title, isNumber: true });
 
+const TAKES: Readonly<Record<Completeness, string>> = {
+  split: 'parts',
+  onePlace: 'one place',
+  shipComplete: 'all or nothing',
+  fillOrKill: 'all or nothing',
+};
+
+const takesOf = ({ kit, completeness }: ReconfirmedLine): string =>
+  kit === null ? TAKES[completeness] : `sets of ${kit}${completeness === 'split' ? '' : `, ${TAKES[completeness]}`}`;
+
 /** Line by line and segment by segment. */
 function sayLines({ out }: Run, report: ReconfirmReport): string[] {
   const { lines } = report;
@@ -150,6 +160,7 @@ function sayLines({ out }: Run, report: ReconfirmReport): string[] {
       line.lineRef,
       line.program,
       line.strategy,
+      takesOf(line),
       line.wanted,
       line.before,
       line.after,
@@ -173,6 +184,7 @@ function sayLines({ out }: Run, report: ReconfirmReport): string[] {
         { title: 'LINE' },
         { title: 'PROGRAM' },
         { title: 'STRATEGY' },
+        { title: 'TAKES' },
         ...['WANTED', 'BEFORE', 'AFTER', 'CHANGE'].map(number),
       ],
       rows,
@@ -189,7 +201,7 @@ function sayLines({ out }: Run, report: ReconfirmReport): string[] {
       sums,
     ),
     ...sayMoves(lines.filter(({ change }) => change > 0).slice(0, LINES_MAX), 'Gains'),
-    ...sayMoves(lossesOf(report).slice(0, LINES_MAX), 'Loses'),
+    ...sayMoves(lines.filter(({ change }) => change < 0).slice(0, LINES_MAX), 'Loses'),
     ...lines.flatMap((line) =>
       line.exception === null
         ? []
@@ -198,34 +210,28 @@ function sayLines({ out }: Run, report: ReconfirmReport): string[] {
   ];
 }
 
-const WHY_LEFT_OUT: Readonly<Record<LeftOutLine['why'], string>> = {
-  kit: 'a kit',
-  onePlace: 'wants one place',
-  shipComplete: 'wants all or nothing',
-  fillOrKill: 'wants all or nothing',
-};
-
-function sayLeftOut({ apart, leftOut }: ReconfirmReport): string[] {
-  if (leftOut.length === 0) return [];
-  const told = leftOut
-    .slice(0, LINES_MAX)
-    .map(({ orderId, lineRef, units, why }) => `  ${orderId} line ${lineRef}: ${units} (${WHY_LEFT_OUT[why]})`);
-  const more = leftOut.length > LINES_MAX ? [`  and ${leftOut.length - LINES_MAX} more: --json has them all`] : [];
-  return [`Not in the run: ${plural(leftOut.length, 'line')} with ${plural(apart, 'unit')}`, ...told, ...more];
-}
+/** Lines of other items that go with an order that holds all or nothing. */
+const sayBeside = ({ beside }: ReconfirmReport): string[] =>
+  beside.length === 0
+    ? []
+    : [
+        'Lines of other items, of orders that hold all or nothing:',
+        ...beside
+          .slice(0, LINES_MAX)
+          .map(({ orderId, lineRef, sku, change }) => `  ${orderId} line ${lineRef}: ${signed(change)} ${sku}`),
+        ...(beside.length > LINES_MAX ? [`  and ${beside.length - LINES_MAX} more: --json has them all`] : []),
+      ];
 
 const sayUnmatched = ({ unmatched, sku }: ReconfirmReport): string[] =>
-  unmatched.length === 0 ? [] : [`No line of ${sku} in the run is of: ${unmatched.join(', ')}`];
+  unmatched.length === 0 ? [] : [`No open line of ${sku} is of: ${unmatched.join(', ')}`];
 
-/** A deficit that stays, and what ends it. */
-function sayDeficit({ deficitAfter, leftOut, sku }: ReconfirmReport): string[] {
-  if (deficitAfter === 0) return [];
-  const holders = leftOut.filter(({ units }) => units > 0);
-  const byOrders = `cancel one of the ${plural(holders.length, 'line')} below in its own system, or `;
-  return [
-    `${plural(deficitAfter, 'unit')} ${deficitAfter === 1 ? 'is' : 'are'} still promised that are not there: ${holders.length === 0 ? '' : byOrders}bring units (allot receive ${sku} N, a count, a transfer)`,
-  ];
-}
+/** A deficit that stays, which no line can end, and what does. */
+const sayDeficit = ({ deficitAfter, sku }: ReconfirmReport): string[] =>
+  deficitAfter === 0
+    ? []
+    : [
+        `${plural(deficitAfter, 'unit')} ${deficitAfter === 1 ? 'is' : 'are'} still missing, which no line can give: ${deficitAfter === 1 ? 'it is' : 'they are'} held (allot hold list --sku ${sku}), or left beyond what was there (bring or count units: allot receive ${sku} N)`,
+      ];
 
 function sayReport(run: Run, report: ReconfirmReport): string {
   const { sku, there, promisedBefore, promisedAfter, deficitBefore, deficitAfter, lines } = report;
@@ -233,14 +239,14 @@ function sayReport(run: Run, report: ReconfirmReport): string {
     'bold',
     `${sku}: ${there} there, ${promisedBefore} promised before, ${promisedAfter} after`,
   );
-  if (lines.length === 0 && report.leftOut.length === 0) return `${title}\nNo line has or wants units of it.`;
+  if (lines.length === 0) return `${title}\nNo line has or wants units of it.`;
   return [
     title,
     `Deficit: ${deficitBefore} before, ${deficitAfter} after`,
     ...sayDeficit(report),
-    ...sayLeftOut(report),
     ...sayUnmatched(report),
-    ...(lines.length === 0 ? [] : sayLines(run, report)),
+    ...sayLines(run, report),
+    ...sayBeside(report),
   ].join('\n');
 }
 

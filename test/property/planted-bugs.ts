@@ -211,6 +211,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('pools.ts', 'shared -= remaining;', 'shared -= 0 * remaining;'),
   ),
   bug(
+    'run-part',
+    'a re-confirmation run leaves a part to an order that wants all or nothing',
+    'whole',
+    change('reconfirm-turns.ts', '&& !fillWhole(run, first)) giveUp(run, first)', ') serve(run, first, wanted)'),
+    change('reconfirm-turns.ts', '  endWhole(run);\n', ''),
+  ),
+  bug(
     'count-erases',
     'a count overwrites the movements after it',
     'count',
