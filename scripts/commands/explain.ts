@@ -22,6 +22,7 @@ import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayLot } from '../lot-options.ts';
 import { lotTable } from '../lot-words.ts';
+import { requireChannel } from '../require-channel.ts';
 import type { Kit, Run } from '../session.ts';
 import { showPools, showShortages } from './explain-pools.ts';
 
@@ -65,6 +66,7 @@ async function requireItem(db: Database, sku: string): Promise<SkuFigures> {
 async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
   const values = (await readUnitValues(db, [sku])).get(sku);
   const item: ToldItem = { ...(await requireItem(db, sku)), ...(values === undefined ? {} : { unitValue: values }) };
+  if (channel !== undefined) await requireChannel(db, channel);
   const lots = at === undefined || at === 'now' ? await readLots(run, db, sku) : null;
   const explanations = await explainListings(db, {
     sku,
@@ -72,6 +74,12 @@ async function explainItem(run: Run, db: Database, sku: string, { channel, listi
     ...(listing === undefined ? {} : { listingRef: listing }),
     ...(at === undefined || at === 'now' ? {} : { at }),
   });
+  if (listing !== undefined && explanations.length === 0) {
+    const where = channel === undefined ? '' : ` on ${channel}`;
+    throw new Failure(`SKU ${sku} has no listing ${listing}${where}`, {
+      mend: `allot explain ${sku} shows those it has`,
+    });
+  }
   if (channel === undefined) {
     run.out.show(
       { schema: 'allot.explain.item/1', item, ...(lots === null ? {} : { lots: lots.rows }), listings: explanations },
