@@ -15,7 +15,8 @@ const taking = (skus: readonly Sku[]): SQL => sql`
         where l.sku = i.sku and l.components is null and (l.allocated > 0 or l.short > 0)
         union
         select i.sku as for_sku, l.* from order_line l
-        where l.components @> jsonb_build_array(jsonb_build_object('sku', i.sku)) and (l.allocated > 0 or l.short > 0)
+        where l.components is not null and (l.allocated > 0 or l.short > 0)
+          and l.components @> jsonb_build_array(jsonb_build_object('sku', i.sku))
         union
         select i.sku as for_sku, l.* from order_line l
         where l.sku in (select kit from kits_with(array[i.sku])) and l.short > 0
