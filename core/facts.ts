@@ -24,7 +24,7 @@ const sooner = (next: Instant, at: Instant | null, now: Instant): Instant =>
 /** When the item has to be looked at again by itself. */
 function nextReviewOf({ policy, now }: Books, { item, pools }: ItemNow): Instant | null {
   // Only when some left the list: else the next look would find the same lines waiting, for ever.
-  if (item.moreShorts && item.hasFilled) return now;
+  if ((item.moreShorts && item.hasFilled) || item.hasFreed) return now;
   let next = nextPoolChange(policy, item, pools, now) ?? Number.POSITIVE_INFINITY;
   for (const { seenUntil } of item.listings) next = sooner(next, seenUntil, now);
   if (item.holds.size > 0) {

@@ -77,6 +77,8 @@ export type ItemBook = {
   isReviewed: boolean;
   /** True once a line that waited got all it wanted. */
   hasFilled: boolean;
+  /** A run over another item gave units of it back: whoever waits for them is looked at next. */
+  hasFreed: boolean;
 };
 
 export const lineKey = (orderId: string, lineRef: string): string => `${orderId} ${lineRef}`;
@@ -205,6 +207,7 @@ export function openItem(state: ItemState, places: Places): ItemBook {
     touchedBy: null,
     isReviewed: false,
     hasFilled: false,
+    hasFreed: false,
   };
 }
 

@@ -118,7 +118,7 @@ type SetAsk = LineOwner & {
  * Sets are put together place by place: what a program has of its own at one place goes first, or it would be left there while the
  * next place lacks what was taken instead.
  */
-const drawOrderOf = (books: Books, source: ItemBook, program: Program): DrawOrder =>
+export const drawOrderOf = (books: Books, source: ItemBook, program: Program): DrawOrder =>
   program.drawOrder === 'sharedThenOwn' && poolsFor(books, source).placed.some((share) => share.program === program.id)
     ? 'ownThenShared'
     : program.drawOrder;

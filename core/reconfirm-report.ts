@@ -1,10 +1,10 @@
 /** What a re-confirmation does, line by line and segment by segment: read from the facts, written or not (simulation). Pure. */
-import { openBooks } from './books.ts';
+import { lineKey, openBooks } from './books.ts';
 import type { ReconfirmCommand, Strategy } from './command.ts';
 import { allocatedUnits } from './kits.ts';
-import type { ChannelId, Instant, OrderId, ProgramId, Sku } from './model.ts';
-import { type Claim, claimsOf } from './reconfirm-claims.ts';
-import type { Facts, State } from './state.ts';
+import type { ChannelId, Completeness, Instant, OrderId, OrderLine, ProgramId, Sku } from './model.ts';
+import { type Claim, claimsOf, unitsOf, unmatchedIn } from './reconfirm-claims.ts';
+import type { Facts, ShortLine, State } from './state.ts';
 
 export type ReconfirmedLine = {
   readonly orderId: OrderId;
@@ -14,6 +14,10 @@ export type ReconfirmedLine = {
   readonly placedAt: Instant;
   readonly segment: string;
   readonly strategy: Strategy;
+  /** The kit whose sets it takes; null for a line of the item itself. Its units are those of the item in them. */
+  readonly kit: Sku | null;
+  /** Whether it takes parts (`split`; of a kit in whole sets), or all or nothing. */
+  readonly completeness: Completeness;
   readonly wanted: number;
   readonly before: number;
   readonly after: number;
@@ -34,6 +38,11 @@ export type ReconfirmedSegment = Pick<ReconfirmedLine, 'segment' | 'strategy'> &
   readonly lost: number;
 };
 
+export type BesideLine = Pick<
+  ReconfirmedLine,
+  'orderId' | 'lineRef' | 'channel' | 'program' | 'before' | 'after' | 'change'
+> & { readonly sku: Sku };
+
 export type ReconfirmReport = {
   readonly sku: Sku;
   readonly by: ReconfirmCommand['by'];
@@ -44,8 +53,10 @@ export type ReconfirmReport = {
   /** More promised than there is, over all places. */
   readonly deficitBefore: number;
   readonly deficitAfter: number;
-  /** Units of lines that are not in the run: of kits, and of orders that want one place, or all or nothing. */
-  readonly apart: number;
+  /** Lines of other items that change with an order that holds all or nothing; what kits release of other items goes with their sets. */
+  readonly beside: readonly BesideLine[];
+  /** Segments that were given and that no line is of: `program dtc`. */
+  readonly unmatched: readonly string[];
   readonly gained: number;
   readonly lost: number;
   /** First served first. */
@@ -71,6 +82,8 @@ function lineOf(claim: Claim, after: number): ReconfirmedLine {
     placedAt: head.placedAt,
     segment,
     strategy,
+    kit: head.line.components === undefined ? null : head.line.sku,
+    completeness: claim.rule,
     wanted,
     before,
     after,
@@ -78,6 +91,13 @@ function lineOf(claim: Claim, after: number): ReconfirmedLine {
     valueAtRisk: (wanted - after) * valuePerUnit,
     exception: exceptionOf(claim, after),
   };
+}
+
+function besideOf({ id, channel, program, line }: ShortLine, now: OrderLine): BesideLine[] {
+  const [before, after] = [allocatedUnits(line), allocatedUnits(now)];
+  if (line.sku === null || before === after) return [];
+  const { lineRef, sku } = line;
+  return [{ orderId: id, lineRef, channel, program, sku, before, after, change: after - before }];
 }
 
 function segmentsOf(lines: readonly ReconfirmedLine[]): ReconfirmedSegment[] {
@@ -119,14 +139,12 @@ function placesOf(state: State, sku: Sku): { there: number; promised: number }[]
 
 /** `facts` were decided from `state` by this command alone. */
 export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Facts, now: Instant): ReconfirmReport {
-  const units = new Map<string, number>();
-  const keep = (orderId: string, line: Parameters<typeof allocatedUnits>[0] & { readonly lineRef: string }) =>
-    units.set(JSON.stringify([orderId, line.lineRef]), allocatedUnits(line));
-  for (const { id, lines } of facts.orders) for (const line of lines) keep(id, line);
-  for (const { orderId, line } of facts.filledLines) keep(orderId, line);
-  const lines = claimsOf(openBooks(state, now), body).map((claim) =>
-    lineOf(claim, units.get(JSON.stringify([claim.head.id, claim.head.line.lineRef])) ?? claim.before),
-  );
+  const changed = new Map<string, OrderLine>();
+  for (const { id, lines } of facts.orders) for (const line of lines) changed.set(lineKey(id, line.lineRef), line);
+  for (const { orderId, line } of facts.filledLines) changed.set(lineKey(orderId, line.lineRef), line);
+  const afterOf = ({ id, line }: ShortLine): OrderLine => changed.get(lineKey(id, line.lineRef)) ?? line;
+  const { claims, beside } = claimsOf(openBooks(state, now), body);
+  const lines = claims.map((claim) => lineOf(claim, unitsOf(afterOf(claim.head), body.sku)));
   const places = placesOf(state, body.sku);
   const deficitBefore = sumOf(places.map(({ there, promised }) => Math.max(0, promised - there)));
   const deficits = facts.deficits.filter(({ sku }) => sku === body.sku);
@@ -135,8 +153,6 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     ({ sku, location }) => sku === body.sku && state.locations.some(({ id, sells }) => sells && id === location),
   );
   const changes = lines.map(({ change }) => change);
-  const promises = state.items.find(({ sku }) => sku === body.sku)?.promises ?? [];
-  const promisedAnywhere = sumOf(promises.map(({ allocated }) => allocated));
   return {
     sku: body.sku,
     by: body.by,
@@ -145,7 +161,8 @@ export function reconfirmReport(state: State, body: ReconfirmCommand, facts: Fac
     promisedAfter: promisedBefore + sumOf(moved.map(({ delta }) => delta)),
     deficitBefore,
     deficitAfter: deficits.length === 0 ? deficitBefore : sumOf(deficits.map(({ quantity }) => quantity)),
-    apart: promisedAnywhere - sumOf(lines.map(({ before }) => before)),
+    beside: beside.flatMap((head) => besideOf(head, afterOf(head))),
+    unmatched: unmatchedIn(claims, body),
     gained: sumOf(changes.map((change) => Math.max(0, change))),
     lost: sumOf(changes.map((change) => Math.max(0, -change))),
     lines,

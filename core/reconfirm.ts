@@ -23,23 +23,29 @@
  * Lots: units that a line's program may not be promised any more (expired, or too old for it) count as missing, as those do of which
  * a lot has less than was promised of it: they are given back first, and the line is served anew, of lots that it may have.
  *
- * Lines of kits, and of orders that want one place or all or nothing, are not in the run: a part is no use to them. They keep what they
- * have, and the report says how much.
+ * Lines that take no part of what they want (completeness.ts, kits.ts):
+ * | a kit's line       | gives and takes whole sets, with all their components; its units here are those of the item          |
+ * | one place          | all of the line from one place, the one where it is or another one; else it gives up all that it has |
+ * | all or nothing     | the order's lines of the item, and its lines of other items: all whole, or none has anything         |
+ * Before its turn others may take of such a line what they may take of any; at its turn it is made whole again, of the item as
+ * everybody, of other items from free units alone; where that cannot be, it has nothing, and an exception is told of `win` and `gain`.
+ * In a fair share it is one pack of all that it wants. Other items are looked at again at once, for who waits for what is given back.
  *
  * Guarantees: never more than there is, at any place: a place that lacks units takes them from its lines, the last served first; what
- * it still lacks then is held, is of lines that are not in the run, or has left beyond what was there. A line's units move only where
+ * it still lacks then is held, or has left beyond what was there. Nothing that must be whole is left in part. A line's units move only where
  * that is needed. I4: what a line loses it is short of, and waits for like any other; nothing is filled by itself within the run, so
  * that a line that gave up has nothing after it. What was answered to a partner stays answered: no acknowledgement is taken back.
  */
 import { type Books, type ItemBook, lineKey, postPromise } from './books.ts';
 import type { Command, ReconfirmCommand } from './command.ts';
-import { allocatedUnits } from './kits.ts';
+import { allocatedUnits, bookOf } from './kits.ts';
 import { noteShort } from './line-units.ts';
 import { copyLots } from './lot-book.ts';
-import type { Allocation, OrderLine } from './model.ts';
+import type { OrderLine } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import { checkReconfirm, claimsOf } from './reconfirm-claims.ts';
-import { clearDeficits, type Run, runTurns, type Standing } from './reconfirm-turns.ts';
+import type { Holder, Run } from './reconfirm-hands.ts';
+import { clearDeficits, runTurns } from './reconfirm-turns.ts';
 import { dropRow, withRow } from './rows.ts';
 import type { PromiseEntry } from './state.ts';
 import { itemFor } from './stock.ts';
@@ -48,7 +54,8 @@ import { itemFor } from './stock.ts';
 function netEntries(entries: readonly PromiseEntry[]): PromiseEntry[] {
   const sums = new Map<string, PromiseEntry>();
   for (const entry of entries) {
-    const key = JSON.stringify([entry.orderId, entry.lineRef, entry.location, entry.program, entry.pool, entry.lot]);
+    const { sku, orderId, lineRef, location, program, pool, lot } = entry;
+    const key = JSON.stringify([sku, orderId, lineRef, location, program, pool, lot]);
     const before = sums.get(key);
     const delta = (before?.delta ?? 0) + entry.delta;
     const consumed = (before?.consumed ?? 0) + entry.consumed;
@@ -58,7 +65,8 @@ function netEntries(entries: readonly PromiseEntry[]): PromiseEntry[] {
   return [...net.filter(({ kind }) => kind === 'release'), ...net.filter(({ kind }) => kind !== 'release')];
 }
 
-function keepLine(books: Books, item: ItemBook, { head, key }: Standing, allocations: readonly Allocation[]): void {
+function keepLine(books: Books, { head, key, allocations }: Holder): void {
+  const item = bookOf(books, head.line.sku ?? '');
   const settled = { ...head.line, allocations };
   const line: OrderLine = { ...settled, short: openUnits(settled) - allocatedUnits(settled) };
   noteShort(item, head.program, line.short - head.line.short);
@@ -80,24 +88,48 @@ const copyOf = (item: ItemBook): ItemBook => ({
   lots: copyLots(item.lots),
 });
 
-export function applyReconfirm(books: Books, command: Command, body: ReconfirmCommand): boolean {
-  const item = itemFor(books, body.sku);
-  checkReconfirm(books, body);
-  const standings = claimsOf(books, body).map((claim) => ({
+function planOf(books: Books, command: Command, body: ReconfirmCommand): Run {
+  const { claims, beside } = claimsOf(books, body);
+  const standings = claims.map((claim) => ({
     ...claim,
     allocations: claim.head.line.allocations,
     units: claim.before,
     secured: 0,
   }));
-  const planned: Books = { ...books, promises: [], touched: [] };
-  const run: Run = { books: planned, item: copyOf(item), command, body, standings, lastFirst: standings.toReversed() };
+  const others = beside.map((head): Holder => {
+    const key = lineKey(head.id, head.line.lineRef);
+    return { key, head, allocations: head.line.allocations, units: 0, secured: 0 };
+  });
+  const items = new Map([...books.items].map(([sku, item]) => [sku, copyOf(item)]));
+  const planned: Books = { ...books, items, promises: [], touched: [] };
+  return {
+    books: planned,
+    item: bookOf(planned, body.sku),
+    command,
+    body,
+    standings,
+    lastFirst: standings.toReversed(),
+    ofOrder: Map.groupBy(standings, ({ head }) => head.id),
+    beside: Map.groupBy(others, ({ head }) => head.id),
+    changes: [],
+  };
+}
+
+export function applyReconfirm(books: Books, command: Command, body: ReconfirmCommand): boolean {
+  itemFor(books, body.sku);
+  checkReconfirm(books, body);
+  const run = planOf(books, command, body);
   clearDeficits(run);
   runTurns(run);
-  const entries = netEntries(planned.promises);
-  for (const entry of entries) postPromise(item, books, entry);
+  const entries = netEntries(run.books.promises);
+  for (const entry of entries) {
+    const item = bookOf(books, entry.sku);
+    postPromise(item, books, entry);
+    if (entry.delta < 0 && entry.sku !== body.sku) item.hasFreed = true;
+  }
   const changed = new Set(entries.map(({ orderId, lineRef }) => lineKey(orderId ?? '', lineRef ?? '')));
-  for (const standing of standings)
-    if (changed.has(standing.key)) keepLine(books, item, standing, standing.allocations);
+  for (const holder of [...run.standings, ...[...run.beside.values()].flat()])
+    if (changed.has(holder.key)) keepLine(books, holder);
   // Who waits is not filled by this command: the run has said who gets what.
   books.touched.length = 0;
   return entries.length > 0;

@@ -114,7 +114,10 @@ export type ItemState = {
   readonly shorts: readonly ShortLine[];
   /** True when the database holds more of them. */
   readonly moreShorts: boolean;
-  /** Every line that has or waits for units of it; there only when the batch confirms the item anew. */
+  /**
+   * Every line that has or waits for units of it, by itself or in sets, and the other open lines of orders among them that want all or
+   * nothing; there only when the batch confirms the item anew.
+   */
   readonly openLines?: readonly ShortLine[];
   /** Ledger entries later than the earliest `asOf` among the batch's counts of this item; empty without counts. */
   readonly recentEntries: readonly {

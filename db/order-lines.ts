@@ -7,7 +7,9 @@ import type { FillRule } from '#core/order-state.ts';
 import type { ItemState, ShortLine } from '#core/state.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
-import { SHORTS_PER_ITEM_MAX } from './reach.ts';
+
+/** Waiting lines of one item that are looked at in one decision, of those that take a part and of those that do not. */
+export const SHORTS_PER_ITEM_MAX = 300;
 
 export type LineRow = {
   order_id: string;

@@ -3,7 +3,7 @@
  *
  * touched: the items, and the components of kits among them
  * written: touched, and all that a line takes with it which waits for one of them (a kit's other components; the other lines of an
- *          order that wants all or nothing)
+ *          order that wants all or nothing); of an item that is confirmed anew, all that its open lines take with them
  * read:    every kit that holds a written item, and its other components: its number is decided again
  *
  * Guarantees: all of it is locked before it is read, and read again once it is locked: what grew meanwhile is locked as well. Who is
@@ -13,9 +13,8 @@ import { sql } from 'drizzle-orm';
 import type { Component, OrderId, Policy, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
-
-/** Waiting lines of one item that are looked at in one decision, of those that take a part and of those that do not. */
-export const SHORTS_PER_ITEM_MAX = 300;
+import { readOpenReach } from './open-lines.ts';
+import { SHORTS_PER_ITEM_MAX } from './order-lines.ts';
 
 /** Whether a decision reaches further at all, and under which policy that was asked. */
 export type Bounds = { readonly isFurther: boolean; readonly policyVersion: number | null };
@@ -40,6 +39,8 @@ export type Reach = {
 type Asked = {
   readonly skus: readonly Sku[];
   readonly orders: readonly OrderId[];
+  /** Items that are confirmed anew: all that their open lines take is written too. */
+  readonly confirmed?: readonly Sku[];
   /** Of a policy that is looked at; absent: of the one in force. */
   readonly programs?: Policy['programs'];
 };
@@ -60,7 +61,8 @@ export async function lockReach(
   }
 }
 
-async function readReach(tx: Queries, { skus, orders, programs }: Asked): Promise<Reach> {
+async function readReach(tx: Queries, { skus, orders, confirmed = [], programs }: Asked): Promise<Reach> {
+  const open = await readOpenReach(tx, confirmed);
   const rows = await tx.rows<{ sku: Sku | null; order_id: OrderId | null }>(sql`
     with program as (
         select x.id, x.priority from policy_current c join policy p on p.version = c.version
@@ -85,7 +87,7 @@ async function readReach(tx: Queries, { skus, orders, programs }: Asked): Promis
         union all
         select l.sku, l.components from order_line l join waited w on w.sku = l.sku where l.short > 0 and l.components is not null),
       written as materialized (
-        select sku from touched union select sku from line where sku is not null
+        select sku from touched union select unnest(${list(open)}) union select sku from line where sku is not null
         union select part->>'sku' from line cross join lateral jsonb_array_elements(line.components) part
         where line.components is not null
         union select sku from kit_parts(array(select sku from line union select sku from waited))),

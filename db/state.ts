@@ -85,7 +85,7 @@ export async function lockAndLoad(tx: Queries, commands: readonly Command[]): Pr
   if (!bounds.isFurther) await lock(skus);
   for (let before = bounds; ; ) {
     const reach: Reach = before.isFurther
-      ? await lockReach(tx, { skus, orders: touched.orders }, lock)
+      ? await lockReach(tx, { skus, orders: touched.orders, confirmed: touched.confirmed }, lock)
       : { skus, wholeOrders: [] };
     const at = { ...touched, skus: reach.skus, countedFrom: earliestCount(bodies) };
     // Asked again under the locks and the policy's: nothing may have begun to reach further meanwhile.

@@ -13,7 +13,7 @@ import {
   STRATEGIES,
   type Strategy,
 } from '#core/command.ts';
-import type { Sku } from '#core/model.ts';
+import type { Completeness, Sku } from '#core/model.ts';
 import { type ReconfirmedLine, type ReconfirmReport, reconfirmReport } from '#core/reconfirm-report.ts';
 import type { Database } from '#db/client.ts';
 import { readDeficitSkus, readSkuTable } from '#db/status.ts';
@@ -88,7 +88,12 @@ async function chooseSkus(db: Database, skus: readonly Sku[], { deficits }: Opti
   });
 }
 
-const lossesOf = (report: ReconfirmReport): ReconfirmedLine[] => report.lines.filter(({ change }) => change < 0);
+/** Of other items too, where an order gives up all of its lines. */
+const lossesOf = ({
+  lines,
+  beside,
+}: ReconfirmReport): readonly Pick<ReconfirmedLine, 'orderId' | 'lineRef' | 'change'>[] =>
+  [...lines, ...beside].filter(({ change }) => change < 0);
 
 /** Nobody loses more than was shown. */
 function isAsShown(report: ReconfirmReport, shown: ReconfirmReport): boolean {
@@ -135,11 +140,19 @@ const sayMoves = (lines: readonly ReconfirmedLine[], word: string): string[] =>
 const LINES_MAX = 200;
 const number = (title: string) => ({ title, isNumber: true });
 
-function sayReport(run: Run, report: ReconfirmReport): string {
-  const { out } = run;
-  const { sku, there, promisedBefore, promisedAfter, deficitBefore, deficitAfter, lines } = report;
-  const title = out.paint('bold', `${sku}: ${there} there, ${promisedBefore} promised before, ${promisedAfter} after`);
-  if (lines.length === 0) return `${title}\nNo line has or wants units of it.`;
+const TAKES: Readonly<Record<Completeness, string>> = {
+  split: 'parts',
+  onePlace: 'one place',
+  shipComplete: 'all or nothing',
+  fillOrKill: 'all or nothing',
+};
+
+const takesOf = ({ kit, completeness }: ReconfirmedLine): string =>
+  kit === null ? TAKES[completeness] : `sets of ${kit}${completeness === 'split' ? '' : `, ${TAKES[completeness]}`}`;
+
+/** Line by line and segment by segment. */
+function sayLines({ out }: Run, report: ReconfirmReport): string[] {
+  const { lines } = report;
   const rows = lines
     .slice(0, LINES_MAX)
     .map((line) => [
@@ -147,6 +160,7 @@ function sayReport(run: Run, report: ReconfirmReport): string {
       line.lineRef,
       line.program,
       line.strategy,
+      takesOf(line),
       line.wanted,
       line.before,
       line.after,
@@ -163,11 +177,6 @@ function sayReport(run: Run, report: ReconfirmReport): string {
     one.lost,
   ]);
   return [
-    title,
-    `Deficit: ${deficitBefore} before, ${deficitAfter} after`,
-    ...(report.apart > 0
-      ? [`Not in the run: ${plural(report.apart, 'unit')} of kits, or of orders that want one place, or all or nothing`]
-      : []),
     '',
     out.table(
       [
@@ -175,6 +184,7 @@ function sayReport(run: Run, report: ReconfirmReport): string {
         { title: 'LINE' },
         { title: 'PROGRAM' },
         { title: 'STRATEGY' },
+        { title: 'TAKES' },
         ...['WANTED', 'BEFORE', 'AFTER', 'CHANGE'].map(number),
       ],
       rows,
@@ -191,12 +201,52 @@ function sayReport(run: Run, report: ReconfirmReport): string {
       sums,
     ),
     ...sayMoves(lines.filter(({ change }) => change > 0).slice(0, LINES_MAX), 'Gains'),
-    ...sayMoves(lossesOf(report).slice(0, LINES_MAX), 'Loses'),
+    ...sayMoves(lines.filter(({ change }) => change < 0).slice(0, LINES_MAX), 'Loses'),
     ...lines.flatMap((line) =>
       line.exception === null
         ? []
         : [`Exception: ${line.orderId} line ${line.lineRef} (${line.strategy}) ${line.exception}`],
     ),
+  ];
+}
+
+/** Lines of other items that go with an order that holds all or nothing. */
+const sayBeside = ({ beside }: ReconfirmReport): string[] =>
+  beside.length === 0
+    ? []
+    : [
+        'Lines of other items, of orders that hold all or nothing:',
+        ...beside
+          .slice(0, LINES_MAX)
+          .map(({ orderId, lineRef, sku, change }) => `  ${orderId} line ${lineRef}: ${signed(change)} ${sku}`),
+        ...(beside.length > LINES_MAX ? [`  and ${beside.length - LINES_MAX} more: --json has them all`] : []),
+      ];
+
+const sayUnmatched = ({ unmatched, sku }: ReconfirmReport): string[] =>
+  unmatched.length === 0 ? [] : [`No open line of ${sku} is of: ${unmatched.join(', ')}`];
+
+/** A deficit that stays, which no line can end, and what does. */
+const sayDeficit = ({ deficitAfter, sku }: ReconfirmReport): string[] =>
+  deficitAfter === 0
+    ? []
+    : [
+        `${plural(deficitAfter, 'unit')} ${deficitAfter === 1 ? 'is' : 'are'} still missing, which no line can give: ${deficitAfter === 1 ? 'it is' : 'they are'} held (allot hold list --sku ${sku}), or left beyond what was there (bring or count units: allot receive ${sku} N)`,
+      ];
+
+function sayReport(run: Run, report: ReconfirmReport): string {
+  const { sku, there, promisedBefore, promisedAfter, deficitBefore, deficitAfter, lines } = report;
+  const title = run.out.paint(
+    'bold',
+    `${sku}: ${there} there, ${promisedBefore} promised before, ${promisedAfter} after`,
+  );
+  if (lines.length === 0) return `${title}\nNo line has or wants units of it.`;
+  return [
+    title,
+    `Deficit: ${deficitBefore} before, ${deficitAfter} after`,
+    ...sayDeficit(report),
+    ...sayUnmatched(report),
+    ...sayLines(run, report),
+    ...sayBeside(report),
   ].join('\n');
 }
 
@@ -219,7 +269,9 @@ async function isAgreed(run: Run, shown: readonly ReconfirmReport[]): Promise<bo
 }
 
 const exitCodeOf = (reports: readonly ReconfirmReport[]): ExitCode =>
-  reports.some(({ lines }) => lines.some(({ exception }) => exception !== null)) ? EXIT.found : EXIT.done;
+  reports.some(({ deficitAfter, lines }) => deficitAfter > 0 || lines.some(({ exception }) => exception !== null))
+    ? EXIT.found
+    : EXIT.done;
 
 function show(run: Run, mode: 'simulation' | 'active', reports: readonly ReconfirmReport[]): ExitCode {
   const exitCode = exitCodeOf(reports);
@@ -261,7 +313,7 @@ export function addReconfirmCommand(program: Command, kit: Kit): void {
   const command = program
     .command('reconfirm')
     .description(
-      'confirm open order lines anew where more is promised than there is; exit 3 when a win or gain could not be kept',
+      'confirm open order lines anew where more is promised than there is; exit 3 when a win or gain could not be kept, or a deficit stays',
     )
     .argument('[sku...]', 'the items', [])
     .option('--deficits', 'all items that lack units they promised')

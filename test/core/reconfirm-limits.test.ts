@@ -122,31 +122,21 @@ describe('places', () => {
   });
 });
 
-describe('lines that take no part of what they want', () => {
-  const whole: Policy = {
-    ...TWO,
-    programs: TWO.programs.map((each) => (each.id === 'b2b' ? { ...each, completeness: 'shipComplete' } : each)),
-  };
-  const rows: Row[] = [
-    { order: 'w', wants: 5, has: 0 },
-    { order: 'b', wants: 6, has: 6, program: 'b2b' },
-  ];
-  it('are not in the run: they keep what they have, and the report says how much', () => {
-    const { lines, report } = confirm(booksOf({ main: 8 }, rows, whole), runOf({ w: 'win', b: 'lose' }));
-    expect(lines).toEqual({ w: 2 });
-    expect(report).toMatchObject({ apart: 6, promisedBefore: 6, promisedAfter: 8, deficitAfter: 0 });
-  });
-  it('leave a deficit to be seen where they hold more than there is', () => {
-    const { report } = confirm(booksOf({ main: 4 }, rows, whole), runOf({}));
-    expect(report).toMatchObject({ deficitBefore: 2, deficitAfter: 2, apart: 6, lost: 0 });
-  });
-  it('of a kit are run by their components: the kit itself is refused', () => {
-    const books = booksOf({ main: 4 }, rows);
+describe('what a run is not of', () => {
+  it('a kit is run by its components: the kit itself is refused', () => {
+    const books = booksOf({ main: 4 }, []);
     const components = [{ sku: 'TEA', quantity: 2 }];
     const kit = { ...books, items: [...books.items, item('SET', {}, { components })] };
     expect(confirm(kit, runOf({}, { sku: 'SET' })).facts.outcomes).toMatchObject([
       { kind: 'parked', code: 'kit', fix: 'confirm what it is made of: TEA' },
     ]);
+  });
+  it('a segment that no line is of is told', () => {
+    const { report } = confirm(
+      booksOf({ main: 4 }, [{ order: 'a', wants: 4, has: 4 }]),
+      runOf({ a: 'win', nobody: 'lose' }),
+    );
+    expect(report?.unmatched).toEqual(['order nobody']);
   });
 });
 

@@ -26,7 +26,7 @@ import {
   program,
   receive,
 } from '#test/support/factory.ts';
-import { kitBody, kitBrand } from '#test/support/kit-brand.ts';
+import { kitBody, kitBrand, kitRunBody } from '#test/support/kit-brand.ts';
 import { take } from '#test/support/memory-store.ts';
 import { decidePending } from '#workers/allocate.ts';
 
@@ -159,7 +159,9 @@ describe.each([
 
   test('what the database decides is what the core decides on the whole state', async () => {
     const { db } = store;
-    const bodies = takeable(brand, [...opening, ...fc.sample(kitBody, { seed: random, numRuns: 90 })]);
+    const body = fc.oneof({ weight: 6, arbitrary: kitBody }, { weight: 1, arbitrary: kitRunBody });
+    const bodies = takeable(brand, [...opening, ...fc.sample(body, { seed: random, numRuns: 90 })]);
+    expect(bodies.filter(({ kind }) => kind === 'reconfirm').length).toBeGreaterThan(5);
     let state = brand;
     for (let at = 0; at < bodies.length; at += 3) {
       const commands = await add(db, bodies.slice(at, at + 3));

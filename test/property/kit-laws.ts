@@ -16,7 +16,7 @@ import {
   receive,
   stateOf,
 } from '../support/factory.ts';
-import { KIT_WORLD, KITS, kitBrand, SET, SINGLE, SIX_PACK } from '../support/kit-brand.ts';
+import { KIT_WORLD, KIT_WORLD_WITH_RUNS, KITS, kitBrand, SET, SINGLE, SIX_PACK } from '../support/kit-brand.ts';
 import { allocatedOf, take } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
@@ -26,6 +26,7 @@ const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
 
 const storyArb = commandsOf(KIT_WORLD.body, { minLength: 1, maxLength: 10 });
+const storyWithRuns = commandsOf(KIT_WORLD_WITH_RUNS.body, { minLength: 1, maxLength: 12 });
 
 /** Command after command, the state after each. */
 function walk(
@@ -50,7 +51,7 @@ const placesOf = (line: OrderLine, sku?: string): Set<LocationId> =>
 
 /** Every component of a line in whole sets; at each place, where sets may not be mixed. */
 export const setsAreWhole = (core: Core) =>
-  fc.property(KIT_WORLD.brand, storyArb, (brand, commands) => {
+  fc.property(KIT_WORLD.brand, storyWithRuns, (brand, commands) => {
     walk(core, brand, commands, (state) => {
       for (const order of state.orders) {
         const isMixed = (programOf(state, order)?.completeness ?? 'split') === 'split';
@@ -76,7 +77,7 @@ export const setsAreWhole = (core: Core) =>
 
 /** All or nothing, by order and by line: never a part. */
 export const nothingIsPartFilled = (core: Core) =>
-  fc.property(KIT_WORLD.brand, storyArb, (brand, commands) => {
+  fc.property(KIT_WORLD.brand, storyWithRuns, (brand, commands) => {
     walk(core, brand, commands, (state) => {
       for (const order of state.orders) {
         const rule = programOf(state, order)?.completeness;

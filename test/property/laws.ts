@@ -62,6 +62,7 @@ import {
 } from './publish-laws.ts';
 import { bystandersKeepTheirs, endsRestore, lowPoolsAreMended, movesConserve } from './reallocation-laws.ts';
 import {
+  KIT_RUNS,
   neverMoreThanThereIs,
   protectionOutranksRuns,
   runKnowsNoOrder,
@@ -197,6 +198,14 @@ export const LAWS = {
     law('run-turn', 'a run serves the strategies in turn', turnsAreKept),
     law('run-protects', 'a run takes no protection from who gave nothing up', protectionOutranksRuns),
     law('run-order', 'a run is the same in any order, and takes nothing from who keeps what it has', runKnowsNoOrder),
+    law('run-there-kits', 'nor with kits, one place and all or nothing', (core) =>
+      neverMoreThanThereIs(core, KIT_RUNS),
+    ),
+    law('run-word-kits', 'a run keeps each word there too', (core) => strategiesKeepTheirWord(core, KIT_RUNS)),
+    law('run-protects-kits', 'nor does it take protection there', (core) =>
+      protectionOutranksRuns(core, { ...KIT_RUNS, brand: KITS_EVERYWHERE.brand }),
+    ),
+    law('run-order-kits', 'it is the same in any order there too', (core) => runKnowsNoOrder(core, KIT_RUNS)),
   ],
   holds: [
     law('hold-sum', 'what is held is the sum of its entries, and no hold takes what is not there', heldIsASum),

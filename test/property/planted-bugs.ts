@@ -1,6 +1,6 @@
 /**
  * Bugs that are planted on purpose: each changes the text of the core in a way that tools of this trade did get wrong, and a law must
- * notice.
+ * notice (plant-bug.ts).
  */
 import type { Change, PlantedBug } from './plant-bug.ts';
 
@@ -200,6 +200,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'the winners of a re-confirmation run reach for what is protected',
     'run-protects',
     change('pools.ts', 'shared -= remaining;', 'shared -= 0 * remaining;'),
+  ),
+  bug(
+    'run-part',
+    'a re-confirmation run leaves a part to an order that wants all or nothing',
+    'whole',
+    change('reconfirm-turns.ts', '&& !fillWhole(run, first)) giveUp(run, first)', ') serve(run, first, wanted)'),
+    change('reconfirm-turns.ts', '  endWhole(run);\n', ''),
   ),
   bug(
     'count-erases',

@@ -46,8 +46,8 @@ describe('allot reconfirm', () => {
     expect(said.out).toContain(
       'Simulation: nothing was written.\n\nMUG: 7 there, 10 promised before, 7 after\nDeficit: 3 before, 0 after\n',
     );
-    expect(said.out).toMatch(/ORDER +LINE +PROGRAM +STRATEGY +WANTED +BEFORE +AFTER +CHANGE\n/);
-    expect(said.out).toMatch(/fake:b\/po +MUG +wholesale +fill +4 +4 +1 +-3\n/);
+    expect(said.out).toMatch(/ORDER +LINE +PROGRAM +STRATEGY +TAKES +WANTED +BEFORE +AFTER +CHANGE\n/);
+    expect(said.out).toMatch(/fake:b\/po +MUG +wholesale +fill +parts +4 +4 +1 +-3\n/);
     expect(said.out).toMatch(/channel fake:a +gain +1 +6 +6 +6 +0 +0\n/);
     expect(said.out).toContain('Loses: fake:b/po line MUG -3');
     expect(await allocated()).toEqual({ 'fake:a/shop': [6, 0], 'fake:b/po': [4, 0] });
@@ -139,6 +139,21 @@ describe('allot reconfirm', () => {
     expect(won.out).toContain('Exception: fake:b/po line MUG (gain) must keep 4 and has 1');
   });
 
+  test('a deficit that no line can end exits 3, and says what to do', async () => {
+    await allot('receive CUP 4 --location main');
+    await runAllot([...'hold place CUP 4 --program dtc --owner kim --for 2d --reason'.split(' '), 'a fair'], {
+      env: { DATABASE_URL: store.url, USER: 'kim' },
+    });
+    await allot('inspect CUP 1 --location main --from sellable --to damaged');
+    await allot('order place --channel fake:a --line CUP=1 --ref waits');
+    const said = await allot('reconfirm CUP --yes');
+    expect(said.exitCode).toBe(3);
+    expect(said.out).toContain(
+      'Deficit: 1 before, 1 after\n1 unit is still missing, which no line can give: it is held (allot hold list --sku CUP)',
+    );
+    expect(await json('reconfirm CUP --simulate')).toMatchObject({ ok: false, reports: [{ deficitAfter: 1 }] });
+  });
+
   test.each([
     ['reconfirm', 2, 'name SKUs, or take all'],
     ['reconfirm MUG --deficits', 2, 'name SKUs, or take all'],
@@ -175,4 +190,79 @@ test('what is decided apart is written whole, or not at all', async () => {
   expect(await store.db.rows(sql`select quantity from stock_balance where sku = 'CUP'`)).toEqual([{ quantity: 5 }]);
   const ship = { ...command, body: { kind: 'ship', orderId: 'fake:a/shop', lines: null } as const };
   await expect(decideApart(store.db, [ship], Date.now(), () => true)).rejects.toThrow(/waits for its turn/);
+});
+
+describe('orders that want all or nothing, and kits', () => {
+  beforeEach(async () => {
+    await store.db.rows(sql`insert into item (sku) values ('SET')`);
+    await store.db.rows(
+      sql`insert into item_component (kit, sku, quantity) values ('SET', 'CUP', 1), ('SET', 'MUG', 1)`,
+    );
+    await store.db.rows(sql`
+      insert into listing (channel_id, listing_ref, sku, mapped_at) select id, 'ref-SET', 'SET', now() from channel`);
+    await store.db.rows(sql`update policy set body = jsonb_set(body, '{programs,1,completeness}', '"shipComplete"')`);
+    await allot('receive MUG 20 --location main');
+    await allot('receive CUP 63 --location main');
+    await allot('order place --channel fake:b --line CUP=50 --line MUG=2 --ref big');
+    await allot('order place --channel fake:a --line CUP=10 --ref small');
+    await allot('order place --channel fake:a --line SET=3 --ref set');
+  });
+  const held = async () =>
+    Object.fromEntries(
+      (
+        await store.db.rows<{ line: string; allocated: number }>(
+          sql`select order_id || ' ' || line_ref as line, allocated from order_line where order_id <> all('{fake:a/shop,fake:b/po}')`,
+        )
+      ).map(({ line, allocated: units }) => [line, units]),
+    );
+
+  test('give up or keep all: shown with what goes with them, agreed to, written whole, and the deficit ends', async () => {
+    await allot('inspect CUP 23 --location main --from sellable --to damaged');
+    expect(await held()).toMatchObject({
+      'fake:b/big CUP': 50,
+      'fake:b/big MUG': 2,
+      'fake:a/small CUP': 10,
+      'fake:a/set SET': 3,
+    });
+    const shown = await allot('reconfirm CUP --simulate --strategy wholesale=win --strategy fake:a/none=gain');
+    expect(shown.exitCode).toBe(3);
+    expect(shown.out).toContain('Deficit: 23 before, 0 after\nNo open line of CUP is of: order fake:a/none\n');
+    expect(shown.out).toMatch(/fake:b\/big +CUP +wholesale +win +all or nothing +50 +50 +0 +-50\n/);
+    expect(shown.out).toMatch(/fake:a\/set +SET +dtc +redistribute +sets of SET +3 +3 +3 +0\n/);
+    expect(shown.out).toContain(
+      'Lines of other items, of orders that hold all or nothing:\n  fake:b/big line MUG: -2 MUG',
+    );
+    expect((await allot('reconfirm CUP')).err).toContain('this takes 52 units from 2 lines of 1 order');
+    expect(await allot('reconfirm CUP --yes')).toMatchObject({ exitCode: 0 });
+    expect(await held()).toEqual({
+      'fake:b/big CUP': 0,
+      'fake:b/big MUG': 0,
+      'fake:a/small CUP': 10,
+      'fake:a/set SET': 3,
+    });
+    expect(await openDeficits()).toEqual([]);
+    expect((await runDoctor(store.db)).checks.filter(({ violations }) => (violations ?? 0) > 0)).toEqual([]);
+    // Whole again as soon as all of it is there.
+    await allot('receive CUP 23 --location main');
+    expect(await held()).toMatchObject({ 'fake:b/big CUP': 50, 'fake:b/big MUG': 2 });
+  });
+
+  test('a waiting order wins from others, with its other items; a kit gives up whole sets', async () => {
+    await allot('order place --channel fake:b --line CUP=2 --line MUG=1 --ref late');
+    expect(await held()).toMatchObject({ 'fake:b/late CUP': 0, 'fake:b/late MUG': 0 });
+    const won = await json('reconfirm CUP --yes --strategy fake:b/late=win --strategy fake:a/small=gain');
+    expect(won).toMatchObject({
+      ok: true,
+      reports: [{ unmatched: [], beside: [{ orderId: 'fake:b/late', sku: 'MUG', change: 1 }] }],
+    });
+    expect(await held()).toEqual({
+      'fake:b/big CUP': 50,
+      'fake:b/big MUG': 2,
+      'fake:b/late CUP': 2,
+      'fake:b/late MUG': 1,
+      'fake:a/small CUP': 10,
+      'fake:a/set SET': 1,
+    });
+    expect((await runDoctor(store.db)).checks.filter(({ violations }) => (violations ?? 0) > 0)).toEqual([]);
+  });
 });

@@ -3,7 +3,7 @@
  * from two places, by programs of every completeness. Orders of several lines, on items and kits alike.
  */
 import * as fc from 'fast-check';
-import type { CommandBody } from '#core/command.ts';
+import type { CommandBody, ReconfirmCommand } from '#core/command.ts';
 import { COMPLETENESS, type DrawOrder, type Policy } from '#core/model.ts';
 import type { State } from '#core/state.ts';
 import { PLACES, poolArb, receiveBody, reconfirmBody, SKUS, type World } from './arbitraries.ts';
@@ -147,10 +147,22 @@ export const kitBody: fc.Arbitrary<CommandBody> = fc.oneof(
   },
 );
 
+/** Runs that name what this brand has; what they say of others is said of an order of it. */
+export const kitRunBody: fc.Arbitrary<ReconfirmCommand> = reconfirmBody.map((body) => {
+  const known: readonly string[] = [...PROGRAMS, ...CHANNELS];
+  const segments = body.segments.map((segment, index) => {
+    if (segment.match !== 'order' && known.includes(segment.id)) return segment;
+    const order = segment.match === 'order' ? Number(segment.id.slice(-1)) : index;
+    return { ...segment, match: 'order' as const, id: `${CHANNELS[order % 2]}/o${order}` };
+  });
+  const nameOf = ({ match, id }: (typeof segments)[number]): string => `${match} ${id}`;
+  return { ...body, segments: [...new Map(segments.map((each) => [nameOf(each), each])).values()] };
+});
+
 export const KIT_WORLD: World = { brand: policyArb.map(kitBrand), body: kitBody };
 
 /** The same, with runs in between: these fill nobody by themselves, so who gave up may wait for what is there. */
 export const KIT_WORLD_WITH_RUNS: World = {
   ...KIT_WORLD,
-  body: fc.oneof({ weight: 12, arbitrary: kitBody }, { weight: 1, arbitrary: reconfirmBody }),
+  body: fc.oneof({ weight: 12, arbitrary: kitBody }, { weight: 1, arbitrary: kitRunBody }),
 };

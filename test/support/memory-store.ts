@@ -182,11 +182,24 @@ function applyDated<Row extends { readonly ref: string }>(
     );
 }
 
-const openLinesOf = (orders: readonly StoredOrder[], sku: Sku): ShortLine[] =>
-  orders.flatMap(({ id, channel, program, placedAt, lines, state: { fillRule } }) => {
+const wholePrograms = ({ programs }: State['policy']): Set<string> =>
+  new Set(programs.filter((p) => /shipComplete|fillOrKill/.test(p.completeness ?? '')).map((p) => p.id));
+
+/** Open lines that take an item, by themselves or in sets as they are or would be now; then the others of all-or-nothing orders among them. */
+function openLinesOf({ orders, items, policy }: State, sku: Sku): ShortLine[] {
+  const partsOf = new Map(items.map((item) => [item.sku, item.components ?? []]));
+  const takes = (line: OrderLine): boolean =>
+    line.sku === sku ||
+    [...(line.components ?? []), ...(partsOf.get(line.sku ?? '') ?? [])].some((part) => part.sku === sku);
+  const whole = wholePrograms(policy);
+  return orders.flatMap(({ id, channel, program, placedAt, lines, state: { fillRule } }) => {
     const head = { id, channel, program, placedAt, ...(fillRule === undefined ? {} : { fillRule }) };
-    return lines.flatMap((line) => (line.sku === sku && allocatedOf(line) + line.short > 0 ? [{ ...head, line }] : []));
+    const open = lines.filter((line) => line.sku !== null && allocatedOf(line) + line.short > 0);
+    const taking = open.filter(takes);
+    return (taking.length > 0 && whole.has(program) ? open : taking).map((line) => ({ ...head, line }));
   });
+}
+
 function applyHolds(item: ItemState, facts: Facts): ItemState {
   let { holds } = item;
   for (const hold of facts.holds) {
@@ -202,18 +215,24 @@ function applyHolds(item: ItemState, facts: Facts): ItemState {
 }
 
 /** As db/reach.ts: what waits for what is touched, with all that it waits for; then every kit whose number may move, with its parts. */
-function reachOf(state: State, touched: ReadonlySet<Sku>): Set<Sku> {
+function reachOf(state: State, touched: ReadonlySet<Sku>, confirmed: ReadonlySet<Sku>): Set<Sku> {
   const items = new Map(state.items.map((item) => [item.sku, item]));
   const partsOf = (sku: Sku): Sku[] => (items.get(sku)?.components ?? []).map((part) => part.sku);
   const written = new Set([...touched].flatMap((sku) => [sku, ...partsOf(sku)]));
-  const wholePrograms = new Set(
-    state.policy.programs.filter((p) => /shipComplete|fillOrKill/.test(p.completeness ?? '')).map((p) => p.id),
-  );
-  const found = [...written];
+  const whole = wholePrograms(state.policy);
+  const found = [
+    ...written,
+    ...[...confirmed].flatMap((sku) =>
+      skusOf(
+        openLinesOf(state, sku).map(({ line }) => line),
+        items,
+      ),
+    ),
+  ];
   for (const order of state.orders) {
     const waiting = order.lines.filter((line) => line.short > 0);
     const forThese = waiting.filter((line) => skusOf([line], items).some((sku) => written.has(sku)));
-    if (forThese.length > 0) found.push(...skusOf(wholePrograms.has(order.program) ? waiting : forThese, items));
+    if (forThese.length > 0) found.push(...skusOf(whole.has(order.program) ? waiting : forThese, items));
   }
   const reach = new Set(found);
   for (const kit of state.items) {
@@ -285,14 +304,14 @@ export function loadFor(state: State, commands: readonly Command[]): State {
   const orders = state.orders.filter((order) => orderIds.has(order.id));
   const known = new Map(state.items.map((item) => [item.sku, item]));
   for (const order of orders) for (const sku of skusOf(order.lines, known)) skus.add(sku);
-  const reach = reachOf(state, skus);
   const confirmed = new Set(commands.flatMap(({ body }) => (body.kind === 'reconfirm' ? [body.sku] : [])));
+  const reach = reachOf(state, skus, confirmed);
   const hasCount = commands.some(({ body }) => body.kind === 'count');
   const items = state.items
     .filter((item) => reach.has(item.sku))
     .map((item) => ({ ...item, ...holdsFor(item, commands), ...lotsFor(item, commands) }))
     .map((item) => ({ ...item, ...(hasCount ? {} : { recentEntries: [] }) }))
-    .map((item) => (confirmed.has(item.sku) ? { ...item, openLines: openLinesOf(state.orders, item.sku) } : item));
+    .map((item) => (confirmed.has(item.sku) ? { ...item, openLines: openLinesOf(state, item.sku) } : item));
   return { ...state, orders, items };
 }
 
