@@ -5,16 +5,16 @@
  * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
  */
 import { sql } from 'drizzle-orm';
-import { type Drawn, type DrawnRows, drawnOf, filled, withDrawn } from '#core/drawn.ts';
-import { freeByLot, openLots } from '#core/lot-book.ts';
+import { freeOf, openBooks, poolsFor } from '#core/books.ts';
+import { drawnOf } from '#core/drawn.ts';
+import { rowAt } from '#core/item-book.ts';
 import type { Instant, LocationId, Move, Policy, ProgramId, Sku } from '#core/model.ts';
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
 import { nextPoolChange } from '#core/pool-units.ts';
 import { sayPoolRule } from '#core/pool-words.ts';
-import { type FreeByLocation, type Pools, poolsOf, promisableTo, protectedFrom, unfilledPools } from '#core/pools.ts';
-import type { ItemLots } from '#core/state.ts';
+import { type Pools, promisableTo, protectedFrom } from '#core/pools.ts';
 import type { Queries } from './client.ts';
-import { readLotsAt } from './lots.ts';
+import { readStateAt } from './past-state.ts';
 
 export type PlacePool = Pick<PlaceShare, 'location' | 'units' | 'consumed' | 'remaining'> & {
   readonly rule: string;
@@ -60,53 +60,6 @@ export type PoolsExplanation = {
   readonly nextChangeAt: Instant | null;
 };
 
-type Place = PoolsExplanation['places'][number];
-
-const upTo = (at: Instant) => sql`to_timestamp(${at} / 1000.0)`;
-
-const readPlaces = (db: Queries, sku: Sku, at: Instant): Promise<Place[]> =>
-  db.rows<Place>(sql`
-    select l.id as location, coalesce(s.sellable, 0)::int as sellable, coalesce(p.allocated, 0)::int as allocated, coalesce(p.held, 0)::int as held
-    from location l
-      left join (select location, sum(delta) as sellable from stock_entry e join batch b on b.id = e.batch_id
-        where e.sku = ${sku} and e.disposition = 'sellable' and b.decided_at <= ${upTo(at)} group by location) s on s.location = l.id
-      left join (select location, sum(delta) as allocated, sum(held) as held from promise_entry e join batch b on b.id = e.batch_id
-        where e.sku = ${sku} and b.decided_at <= ${upTo(at)} group by location) p on p.location = l.id
-    where l.sells order by l.id collate "C"`);
-
-type DrawnRow = Drawn & { readonly program: ProgramId; readonly location: LocationId | null };
-
-/**
- * A refill keeps what was taken by then, of its program and of all: entries are numbered in the order of their item. A pool of one
- * place has a row of its own for what is drawn of it.
- */
-const readDrawn = (db: Queries, sku: Sku, at: Instant): Promise<DrawnRow[]> =>
-  db.rows<DrawnRow>(sql`
-    with entry as materialized (
-        select e.id, e.program, e.location, e.pool, case when e.pool = 'place' then '' else e.kind end as kind, e.consumed,
-          e.held + case when e.kind in ('allocate', 'release') then e.delta else 0 end as taken
-        from promise_entry e join batch b on b.id = e.batch_id where e.sku = ${sku} and b.decided_at <= ${upTo(at)}),
-      fill as (select program, max(id) as id from entry where kind = 'refill' group by program)
-    select e.program, null as location, sum(case when e.pool = 'place' then 0 else e.consumed end)::int as consumed,
-      sum(e.taken)::int as taken,
-      coalesce(sum(e.taken) filter (where e.id < f.id), 0)::int as "takenAtFill",
-      coalesce((select sum(a.taken) from entry a where a.id < f.id), 0)::int as "allTakenAtFill", f.id is not null as "isFilled"
-    from entry e left join fill f on f.program = e.program group by e.program, f.id
-    union all
-    select e.program, e.location, sum(e.consumed)::int, 0, 0, 0, false from entry e where e.pool = 'place' group by e.program, e.location
-    order by program, location nulls first`);
-
-const readMoves = (db: Queries, sku: Sku, at: Instant): Promise<Move[]> =>
-  db.rows<Move>(sql`
-    select id, from_pool as "from", to_pool as "to", units, until from reallocation
-    where sku = ${sku} and applied_at <= ${upTo(at)} and (closed_at is null or closed_at > ${upTo(at)}) order by id`);
-
-const readPolicy = async (db: Queries, at: Instant): Promise<Policy | null> => {
-  const [row] = await db.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
-    select version, body from policy where created_at <= ${upTo(at)} order by version desc limit 1`);
-  return row === undefined ? null : { ...row.body, version: row.version };
-};
-
 function placesOf(program: ProgramId, pools: Pools): Pick<ProgramPool, 'places'> {
   const places = pools.placed
     .filter((share) => share.program === program)
@@ -137,37 +90,16 @@ const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
       };
     });
 
-function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Policy, at: Instant): FreeByLocation {
-  const totals = places.map(({ location, sellable, allocated, held }) => ({
-    location,
-    total: { onHand: sellable, promised: allocated + held },
-  }));
-  const book = openLots(lots);
-  return book === null
-    ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
-    : freeByLot(book, totals, policy, at);
-}
-
 /** Null where the item is not known, or no policy was in force yet. */
 export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<PoolsExplanation | null> {
-  const [policy, items, places, drawnRows, moves, lots] = await Promise.all([
-    readPolicy(db, at),
-    db.rows<{ groups: string[] }>(sql`select groups from item where sku = ${sku}`),
-    readPlaces(db, sku, at),
-    readDrawn(db, sku, at),
-    readMoves(db, sku, at),
-    readLotsAt(db, sku, at),
-  ]);
-  const [known] = items;
-  if (policy === null || known === undefined) return null;
-  const before = drawnRows.map(({ location, ...row }) => (location === null ? row : { ...row, location }));
-  // As the next decision on the item will see it: a pool that was never filled begins with what is there.
-  let drawn: DrawnRows = before;
-  for (const program of unfilledPools(policy, { sku, groups: known.groups, drawn }, at))
-    drawn = withDrawn(drawn, filled(before, program));
-  const item = { sku, groups: known.groups, drawn, moves };
-  const free = freeAt(places, lots, policy, at);
-  const pools = poolsOf(policy, item, free, at);
+  const state = await readStateAt(db, [sku], at);
+  if (state === null) return null;
+  const books = openBooks(state, at);
+  const item = books.items.get(sku);
+  if (item === undefined) return null;
+  const { policy } = state;
+  const free = freeOf(books, item);
+  const pools = poolsFor(books, item, free);
   const named = [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
   const own = new Map(pools.own.map((share) => [share.program, share]));
   const told = named.map((program): ProgramPool => {
@@ -181,7 +113,7 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
       units: share?.units ?? 0,
       consumed: share?.consumed ?? 0,
       remaining: share?.remaining ?? 0,
-      taken: drawnOf(drawn, program.id).taken,
+      taken: drawnOf(item.drawn, program.id).taken,
       limitLeft: share?.limitLeft ?? null,
       promise: promisableTo(program, pools, free),
       closedTo: protectedFrom(program, pools),
@@ -192,11 +124,11 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
     sku,
     at,
     policyVersion: policy.version,
-    places,
+    places: books.places.selling.map((location) => ({ ...rowAt(books.places, item.places, location) })),
     free: pools.free,
     shared: pools.shared,
     pools: [...told, ...nobodysPools(policy, pools)],
-    moves,
+    moves: item.moves,
     nextChangeAt: nextPoolChange(policy, item, pools, at),
   };
 }

@@ -13,6 +13,7 @@ import type {
   ChannelMode,
   Component,
   Instant,
+  ListingId,
   LotCode,
   OrderId,
   PickTags,
@@ -207,6 +208,8 @@ const observedOf = (row: Row): ListingExplanation['observed'] =>
 
 export type LineExplanation = {
   readonly lineRef: string;
+  /** That it was bought from; null: none is mapped. */
+  readonly listing: ListingId | null;
   readonly sku: Sku | null;
   readonly pack: number;
   readonly ordered: number;
@@ -232,8 +235,9 @@ export type LineExplanation = {
   readonly heldNow: number;
 };
 
-/** One change of what an order was promised, with its cause. */
+/** One change of what an order was promised, with its cause: what a line has is the sum of its steps. */
 export type PromiseStep = {
+  readonly commandId: number;
   readonly lineRef: string;
   readonly sku: Sku;
   readonly kind: string;
@@ -260,10 +264,9 @@ export type OrderExplanation = {
   readonly displayRef: string;
   readonly placedAt: Instant;
   readonly lines: readonly LineExplanation[];
+  /** All of it, or what a line has could not be added up. */
   readonly history: readonly PromiseStep[];
 };
-
-const HISTORY_MAX = 500;
 
 export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExplanation | null> {
   const [order] = await db.rows<Omit<OrderExplanation, 'lines' | 'history'>>(sql`
@@ -274,7 +277,7 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
   if (order === undefined) return null;
   const [lines, history] = await Promise.all([
     db.rows<LineExplanation>(sql`
-      select o.line_ref as "lineRef", o.sku, o.pack, o.ordered, o.cancelled, o.shipped, o.allocated, o.short, o.allocations,
+      select o.line_ref as "lineRef", o.listing_id as listing, o.sku, o.pack, o.ordered, o.cancelled, o.shipped, o.allocated, o.short, o.allocations,
         o.accepted, o.back_ordered as "backOrdered", o.refused,
         s.opened_at as "shortSince", coalesce(b.sellable, 0)::int as "sellableNow", coalesce(p.allocated, 0)::int as "allocatedNow",
         coalesce(p.held, 0)::int as "heldNow", coalesce(k.components, '[]') as components
@@ -294,12 +297,12 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
         where sku = o.sku and l.sells) p on true
       where o.order_id = ${id} order by o.line_ref collate "C"`),
     db.rows<PromiseStep>(sql`
-      select e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, e.lot, b.decided_at as at, c.kind as cause, c.actor,
+      select e.command_id as "commandId", e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, e.lot, b.decided_at as at, c.kind as cause, c.actor,
         b.policy_version as "policyVersion"
       from promise_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
       where e.sku in (select sku from order_line where order_id = ${id}
           union select part->>'sku' from order_line cross join lateral jsonb_array_elements(components) part
-          where order_id = ${id} and components is not null) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
+          where order_id = ${id} and components is not null) and e.order_id = ${id} order by e.id`),
   ]);
   return { ...order, lines, history };
 }

@@ -1,28 +1,19 @@
 /** `allot explain`: why a listing shows its number, now or at a past moment; why an order line has what it has. */
 import type { Command } from 'commander';
-import type { Backordered } from '#core/backorder.ts';
 import type { Instant } from '#core/model.ts';
 import { type Money, sayMoney } from '#core/money.ts';
 import type { Database } from '#db/client.ts';
-import {
-  explainListings,
-  explainOrder,
-  type LineExplanation,
-  type ListingExplanation,
-  type OrderExplanation,
-} from '#db/explain.ts';
-import { explainOrderAt } from '#db/explain-past.ts';
+import { explainListings, type ListingExplanation } from '#db/explain.ts';
 import { listLots } from '#db/lot-reports.ts';
-import { readBackorders } from '#db/outlook.ts';
 import { readPolicy } from '#db/policy-current.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { readUnitValues } from '#db/unit-values.ts';
 import { type ToldLot, tellLots } from '#workers/lot-words.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
-import { sayLot } from '../lot-options.ts';
 import { lotTable } from '../lot-words.ts';
 import type { Kit, Run } from '../session.ts';
+import { showOrder, showOrderAt } from './explain-order.ts';
 import { showPools, showShortages } from './explain-pools.ts';
 
 const LOTS_MAX = 50;
@@ -45,7 +36,7 @@ async function explain(run: Run, sku: string | undefined, options: Options): Pro
   }
   return run.withDatabase(async (db) => {
     const at = options.at === undefined || options.at === 'now' ? undefined : options.at;
-    if (options.order !== undefined) return explainOneOrder(run, db, options.order, at);
+    if (options.order !== undefined) return at === undefined ? showOrder(run, db, options.order) : showOrderAt(run, db, options.order, at);
     if (options.pools === true || options.shortages === true) await requireItem(db, sku ?? '');
     if (options.pools === true) return showPools(run, db, sku ?? '', at ?? run.io.now());
     if (options.shortages === true) return showShortages(run, db, sku ?? '');
@@ -174,137 +165,6 @@ function sayListing(run: Run, one: ListingExplanation): string {
 
 const sayCause = ({ id, reason, proposer, approver, until }: ListingExplanation['reallocations'][number]): string =>
   `reallocation ${id}, until ${new Date(until).toISOString()}: ${reason} (${proposer}${approver === null ? '' : `, approved by ${approver}`})`;
-
-async function explainOneOrder(run: Run, db: Database, id: string, at: Instant | undefined): Promise<ExitCode> {
-  if (at !== undefined) return explainPastOrder(run, db, id, at);
-  const order = await explainOrder(db, id);
-  if (order === null) {
-    throw new Failure(`order ${id} is not known`, {
-      why: 'it may be parked, or not have come in yet',
-      mend: 'write it as channel/order, and look with allot parked list',
-    });
-  }
-  const backorders = await readBackorders(db, id, run.io.now());
-  const lines = order.lines.map((line) => {
-    const waiting = { ...line, backorder: backorders.get(line.lineRef) ?? null };
-    return { ...waiting, says: sayLine(run, waiting) };
-  });
-  run.out.show({ schema: 'allot.explain.order/1', ...order, lines }, () => sayOrder(run, order, lines));
-  return EXIT.done;
-}
-
-async function explainPastOrder(run: Run, db: Database, id: string, at: Instant): Promise<ExitCode> {
-  const order = await explainOrderAt(db, id, at);
-  if (order === null)
-    throw new Failure(`order ${id} is not known`, {
-      mend: 'write it as channel/order, and look with allot parked list',
-    });
-  run.out.show({ schema: 'allot.explain.order-at/1', ...order }, () => {
-    const head = `${run.out.paint('bold', order.id)} (${order.displayRef}) at ${new Date(at).toISOString()}, program ${order.program}`;
-    if (order.lines.length === 0) return `${head}\nIt had not been decided by then.`;
-    const rows = order.lines.map((line) => {
-      const parts = line.allocations
-        .map(({ quantity, pool, location, lot }) => `${quantity} ${pool} at ${location}${sayLot(lot)}`)
-        .join(', ');
-      return [
-        line.lineRef,
-        line.sku,
-        line.ordered,
-        line.cancelled,
-        line.shipped,
-        parts === '' ? 'nothing allocated' : parts,
-      ];
-    });
-    const columns = [
-      { title: 'LINE' },
-      { title: 'SKU' },
-      { title: 'ORDERED', isNumber: true },
-      { title: 'CANCELLED', isNumber: true },
-      { title: 'SHIPPED', isNumber: true },
-      { title: 'ALLOCATED' },
-    ];
-    return `${head}\n${run.out.table(columns, rows).trimEnd()}`;
-  });
-  return EXIT.done;
-}
-/** A line, and as far as it waits: what of it is a back-order, and what is expected for it. */
-type WaitingLine = LineExplanation & { readonly backorder: Backordered | null };
-
-/** What the partner was told, before what is so now. */
-function sayLine(run: Run, line: WaitingLine): string {
-  const { accepted, backOrdered, refused } = line;
-  if (accepted === null) return sayPromise(run, line);
-  const told = [`accepted ${accepted}`, ...(backOrdered > 0 ? [`back-ordered ${backOrdered}`] : [])];
-  return `answered: ${[...told, ...(refused > 0 ? [`refused ${refused}`] : [])].join(', ')}; ${sayPromise(run, line)}`;
-}
-
-function sayPromise(run: Run, line: WaitingLine): string {
-  const wanted = line.ordered - Math.max(line.cancelled, line.refused) - line.shipped;
-  if (line.sku === null) return 'names no item: nothing is promised for it';
-  if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'nothing open';
-  const parts = line.allocations
-    .map(
-      ({ quantity, sku, pool, location, lot }) =>
-        `${quantity}${sku === undefined ? '' : ` ${sku}`} ${pool} at ${location}${sayLot(lot)}`,
-    )
-    .join(', ');
-  const has = `${line.allocated} of ${wanted} allocated${parts === '' ? '' : ` (${parts})`}`;
-  if (line.short === 0) return has;
-  const since = line.shortSince === null ? '' : ` since ${run.out.age(line.shortSince)}`;
-  const sayNow = (of: Pick<LineExplanation, 'sellableNow' | 'allocatedNow' | 'heldNow'>): string =>
-    `${of.sellableNow} sellable now, ${of.allocatedNow} allocated to orders, ${of.heldNow} held`;
-  const waits =
-    line.components.length === 0
-      ? `the item has ${sayNow(line)}`
-      : `a set waits for ${line.components.map((part) => `${part.quantity} ${part.sku} (${sayNow(part)})`).join(' and ')}`;
-  const { units: backOrdered, expected } = line.backorder ?? { units: 0, expected: [] };
-  const coming = sayExpected(expected, line.short);
-  const within = `${has}; ${backOrdered} back-ordered, ${coming === '' ? 'no supply expected yet' : coming}`;
-  if (backOrdered === line.short) return within;
-  const short = `${line.short - backOrdered} short${since}${backOrdered > 0 || coming === '' ? '' : `, ${coming}`}`;
-  return `${backOrdered > 0 ? within : has}; ${short}: ${waits}`;
-}
-
-function sayExpected(expected: Backordered['expected'], short: number): string {
-  const [first] = expected;
-  if (first === undefined) return '';
-  const day = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
-  if (first.quantity === short) return `expected ${day(first.dueAt)} from ${first.ref}`;
-  return `expected ${expected.map((part) => `${part.quantity} on ${day(part.dueAt)} from ${part.ref}`).join(', ')}`;
-}
-
-function sayOrder(
-  run: Run,
-  order: OrderExplanation,
-  lines: readonly (LineExplanation & { readonly says: string })[],
-): string {
-  const head = `${run.out.paint('bold', order.id)} (${order.displayRef}), program ${order.program}${order.route === null ? '' : ` by route ${order.route}`}, placed ${run.out.age(order.placedAt)}`;
-  const table = run.out.table(
-    [{ title: 'LINE' }, { title: 'SKU' }, { title: 'ORDERED', isNumber: true }, { title: 'WHY' }],
-    lines.map((line) => [line.lineRef, line.sku, line.ordered, line.says]),
-  );
-  if (order.history.length === 0) return `${head}\n${table}`;
-  const isKit = lines.some((line) => line.components.length > 0);
-  const history = run.out.table(
-    [
-      { title: 'WHEN' },
-      { title: 'LINE' },
-      { title: 'WHAT' },
-      { title: 'UNITS', isNumber: true },
-      { title: 'FROM' },
-      { title: 'CAUSE' },
-    ],
-    order.history.map((step) => [
-      new Date(step.at).toISOString(),
-      step.lineRef,
-      step.kind,
-      step.delta,
-      `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}${sayLot(step.lot)}`,
-      `${step.cause} by ${step.actor}, policy ${step.policyVersion}`,
-    ]),
-  );
-  return `${head}\n${table}\n${history}`;
-}
 
 export function addExplainCommand(program: Command, kit: Kit): void {
   const command = program
