@@ -10,7 +10,6 @@ import type { Command } from './command.ts';
 import { completenessOf, drawForLine, isAllOrNothing, placesOfLine } from './completeness.ts';
 import { allocatedUnits, partsOf, setsAt, sourcesOf, withComposition } from './kits.ts';
 import type { Backorder, Completeness, Instant, LocationId, Order, OrderLine, Program, Sku } from './model.ts';
-import { openUnits } from './order-lines.ts';
 import type { FillRule } from './order-state.ts';
 import { type PromiseInputs, promiseSteps, type Step, type StepId } from './publish.ts';
 import type { State } from './state.ts';
@@ -61,7 +60,7 @@ function claimsOf(books: Books, lines: readonly OrderLine[]): Claim[] {
     const item = each.sku === null ? undefined : books.items.get(each.sku);
     if (item === undefined) return [];
     const line = withComposition(each, item);
-    return [{ line, item, wanted: Math.max(0, openUnits(line) - allocatedUnits(line)) }];
+    return [{ line, item, wanted: line.short }];
   });
 }
 
@@ -131,7 +130,9 @@ function completenessStep(told: LineCompleteness, before: number): LineStep | nu
     );
   }
   const lacking = told.lines.filter(({ lacks }) => lacks > 0);
-  const lacks = lacking.map(({ lineRef, sku, lacks: units, wanted }) => `line ${lineRef} (${sku}) lacks ${units} of ${wanted}`);
+  const lacks = lacking.map(
+    ({ lineRef, sku, lacks: units, wanted }) => `line ${lineRef} (${sku}) lacks ${units} of ${wanted}`,
+  );
   return step(
     lacking.length === 0 ? before : 0,
     `${told.rule}: the order takes all that its lines want, or nothing; ${lacks.join(', ') || 'all of it is there'}`,

@@ -32,7 +32,12 @@ async function linesNow(tx: Queries, id: OrderId, now: Instant): Promise<Explain
 
 /** Items of the lines, and what they take of kits. */
 export const skusOf = (lines: readonly OrderLine[]): Sku[] => [
-  ...new Set(lines.flatMap(({ sku, components = [] }) => [...(sku === null ? [] : [sku]), ...components.map((part) => part.sku)])),
+  ...new Set(
+    lines.flatMap(({ sku, components = [] }) => [
+      ...(sku === null ? [] : [sku]),
+      ...components.map((part) => part.sku),
+    ]),
+  ),
 ];
 
 export async function readOrder(db: Queries, id: OrderId): Promise<ExplainedOrder | null> {

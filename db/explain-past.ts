@@ -73,7 +73,8 @@ export async function explainOrderAt(db: Queries, id: OrderId, at: Instant): Pro
   if (now === null) return null;
   const [first, ...later] = states.map(({ state }) => state);
   const joined = first === undefined ? null : later.reduce(joinOrder, joinOrder(first, first));
-  const pasts = joined === null ? [] : joined.lines.map((line) => pastOf(joined, line.lineRef, { now: now.lines, parts, shipped }));
+  const pasts =
+    joined === null ? [] : joined.lines.map((line) => pastOf(joined, line.lineRef, { now: now.lines, parts, shipped }));
   const explained = await explainAt(db, { id, program: now.program, joined }, pasts, at);
   const { channel, program, route, displayRef } = now;
   const lines = pasts.map(({ line, allocations }): PastLine => {
@@ -129,7 +130,10 @@ function pastOf(joined: OrderState, lineRef: string, { now, parts, shipped }: Kn
     ...(first === undefined ? {} : { components: kit }),
   };
   const line = { ...base, short: 0 };
-  return { line: { ...line, short: sku === null ? 0 : Math.max(0, openUnits(line) - allocatedUnits(line)) }, allocations };
+  return {
+    line: { ...line, short: sku === null ? 0 : Math.max(0, openUnits(line) - allocatedUnits(line)) },
+    allocations,
+  };
 }
 
 async function explainAt(

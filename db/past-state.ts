@@ -120,7 +120,13 @@ export async function readStateAt(db: Queries, skus: Skus, at: Instant): Promise
           countedAsOf: null,
         })),
         // By place alone: nothing here asks whose they are, but `drawn`.
-        promises: there.map(({ location, allocated, held }) => ({ location, program: '', pool: 'shared', allocated, held })),
+        promises: there.map(({ location, allocated, held }) => ({
+          location,
+          program: '',
+          pool: 'shared',
+          allocated,
+          held,
+        })),
         drawn: drawn
           .filter((row) => row.sku === sku)
           .map(({ sku: _of, location, ...row }) => (location === null ? row : { ...row, location })),

@@ -1,11 +1,12 @@
 /** `allot explain --order`: why the lines of an order have what they have, and may be given no more; now or at a past moment. */
 import type { Backordered } from '#core/backorder.ts';
-import type { Backorder, Instant, PickTags } from '#core/model.ts';
+import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { explainOrder, type LineExplanation, type OrderExplanation } from '#db/explain.ts';
 import { explainOrderLines, type LineExplained } from '#db/explain-line.ts';
 import { explainOrderAt, type PastLine, type PastOrder } from '#db/explain-past.ts';
 import { readBackorders } from '#db/outlook.ts';
+import { sayPickTags, sayTolerance, sayWhyNoMore } from '#workers/line-words.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayLot } from '../lot-options.ts';
 import type { Run } from '../session.ts';
@@ -70,7 +71,7 @@ function sayPromise(run: Run, line: WaitingLine, program: string): string {
   if (backOrdered === line.short) return within;
   const short = `${line.short - backOrdered} short${since}${backOrdered > 0 || coming === '' ? '' : `, ${coming}`}`;
   const tolerance = line.explained === null ? '' : `; ${sayTolerance(line.explained.tolerance)}`;
-  return `${backOrdered > 0 ? within : has}; ${short}: ${sayWhy(line.explained, program)}${tolerance}`;
+  return `${backOrdered > 0 ? within : has}; ${short}: ${sayWhyNoMore(line.explained, program)}${tolerance}`;
 }
 
 /** `isKit`: each part names its item. */
@@ -93,36 +94,10 @@ function sayExpected(expected: Backordered['expected'], short: number): string {
   return `expected ${expected.map((part) => `${part.quantity} on ${day(part.dueAt)} from ${part.ref}`).join(', ')}`;
 }
 
-/** The steps that took something from what the line could be given, in one sentence. */
-function sayWhy(explained: LineExplained | null, program: string): string {
-  if (explained === null) return `program ${program} is not in the policy: it draws nothing`;
-  const { inputs, steps, mayTake } = explained;
-  const sum = (pick: (place: (typeof inputs.places)[number]) => number): number =>
-    inputs.places.reduce((units, place) => units + pick(place), 0);
-  const of = inputs.kit === undefined ? '' : ` of ${inputs.kit.limitedBy}`;
-  const goods =
-    `${sum(({ sellable }) => sellable)}${of} sellable at its places, ${sum(({ allocated }) => allocated)} allocated to orders, ` +
-    `${sum(({ held }) => held)} held`;
-  const later = steps.slice(3).filter(({ id, change }) => change !== 0 || id === 'completeness');
-  const given = mayTake > 0 ? `${mayTake} more, in its turn, with the next decision on the item` : 'no more now';
-  return `${program} may give it ${given}: ${[goods, ...later.map(({ says }) => says)].join('; ')}`;
-}
-
-function sayTolerance(tolerance: Backorder): string {
-  if (tolerance === 'none') return 'its program sells nothing beyond stock';
-  if ('units' in tolerance) return `its program sells at most ${tolerance.units} units beyond stock`;
-  return `its program sells ${tolerance.supply === 'all' ? 'all' : `at most ${tolerance.supply} units`} of dated supply beyond stock`;
-}
-
-const sayTags = (tags: PickTags): string =>
-  Object.entries(tags)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ');
-
 function sayOrder(run: Run, order: OrderExplanation, lines: readonly ToldLine[]): string {
   const { out } = run;
   const route = order.route === null ? '' : ` by route ${order.route}`;
-  const tags = order.pickTags === null ? '' : `\npick tags: ${sayTags(order.pickTags)}`;
+  const tags = order.pickTags === null ? '' : `\npick tags: ${sayPickTags(order.pickTags)}`;
   const head = `${out.paint('bold', order.id)} (${order.displayRef}), program ${order.program}${route}, placed ${out.age(order.placedAt)}${tags}`;
   const table = out.table(
     [{ title: 'LINE' }, { title: 'SKU' }, { title: 'ORDERED', isNumber: true }, { title: 'WHY' }],
@@ -141,7 +116,12 @@ const stepTables = (
     if (short === 0 || explained === null) return [];
     const table = run.out.table(
       [{ title: 'STEP' }, { title: 'CHANGE', isNumber: true }, { title: 'RESULT', isNumber: true }, { title: 'WHY' }],
-      explained.steps.map(({ id, change, result, says }) => [id, change > 0 ? `+${change}` : String(change), result, says]),
+      explained.steps.map(({ id, change, result, says }) => [
+        id,
+        change > 0 ? `+${change}` : String(change),
+        result,
+        says,
+      ]),
     );
     const unit = explained.inputs.kit === undefined ? 'units' : 'sets';
     return [
@@ -169,7 +149,7 @@ function historyOf(run: Run, { history }: OrderExplanation, lines: readonly Line
       step.kind,
       step.delta,
       `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}${sayLot(step.lot)}`,
-      `${step.cause} ${step.commandId} by ${step.actor}, policy ${step.policyVersion}`,
+      `${step.cause} by ${step.actor}, policy ${step.policyVersion}, command ${step.commandId}`,
     ]),
   );
   const earlier = history.length - shown.length;
@@ -204,5 +184,5 @@ function sayPastLine(line: PastLine, program: string): string {
   const isKit = line.explained?.inputs.kit !== undefined;
   const parts = sayParts(line.allocations, isKit);
   const has = parts === '' ? 'nothing allocated' : parts;
-  return line.short === 0 || line.sku === null ? has : `${has}; ${sayWhy(line.explained, program)}`;
+  return line.short === 0 || line.sku === null ? has : `${has}; ${sayWhyNoMore(line.explained, program)}`;
 }

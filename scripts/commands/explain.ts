@@ -36,7 +36,8 @@ async function explain(run: Run, sku: string | undefined, options: Options): Pro
   }
   return run.withDatabase(async (db) => {
     const at = options.at === undefined || options.at === 'now' ? undefined : options.at;
-    if (options.order !== undefined) return at === undefined ? showOrder(run, db, options.order) : showOrderAt(run, db, options.order, at);
+    if (options.order !== undefined)
+      return at === undefined ? showOrder(run, db, options.order) : showOrderAt(run, db, options.order, at);
     if (options.pools === true || options.shortages === true) await requireItem(db, sku ?? '');
     if (options.pools === true) return showPools(run, db, sku ?? '', at ?? run.io.now());
     if (options.shortages === true) return showShortages(run, db, sku ?? '');

@@ -5,7 +5,18 @@ import { decide } from '#core/decide.ts';
 import { explainLines, type LineExplained } from '#core/line-explanation.ts';
 import type { Policy } from '#core/model.ts';
 import type { State } from '#core/state.ts';
-import { commands, item, lineState, listing, NOW, orderState, policy, pool, program, stateOf } from '../support/factory.ts';
+import {
+  commands,
+  item,
+  lineState,
+  listing,
+  NOW,
+  orderState,
+  policy,
+  pool,
+  program,
+  stateOf,
+} from '../support/factory.ts';
 import { take } from '../support/memory-store.ts';
 import { lineByHand } from '../support/promise-by-hand.ts';
 

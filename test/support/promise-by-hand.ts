@@ -4,7 +4,10 @@ import type { PromiseInputs, StepId } from '#core/publish.ts';
 
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
 
-export type PromiseStepId = Extract<StepId, 'supply' | 'committed' | 'held' | 'life' | 'protected' | 'drawOrder' | 'kit'>;
+export type PromiseStepId = Extract<
+  StepId,
+  'supply' | 'committed' | 'held' | 'life' | 'protected' | 'drawOrder' | 'kit'
+>;
 
 export const PROMISE_BY_HAND: Readonly<Record<PromiseStepId, (inputs: PromiseInputs, last: number) => number>> = {
   supply: ({ places }) => sumOf(places.map((place) => place.sellable)),
@@ -33,7 +36,8 @@ export const PROMISE_BY_HAND: Readonly<Record<PromiseStepId, (inputs: PromiseInp
 /** What a line could be given, by hand from what its explanation tells. */
 export function lineByHand({ inputs, steps, completeness }: LineExplained): number {
   let last = 0;
-  for (const { id } of steps) last = id === 'completeness' ? wholeByHand(completeness, last) : promiseByHand(id, inputs, last);
+  for (const { id } of steps)
+    last = id === 'completeness' ? wholeByHand(completeness, last) : promiseByHand(id, inputs, last);
   return last;
 }
 
@@ -46,7 +50,8 @@ function wholeByHand(told: LineCompleteness, last: number): number {
   if (told.rule === 'split') return last;
   if (told.rule !== 'onePlace') return told.lines.some(({ wanted, couldTake }) => couldTake < wanted) ? 0 : last;
   const fits = told.places.filter(
-    ({ location, couldTake }) => told.holdsAt.every((at) => at === location) && Math.min(last, couldTake) >= told.wanted,
+    ({ location, couldTake }) =>
+      told.holdsAt.every((at) => at === location) && Math.min(last, couldTake) >= told.wanted,
   );
   return Math.max(0, ...fits.map(({ couldTake }) => Math.min(last, couldTake)));
 }
