@@ -14,8 +14,6 @@ import { type LineRow, lineOf } from './order-lines.ts';
 import { readPolicy } from './policy-current.ts';
 import { loadToPreview } from './state.ts';
 
-export type { LineExplained } from '#core/line-explanation.ts';
-
 /** Null: its program is not in the policy. */
 export type ExplainedLines = ReadonlyMap<string, LineExplained> | null;
 
@@ -40,7 +38,7 @@ export const skusOf = (lines: readonly OrderLine[]): Sku[] => [
   ),
 ];
 
-export async function readOrder(db: Queries, id: OrderId): Promise<ExplainedOrder | null> {
+async function readOrder(db: Queries, id: OrderId): Promise<ExplainedOrder | null> {
   const [[order], lines] = await Promise.all([
     db.rows<{ program: string; fillRule: FillRule | null }>(sql`
       select program, state->>'fillRule' as "fillRule" from sales_order where id = ${id}`),

@@ -1,10 +1,9 @@
 /**
- * Who may draw how much of an item, now or at a past moment, and why its lines and places are short.
+ * Who may draw how much of an item, now or at a past moment.
  *
  * Guarantees: made from the ledgers alone, summed up to the moment, under the policy that was in force then; so the present is told by
  * the same way as the past. Groups of an item, and which places sell, are those of today: they have no history.
  */
-import { sql } from 'drizzle-orm';
 import { freeOf, openBooks, poolsFor } from '#core/books.ts';
 import { drawnOf } from '#core/drawn.ts';
 import { rowAt } from '#core/item-book.ts';
@@ -131,95 +130,4 @@ export async function explainPools(db: Queries, sku: Sku, at: Instant): Promise<
     moves: item.moves,
     nextChangeAt: nextPoolChange(policy, item, pools, at),
   };
-}
-
-export type ShortageExplanation = {
-  /** Of an order's line; or `place` alone: more is promised there than there is. */
-  readonly orderId: string | null;
-  readonly lineRef: string | null;
-  readonly program: ProgramId | null;
-  readonly place: LocationId | null;
-  readonly quantity: number;
-  readonly since: Instant;
-  /** Whose turn it is: 1 is served first. Null for a place. */
-  readonly turn: number | null;
-  /** What the program could be given now, and what of the free units is closed to it. */
-  readonly promise: number | null;
-  readonly closed: number | null;
-  /** The last movements that took goods away from the place; of a place alone. */
-  readonly causes: readonly {
-    readonly kind: string;
-    readonly delta: number;
-    readonly at: Instant;
-    readonly actor: string;
-    readonly reason: string | null;
-  }[];
-};
-
-const SHORTAGES_MAX = 200;
-const CAUSES_MAX = 3;
-
-type ShortRow = {
-  order_id: string | null;
-  line_ref: string | null;
-  program: string | null;
-  location: string | null;
-  quantity: number;
-  opened_at: number;
-};
-
-/** The open shortages of an item, in the order in which they will be served; places first. `known`: its pools, for whoever has them. */
-export async function explainShortages(
-  db: Queries,
-  sku: Sku,
-  now: Instant,
-  known: Promise<PoolsExplanation | null> = explainPools(db, sku, now),
-): Promise<ShortageExplanation[]> {
-  const pools = await known;
-  const rows = await db.rows<ShortRow>(sql`
-    with program as (select x.id, x.priority from policy_current c join policy p on p.version = c.version
-      cross join lateral jsonb_to_recordset(p.body->'programs') as x(id text, priority int))
-    select s.order_id, s.line_ref, o.program, s.location, s.quantity, s.opened_at
-    from shortage s left join sales_order o on o.id = s.order_id left join program p on p.id = o.program
-    where s.sku = ${sku} and s.closed_at is null
-    order by s.order_id is not null, p.priority nulls last, o.placed_at, s.order_id, s.line_ref, s.location limit ${SHORTAGES_MAX}`);
-  const causes = await readCauses(
-    db,
-    sku,
-    rows.flatMap(({ order_id, location }) => (order_id === null && location !== null ? [location] : [])),
-  );
-  let turn = 0;
-  return rows.map((row) => {
-    const pool = pools?.pools.find(({ program }) => program === row.program);
-    const isLine = row.order_id !== null;
-    if (isLine) turn += 1;
-    return {
-      orderId: row.order_id,
-      lineRef: row.line_ref,
-      program: row.program,
-      place: isLine ? null : row.location,
-      quantity: row.quantity,
-      since: row.opened_at,
-      turn: isLine ? turn : null,
-      promise: pool === undefined ? null : pool.promise.own + pool.promise.shared,
-      closed: pool === undefined ? null : pool.closedTo.reduce((sum, { units }) => sum + units, 0),
-      causes: isLine || row.location === null ? [] : (causes.get(row.location) ?? []),
-    };
-  });
-}
-
-type Cause = ShortageExplanation['causes'][number];
-
-async function readCauses(db: Queries, sku: Sku, places: readonly LocationId[]): Promise<Map<LocationId, Cause[]>> {
-  const found = await Promise.all(
-    places.map(async (location) => {
-      const rows = await db.rows<Cause>(sql`
-        select e.kind, e.delta, b.decided_at as at, c.actor, c.body->>'reason' as reason
-        from stock_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
-        where e.sku = ${sku} and e.location = ${location} and e.disposition = 'sellable' and e.delta < 0
-        order by e.id desc limit ${CAUSES_MAX}`);
-      return [location, rows] as const;
-    }),
-  );
-  return new Map(found);
 }

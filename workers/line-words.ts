@@ -1,6 +1,7 @@
 /** An order's line in words, as the command line and the console tell it: why it is given no more, and how it is picked. */
+
+import type { LineExplained } from '#core/line-explanation.ts';
 import type { Backorder, PickTags } from '#core/model.ts';
-import type { LineExplained } from '#db/explain-line.ts';
 
 /** The steps that took something from what the line could be given, in one sentence. */
 export function sayWhyNoMore(explained: LineExplained | null, program: string): string {

@@ -1,9 +1,10 @@
 /** `allot explain --order`: why the lines of an order have what they have, and may be given no more; now or at a past moment. */
 import type { Backordered } from '#core/backorder.ts';
+import type { LineExplained } from '#core/line-explanation.ts';
 import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
 import { explainOrder, type LineExplanation, type OrderExplanation } from '#db/explain.ts';
-import { explainOrderLines, type LineExplained } from '#db/explain-line.ts';
+import { explainOrderLines } from '#db/explain-line.ts';
 import { explainOrderAt, type PastLine, type PastOrder } from '#db/explain-past.ts';
 import { readBackorders } from '#db/outlook.ts';
 import { sayPickTags, sayTolerance, sayWhyNoMore } from '#workers/line-words.ts';

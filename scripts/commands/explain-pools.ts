@@ -1,30 +1,27 @@
 /** `allot explain SKU --pools|--shortages`: who may draw how much of an item, and what is short and why. */
 import type { Instant } from '#core/model.ts';
 import type { Database } from '#db/client.ts';
-import {
-  explainPools,
-  explainShortages,
-  type PoolsExplanation,
-  type ProgramPool,
-  type ShortageExplanation,
-} from '#db/explain-pools.ts';
+import { explainPools, type PoolsExplanation, type ProgramPool } from '#db/explain-pools.ts';
+import { explainShortages, explainShortagesAt, type ShortageExplanation } from '#db/explain-shortages.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Run } from '../session.ts';
 
-export async function showPools(run: Run, db: Database, sku: string, at: Instant): Promise<ExitCode> {
+/** `past`: null for now. */
+export async function showPools(run: Run, db: Database, sku: string, past: Instant | null): Promise<ExitCode> {
+  const at = past ?? run.io.now();
   const pools = await explainPools(db, sku, at);
   if (pools === null) {
     throw new Failure(`no policy was in force at ${new Date(at).toISOString()}`, {
       mend: 'allot policy history tells since when there is one',
     });
   }
-  run.out.show({ schema: 'allot.explain.pools/1', ...pools }, () => sayPools(run, pools));
+  run.out.show({ schema: 'allot.explain.pools/1', ...pools }, () => sayPools(run, pools, past));
   return EXIT.done;
 }
 
 const isNone = ({ rule, units }: ProgramPool): boolean => rule === null && units === 0;
 
-function sayPools(run: Run, pools: PoolsExplanation): string {
+function sayPools(run: Run, pools: PoolsExplanation, past: Instant | null): string {
   const { out } = run;
   const places = pools.places
     .map(
@@ -60,7 +57,7 @@ function sayPools(run: Run, pools: PoolsExplanation): string {
   const next =
     pools.nextChangeAt === null ? [] : [`next change by time alone: ${new Date(pools.nextChangeAt).toISOString()}`];
   return [
-    `${out.paint('bold', pools.sku)}: ${pools.free} free (${places}), ${pools.shared} of them shared; policy ${pools.policyVersion}`,
+    `${out.paint('bold', pools.sku)}${past === null ? '' : ` at ${new Date(past).toISOString()}`}: ${pools.free} free (${places}), ${pools.shared} of them shared; policy ${pools.policyVersion}`,
     table.trimEnd(),
     ...moves,
     ...next,
@@ -79,9 +76,22 @@ function sayPool(pool: ProgramPool): string {
   ].join('; ');
 }
 
-export async function showShortages(run: Run, db: Database, sku: string): Promise<ExitCode> {
-  const shortages = await explainShortages(db, sku, run.io.now());
-  run.out.show({ schema: 'allot.explain.shortages/1', sku, shortages }, () => sayShortages(run, sku, shortages));
+/** `at`: null for now. */
+export async function showShortages(run: Run, db: Database, sku: string, at: Instant | null): Promise<ExitCode> {
+  const shortages = at === null ? await explainShortages(db, sku, run.io.now()) : await explainShortagesAt(db, sku, at);
+  if (shortages === null) {
+    throw new Failure(
+      `too many orders of ${sku} moved since ${new Date(at ?? 0).toISOString()} to tell what was short then`,
+      {
+        why: 'each is made up again as it stood',
+        mend: 'allot explain --order CHANNEL/ORDER --at TIME tells one order; allot explain SKU --pools --at TIME who could draw',
+      },
+    );
+  }
+  const moment = at === null ? {} : { at };
+  run.out.show({ schema: 'allot.explain.shortages/1', sku, ...moment, shortages }, () =>
+    sayShortages(run, at === null ? sku : `${sku} at ${new Date(at).toISOString()}`, shortages),
+  );
   return EXIT.done;
 }
 

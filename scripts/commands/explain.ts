@@ -4,7 +4,9 @@ import type { Instant } from '#core/model.ts';
 import { type Money, sayMoney } from '#core/money.ts';
 import type { Database } from '#db/client.ts';
 import { explainListings, type ListingExplanation } from '#db/explain.ts';
+import { explainListingsNow } from '#db/explain-now.ts';
 import { listLots } from '#db/lot-reports.ts';
+import { type PastFigures, readFiguresAt } from '#db/past-figures.ts';
 import { readPolicy } from '#db/policy-current.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { readUnitValues } from '#db/unit-values.ts';
@@ -34,14 +36,20 @@ async function explain(run: Run, sku: string | undefined, options: Options): Pro
       exitCode: EXIT.usage,
     });
   }
+  const at = options.at === undefined || options.at === 'now' ? null : options.at;
+  if (at !== null && at > run.io.now()) {
+    throw new Failure(`${new Date(at).toISOString()} is still to come: nothing was decided by then`, {
+      mend: 'a moment of the past with --at; what may be promised by a date: allot promise SKU QUANTITY --by DATE',
+      exitCode: EXIT.usage,
+    });
+  }
   return run.withDatabase(async (db) => {
-    const at = options.at === undefined || options.at === 'now' ? undefined : options.at;
     if (options.order !== undefined)
-      return at === undefined ? showOrder(run, db, options.order) : showOrderAt(run, db, options.order, at);
+      return at === null ? showOrder(run, db, options.order) : showOrderAt(run, db, options.order, at);
     if (options.pools === true || options.shortages === true) await requireItem(db, sku ?? '');
-    if (options.pools === true) return showPools(run, db, sku ?? '', at ?? run.io.now());
-    if (options.shortages === true) return showShortages(run, db, sku ?? '');
-    return explainItem(run, db, sku ?? '', options);
+    if (options.pools === true) return showPools(run, db, sku ?? '', at);
+    if (options.shortages === true) return showShortages(run, db, sku ?? '', at);
+    return explainItem(run, db, { sku: sku ?? '', at }, options);
   });
 }
 
@@ -54,34 +62,48 @@ async function requireItem(db: Database, sku: string): Promise<SkuFigures> {
   });
 }
 
-async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
-  const values = (await readUnitValues(db, [sku])).get(sku);
-  const item: ToldItem = { ...(await requireItem(db, sku)), ...(values === undefined ? {} : { unitValue: values }) };
-  const lots = at === undefined || at === 'now' ? await readLots(run, db, sku) : null;
-  const explanations = await explainListings(db, {
+/** `at`: null for now. */
+type Asked = { readonly sku: string; readonly at: Instant | null };
+
+async function explainItem(run: Run, db: Database, asked: Asked, options: Options): Promise<ExitCode> {
+  const { sku, at } = asked;
+  const { channel, listing } = options;
+  const item = await readItem(db, asked);
+  const lots = at === null ? await readLots(run, db, sku) : null;
+  const choice = {
     sku,
     ...(channel === undefined ? {} : { channel }),
     ...(listing === undefined ? {} : { listingRef: listing }),
-    ...(at === undefined || at === 'now' ? {} : { at }),
-  });
+  };
+  const explanations =
+    at === null ? await explainListingsNow(db, choice, run.io.now()) : await explainListings(db, { ...choice, at });
+  const head = [item.says, ...(lots === null ? [] : [lots.says])];
   if (channel === undefined) {
-    run.out.show(
-      { schema: 'allot.explain.item/1', item, ...(lots === null ? {} : { lots: lots.rows }), listings: explanations },
-      () =>
-        [
-          sayItem(item),
-          ...(lots === null ? [] : [lots.says]),
-          ...explanations.map((one) => sayListing(run, one)),
-          ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : []),
-        ].join('\n\n'),
+    const told = { item: item.figures, ...(lots === null ? {} : { lots: lots.rows }), listings: explanations };
+    run.out.show({ schema: 'allot.explain.item/1', ...told }, () =>
+      [
+        ...head,
+        ...explanations.map((one) => sayListing(run, one, at)),
+        ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : []),
+      ].join('\n\n'),
     );
     return EXIT.done;
   }
   const one = theOne(explanations, { sku, channel });
-  run.out.show({ schema: 'allot.explain/1', ...one }, () =>
-    [sayItem(item), ...(lots === null ? [] : [lots.says]), sayListing(run, one)].join('\n\n'),
-  );
+  run.out.show({ schema: 'allot.explain/1', ...one }, () => [...head, sayListing(run, one, at)].join('\n\n'));
   return EXIT.done;
+}
+
+/** What there is of it, or was then. */
+async function readItem(db: Database, { sku, at }: Asked): Promise<{ figures: object; says: string }> {
+  const known = await requireItem(db, sku);
+  if (at !== null) {
+    const figures = await readFiguresAt(db, sku, at);
+    return { figures, says: sayPastItem(figures) };
+  }
+  const values = (await readUnitValues(db, [sku])).get(sku);
+  const figures: ToldItem = { ...known, ...(values === undefined ? {} : { unitValue: values }) };
+  return { figures, says: sayItem(figures) };
 }
 
 /** Null where it has none. */
@@ -129,7 +151,17 @@ function sayItem(item: ToldItem): string {
   return `${item.sku}: a kit of ${parts}; ${item.atp} to promise${short}`;
 }
 
-function sayListing(run: Run, one: ListingExplanation): string {
+function sayPastItem({ sku, at, onHand, allocated, held, atp, short, components }: PastFigures): string {
+  const what =
+    components === undefined
+      ? `${onHand} on hand, ${allocated} allocated, ${held} held`
+      : `a kit of ${components.map((part) => `${part.quantity} ${part.sku}`).join(', ')}`;
+  const promise = atp === null ? 'no policy was in force' : `${atp} to promise`;
+  const waits = short === null || short === 0 ? '' : `, ${short} short`;
+  return `${sku} at ${new Date(at).toISOString()}: ${what}${components === undefined ? ',' : ';'} ${promise}${waits}`;
+}
+
+function sayListing(run: Run, one: ListingExplanation, at: Instant | null): string {
   const { out } = run;
   const title = out.paint(
     'bold',
@@ -145,6 +177,30 @@ function sayListing(run: Run, one: ListingExplanation): string {
       step.says,
     ]),
   );
+  return [
+    title,
+    `should show ${one.quantity} ${one.unit} (${sayDecided(run, one, at)})${at === null ? saySync(run, one) : ''}`,
+    ...(one.why === null ? [] : [one.why]),
+    steps.trimEnd(),
+    ...one.reallocations.map(sayCause),
+  ].join('\n');
+}
+
+/** When and by which policy the number was decided, and by what it is explained. */
+function sayDecided(run: Run, one: ListingExplanation, at: Instant | null): string {
+  const { stored, decidedAt, explainedAt, inputs, targetVersion } = one;
+  const by = `policy ${inputs?.policyVersion}`;
+  if (stored === null || decidedAt === null) return `not decided yet; explained by what stands now, ${by}`;
+  if (at !== null) {
+    const [then, asked] = [decidedAt, at].map((moment) => new Date(moment).toISOString());
+    return `version ${targetVersion}, decided ${then}, ${by}; nothing moved its number between then and ${asked}`;
+  }
+  const decided = `version ${targetVersion}, decided ${run.out.age(decidedAt)}, policy ${stored.policyVersion}`;
+  return explainedAt === null ? decided : `${decided}; explained by what stands now, ${by}`;
+}
+
+/** What was sent and what the platform shows, and what holds up a write. */
+function saySync({ out }: Run, one: ListingExplanation): string {
   const sent =
     one.acknowledged === null ? 'never acknowledged' : `${one.acknowledged.quantity} (${out.age(one.acknowledged.at)})`;
   const shows =
@@ -156,12 +212,7 @@ function sayListing(run: Run, one: ListingExplanation): string {
     one.blocked === null
       ? ''
       : `\nput off: ${one.blocked.reason ?? 'refused by the platform'}\n  mend: ${one.blocked.fix ?? 'nothing: it is tried again by itself'}`;
-  return [
-    title,
-    `should show ${one.quantity} ${one.unit} (version ${one.targetVersion}, decided ${out.age(one.decidedAt)}, policy ${one.inputs?.policyVersion}); sent: ${sent}; shows: ${shows}.${way}${blocked}`,
-    steps.trimEnd(),
-    ...one.reallocations.map(sayCause),
-  ].join('\n');
+  return `; sent: ${sent}; shows: ${shows}.${way}${blocked}`;
 }
 
 const sayCause = ({ id, reason, proposer, approver, until }: ListingExplanation['reallocations'][number]): string =>
@@ -176,7 +227,11 @@ export function addExplainCommand(program: Command, kit: Kit): void {
     .argument('[sku]')
     .option('--channel <id>', 'on this channel; without it, on every one')
     .option('--listing <ref>', 'where a channel has several listings of the item')
-    .option('--at <time>', 'as it was decided by that moment, with its zone', takeInstant)
+    .option(
+      '--at <time>',
+      'as it was decided by that moment, with its zone; without it, by what stands now',
+      takeInstant,
+    )
     .option('--order <id>', 'an order instead, as channel/order')
     .option('--pools', 'who may draw how much of the item, and by which rule')
     .option('--shortages', 'what is short of the item, whose turn it is, and why')
@@ -186,6 +241,7 @@ export function addExplainCommand(program: Command, kit: Kit): void {
     'allot explain MUG-RED --channel shopify:main --at 2026-11-23T08:30:00Z --json',
     'allot explain --order shopify:main/1001',
     'allot explain MUG-RED --pools --at 2026-11-23T08:30:00Z',
+    'allot explain --order shopify:main/1001 --at 2026-11-23T08:30:00Z --json',
     'allot explain MUG-RED --shortages',
   ]);
 }

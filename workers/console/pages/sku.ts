@@ -3,7 +3,9 @@ import type { Instant } from '#core/model.ts';
 import { listDemand, listSupply } from '#db/dated.ts';
 import { listStopped, type StoppedListing } from '#db/drift.ts';
 import { explainListings, type ListingExplanation } from '#db/explain.ts';
-import { explainPools, explainShortages, type PoolsExplanation } from '#db/explain-pools.ts';
+import { explainListingsNow } from '#db/explain-now.ts';
+import { explainPools, type PoolsExplanation } from '#db/explain-pools.ts';
+import { explainShortages } from '#db/explain-shortages.ts';
 import { type HoldRow, listHolds } from '#db/holds.ts';
 import { type ItemCard, readItemCard } from '#db/item-list.ts';
 import { listReallocations } from '#db/reallocations.ts';
@@ -264,11 +266,12 @@ async function show(asked: Asked): Promise<PageBody> {
   const [card, [item]] = await Promise.all([readItemCard(db, sku), readSkuTable(db, { skus: [sku] })]);
   if (card === null || item === undefined) return unknownItem(sku);
   const past = takePast(asked.query.get('at'));
-  if (past !== null) return showPast(asked, card, past);
+  // Of a moment that is still to come nothing was decided.
+  if (past !== null && past <= at) return showPast(asked, card, past);
   // The ledger of an item may be long: summed once.
   const known = explainPools(db, sku, at);
   const [listings, pools, holds, moves, dated, short, lots, stopped, timeline, shown] = await Promise.all([
-    explainListings(db, { sku }),
+    explainListingsNow(db, { sku }, at),
     known,
     listHolds(db, { sku }, HOLDS_SHOWN),
     listReallocations(db, { sku }),

@@ -1,4 +1,7 @@
-/** `allot explain --order`: both numbers of a line, what it has and what it could be given, recomputed from the JSON alone. */
+/**
+ * `allot explain`: both numbers of an order's line, what it has and what it could be given, recomputed from the JSON alone; an item and
+ * its shortages as they are, and as they were.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -134,4 +137,55 @@ describe('explain --order', () => {
       { explained: null, says: expect.stringContaining('program gone is not in the policy') },
     ]);
   });
+});
+
+describe('explain --at', () => {
+  const moment = () => new Date().toISOString();
+
+  test('heads an item by what it had then, and says that nothing moved its number since it was decided', async () => {
+    const then = moment();
+    await decided({ kind: 'order-state', channel: 'fake:a', order: orderOf('1', { A: 97 }) });
+    const later = moment();
+    expect((await allot('explain A')).out).toContain('A: 100 on hand, 95 allocated, 0 held, 5 to promise, 2 short\n');
+    const text = (await allot(`explain A --channel fake:a --at ${then}`)).out;
+    expect(text).toContain(`A at ${then}: 100 on hand, 0 allocated, 0 held, 100 to promise\n`);
+    expect(text).toMatch(
+      /should show 95 units \(version 1, decided \S+Z, policy 1; nothing moved its number between then and \S+Z\)\n/,
+    );
+    expect(text).not.toContain('sent:');
+    const document = (await allot(`explain A --at ${later} --json`)).document();
+    expect(document).toMatchObject({
+      item: { sku: 'A', at: later, onHand: 100, allocated: 95, atp: 5, short: 2 },
+      listings: [{ quantity: 0 }, { quantity: 0 }],
+    });
+    expect((await allot(`explain A --pools --at ${then}`)).out).toContain(`A at ${then}: 100 free`);
+  });
+
+  test('tells what was short then', async () => {
+    await decided({ kind: 'order-state', channel: 'fake:a', order: orderOf('1', { B: 9 }) });
+    const then = moment();
+    await decided({ kind: 'receive', sku: 'B', location: 'main', quantity: 5, disposition: 'sellable' });
+    expect((await allot('explain B --shortages')).out).toBe('B: nothing is short.\n');
+    expect((await allot(`explain B --shortages --at ${then}`)).out).toMatch(/^TURN.*\n1 +fake:a\/1 line line-B +2 /);
+    expect((await allot(`explain B --shortages --at ${moment()}`)).out).toMatch(/^B at \S+Z: nothing is short\.\n$/);
+  });
+
+  test('tells since when in words that a machine reads', async () => {
+    await decided({ kind: 'order-state', channel: 'fake:a', order: orderOf('1', { B: 9 }) });
+    const told = (await allot(`explain B --shortages --at ${moment()} --json`)).document();
+    expect(told).toMatchObject({
+      at: expect.stringMatching(/Z$/),
+      shortages: [{ orderId: 'fake:a/1', quantity: 2, since: expect.stringMatching(/^\d{4}-.*Z$/) }],
+    });
+  });
+
+  test.each(['explain A', 'explain A --pools', 'explain A --shortages', 'explain --order fake:a/1'])(
+    '%s refuses a moment that is still to come',
+    async (line) => {
+      const said = await allot(`${line} --at ${new Date(Date.now() + 3_600_000).toISOString()}`);
+      expect(said).toMatchObject({ exitCode: 2, out: '' });
+      expect(said.err).toContain('is still to come');
+      expect(said.err).toContain('allot promise');
+    },
+  );
 });
