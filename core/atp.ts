@@ -20,7 +20,13 @@ export const HORIZON_DAYS = 180;
 const HORIZON_MS = HORIZON_DAYS * DAY_MS;
 
 /** Units that somebody waits for already: short lines of orders. */
-export type Waiting = { readonly key: string; readonly program: ProgramId; readonly quantity: number };
+export type Waiting = {
+  readonly key: string;
+  readonly program: ProgramId;
+  readonly quantity: number;
+  /** Wanted as part of a kit, which is sold from stock alone: no limit of sales beyond stock counts it. */
+  readonly isOfKit?: true;
+};
 
 /** What a projection is made of: one item as it stands. */
 export type Outlook = {
@@ -36,8 +42,13 @@ export type Outlook = {
 /** The balance in force from `at` on; `from` is the supply that made it. */
 export type BalanceStep = { readonly at: Instant; readonly balance: number; readonly from: DatedSupply | null };
 
-/** Who waited, what they got, and from what: null is stock that is there. */
-export type Served = { readonly key: string; readonly quantity: number; readonly from: DatedSupply | null };
+/** Who waited, what they got, when, and from what: null is stock that is there. */
+export type Served = {
+  readonly key: string;
+  readonly quantity: number;
+  readonly from: DatedSupply | null;
+  readonly at: Instant;
+};
 
 export type Projection = {
   /** What the draw order lets the program have now. */
@@ -118,7 +129,7 @@ class Stock {
     addArrived(this.#free, location, leftOf({ location, ...row }));
   }
 
-  serve(from: DatedSupply | null): void {
+  serve(from: DatedSupply | null, at: Instant): void {
     for (const waiting of this.#queue) {
       if (waiting.quantity === 0) continue;
       for (const part of draw(waiting.program, waiting.quantity, this.#pools(), this.#free)) {
@@ -126,7 +137,7 @@ class Stock {
         const drawing = { ...part, kind: 'allocate' as const, delta: part.quantity, consumed: consumedBy(part) };
         this.#drawn = drawnAfter(this.#drawn, drawing);
         waiting.quantity -= part.quantity;
-        this.served.push({ key: waiting.key, quantity: part.quantity, from });
+        this.served.push({ key: waiting.key, quantity: part.quantity, from, at });
       }
     }
   }
@@ -151,12 +162,12 @@ export function project(outlook: Outlook, program: Program, now: Instant): Proje
   const stock = new Stock(outlook, program.id, now);
   const { own, shared } = stock.promisable(program);
   for (const each of outlook.waiting) stock.join(each);
-  stock.serve(null);
+  stock.serve(null, now);
   const steps: BalanceStep[] = [{ at: now, balance: stock.balanceOf(program), from: null }];
   for (const { at, supply, demand } of momentsOf(outlook, now, leadMsOf(program))) {
     if (supply !== null) stock.arrive(supply);
     if (demand !== null) stock.join({ ...demand, key: demandKey(demand) });
-    stock.serve(supply);
+    stock.serve(supply, at);
     steps.push({ at, balance: stock.balanceOf(program), from: supply });
   }
   const late = outlook.supply.filter((row) => isLateAt(row, now) && program.locations.includes(row.location));
@@ -165,7 +176,8 @@ export function project(outlook: Outlook, program: Program, now: Instant): Proje
 
 export const leadMsOf = (program: Program): number => (program.leadTimeDays ?? 0) * DAY_MS;
 
-const demandKey = ({ ref }: DatedDemand): string => `demand ${ref}`;
+/** How a dated demand is named among those served. */
+export const demandKey = ({ ref }: DatedDemand): string => `demand ${ref}`;
 
 /** ATP from each step on: the lowest balance that is still to come. */
 export function atpOf({ steps }: Projection): number[] {

@@ -34,6 +34,17 @@ const ruleOf = (program: Program): Backorder => program.backorder ?? 'none';
 
 const limitOf = ({ supply }: { readonly supply: number | 'all' }): number | null => (supply === 'all' ? null : supply);
 
+/** What a limit of sales against dated supply leaves. */
+export type SupplyLimit = { readonly limit: number; readonly short: number; readonly left: number };
+
+/** `short`: units of the program that are short already; they count. Null for a program without such a limit. */
+export function supplyLimitOf(program: Program, short: number): SupplyLimit | null {
+  const rule = ruleOf(program);
+  if (rule === 'none' || 'units' in rule) return null;
+  const limit = limitOf(rule);
+  return limit === null ? null : { limit, short, left: Math.max(0, limit - short) };
+}
+
 /**
  * What a channel is shown by: units of its program that are short, what it could be promised of stock, its share. `isFair`: of the
  * shared pool its fair part alone is promised.
@@ -68,7 +79,7 @@ export function backorderFor(
   const projection = project(outlook(), program, now);
   // Shared units that other channels show are not this one's: what comes in their place adds to it.
   const gains = gainsBeyond(projection, shown.isFair === true ? shown.promise : projection.own + projection.shared);
-  let open = limit === null ? Number.POSITIVE_INFINITY : Math.max(0, limit - short);
+  let open = supplyLimitOf(program, short)?.left ?? Number.POSITIVE_INFINITY;
   const from = gains.flatMap(({ supply, at, quantity: gain }) => {
     const quantity = Math.min(open, gain);
     open -= quantity;

@@ -10,7 +10,12 @@ const setsWaiting = (books: Books, item: ItemBook): Outlook['waiting'] =>
     const each = kit.components?.find((part) => part.sku === item.sku)?.quantity ?? 0;
     return [...kit.shortOf]
       .filter(([, sets]) => sets * each > 0)
-      .map(([program, sets]) => ({ key: `${kit.sku} ${program}`, program, quantity: sets * each }));
+      .map(([program, sets]) => ({
+        key: `${kit.sku} ${program}`,
+        program,
+        quantity: sets * each,
+        isOfKit: true as const,
+      }));
   });
 
 const outlookWith = (books: Books, item: ItemBook, waiting: Outlook['waiting']): Outlook => ({

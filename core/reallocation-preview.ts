@@ -7,60 +7,14 @@
 import { freeOf, openBooks, poolsFor } from './books.ts';
 import type { Command, CommandBody, ReallocateCommand } from './command.ts';
 import { decide } from './decide.ts';
-import type {
-  ChannelId,
-  Instant,
-  ListingId,
-  LocationId,
-  OrderId,
-  PoolId,
-  ProgramId,
-  Sku,
-  StockMaster,
-} from './model.ts';
+import type { Instant, LocationId, OrderId, PoolId, ProgramId, Sku, StockMaster } from './model.ts';
 import { type Pools, promisableTo } from './pools.ts';
+import { type Change, dateChangesOf } from './reallocation-dates.ts';
+import { harmOf, type ReallocationPreview } from './reallocation-harm.ts';
 import { applyFacts } from './replay.ts';
 import type { Outcome, ShortLine, State } from './state.ts';
 
-export type Change = { readonly before: number; readonly after: number };
-
-export type ReallocationPreview = {
-  readonly shared: Change;
-  readonly programs: readonly {
-    readonly program: ProgramId;
-    /** Units of its pool, those of them that are left, and all that it could be promised. */
-    readonly units: Change;
-    readonly left: Change;
-    readonly promise: Change;
-  }[];
-  /** What the program of each channel that sells the item, alone or in a kit, could be promised of it. */
-  readonly channels: readonly { readonly channel: ChannelId; readonly program: ProgramId; readonly promise: Change }[];
-  readonly listings: readonly {
-    readonly listing: ListingId;
-    /** The item, or a kit that it is part of. */
-    readonly sku: Sku;
-    readonly channel: ChannelId;
-    readonly listingRef: string;
-    /** The published number, in units of the listing. */
-    readonly shown: Change;
-  }[];
-  /** Open lines that would wait longer, or less long. */
-  readonly waiting: readonly {
-    readonly orderId: OrderId;
-    readonly lineRef: string;
-    readonly channel: ChannelId;
-    readonly program: ProgramId;
-    readonly placedAt: Instant;
-    /** By when it has to be shipped; null where its platform names no date. */
-    readonly dueAt: Instant | null;
-    readonly short: number;
-    /** Units it would get of the next `nextUnits`. */
-    readonly gets: Change;
-  }[];
-  readonly nextUnits: number;
-  /** Who loses what, one sentence each; empty where nobody does. */
-  readonly harm: readonly string[];
-};
+export type { Change, ReallocationPreview };
 
 export type Refusal = Extract<Outcome, { kind: 'parked' }>;
 
@@ -180,32 +134,6 @@ const lackedOf = (state: State, sku: Sku): number =>
     return sum + line.short * perUnit;
   }, 0);
 
-function harmOf(preview: Omit<ReallocationPreview, 'harm'>, now: Instant): string[] {
-  const falls = ({ before, after }: Change): boolean => after < before;
-  const day = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
-  return [
-    ...preview.programs
-      .filter(({ promise, left }) => falls(promise) || falls(left))
-      .map(
-        ({ program, left, promise }) =>
-          `${program} keeps ${left.after} of ${left.before} protected units, and could be promised ${promise.after} instead of ${promise.before}`,
-      ),
-    ...(falls(preview.shared) ? [`${preview.shared.after} of ${preview.shared.before} units stay for everybody`] : []),
-    ...preview.listings
-      .filter(({ shown }) => falls(shown))
-      .map(
-        ({ channel, listingRef, shown }) =>
-          `${channel} shows ${shown.after} instead of ${shown.before} of ${listingRef}`,
-      ),
-    ...preview.waiting
-      .filter(({ gets }) => falls(gets))
-      .map(
-        ({ orderId, lineRef, placedAt, dueAt, short, gets }) =>
-          `order ${orderId} line ${lineRef}, placed ${day(placedAt)}${dueAt === null ? '' : `, due ${day(dueAt)}`} and ${short} short on ${day(now)}, gets ${gets.after} instead of ${gets.before} of the next ${preview.nextUnits} units`,
-      ),
-  ];
-}
-
 /**
  * `state` must hold the item, and the kits that it is part of, with listings and short lines; it is not changed. `dueOf`: by when orders have to be shipped, where
  * that is known. Answers why, where the move is refused.
@@ -247,6 +175,7 @@ export function previewReallocation(
     listings: listingsOf(before, after),
     waiting: waitingOf(before, after, dueOf),
     nextUnits,
+    ...dateChangesOf(before.state, after.state, sku, now),
   };
-  return { preview: { ...figures, harm: harmOf(figures, now) } };
+  return { preview: { ...figures, harm: harmOf(figures, { now, until: body.until }) } };
 }

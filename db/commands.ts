@@ -126,6 +126,8 @@ export async function splitBlocked(
 export type CommandOutcome = {
   readonly id: number;
   readonly state: string;
+  /** What it waits as: the id that `allot parked` commands take. */
+  readonly parkedId: number | null;
   readonly reason: string | null;
   readonly fix: string | null;
 };
@@ -133,7 +135,7 @@ export type CommandOutcome = {
 /** What became of commands; for the command line, which waits until none is pending. */
 export const outcomesOf = (db: Queries, ids: readonly number[]): Promise<CommandOutcome[]> =>
   db.rows<CommandOutcome>(sql`
-    select c.id, c.state, p.reason, p.fix from command c
+    select c.id, c.state, p.id as "parkedId", p.reason, p.fix from command c
     left join parked p on p.source = 'command' and p.source_id = c.id and p.state = 'parked'
     where c.id = any(${list(ids)}::bigint[]) order by c.id`);
 

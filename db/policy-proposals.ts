@@ -10,6 +10,7 @@ import { sql } from 'drizzle-orm';
 import { Rejected } from '#core/errors.ts';
 import type { Instant } from '#core/model.ts';
 import { changesOfPolicy, summaryOf } from '#core/policy-words.ts';
+import { requireSecondPerson } from '#core/second-person.ts';
 import { writeAudit } from './audit.ts';
 import type { Database, Queries } from './client.ts';
 import {
@@ -106,15 +107,15 @@ export async function decideProposal(db: Database, verdict: Verdict): Promise<vo
         fix: 'allot policy proposals shows those that wait',
       });
     }
-    if (state === 'approved' && actor === proposal.proposedBy) {
-      throw new Rejected(`${actor} proposed it, and nobody approves a proposal of their own`, {
-        field: 'proposal',
-        value: id,
-        fix: `another person runs: allot policy approve ${id}`,
+    if (state === 'approved') {
+      requireSecondPerson({
+        actor,
+        proposer: proposal.proposedBy,
+        what: `proposal ${id}`,
+        command: `allot policy approve ${id}`,
       });
-    }
-    if (state === 'approved')
       refuseMoved(proposal, await readPolicyInForce(tx), await readVersionsAfter(tx, proposal.baseVersion));
+    }
     await tx.rows(sql`
       update policy_proposal set state = ${state}, decided_by = ${actor}, decided_reason = ${reason}, decided_at = now() where id = ${id}`);
     const action = state === 'approved' ? 'approve policy' : 'reject policy';

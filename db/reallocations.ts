@@ -56,7 +56,9 @@ export type Reallocation = {
   readonly spent: number;
 };
 
-const COLUMNS = sql`id, sku, from_pool as "from", to_pool as "to", units, until, reason, state, preview, proposer,
+/** A preview that was kept before dates were told has none. */
+const COLUMNS = sql`id, sku, from_pool as "from", to_pool as "to", units, until, reason, state,
+  jsonb_build_object('demands', '[]'::jsonb, 'atp', '[]'::jsonb) || preview as preview, proposer,
   proposed_at as "proposedAt", approver, approved_at as "approvedAt", applied_by as "appliedBy", applied_at as "appliedAt",
   closed_by as "closedBy", closed_at as "closedAt", close_reason as "closeReason", returned, spent`;
 

@@ -25,11 +25,19 @@ export function parseInstant(text: string): Parsed<Instant> {
   return { value };
 }
 
-/** A day of a calendar is its first moment in UTC; a moment needs its zone. */
-export function parseDay(text: string): Parsed<Instant> {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return parseInstant(text);
-  return parseInstant(`${text}T00:00:00Z`);
+const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
+
+/** A day stands for its moment `time`. */
+function parseDayAt(text: string, time: string): Parsed<Instant> {
+  if (DAY.test(text)) return parseInstant(`${text}T${time}`);
+  const parsed = parseInstant(text);
+  if ('value' in parsed || ZONED.test(text) || UNZONED.test(text)) return parsed;
+  const hint = 'write a day like 2026-11-23, or a moment with its zone like 2026-11-23T08:30+01:00';
+  return { fault: `"${text}" is no day and no moment`, hint };
 }
+
+/** A day of a calendar is its first moment in UTC; a moment needs its zone. */
+export const parseDay = (text: string): Parsed<Instant> => parseDayAt(text, '00:00:00Z');
 
 const SPAN_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const SPAN_MAX_DAYS = 400;
@@ -111,12 +119,8 @@ export function takeEnd(text: string): End {
   return { inMs: Number(digits) * (unit === 'd' ? 24 : 1) * HOUR_MS };
 }
 
-const DAY = /^(\d{4})-(\d{2})-(\d{2})$/;
-
 /** A day by its end in UTC, so that all of it counts; or a moment with its zone. */
-export function parseDue(text: string): Parsed<Instant> {
-  return parseInstant(DAY.test(text) ? `${text}T23:59:59.999Z` : text);
-}
+export const parseDue = (text: string): Parsed<Instant> => parseDayAt(text, '23:59:59.999Z');
 
 /** For commander: see `parseDue`. */
 export const takeDue = (text: string): Instant => take(parseDue(text));

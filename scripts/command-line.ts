@@ -112,6 +112,10 @@ type Told = {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Commander names the help that it shows instead of an error `(outputHelp)`. */
+const sayUsageFault = ({ code, message }: CommanderError): string =>
+  code === 'commander.help' ? 'no command is given' : message.replace(/^error: /, '');
+
 /** What a fault means to whoever gave the command. */
 export function tell(error: unknown): Told {
   const told = (exitCode: ExitCode, mend: string | null, why: string | null = null): Told => ({
@@ -122,7 +126,8 @@ export function tell(error: unknown): Told {
   });
   if (error instanceof Failure) return told(error.exitCode, error.mend, error.why);
   if (error instanceof Interrupted) return told(EXIT.interrupted, null);
-  if (error instanceof CommanderError) return told(EXIT.usage, 'allot help shows how');
+  if (error instanceof CommanderError)
+    return { ...told(EXIT.usage, 'allot help shows how'), what: sayUsageFault(error) };
   if (error instanceof ConfigError) return told(EXIT.usage, 'allot config check, once it is corrected');
   if (error instanceof Rejected) return told(EXIT.failed, error.fix ?? null);
   if (error instanceof DatabaseUnreachable)

@@ -69,6 +69,17 @@ export function tallyOf(outcomes: readonly CommandOutcome[]): Tally {
 
 export const exitCodeOf = ({ parked, pending }: Tally): ExitCode => (parked + pending === 0 ? EXIT.done : EXIT.failed);
 
+/** Given again it would count twice, since what is parked is tried again: many causes by themselves (db/parked-mended.ts), all by hand. */
+function sayWaiting(parked: readonly CommandOutcome[]): string[] {
+  const [first, ...others] = parked;
+  if (first === undefined) return [];
+  const id = others.length === 0 ? (first.parkedId ?? 'ID') : 'ID';
+  const which = others.length === 0 ? 'it waits' : 'they wait';
+  return [
+    `${which}, nothing is lost: once mended, do not give the same again but allot parked retry ${id}; to forget: allot parked drop ${id} --reason TEXT`,
+  ];
+}
+
 /** What could not be taken, with its reason and its mend; and what is not decided yet. */
 export function sayTrouble(outcomes: readonly CommandOutcome[]): string[] {
   const parked = outcomes.filter((outcome) => outcome.state === 'parked');
@@ -78,6 +89,7 @@ export function sayTrouble(outcomes: readonly CommandOutcome[]): string[] {
       .slice(0, TOLD_MAX)
       .map(({ id, reason, fix }) => `parked: ${reason ?? `command ${id}`}\n  mend: ${fix ?? 'allot parked list'}`),
     ...(parked.length > TOLD_MAX ? [`and ${parked.length - TOLD_MAX} more: allot parked list`] : []),
+    ...sayWaiting(parked),
     ...(pending > 0
       ? [
           `${plural(pending, 'command')} not decided yet: a daemon holds ${pending === 1 ? 'it' : 'them'}, see allot status`,

@@ -4,6 +4,7 @@
  * A test replaces `perform` and thereby parses command lines without running them.
  */
 import type { Command } from 'commander';
+import { UNNAMED } from '#core/second-person.ts';
 import type { Database } from '#db/client.ts';
 import type { Config, Environment } from '#workers/config.ts';
 import { EXIT, type ExitCode, type Io } from './io.ts';
@@ -82,12 +83,17 @@ const runWith =
     await work(openRun(io, options));
   };
 
+const loginOf = ({ env }: Io): string => {
+  const name = env.USER ?? env.LOGNAME;
+  return name === undefined || name === '' ? UNNAMED : `operator:${name}`;
+};
+
 function openRun(io: Io, options: GlobalOptions): Run {
   const out = openOutput(io, { json: options.json === true, color: options.color !== false });
   return {
     io,
     out,
-    actor: `operator:${io.env.USER ?? io.env.LOGNAME ?? 'unknown'}`,
+    actor: loginOf(io),
     environment: () => environmentOf(io, options.home),
     config: () => configOf(io, options.home),
     configFile: () => configFileOf(io, options.home),

@@ -251,8 +251,17 @@ function endOnSignals(log: Logger, stack: Promise<Stack>): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal));
 }
 
+/** What a daemon is told comes from the environment and the file: an argument would be lost, `--home` among them. */
+function refuseArguments([first]: readonly string[]): void {
+  if (first === undefined) return;
+  throw new ConfigError([
+    `The daemon takes no arguments, and ${first} is one. Another home folder: ALLOT_HOME=DIR npm start. Another file: ALLOT_CONFIG=FILE npm start.`,
+  ]);
+}
+
 async function main(): Promise<void> {
   try {
+    refuseArguments(process.argv.slice(2));
     const config = readConfig();
     if (config.file === null) {
       say(nothingConfigured);

@@ -12,6 +12,7 @@ import type { Instant } from '#core/model.ts';
 import { unitsOf } from '#core/reallocation.ts';
 import { type GuardedBy, guardsOf, type Judgement, judgeMove } from '#core/reallocation-guards.ts';
 import { poolsIn, previewReallocation, type Refusal } from '#core/reallocation-preview.ts';
+import { isSamePerson, requireSecondPerson } from '#core/second-person.ts';
 import type { State } from '#core/state.ts';
 import type { Database, Queries } from '#db/client.ts';
 import { addCommands, readCommand } from '#db/commands.ts';
@@ -152,13 +153,12 @@ export async function approve(db: Database, id: number, by: By): Promise<Realloc
     const { row, state } = await hold(tx, id, by);
     if (row.state !== 'proposed')
       refuseState(row, row.state === 'approved' ? `allot reallocate apply ${id}` : undefined);
-    if (row.proposer === by.actor) {
-      throw new Rejected(`${by.actor} proposed reallocation ${id} and cannot approve it`, {
-        field: 'approver',
-        value: by.actor,
-        fix: `ask another person: allot reallocate approve ${id} --as NAME`,
-      });
-    }
+    requireSecondPerson({
+      actor: by.actor,
+      proposer: row.proposer,
+      what: `reallocation ${id}`,
+      command: `allot reallocate approve ${id}`,
+    });
     const judgement = await judge(tx, state, moveOf(row), by.now);
     if (judgement.refused.length > 0) refuseGuarded(judgement.refused);
     await approveRow(tx, row, by);
@@ -211,7 +211,7 @@ export async function close(
   return db.transaction(async (tx) => {
     const { row } = await hold(tx, id, by);
     if (row.state !== 'proposed' && row.state !== 'approved') refuseState(row);
-    const isOwn = row.proposer === by.actor;
+    const isOwn = isSamePerson(row.proposer, by.actor);
     if (isOwn !== (by.as === 'withdrawn')) {
       const says = isOwn ? `${by.actor} proposed it` : `${row.proposer} proposed it, not ${by.actor}`;
       const fix = isOwn ? `allot reallocate withdraw ${id}` : `allot reallocate reject ${id} --reason TEXT`;

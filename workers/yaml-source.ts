@@ -58,8 +58,13 @@ export function readYaml(text: string, name: string): YamlSource {
   };
 }
 
+/** One slip makes the parser stumble over every token after it. */
+const SYNTAX_TOLD_MAX = 3;
+
 function findSyntaxProblems(document: YamlDocument): (YamlProblem & { readonly isFatal?: boolean })[] {
-  const told = [...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }) => {
+  const keys = document.errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  const broken = document.errors.filter(({ code }) => code !== 'DUPLICATE_KEY').slice(0, SYNTAX_TOLD_MAX);
+  const told = [...keys, ...broken, ...document.warnings].map(({ code, message, pos: [offset] }) => {
     const path = pathAt(document, offset);
     if (code === 'DUPLICATE_KEY') {
       return { offset, path, says: 'the key stands twice in one block. Keep one of them.' };

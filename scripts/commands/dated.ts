@@ -107,6 +107,15 @@ const expectedAgain = ({ ref, sku, location, kind: supplyKind, quantity, dueAt }
 
 type ReceiveOptions = { readonly location?: string; readonly disposition: Disposition };
 
+/** More may come than was ordered; it may as well be the same receipt told twice. */
+function noteTooMany(run: Run, { ref, sku, location, quantity, received }: SupplyListed, came: number): void {
+  const over = Math.min(came, received + came - quantity);
+  if (over <= 0) return;
+  run.io.note(
+    `${over} of these are more than was expected of ${ref}: ${quantity} expected, ${received + came} received.\n  mend: if they were told twice: allot adjust ${sku} -${over} --location ${location} --reason "received twice"\n`,
+  );
+}
+
 function addSupplyReceive(group: Command, kit: Kit): void {
   const receive = group
     .command('receive')
@@ -123,12 +132,10 @@ function addSupplyReceive(group: Command, kit: Kit): void {
           const [row] = await openRows(known, { what: 'supply', ref, sku });
           const at = location ?? row?.location ?? '';
           const body: CommandBody = { kind: 'receive', sku, location: at, quantity, disposition, supply: ref };
-          return perform(run, db, {
-            what: 'supply',
-            ref,
-            bodies: [body],
-            done: `Received ${quantity} ${sku} of ${ref} at ${at}`,
-          });
+          const done = `Received ${quantity} ${sku} of ${ref} at ${at}`;
+          const exitCode = await perform(run, db, { what: 'supply', ref, bodies: [body], done });
+          if (exitCode === EXIT.done && row !== undefined) noteTooMany(run, { ...row, location: at }, quantity);
+          return exitCode;
         }),
       ),
     );

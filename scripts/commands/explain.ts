@@ -14,6 +14,7 @@ import { type ToldLot, tellLots } from '#workers/lot-words.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { lotTable } from '../lot-words.ts';
+import { requireChannel } from '../require-channel.ts';
 import type { Kit, Run } from '../session.ts';
 import { showOrder, showOrderAt } from './explain-order.ts';
 import { showPools, showShortages } from './explain-pools.ts';
@@ -69,6 +70,7 @@ async function explainItem(run: Run, db: Database, asked: Asked, options: Option
   const { sku, at } = asked;
   const { channel, listing } = options;
   const item = await readItem(db, asked);
+  if (channel !== undefined) await requireChannel(db, channel);
   const lots = at === null ? await readLots(run, db, sku) : null;
   const choice = {
     sku,
@@ -77,6 +79,12 @@ async function explainItem(run: Run, db: Database, asked: Asked, options: Option
   };
   const explanations =
     at === null ? await explainListingsNow(db, choice, run.io.now()) : await explainListings(db, { ...choice, at });
+  if (listing !== undefined && explanations.length === 0) {
+    const where = channel === undefined ? '' : ` on ${channel}`;
+    throw new Failure(`SKU ${sku} has no listing ${listing}${where}`, {
+      mend: `allot explain ${sku} shows those it has`,
+    });
+  }
   const head = [item.says, ...(lots === null ? [] : [lots.says])];
   if (channel === undefined) {
     const told = { item: item.figures, ...(lots === null ? {} : { lots: lots.rows }), listings: explanations };

@@ -62,8 +62,6 @@ async function perform(
   );
   for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
   if (hold?.state === 'held') run.next(`next: allot order place --channel CHANNEL --hold ${hold.id}`);
-  if (exitCode !== EXIT.done)
-    run.next('next: mend it, then give the command again (allot parked drop ID --reason R forgets the first)');
   return exitCode;
 }
 

@@ -15,6 +15,7 @@ import { wholeFrom } from '../arguments.ts';
 import { decideAll, exitCodeOf, requirePolicy, sayTrouble, tallyOf } from '../decide-now.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
+import { requireChannel } from '../require-channel.ts';
 import type { Kit, Run } from '../session.ts';
 
 type ListOptions = {
@@ -26,6 +27,7 @@ type ListOptions = {
 
 async function list(run: Run, options: ListOptions): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
+    if (options.channel !== undefined) await requireChannel(db, options.channel);
     const listings = await listListings(db, options);
     const last = listings.length < options.limit ? null : (listings.at(-1)?.id ?? null);
     const columns = [
@@ -79,7 +81,11 @@ async function planChanges(tx: Queries, wanted: Wanted): Promise<MappingChange[]
   });
 }
 
-async function requireListing(db: Database, wanted: Wanted): Promise<StoredListing[]> {
+async function requireListing(
+  db: Database,
+  wanted: Pick<Wanted, 'channel' | 'listingRef' | 'place'>,
+): Promise<StoredListing[]> {
+  await requireChannel(db, wanted.channel);
   const found = await findListings(db, [
     { channel: wanted.channel, listingRef: wanted.listingRef, locationRef: wanted.place },
   ]);
@@ -136,6 +142,7 @@ function sayMapping(wanted: Wanted, changes: readonly MappingChange[], retried: 
 
 async function resume(run: Run, channelId: string, listingRef: string): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
+    await requireListing(db, { channel: channelId, listingRef, place: null });
     const by = { actor: run.actor, now: run.io.now() };
     const resumed = await db.transaction((tx) => resumeListings(tx, { channelId, listingRef }, by));
     run.out.show({ schema: 'allot.resumed/1', ok: true, resumed }, () =>

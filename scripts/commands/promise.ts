@@ -91,18 +91,22 @@ function say(
   told: Promised,
 ): string {
   const { sku, asked, by, program } = question;
-  const { answer, byDate, whole, late } = told;
+  const { answer, byDate, whole, late, cappedBy } = told;
   const words = { yes: 'Yes', partly: 'Partly', no: 'No' } as const;
   const some = byDate.quantity === 0 ? 'none' : `${byDate.quantity} of ${asked}`;
   const first = `${words[answer]}: ${some} ${sku} for ${program.id} by ${dayOf(by)}`;
   const when =
     whole === null
-      ? 'All of it: nothing in sight brings that.'
+      ? `All of it: ${cappedBy.length === 0 ? 'nothing in sight brings that' : 'the backorder limit does not allow that'}.`
       : `All of it: ${dayOf(whole.at)}, ${sayParts(whole.from, sku)}.`;
   const staging = (program.leadTimeDays ?? 0) > 0 ? [`${program.leadTimeDays} days of lead time are counted.`] : [];
   return [
     `${first}${byDate.quantity === 0 ? '' : `: ${sayParts(byDate.from, sku)}`}.`,
     ...(answer === 'yes' ? [] : [when]),
+    ...cappedBy.map(
+      ({ sku: item, limit, short }) =>
+        `Capped by the backorder limit: ${program.id} may sell ${limit} ${item} of what is to come${short === 0 ? '' : `, less ${short} that are short already`}.`,
+    ),
     ...staging,
     ...late.map(
       (row) =>

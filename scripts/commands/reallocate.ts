@@ -22,13 +22,8 @@ import { sayDuration, sayPairs } from '../output.ts';
 import { iso, nextOf, sayMove, sayNeeds, sayPreview } from '../reallocation-words.ts';
 import type { Kit, Run } from '../session.ts';
 
-type Acting = { readonly as?: string };
-
-/** Who acts: the name that was given, else the login name. */
-const byOf = (run: Run, { as }: Acting): By => ({
-  actor: as === undefined ? run.actor : `operator:${as}`,
-  now: run.io.now(),
-});
+/** Who acts is who is logged in: who could name another could be two people. */
+const byOf = (run: Run): By => ({ actor: run.actor, now: run.io.now() });
 
 const documentOf = ({ row, judgement }: ReallocationView) => ({
   ...row,
@@ -44,7 +39,7 @@ function showOne(run: Run, one: ReallocationView, says: string, exitCode: ExitCo
   return exitCode;
 }
 
-type ProposeOptions = Acting & {
+type ProposeOptions = {
   readonly from: string;
   readonly to: string;
   readonly reason: string;
@@ -55,7 +50,7 @@ type ProposeOptions = Acting & {
 async function proposeOne(run: Run, sku: string, units: number, options: ProposeOptions): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     await requirePolicy(db);
-    const by = byOf(run, options);
+    const by = byOf(run);
     const { from, to, reason } = options;
     const until = 'at' in options.until ? options.until.at : by.now + options.until.inMs;
     const proposed = await propose(db, { sku, units, from, to, reason, until }, by);
@@ -75,10 +70,10 @@ const step =
     says: (row: Reallocation) => string,
     take: (db: Database, id: number, by: By, why: string | null) => Promise<ReallocationView>,
   ) =>
-  async (run: Run, id: number, options: Acting & { readonly reason?: string }): Promise<ExitCode> =>
+  async (run: Run, id: number, options: { readonly reason?: string }): Promise<ExitCode> =>
     run.withDatabase(async (db) => {
       await requirePolicy(db);
-      const one = await take(db, id, byOf(run, options), options.reason ?? null);
+      const one = await take(db, id, byOf(run), options.reason ?? null);
       return showOne(run, one, says(one.row));
     });
 
@@ -166,9 +161,9 @@ async function low(run: Run): Promise<ExitCode> {
 const LIMITS = `
 How it goes:
   propose   stores the request and shows who would lose what: promises by program, numbers by channel, lines that wait
-  approve   a second person, never the proposer; needed above a limit
+  approve   a second person, under their own login; never the proposer; needed above a limit
   apply     moves the units at once; every channel's number follows
-  return    by itself at --until, or by hand before it: what the receiver has not drawn goes back
+  return    by itself at --until, or by hand before it (return, or expire): what the receiver has not drawn goes back
 
 Pools are programs, "shared" for what nobody protects, and "emergency" for the pool that no order may draw from.
 A pool of one place is not moved: its units are the configuration file's to say.
@@ -178,8 +173,6 @@ Limits, unless the reallocation block of the configuration file says otherwise:
   ${sayDuration(GUARD_DEFAULTS.cooldownMs)} between two moves of one donor and item; ${GUARD_DEFAULTS.maxDays} days in force at most
   never more than the donor has: what its program has drawn stays, and nobody else's units are touched
 `;
-
-const asOption = () => new Option('--as <name>', 'who acts (the login name when left out)');
 
 function addPropose(group: Command, kit: Kit): void {
   const command = group
@@ -196,13 +189,12 @@ function addPropose(group: Command, kit: Kit): void {
       takeEnd,
     )
     .option('--apply', 'apply it at once, where the limits need no second person')
-    .addOption(asOption())
     .addHelpText('after', LIMITS)
     .action(kit.act(proposeOne));
   kit.examples(command, [
     'allot reallocate propose MUG-RED 12 --from wholesale --to dtc --reason "flash sale" --until 2026-12-01T08:00:00+01:00',
     'allot reallocate propose MUG-RED 12 --from shared --to wholesale --reason "PO came early" --until 7d --apply',
-    'allot reallocate propose MUG-RED 40 --from emergency --to dtc --reason "recall replacements" --until 3d --as kim --json',
+    'allot reallocate propose MUG-RED 40 --from emergency --to dtc --reason "recall replacements" --until 3d --json',
   ]);
 }
 
@@ -210,24 +202,22 @@ function addSteps(group: Command, kit: Kit): void {
   const id = wholeFrom(1);
   const approving = group
     .command('approve')
-    .description('the word of a second person; the proposer cannot give it')
+    .description('the word of a second person, under their own login; the proposer cannot give it')
     .argument('<id>', 'of the reallocation', id)
-    .addOption(asOption())
     .action(kit.act(step((row) => `Approved reallocation ${row.id}: ${sayMove(row)}.`, approve)));
-  kit.examples(approving, ['allot reallocate approve 7', 'allot reallocate approve 7 --as lee --json']);
+  kit.examples(approving, ['allot reallocate approve 7', 'allot reallocate approve 7 --json']);
   const applying = group
     .command('apply')
     .description('move the units now')
     .argument('<id>', 'of the reallocation', id)
-    .addOption(asOption())
     .action(kit.act(step((row) => `Applied reallocation ${row.id}: ${sayMove(row)}. It is in force.`, apply)));
   kit.examples(applying, ['allot reallocate apply 7']);
   const returning = group
     .command('return')
+    .alias('expire')
     .description('give the units back before their end; what was drawn meanwhile stays drawn')
     .argument('<id>', 'of the reallocation', id)
     .option('--reason <text>', 'why')
-    .addOption(asOption())
     .action(
       kit.act(
         step(
@@ -237,7 +227,7 @@ function addSteps(group: Command, kit: Kit): void {
         ),
       ),
     );
-  kit.examples(returning, ['allot reallocate return 7 --reason "the sale is over"']);
+  kit.examples(returning, ['allot reallocate return 7 --reason "the sale is over"', 'allot reallocate expire 7']);
 }
 
 function addEnds(group: Command, kit: Kit): void {
@@ -247,7 +237,6 @@ function addEnds(group: Command, kit: Kit): void {
     .description('refuse what another person proposed')
     .argument('<id>', 'of the reallocation', id)
     .requiredOption('--reason <text>', 'why, for its proposer')
-    .addOption(asOption())
     .action(
       kit.act(
         step(
@@ -262,7 +251,6 @@ function addEnds(group: Command, kit: Kit): void {
     .description('take back what you proposed')
     .argument('<id>', 'of the reallocation', id)
     .option('--reason <text>', 'why')
-    .addOption(asOption())
     .action(
       kit.act(
         step(

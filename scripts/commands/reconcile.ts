@@ -2,10 +2,12 @@
 import type { Command } from 'commander';
 import { loadConnectors } from '#connectors/registry.ts';
 import type { DriftRemedy } from '#core/drift.ts';
+import { Fault } from '#core/errors.ts';
 import type { Database } from '#db/client.ts';
 import { listingsOfSku } from '#db/looks.ts';
 import type { PushCandidate } from '#db/push.ts';
 import { openSharedRates } from '#db/rates.ts';
+import { readSkuTable } from '#db/status.ts';
 import { openChannels } from '#workers/channels.ts';
 import { findDrift, keepLooked, REMEDY_SAYS } from '#workers/compare.ts';
 import { nothingConfigured } from '#workers/config.ts';
@@ -103,57 +105,98 @@ const rowOf = (channel: string, { candidate, seen, drift }: Judged): Row => ({
   because: drift.because,
 });
 
-async function reconcile(run: Run, only: string | undefined, { sku, dryRun = false }: Options): Promise<ExitCode> {
+type Found = { looked: number; readonly drift: Row[] };
+type Unreached = { readonly channel: string; readonly says: string };
+
+async function lookAt(
+  run: Run,
+  context: LookContext,
+  channel: OpenChannel,
+  { sku, dryRun = false, found }: Options & { readonly found: Found },
+): Promise<void> {
+  const { signal } = run.io;
+  const start = { channelId: channel.id, isDryRun: dryRun, actor: run.actor, signal };
+  const mode = sku === undefined ? ({ mode: 'full' } as const) : ({ mode: 'item', sku } as const);
+  await recordRun(context, { ...start, ...mode }, async (record) => {
+    for await (const page of lookOver(context, channel, { sku, signal })) {
+      const judged = await findDrift(context, channel, page);
+      const healed = dryRun ? 0 : await keepLooked(context, channel, { looked: page, judged });
+      await record.note({ looked: page, judged, healed });
+      found.drift.push(...judged.map((one) => rowOf(channel.id, one)));
+      found.looked += page.length;
+      run.io.note(`${channel.id}: ${plural(found.looked, 'listing')} looked at, ${found.drift.length} drift\n`);
+    }
+  });
+}
+
+/** One platform that does not answer hides no other's drift; a defect, or Ctrl-C, ends it all. */
+async function unlessUnreached(channel: string, signal: AbortSignal, work: () => Promise<void>): Promise<Unreached[]> {
+  try {
+    await work();
+    return [];
+  } catch (error) {
+    if (signal.aborted || !(error instanceof Fault) || error.code === 'defect') throw error;
+    return [{ channel, says: error.message }];
+  }
+}
+
+function sayDrift(run: Run, { looked, drift }: Found): string {
+  if (drift.length === 0)
+    return `${plural(looked, 'listing')} looked at: each shows what it should, or is being written.`;
+  const columns = ['CHANNEL', 'REF', 'SKU', 'CAUSE', 'SHOWS', 'SHOULD', 'NOW'].map((title) => ({ title }));
+  return run.out.table(
+    columns,
+    drift.map((row) => [
+      row.channel,
+      row.listingRef,
+      row.sku,
+      row.cause,
+      row.shows,
+      row.wants,
+      REMEDY_SAYS[row.remedy],
+    ]),
+  );
+}
+
+async function reconcile(run: Run, only: string | undefined, options: Options): Promise<ExitCode> {
+  const { sku, dryRun = false } = options;
   return run.withDatabase(async (db) => {
+    if (sku !== undefined && (await readSkuTable(db, { skus: [sku] })).length === 0)
+      throw new Failure(`SKU ${sku} is not an item`, {
+        why: 'SKUs are case-sensitive',
+        mend: 'allot status --skus shows those there are',
+      });
     const channels = await openLines(run, db, only);
     const context = contextOf(run, db, channels);
-    const drift: Row[] = [];
+    const found: Found = { looked: 0, drift: [] };
     const unread: string[] = [];
-    let looked = 0;
+    const unreached: Unreached[] = [];
     try {
       for (const channel of channels.values()) {
-        if (channel.capabilities.observable !== 'read') {
-          unread.push(channel.id);
-          continue;
-        }
-        const { signal } = run.io;
-        const start = { channelId: channel.id, isDryRun: dryRun, actor: run.actor, signal };
-        const mode = sku === undefined ? ({ mode: 'full' } as const) : ({ mode: 'item', sku } as const);
-        await recordRun(context, { ...start, ...mode }, async (record) => {
-          for await (const page of lookOver(context, channel, { sku, signal })) {
-            const judged = await findDrift(context, channel, page);
-            const healed = dryRun ? 0 : await keepLooked(context, channel, { looked: page, judged });
-            await record.note({ looked: page, judged, healed });
-            drift.push(...judged.map((one) => rowOf(channel.id, one)));
-            looked += page.length;
-            run.io.note(`${channel.id}: ${plural(looked, 'listing')} looked at, ${drift.length} drift\n`);
-          }
-        });
+        if (channel.capabilities.observable !== 'read') unread.push(channel.id);
+        else
+          unreached.push(
+            ...(await unlessUnreached(channel.id, run.io.signal, () =>
+              lookAt(run, context, channel, { ...options, found }),
+            )),
+          );
       }
     } finally {
       for (const { connection } of channels.values()) await connection.close();
     }
-    const columns = ['CHANNEL', 'REF', 'SKU', 'CAUSE', 'SHOWS', 'SHOULD', 'NOW'].map((title) => ({ title }));
-    run.out.show({ schema: 'allot.reconcile/1', dryRun, looked, unread, drift }, () =>
-      drift.length === 0
-        ? `${plural(looked, 'listing')} looked at: each shows what it should, or is being written.`
-        : run.out.table(
-            columns,
-            drift.map((row) => [
-              row.channel,
-              row.listingRef,
-              row.sku,
-              row.cause,
-              row.shows,
-              row.wants,
-              REMEDY_SAYS[row.remedy],
-            ]),
-          ),
+    run.out.show(
+      { schema: 'allot.reconcile/1', dryRun, looked: found.looked, unread, unreached, drift: found.drift },
+      () => sayDrift(run, found),
     );
     if (unread.length > 0) run.io.note(`${unread.join(', ')}: cannot be read; its receipts tell what it took\n`);
-    if (drift.length > 0 && dryRun)
+    for (const { channel, says } of unreached)
+      run.io.note(
+        `allot: ${channel} was not looked at whole: ${says}\n  mend: allot channels show ${channel}; then allot reconcile ${channel}\n`,
+      );
+    if (found.drift.length > 0 && dryRun)
       run.next('next: the same without --dry-run; the daemon then mends what is its to mend');
-    return drift.length > 0 ? EXIT.found : EXIT.done;
+    if (unreached.length > 0) return EXIT.unreachable;
+    return found.drift.length > 0 ? EXIT.found : EXIT.done;
   });
 }
 
@@ -164,7 +207,10 @@ export function addReconcileCommand(program: Command, kit: Kit): void {
     .argument('[channel]', 'only this one')
     .option('--sku <sku>', 'only the listings of this item')
     .option('--dry-run', 'tell, and change nothing; the run itself is kept, as every run: allot reconcile runs')
-    .addHelpText('after', '\nExits 3 when something drifts. The daemon mends; a channel in shadow is never written to.')
+    .addHelpText(
+      'after',
+      '\nExits 3 when something drifts, 4 when a platform did not answer: the others are looked at all the same. The daemon mends; a channel in shadow is never written to.',
+    )
     .action(kit.act(async (run, channel: string | undefined, options: Options) => reconcile(run, channel, options)));
   addReconcileRuns(command, kit);
   kit.examples(command, ['allot reconcile --dry-run', 'allot reconcile shopify:main --sku MUG-RED --json']);

@@ -37,8 +37,6 @@ async function perform(run: Run, asked: Asked): Promise<ExitCode> {
     );
     for (const line of sayTrouble(outcomes)) run.io.note(`${line}\n`);
     if (exitCode === EXIT.done && asked.sku !== null) run.next(`next: allot explain ${asked.sku}`);
-    if (tally.parked > 0)
-      run.next('next: mend it, then give the command again (allot parked drop ID --reason R forgets the first)');
     return exitCode;
   });
 }
@@ -174,12 +172,19 @@ function addMoves(program: Command, kit: Kit): void {
       .requiredOption('--from <location>', 'where they lie')
       .requiredOption('--to <location>', 'where they go'),
   ).action(
-    kit.act(async (run, sku: string, quantity: number, { from, to, lot }: LotOptions & { from: string; to: string }) =>
-      perform(run, {
-        body: { kind: 'transfer', sku, quantity, from, to, ...lotOf(lot === undefined ? {} : { lot }) },
-        done: `Moved ${quantity} ${sku}${sayLot(lot)} from ${from} to ${to}`,
-        sku,
-      }),
+    kit.act(
+      async (run, sku: string, quantity: number, { from, to, lot }: LotOptions & { from: string; to: string }) => {
+        if (from === to)
+          throw new Failure(`the goods are at ${from} already`, {
+            mend: 'give two different places',
+            exitCode: EXIT.usage,
+          });
+        return perform(run, {
+          body: { kind: 'transfer', sku, quantity, from, to, ...lotOf(lot === undefined ? {} : { lot }) },
+          done: `Moved ${quantity} ${sku}${sayLot(lot)} from ${from} to ${to}`,
+          sku,
+        });
+      },
     ),
   );
   kit.examples(transfer, ['allot transfer MUG-RED 12 --from main --to outlet']);
@@ -214,6 +219,9 @@ function addMoves(program: Command, kit: Kit): void {
     ),
   );
   kit.examples(inspect, ['allot inspect MUG-RED 2 --location main --from quarantine --to sellable']);
+}
+
+function addReturn(program: Command, kit: Kit): void {
   const returned = withComingLot(
     program
       .command('return')
@@ -268,5 +276,6 @@ export function addStockCommands(program: Command, kit: Kit): void {
   addAdjust(program, kit);
   addCount(program, kit);
   addMoves(program, kit);
+  addReturn(program, kit);
   addShip(program, kit);
 }

@@ -3,6 +3,7 @@
  * supply by date, kits, scarcity and the cut stand beside their modules.
  */
 import { describe, expect, it } from 'vitest';
+import { DAY_MS } from '#core/atp.ts';
 import type { CommandBody } from '#core/command.ts';
 import { decide } from '#core/decide.ts';
 import type { ChannelRule } from '#core/model.ts';
@@ -10,6 +11,8 @@ import type { Facts, State } from '#core/state.ts';
 import {
   channelRule,
   commands,
+  expectDemand,
+  expectSupply,
   item,
   listing,
   NOW,
@@ -59,6 +62,45 @@ describe('the number of one channel', () => {
 
   it('Sellbrite: percents round down, 40 % of 2 is 0 (support.sellbrite.com 3367196)', () => {
     expect(shown(2, { sharePercent: 40 })).toBe(0);
+  });
+
+  it('HotWax: Online ATP is ATP less safety stock per store, threshold, orders in the queue and facilities left out', () => {
+    const stores = ['s1', 's2', 's3', 's4'];
+    const online = (onHand: Record<string, number>, rule: Partial<ChannelRule>, ...bodies: readonly CommandBody[]) =>
+      shownOn(
+        run(
+          stateOf({
+            policy: policy({
+              programs: [program('dtc', { locations: stores })],
+              channels: [channelRule('shop:main', 'dtc', rule)],
+            }),
+            locations: [...stores, 'outlet'].map((id) => ({ id, master: 'allot' as const, sells: true })),
+            items: [item('TEA', onHand, { listings: [listing(1)] })],
+          }),
+          ...bodies,
+          { kind: 'review', sku: 'TEA' },
+        ).state,
+      );
+    const all = { s1: 25, s2: 25, s3: 25, s4: 25 };
+    // 100 - 5 x 4 - 10 - 50: the fifty wait in the queue, or lie in a facility that is left out.
+    const rule = { safetyStock: 5 * stores.length, buffer: 10 };
+    expect(online(all, rule, oneLineOrder('1', { ordered: 50 }))).toBe(20);
+    expect(online({ s1: 20, s2: 10, s3: 10, s4: 10, outlet: 50 }, rule)).toBe(20);
+    // 100 - 2 x 4 - 5
+    expect(online(all, { safetyStock: 2 * stores.length, buffer: 5 })).toBe(87);
+  });
+
+  it('Pipe17: on hand - committed + future - future committed - buffer (support.pipe17.com 5006270643483)', () => {
+    const state = stateOf({
+      policy: policy({
+        programs: [program('dtc', { backorder: { supply: 'all' } })],
+        channels: [channelRule('shop:main', 'dtc', { buffer: 5 })],
+      }),
+      items: [item('TEA', {}, { listings: [listing(1)] })],
+    });
+    const [future, futureCommitted] = [NOW + 10 * DAY_MS, NOW + 12 * DAY_MS];
+    const told = [expectSupply('PO', 50, future), expectDemand('blanket', 20, futureCommitted)];
+    expect(shownOn(run(state, receive(100), oneLineOrder('1', { ordered: 30 }), ...told).state)).toBe(95);
   });
 
   it('Warehance: a buffer per store, 50 less 5 is 45, and never below 0', () => {

@@ -1,55 +1,10 @@
 /** Reallocations by example: what moves, what is refused with which number, what comes back. */
 import { describe, expect, it } from 'vitest';
-import type { CommandBody, ReallocateCommand } from '#core/command.ts';
-import { decide } from '#core/decide.ts';
-import type { PoolId } from '#core/model.ts';
 import { explain } from '#core/publish.ts';
 import { DAY_MS, GUARD_DEFAULTS, guardsOf, judgeMove } from '#core/reallocation-guards.ts';
-import { previewReallocation } from '#core/reallocation-preview.ts';
 import type { Facts, State } from '#core/state.ts';
-import {
-  channelRule,
-  command,
-  item,
-  listing,
-  NOW,
-  oneLineOrder,
-  policy,
-  pool,
-  program,
-  receive,
-  stateOf,
-} from '../support/factory.ts';
-import { take } from '../support/memory-store.ts';
-
-const END = NOW + 7 * DAY_MS;
-
-const move = (id: number, from: PoolId, to: PoolId, units: number): ReallocateCommand => ({
-  kind: 'reallocate',
-  id,
-  sku: 'TEA',
-  from,
-  to,
-  units,
-  until: END,
-});
-const end = (id: number): CommandBody => ({ kind: 'end-reallocation', id, sku: 'TEA', as: 'expired' });
-
-/** Three programs with a channel each; the pools as given, `onHand` at main. */
-function brand(pools: Readonly<Record<string, number>>, onHand: number): State {
-  const programs = ['flash', 'retail', 'web'].map((id) => program(id));
-  const channels = programs.map(({ id }) => channelRule(`shop:${id}`, id));
-  const rules = policy({ programs, channels, pools: Object.entries(pools).map(([id, units]) => pool(id, units)) });
-  const listings = channels.map(({ channel }, index) => listing(index + 1, { channel }));
-  return stateOf({ policy: rules, items: [item('TEA', { main: onHand }, { listings })] });
-}
-
-let nextId = 1;
-function run(state: State, ...bodies: readonly CommandBody[]): { state: State; facts: Facts } {
-  let step = { state, facts: decide(state, [], NOW) };
-  for (const body of bodies) step = take(decide, step.state, { commands: [command(nextId++, body)], now: NOW });
-  return step;
-}
+import { NOW } from '../support/factory.ts';
+import { brand, END, end, move, order, run } from '../support/reallocation.ts';
 
 const refusal = (facts: Facts) => {
   const [outcome] = facts.outcomes;
@@ -61,13 +16,6 @@ const consumed = (state: State) =>
   Object.fromEntries(
     (state.items[0]?.drawn ?? []).filter((row) => row.consumed !== 0).map((row) => [row.program, row.consumed]),
   );
-const order = (id: string, ordered: number): CommandBody =>
-  oneLineOrder(
-    `o-${id}`,
-    { ordered, listingRef: `ref-${['flash', 'retail', 'web'].indexOf(id) + 1}` },
-    { channel: `shop:${id}` },
-  );
-
 describe('a move', () => {
   // The story of the mission: 2,400 on hand, a retailer's PO of 1,800, and marketing that wants 900 for a flash sale.
   const story = brand({ retail: 1800 }, 2400);
@@ -188,67 +136,6 @@ describe('the end of a move', () => {
     const essence = (each: State) => [shown(each), consumed(each)];
     expect(essence(run(both, end(1), end(2)).state)).toEqual(essence(run(both, end(2), end(1)).state));
     expect(consumed(run(both, end(1), end(2)).state)).toEqual({});
-  });
-});
-
-describe('the preview', () => {
-  it('tells who loses what: promises, numbers, and lines that wait longer', () => {
-    const { state } = run(brand({ retail: 20 }, 20), order('web', 6), receive(4));
-    const asked = previewReallocation(state, move(1, 'retail', 'flash', 5), NOW);
-    if (!('preview' in asked)) throw new Error(asked.refused.reason);
-    const { preview } = asked;
-    expect(preview.programs.find((one) => one.program === 'retail')).toEqual({
-      program: 'retail',
-      units: { before: 20, after: 15 },
-      left: { before: 20, after: 15 },
-      promise: { before: 20, after: 15 },
-    });
-    expect(preview.listings.find((one) => one.channel === 'shop:flash')?.shown).toEqual({ before: 0, after: 5 });
-    expect(preview.channels).toContainEqual({
-      channel: 'shop:retail',
-      program: 'retail',
-      promise: { before: 20, after: 15 },
-    });
-    expect(preview.harm).toEqual([
-      'retail keeps 15 of 20 protected units, and could be promised 15 instead of 20',
-      'shop:retail shows 15 instead of 20 of ref-2',
-    ]);
-  });
-
-  it('tells lines that would get less of the next units', () => {
-    // Retail ships from the north, where nothing is; its own units lie in the south until a transfer or a receipt.
-    const own = brand({ retail: 10 }, 10);
-    const programs = own.policy.programs.map((each) =>
-      each.id === 'retail' ? { ...each, locations: ['north'], drawOrder: 'ownOnly' as const } : each,
-    );
-    const north = stateOf({ policy: { ...own.policy, programs }, items: own.items });
-    const { state } = run(north, order('retail', 4));
-    const due = new Map([['shop:retail/o-retail', NOW + 2 * DAY_MS]]);
-    const asked = previewReallocation(state, move(1, 'retail', 'web', 8), NOW, due);
-    expect('preview' in asked ? asked.preview.waiting : asked.refused).toMatchObject([
-      { orderId: 'shop:retail/o-retail', program: 'retail', short: 4, gets: { before: 4, after: 2 } },
-    ]);
-    expect('preview' in asked ? asked.preview.harm : []).toContain(
-      'order shop:retail/o-retail line 1, placed 2026-03-01, due 2026-03-03 and 4 short on 2026-03-01, gets 2 instead of 4 of the next 4 units',
-    );
-  });
-
-  it('tells the numbers of kits that hold the item; a kit itself has no pool', () => {
-    const plain = brand({ retail: 12 }, 20);
-    const sets = listing(9, { channel: 'shop:web', sku: 'SET' });
-    const set = item('SET', {}, { components: [{ sku: 'TEA', quantity: 3 }], listings: [sets] });
-    const state = stateOf({ policy: plain.policy, items: [...plain.items, set] });
-    const asked = previewReallocation(state, move(1, 'shared', 'retail', 4), NOW);
-    expect(
-      'preview' in asked ? asked.preview.listings.filter((one) => one.sku === 'SET') : asked.refused,
-    ).toMatchObject([{ channel: 'shop:web', shown: { before: 2, after: 1 } }]);
-    const refused = previewReallocation(state, { ...move(1, 'shared', 'retail', 1), sku: 'SET' }, NOW);
-    expect(refused).toMatchObject({ refused: { code: 'is-a-kit', fix: 'move units of its components: TEA' } });
-  });
-
-  it('answers why a move cannot be', () => {
-    const asked = previewReallocation(brand({ retail: 2 }, 2), move(1, 'retail', 'flash', 5), NOW);
-    expect(asked).toMatchObject({ refused: { code: 'beyond-pool', fix: 'move at most 2' } });
   });
 });
 

@@ -21,11 +21,11 @@ beforeAll(() => {
 afterAll(() => folder.remove());
 
 /** Starts a daemon in a folder of its own, and answers its end. */
-async function startAndEnd(env: Environment, configuration: string | null) {
+async function startAndEnd(env: Environment, configuration: string | null, args: readonly string[] = []) {
   const home = join(folder.path, `home${homes++}`);
   mkdirSync(home);
   if (configuration !== null) writeFileSync(join(home, 'allot.yaml'), configuration);
-  const daemon = startDaemon({ ALLOT_HOME: home, PORT: String(await findFreePort()), ...env }, home);
+  const daemon = startDaemon({ ALLOT_HOME: home, PORT: String(await findFreePort()), ...env }, home, args);
   const { code } = await daemon.ended;
   return { code, said: daemon.said() };
 }
@@ -43,6 +43,12 @@ describe('configuration, exit 2', () => {
     expect(code).toBe(2);
     expect(said.trimEnd().split('\n')).toHaveLength(3);
     expect(said).toMatch(/allot\.yaml[\s\S]+npm start[\s\S]+npm run demo/);
+  });
+
+  test('an argument would be lost, --home among them: refused with the variable that does it', async () => {
+    const { code, said } = await startAndEnd({}, CONFIGURATION, ['--home', 'elsewhere']);
+    expect(code).toBe(2);
+    expect(said).toContain('ALLOT_HOME=DIR npm start');
   });
 
   test('a mistake in the file is told as file:line:col with its mend', async () => {

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { DAY_MS, type Outlook, type Projection } from '#core/atp.ts';
 import { NOTHING_DRAWN } from '#core/drawn.ts';
-import type { DatedSupply, PoolRule, Program } from '#core/model.ts';
+import type { Backorder, DatedSupply, PoolRule, Program } from '#core/model.ts';
 import { PLACES, policyArb } from '../support/arbitraries.ts';
 import { demandRow, NOW, outlook, supplyRow } from '../support/factory.ts';
 import type { Core } from './core-under-test.ts';
@@ -134,7 +134,7 @@ export const promiseAddsUp = (core: Core) =>
     expect(sum(told.byDate.from)).toBe(told.byDate.quantity);
     for (const part of told.byDate.from) if ('dueAt' in part) expect(part.dueAt).toBeLessThanOrEqual(by);
     if (told.whole === null) {
-      expect(core.atpAt(projection, [NOW + 999 * DAY_MS])[0]).toBeLessThan(asked);
+      if (told.cappedBy.length === 0) expect(core.atpAt(projection, [NOW + 999 * DAY_MS])[0]).toBeLessThan(asked);
       return;
     }
     expect(sum(told.whole.from)).toBe(asked);
@@ -142,4 +142,37 @@ export const promiseAddsUp = (core: Core) =>
     expect(core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by: at }, NOW).answer).toBe('yes');
     if (at > NOW)
       expect(core.promiseBy([{ outlook: seen, each: 1 }], who, { asked, by: at - 1 }, NOW).answer).not.toBe('yes');
+  });
+
+const most = fc.record({
+  asked: fc.integer({ min: 1, max: 20 }),
+  day: fc.integer({ min: 0, max: DAYS }),
+  limit: fc.integer({ min: 0, max: 12 }),
+});
+
+/**
+ * Of dated supply nobody is promised more than the program's limit, less what it is short already; up to there the limit changes
+ * nothing, and where it does, it is told. Without a limit the answer is by ATP.
+ */
+export const promiseKeepsLimit = (core: Core) =>
+  fc.property(seenArb, most, ({ seen, who }, { asked, day, limit }) => {
+    const by = NOW + day * DAY_MS;
+    const ask = (backorder: Backorder) =>
+      core.promiseBy([{ outlook: seen, each: 1 }], { ...who, backorder }, { asked, by }, NOW);
+    const open = ask('none');
+    expect(open.cappedBy).toEqual([]);
+    expect(ask({ supply: 'all' })).toEqual(open);
+    expect(ask({ units: 3 })).toEqual(open);
+    const balances = core.project(seen, who, NOW).steps.map(({ balance }) => balance);
+    const short = seen.waiting.reduce((sum, row) => (row.program === who.id ? sum + row.quantity : sum), 0);
+    const left = Math.max(0, limit - short);
+    const ceiling = Math.max(0, Math.min(...balances)) + left;
+    const told = ask({ supply: limit });
+    expect(told.byDate.quantity).toBe(Math.min(open.byDate.quantity, ceiling));
+    const coming = told.byDate.from.reduce((sum, part) => ('dueAt' in part ? sum + part.quantity : sum), 0);
+    expect(coming).toBeLessThanOrEqual(left);
+    expect(told.whole).toEqual(asked > ceiling ? null : open.whole);
+    const isCapped = ceiling < Math.min(asked, balances.at(-1) ?? 0);
+    expect(told.cappedBy).toEqual(isCapped ? [{ sku: 'TEA', limit, short, left }] : []);
+    expect(told.atp).toEqual(open.atp);
   });

@@ -15,6 +15,7 @@ import {
   lateSupplyCountsForNothing,
   lessSupplyNeverRaisesAtp,
   promiseAddsUp,
+  promiseKeepsLimit,
 } from './atp-laws.ts';
 import {
   balancesAreSums,
@@ -189,6 +190,7 @@ export const LAWS = {
     law('atp-supply', 'taking supply away raises no ATP', lessSupplyNeverRaisesAtp),
     law('atp-late', 'late supply counts for nothing, and is told', lateSupplyCountsForNothing),
     law('atp-promise', 'a promise by a date is at most ATP, part by part', promiseAddsUp),
+    law('atp-limit', 'a promise keeps the backorder limit of its program, and tells it', promiseKeepsLimit),
   ],
   reconfirm: [
     law('run-there', 'a run promises at no place more than there is', neverMoreThanThereIs),

@@ -1,15 +1,8 @@
 /**
  * Bugs that are planted on purpose: each changes the text of the core in a way that tools of this trade did get wrong, and a law must
- * notice. `plantBug` alters the source as it is loaded, so the whole core runs with the bug, and nothing else is different.
+ * notice. plant-bug.ts plants one.
  */
-import { readFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-
-const ROOT = join(import.meta.dirname, '..', '..');
-
-type Change = { readonly file: string; readonly find: string; readonly put: string };
+export type Change = { readonly file: string; readonly find: string; readonly put: string };
 
 export type PlantedBug = {
   readonly id: string;
@@ -337,6 +330,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('atp.ts', 'leftOf(row) > 0 && row.dueAt > now && isInSight(row)', 'leftOf(row) > 0 && isInSight(row)'),
   ),
   bug(
+    'limit-as-new',
+    'a backorder limit is promised whole, though the program is short already',
+    'atp-limit',
+    change('promise.ts', 'stockOf(projection) + limit.left', 'stockOf(projection) + limit.limit'),
+  ),
+  bug(
     'back-off-uncapped',
     'a wait doubles without a cap: after a night of failures a channel is tried again in a year',
     'retry-bounds',
@@ -381,32 +380,3 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('latency-buffer.ts', 'const FALLS_BELOW = 1.25;', 'const FALLS_BELOW = 1;'),
   ),
 ];
-
-function alter(source: string, { file, find, put }: Change): string {
-  const parts = source.split(find);
-  const [before, after] = parts;
-  if (parts.length !== 2 || before === undefined || after === undefined) {
-    throw new Error(
-      `${file} has ${parts.length - 1} times the text to break, not once: mend planted-bugs.ts. It is: ${find}`,
-    );
-  }
-  return before + put + after;
-}
-
-/** Everything of the core that this process loads from here on has the bug. Throws where the core has not the text to break. */
-export function plantBug({ changes }: PlantedBug): void {
-  const altered = new Map<string, string>();
-  for (const each of changes) {
-    const path = join(ROOT, each.file);
-    const url = pathToFileURL(path).href;
-    altered.set(url, alter(altered.get(url) ?? readFileSync(path, 'utf8'), each));
-  }
-  registerHooks({
-    load(url, context, nextLoad) {
-      const source = altered.get(url);
-      return source === undefined
-        ? nextLoad(url, context)
-        : { format: 'module-typescript', source, shortCircuit: true };
-    },
-  });
-}

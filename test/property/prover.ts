@@ -4,7 +4,8 @@
  * Speaks by IPC: says which laws there are, then answers each `Ask` with a `Proof`, one at a time. `prover.ts BUG` plants that bug.
  */
 import * as fc from 'fast-check';
-import { PLANTED_BUGS, plantBug } from './planted-bugs.ts';
+import { plantBug } from './plant-bug.ts';
+import { PLANTED_BUGS } from './planted-bugs.ts';
 
 type Ask = { readonly id: string; readonly runs: number; readonly seed: number };
 

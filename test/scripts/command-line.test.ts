@@ -108,7 +108,14 @@ describe('usage', () => {
       ok: false,
       error: { exitCode: 2, mend: expect.any(String) },
     });
-    expect((await runAllot(['nothing', '--json'])).document()).toMatchObject({ ok: false, error: { exitCode: 2 } });
+    expect((await runAllot(['nothing', '--json'])).document()).toMatchObject({
+      ok: false,
+      error: { exitCode: 2, what: "unknown command 'nothing'" },
+    });
+    expect((await runAllot(['--json'])).document()).toMatchObject({
+      ok: false,
+      error: { what: 'no command is given' },
+    });
   });
 
   test('help and version exit 0 on standard output', async () => {

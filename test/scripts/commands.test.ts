@@ -61,6 +61,15 @@ describe('stock', () => {
     });
   });
 
+  test('what is parked is not asked for a second time: as told, it counts once', async () => {
+    const said = await allot('receive POT 7 --location main');
+    const [, told = '', retry = ''] = /(do not give the same again) but allot (parked retry \d+)/.exec(said.err) ?? [];
+    expect(told).not.toBe('');
+    await store.db.rows(sql`insert into item (sku) values ('POT')`);
+    expect((await allot(retry)).exitCode).toBe(0);
+    expect(await store.db.rows(sql`select quantity from stock_balance where sku = 'POT'`)).toEqual([{ quantity: 7 }]);
+  });
+
   test('without a policy nothing is written', async () => {
     await store.db.rows(sql`delete from policy_current`);
     const said = await allot('receive MUG 1 --location main');
@@ -98,7 +107,7 @@ describe('orders', () => {
     ['order cancel fake:a/none', 'is not known'],
     ['explain --order fake:a/none', 'is not known'],
     ['explain POT', 'SKU POT is not an item'],
-    ['explain MUG --channel fake:c', 'fake:c has no listing of SKU MUG'],
+    ['explain MUG --channel fake:c', 'no channel is called fake:c'],
   ])('%s exits 1 with a mend', async (line, what) => {
     const said = await allot(line);
     expect(said.exitCode).toBe(1);

@@ -66,6 +66,15 @@ describe('supply', () => {
     expect(await json('explain MUG --channel fake:a')).toMatchObject({ quantity: 0 });
   });
 
+  test('more than was expected is taken, and told: it may be the same receipt twice', async () => {
+    await allot(`supply expect PO-1 MUG 30 --location main --due ${day(9)}`);
+    expect((await allot('supply receive PO-1 MUG 30')).err).toBe('');
+    const said = await allot('supply receive PO-1 MUG 30');
+    expect(said).toMatchObject({ exitCode: 0, out: 'Received 30 MUG of PO-1 at main.\n' });
+    expect(said.err).toContain('30 of these are more than was expected of PO-1: 30 expected, 60 received.');
+    expect(said.err).toContain('allot adjust MUG -30 --location main');
+  });
+
   test('a plain receipt may name it', async () => {
     await allot(`supply expect PO-1 MUG 30 --location main --due ${day(9)}`);
     await allot('receive MUG 30 --location main --supply PO-1');
@@ -152,8 +161,29 @@ describe('promise', () => {
     expect((await allot(`promise MUG 20 --program dtc --by ${day(1)}`)).out).toContain(
       `All of it: ${day(9)}, 6 from what all share, 14 of PO-1 due ${day(9)} at main.`,
     );
-    expect((await allot(`promise MUG 99 --program dtc --by ${day(20)}`)).out).toContain('nothing in sight brings that');
+    expect((await allot(`promise CUP 99 --program dtc --by ${day(20)}`)).out).toContain('nothing in sight brings that');
     expect(await json('explain MUG --channel fake:b')).toMatchObject({ quantity: 10 });
+  });
+
+  test('sells no more of what comes than the backorder limit of the program leaves, and says so', async () => {
+    expect((await allot(`promise MUG 30 --program dtc --by ${day(20)}`)).out).toBe(
+      [
+        `Partly: 26 of 30 MUG for dtc by ${day(20)}: 6 from what all share, 20 of PO-1 due ${day(9)} at main.`,
+        'All of it: the backorder limit does not allow that.',
+        'Capped by the backorder limit: dtc may sell 20 MUG of what is to come.',
+        'Nothing is reserved.\n',
+      ].join('\n'),
+    );
+    await allot('order place --channel fake:a --line MUG=15 --ref 1');
+    expect(await json(`promise MUG 30 --program dtc --by ${day(20)}`)).toMatchObject({
+      answer: 'partly',
+      byDate: { quantity: 15, from: [{ ref: 'PO-1', quantity: 15 }] },
+      whole: null,
+      cappedBy: [{ sku: 'MUG', limit: 20, short: 5, left: 15 }],
+    });
+    expect((await allot(`promise MUG 30 --program dtc --by ${day(20)}`)).out).toContain(
+      'dtc may sell 20 MUG of what is to come, less 5 that are short already.',
+    );
   });
 
   test('a route sends a customer to another program, whose lead time then counts', async () => {
@@ -199,7 +229,7 @@ describe('promise', () => {
   test.each([
     [`promise MUG 6 --program dtcc --by ${day(1)}`, 'no program is called dtcc'],
     [`promise MUG 6 --program dtc --by ${day(-2)}`, 'has passed'],
-    ['promise MUG 6 --program dtc --by tomorrow', 'is no moment'],
+    ['promise MUG 6 --program dtc --by tomorrow', 'is no day and no moment: write a day like 2026-11-23, or a moment'],
     ['promise MUG 6 --program dtc --by 2026-13-01', 'not in the calendar'],
   ])('%s exits 2', async (line, what) => {
     const said = await allot(line);

@@ -275,7 +275,7 @@ describe('renewals from a file', () => {
         `Skipped line 2 MUG S-2 ${day(9)}: dtc can be promised 5 of MUG now, not 9`,
         'line 4 POT S-1',
         'line 5 MUG S-5',
-        'line 6 MUG: date "soon" is no moment',
+        'line 6 MUG: date "soon" is no day and no moment',
         'line 7 MUG',
       ])
         expect(said.out).toContain(part);

@@ -1,5 +1,7 @@
 /** `allot reallocate` on a real database: what it says, what it keeps, how it ends. */
+import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DAY_MS } from '#core/reallocation-guards.ts';
 import { BRAND_POLICY, seedBrand } from '#test/support/brand.ts';
 import { runAllot } from '#test/support/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
@@ -19,7 +21,10 @@ beforeEach(async () => {
 afterEach(() => store.drop());
 
 const splitLine = (line: string): string[] => [...line.matchAll(/"([^"]*)"|\S+/g)].map((match) => match[1] ?? match[0]);
-const allot = (line: string) => runAllot(splitLine(line), { env: { DATABASE_URL: store.url, USER: 'kim' } });
+const allotAs = (login: Record<string, string>, line: string) =>
+  runAllot(splitLine(line), { env: { DATABASE_URL: store.url, ...login } });
+const allot = (line: string) => allotAs({ USER: 'kim' }, line);
+const lee = (line: string) => allotAs({ USER: 'lee' }, line);
 const json = async (line: string) => (await allot(`${line} --json`)).document();
 
 const propose = (units: number, more = '') =>
@@ -76,16 +81,29 @@ needs a second person:
     expect(said.err).toContain('mend: move at most 50');
   });
 
+  test('tells dated demand that would lack units by it, and what ATP loses by date', async () => {
+    const due = new Date(Date.now() + 3 * DAY_MS).toISOString().slice(0, 10);
+    await allot(`demand expect BL-1 MUG 75 --program wholesale --due ${due}`);
+    const said = (await propose(10)).out;
+    expect(said).toContain(`demand BL-1 of wholesale, 75 due ${due}, would lack 5 on that date because of the move\n`);
+    expect(said).toMatch(/ATP of wholesale falls from 5 to 0 on 2\d{3}-/);
+    expect((await json('reallocate show 1')).preview).toMatchObject({
+      demands: [{ ref: 'BL-1', program: 'wholesale', quantity: 75, gets: { before: 75, after: 70 } }],
+      atp: [{ program: 'dtc' }, { program: 'wholesale', days: [{ atp: { before: 5, after: 0 } }] }],
+    });
+    // As it was kept before dates were told.
+    await store.db.rows(sql`update reallocation set preview = preview - 'demands' - 'atp'`);
+    expect((await json('reallocate show 1')).preview).toMatchObject({ demands: [], atp: [] });
+  });
+
   test('reaches the pool that no order may draw from', async () => {
-    const one = await json(
-      'reallocate propose MUG 4 --from emergency --to dtc --reason recall --until 36h --as lee --apply',
-    );
+    const one = await json('reallocate propose MUG 4 --from emergency --to dtc --reason recall --until 36h --apply');
     expect(one).toMatchObject({
       schema: 'allot.reallocation/1',
       ok: true,
       state: 'applied',
       from: 'emergency',
-      proposer: 'operator:lee',
+      proposer: 'operator:kim',
     });
     expect((await json('explain MUG --channel fake:a')).quantity).toBe(34);
   });
@@ -104,7 +122,7 @@ needs a second person:
   test('teaches in its help: states, pools, limits', async () => {
     const { out, exitCode } = await allot('reallocate propose --help');
     expect(exitCode).toBe(0);
-    for (const word of ['Examples:', 'approve', 'shared', 'emergency', '20 %', '50 %', '30 days', '--as'])
+    for (const word of ['Examples:', 'approve', 'shared', 'emergency', '20 %', '50 %', '30 days', 'their own login'])
       expect(out).toContain(word);
   });
 });
@@ -113,14 +131,9 @@ describe('the steps', () => {
   test('a second person approves, it is applied, and given back by hand', async () => {
     await propose(40);
     expect((await allot('reallocate apply 1')).err).toContain('mend: move at most 10, or let a second person');
-    expect((await allot('reallocate approve 1')).err).toContain(
-      'operator:kim proposed reallocation 1 and cannot approve it',
-    );
-    expect((await allot('reallocate approve 1 --as lee')).out).toContain('Approved reallocation 1: 40 of MUG');
+    expect((await lee('reallocate approve 1')).out).toContain('Approved reallocation 1: 40 of MUG');
     expect((await allot('reallocate apply 1')).out).toContain('It is in force.');
-    expect((await allot('reallocate apply 1 --as lee')).err).toContain(
-      'reallocation 1 is applied already, by operator:kim',
-    );
+    expect((await lee('reallocate apply 1')).err).toContain('reallocation 1 is applied already, by operator:kim');
     expect((await allot('reallocate return 1 --reason "it is over"')).out).toBe(
       'Reallocation 1 is over: 40 of 40 units went back, 0 were drawn.\n',
     );
@@ -130,12 +143,42 @@ describe('the steps', () => {
     expect(shown).toContain('came back  40 units; 0 were drawn meanwhile');
   });
 
+  test('nobody approves a proposal of their own: not in the name of another, nor of nobody, nor written in capitals', async () => {
+    await propose(40);
+    const own = await allot('reallocate approve 1');
+    expect(own).toMatchObject({ exitCode: 1, out: '' });
+    expect(own.err).toContain('operator:kim proposed reallocation 1, and nobody approves a proposal of their own');
+    expect(own.err).toContain('mend: ask another person, under their own login: allot reallocate approve 1\n');
+    for (const step of [
+      'approve 1',
+      'propose MUG 1 --from wholesale --to dtc --reason x --until 7d',
+      'apply 1',
+      'return 1',
+      'reject 1 --reason x',
+      'withdraw 1',
+    ])
+      expect((await allot(`reallocate ${step} --as lee`)).err).toContain("unknown option '--as'");
+    expect((await allotAs({ USER: 'Kim' }, 'reallocate approve 1')).err).toContain('a proposal of their own');
+    for (const login of [{}, { USER: '' }])
+      expect((await allotAs(login, 'reallocate approve 1')).err).toContain('nobody is logged in by name');
+    expect((await json('reallocate show 1')).state).toBe('proposed');
+    await allotAs({}, 'reallocate propose MUG 40 --from wholesale --to dtc --reason x --until 7d');
+    expect((await allot('reallocate approve 2')).err).toContain('propose it again under the login of a person');
+  });
+
+  test('expire ends a move before its time, as return does', async () => {
+    await propose(10, '--apply');
+    expect((await allot('reallocate expire 1 --reason "it is over"')).out).toBe(
+      'Reallocation 1 is over: 10 of 10 units went back, 0 were drawn.\n',
+    );
+    expect((await json('reallocate show 1')).state).toBe('returned');
+    expect((await allot('reallocate --help')).out).toContain('return|expire');
+  });
+
   test('what was proposed is rejected or withdrawn', async () => {
     await propose(1);
     await propose(2);
-    expect((await allot('reallocate reject 1 --reason no --as lee')).out).toBe(
-      'Rejected reallocation 1; nothing moved.\n',
-    );
+    expect((await lee('reallocate reject 1 --reason no')).out).toBe('Rejected reallocation 1; nothing moved.\n');
     expect((await allot('reallocate withdraw 2')).out).toBe('Withdrew reallocation 2; nothing moved.\n');
     expect((await allot('reallocate withdraw 9')).err).toContain('there is no reallocation 9');
   });

@@ -1,5 +1,5 @@
 /** `allot reconcile` and `allot listings resume`, as they are typed, against a partner over a real socket. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
@@ -56,6 +56,8 @@ const allot = (line: string) =>
       USER: 'kim',
       FAKE_A_ACCESS_TOKEN: 'token',
       FAKE_A_WEBHOOK_SECRET: 'secret',
+      FAKE_0_ACCESS_TOKEN: 'token',
+      FAKE_0_WEBHOOK_SECRET: 'secret',
       ALLOT_SEAL_KEY: SEAL_KEY,
     },
     cwd: folder,
@@ -90,6 +92,33 @@ test('a channel that there is not is told with those that there are', async () =
   const said = await allot('reconcile fake:none');
   expect(said).toMatchObject({ exitCode: 1 });
   expect(said.err).toContain('the configuration has fake:a');
+});
+
+test('a platform that does not answer is named, and hides no drift of another', async () => {
+  const dead = { id: 'fake:0', program: 'dtc', settings: { endpoint: 'http://127.0.0.1:9' } };
+  const file = join(folder, 'allot.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('channels: [', `channels: [${JSON.stringify(dead)}, `));
+  await pipeline.store.db.rows(
+    sql`insert into channel (id, connector, program) values ('fake:0', 'fake', 'dtc') on conflict do nothing`,
+  );
+  await pipeline.control('fake:a').editLevels({ levels: [{ sku: 'A', shown: 30 }] });
+  const said = await allot('reconcile --dry-run --json');
+  expect(said.exitCode).toBe(4);
+  expect(said.document()).toMatchObject({
+    unreached: [{ channel: 'fake:0' }],
+    drift: [{ channel: 'fake:a', sku: 'A' }],
+  });
+  expect(said.err).toContain('mend: allot channels show fake:0');
+});
+
+test('a misspelt SKU or listing is no silent success', async () => {
+  expect(await allot('reconcile --sku NONE')).toMatchObject({ exitCode: 1, err: expect.stringContaining('SKU NONE') });
+  expect(await allot('listings resume fake:a none')).toMatchObject({ exitCode: 1 });
+  expect((await allot('explain A --listing none')).err).toContain('SKU A has no listing none');
+  expect((await allot('transfer A 5 --from main --to main')).exitCode).toBe(2);
+  const said = await allot('listings list --channel fake:b');
+  expect(said).toMatchObject({ exitCode: 1, err: expect.stringContaining('no channel is called fake:b') });
+  expect(said.err).toContain('"fake:a"');
 });
 
 test('a stopped listing is resumed by its name, with a trail', async () => {

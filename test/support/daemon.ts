@@ -56,8 +56,8 @@ function start(script: string, args: readonly string[], at: { readonly env: Envi
 }
 
 /** Starts it; `env.PORT` is where it listens. */
-export function startDaemon(env: Environment, cwd: string): DaemonProcess {
-  const { child, said, ended } = start(DAEMON, [], { env, cwd });
+export function startDaemon(env: Environment, cwd: string, args: readonly string[] = []): DaemonProcess {
+  const { child, said, ended } = start(DAEMON, args, { env, cwd });
   const url = env.WORKERS === undefined || env.WORKERS.includes('http') ? `http://127.0.0.1:${env.PORT}` : null;
   const all = () => said.out + said.err;
   const isUp = async (): Promise<boolean> => {

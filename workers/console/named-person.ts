@@ -1,9 +1,10 @@
 /** The word of a second person counts only where it is known who speaks, and it is another one than the first. */
 import { Rejected } from '#core/errors.ts';
+import { isSamePerson } from '#core/second-person.ts';
 import { isNamed } from './access.ts';
 import type { Asked } from './parts.ts';
 
-/** `first` is the actor who asked for it. Names differ from machine to machine in their case: nobody is two people for that. */
+/** `first` is the actor who asked for it. */
 export function requireSecondPerson({ visitor }: Asked, first: string | null): void {
   if (!isNamed(visitor)) {
     throw new Rejected('nobody is logged in, so this cannot be the word of a second person', {
@@ -12,7 +13,7 @@ export function requireSecondPerson({ visitor }: Asked, first: string | null): v
       fix: 'make a user for each person: allot users add NAME --role approver; then log in',
     });
   }
-  if (first?.toLowerCase() !== visitor.actor.toLowerCase()) return;
+  if (first === null || !isSamePerson(first, visitor.actor)) return;
   throw new Rejected(`${visitor.name} asked for it, and nobody approves what they asked for`, {
     field: 'actor',
     value: visitor.actor,

@@ -209,6 +209,20 @@ describe('reallocations', () => {
     expect((await stage.submit('/console/reallocation-step', { id: '1', step: 'reject' }, lee)).statusCode).toBe(409);
   });
 
+  it('tell dated demand that would lack units, and what could be promised by date', async () => {
+    const dueAt = stage.clock.now + 3 * 86_400_000;
+    const demand = { kind: 'expect-demand', sku: 'A', ref: 'BL-1', program: 'dtc', quantity: 25, dueAt } as const;
+    await command(stage.store.db, { ...demand, state: 'open' }, stage.clock.now);
+    await decide();
+    await stage.submit('/console/reallocation-propose', ask);
+    const page = await show('/reallocation?id=1');
+    expect(page).toContain('demand BL-1 of dtc, 25 due');
+    expect(page).toContain('would lack 18 on that date because of the move');
+    expect(page).toContain('Dated demand: what each would have by its date');
+    expect(page).toMatch(/BL-1 dtc 25 25 → 7/);
+    expect(page).toContain('What could be promised by date (ATP)');
+  });
+
   it('that cannot be are refused in words, with what to do', async () => {
     const refused = await stage.submit('/console/reallocation-propose', { ...ask, from: 'dtc' });
     expect(refused.statusCode).toBe(409);

@@ -1,6 +1,7 @@
 /** The policy in force, what was before it, what each version changed, and what others propose. */
 import { Rejected } from '#core/errors.ts';
 import { changesOfPolicy, type PolicyChange, summaryOf } from '#core/policy-words.ts';
+import { isSamePerson } from '#core/second-person.ts';
 import { applyConfiguration, readStored } from '#db/configuration.ts';
 import {
   type PolicyVersion,
@@ -146,7 +147,7 @@ function stepsOf(proposal: PolicyProposal, inForce: StoredPolicy | null, asked: 
   const isOpen = proposal.state === 'open' || proposal.state === 'approved';
   if (!isOpen || !asked.may('approver')) return nothing;
   const isCurrent = proposal.baseVersion === (inForce?.version ?? 0);
-  const isOwn = proposal.proposedBy === asked.visitor.actor;
+  const isOwn = isSamePerson(proposal.proposedBy, asked.visitor.actor);
   return html`${isCurrent ? null : html`<p class="notice warn">It was made on version ${proposal.baseVersion}; version ${inForce?.version} is in force now. What it changes today, nobody has looked at: propose it anew.</p>`}
 <div class="actions">${proposal.state === 'open' && isCurrent && !isOwn ? verdictForm(proposal.id, 'approve', 'Approve', asked) : null}${
     isCurrent && asked.may('admin') ? verdictForm(proposal.id, 'apply', 'Put it in force', asked) : null

@@ -2,6 +2,7 @@
 import { Rejected } from '#core/errors.ts';
 import { DAY_MS } from '#core/reallocation-guards.ts';
 import type { Change, ReallocationPreview } from '#core/reallocation-preview.ts';
+import { isSamePerson } from '#core/second-person.ts';
 import { listLowPools } from '#db/low-pools.ts';
 import { listReallocations, REALLOCATION_STATES, type ReallocationState } from '#db/reallocations.ts';
 import { apply, approve, close, giveBack, propose, type ReallocationView, view } from '../../reallocate.ts';
@@ -106,8 +107,40 @@ ${table({
     one.dueAt === null ? null : moment(one.dueAt, now),
   ]),
   empty: 'No line waits.',
-})}`;
+})}${datesSection(preview, now)}`;
 }
+
+/** Only where a date loses or gains: most items have no dated rows. */
+const datesSection = ({ demands, atp }: ReallocationPreview, now: number): Html =>
+  html`${
+    demands.length === 0
+      ? nothing
+      : table({
+          caption: 'Dated demand: what each would have by its date',
+          isCaptionHidden: false,
+          columns: [
+            { title: 'Demand' },
+            { title: 'Program' },
+            { title: 'Units', isNumber: true },
+            { title: 'Has', isNumber: true },
+            { title: 'Due' },
+          ],
+          rows: demands.map((one) => [one.ref, one.program, one.quantity, sayChange(one.gets), moment(one.dueAt, now)]),
+          empty: 'No demand is touched.',
+        })
+  }${
+    atp.length === 0
+      ? nothing
+      : table({
+          caption: 'What could be promised by date (ATP)',
+          isCaptionHidden: false,
+          columns: [{ title: 'Program' }, { title: 'From' }, { title: 'ATP', isNumber: true }],
+          rows: atp.flatMap(({ program, days }) =>
+            days.map((day) => [program, moment(day.fromAt, now), sayChange(day.atp)]),
+          ),
+          empty: 'No date is touched.',
+        })
+  }`;
 
 const guards = (one: ReallocationView): Shown => {
   const { judgement, row } = one;
@@ -135,7 +168,7 @@ const stepForm = ({ id, step, says, reason }: StepForm, { csrf }: Asked): Html =
 
 function stepsOf(one: ReallocationView, asked: Asked): Html {
   const { row } = one;
-  const isOwn = row.proposer === asked.visitor.actor;
+  const isOwn = isSamePerson(row.proposer, asked.visitor.actor);
   const canDecide = asked.may('approver');
   const isWaiting = row.state === 'proposed' || row.state === 'approved';
   return html`<div class="actions">${row.state === 'proposed' && canDecide && !isOwn ? stepForm({ id: row.id, step: 'approve', says: 'Approve' }, asked) : null}${
