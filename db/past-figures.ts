@@ -30,7 +30,7 @@ export async function readFiguresAt(db: Queries, sku: Sku, at: Instant): Promise
           where e.sku = ${sku} and b.decided_at <= ${upTo}), 0)::int as "onHand",
         coalesce(sum(e.delta), 0)::int as allocated, coalesce(sum(e.held), 0)::int as held
       from promise_entry e join batch b on b.id = e.batch_id where e.sku = ${sku} and b.decided_at <= ${upTo}`),
-    readStateAt(db, [sku, ...(components ?? []).map((part) => part.sku)], at),
+    readStateAt(db, [sku], at),
     explainShortagesAt(db, sku, at),
   ]);
   const lines = shortages?.filter(({ orderId }) => orderId !== null);

@@ -85,11 +85,13 @@ const NONE = {
 };
 const UNSOLD = { ownSold: 0, ownOpen: 0, seenSold: null, seenUntil: null, target: null };
 
-/** Items that are known, in byte order of SKU; null where no policy was in force yet. */
-export async function readStateAt(db: Queries, skus: Skus, at: Instant): Promise<State | null> {
-  const policy = await readPolicyAt(db, at);
+/** Items that are known, and what kits among them take, in byte order of SKU; null where no policy was in force yet. */
+export async function readStateAt(db: Queries, asked: Skus, at: Instant): Promise<State | null> {
+  const [policy, components] = await Promise.all([readPolicyAt(db, at), readComponents(db, asked)]);
   if (policy === null) return null;
-  const [locations, known, places, drawn, moves, listings, components] = await Promise.all([
+  const parts = [...components.values()].flat().map(({ sku }) => sku);
+  const skus = [...new Set([...asked, ...parts])];
+  const [locations, known, places, drawn, moves, listings] = await Promise.all([
     db.rows<{ id: string; master: StockMaster; sells: boolean }>(
       sql`select id, master, sells from location order by id collate "C"`,
     ),
@@ -100,18 +102,17 @@ export async function readStateAt(db: Queries, skus: Skus, at: Instant): Promise
     readDrawn(db, skus, at),
     readMoves(db, skus, at),
     readListings(db, skus),
-    readComponents(db, skus),
   ]);
   const items = await Promise.all(
     known.map(async ({ hasLots, ...item }): Promise<ItemState> => {
       const { sku } = item;
       const lots = hasLots ? await readLotsAt(db, sku, at) : undefined;
-      const parts = components.get(sku);
+      const taken = components.get(sku);
       const there = places.filter((row) => row.sku === sku);
       return {
         ...NONE,
         ...item,
-        ...(parts === undefined ? {} : { components: parts }),
+        ...(taken === undefined ? {} : { components: taken }),
         ...(lots === undefined ? {} : { lots }),
         balances: there.map(({ location, sellable: quantity }) => ({
           location,
