@@ -222,6 +222,17 @@ const entries = {
     mend: 'The next step moves units from a pool that can spare them, for a time.',
     proof: 'The item was decided again, and its pool is at or above its threshold.',
   },
+  'program-review-due': {
+    severity: 'warning',
+    withinHours: 168,
+    meaning: 'The day by which the rules of a program were to be looked at again (`reviewBy`) has passed.',
+    impact:
+      'Its pools, routes and numbers may be those of a season that is over: they protect units that nobody wants, or too few.',
+    check:
+      "`allot policy show`: the program's pools, routes, buffers and shares; `allot explain SKU --pools` for what of them is drawn. The alert names the owner.",
+    mend: 'Its owner reviews the rules. Then write what changes, and the next `reviewBy`, in allot.yaml, and `allot policy apply allot.yaml --reason TEXT` (with approval: propose it). Take `reviewBy` out where no review is wanted.',
+    proof: 'The policy in force has a later day for the program, or none any more.',
+  },
   'push-rejected': {
     severity: 'error',
     withinHours: 4,

@@ -73,9 +73,14 @@ const lookAt = (now: Instant): Command => ({
   body: { kind: 'review', sku: '' },
 });
 
-/** What each waiting line could have, one after the other, so that two lines of one item do not count on the same units. */
+/**
+ * What each waiting line could have, one after the other, so that two lines of one item do not count on the same units; item by item,
+ * as fill-shorts.ts takes the lines of an order: which goes first decides from which place each is filled.
+ */
 function wholeLines(books: Books, order: ExplainedOrder, claims: readonly Claim[]): WholeLine[] {
-  const waiting = claims.filter(({ wanted }) => wanted > 0);
+  const turns = new Map([...books.items.values()].map((item, turn) => [item, turn]));
+  const turnOf = ({ item }: Claim): number => turns.get(item) ?? 0;
+  const waiting = claims.filter(({ wanted }) => wanted > 0).toSorted((a, b) => turnOf(a) - turnOf(b));
   let told: WholeLine[] = [];
   orTakeBack(
     books,

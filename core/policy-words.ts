@@ -176,18 +176,48 @@ function fieldChanges(before: Fields, after: Fields, without: readonly string[],
   });
 }
 
-type Keyed = ReadonlyMap<string, Fields>;
+/** What was and what is: one of them undefined where an entry is new or gone; `among`: its key has several. */
+type Paired = { readonly was?: Fields; readonly is?: Fields; readonly among: boolean };
 
-/** Several entries of one key (pools of two seasons) are told apart by their place among them. */
-function keyed(entries: unknown, { by }: Naming): Keyed {
-  const known = new Map<string, Fields>();
-  for (const entry of Array.isArray(entries) ? entries.filter(isBlock) : []) {
-    const key = JSON.stringify(by.map((field) => entry[field] ?? null));
-    let nth = 1;
-    while (known.has(`${key} ${nth}`)) nth += 1;
-    known.set(`${key} ${nth}`, entry);
+const PERIOD = ['activeFrom', 'activeUntil'];
+
+/**
+ * Entries of one key (pools of two seasons) are told apart by their time: first those of the same time, then of the same start, then of
+ * the same end. What is left is one that moved, where there is one on each side; else some are gone, and others new.
+ */
+function pairsOfKey(before: readonly Fields[], after: readonly Fields[]): Paired[] {
+  const among = before.length > 1 || after.length > 1;
+  const old = [...before];
+  let next = after;
+  const pairs: Paired[] = [];
+  for (const fields of [PERIOD, ...PERIOD.map((field) => [field])]) {
+    next = next.filter((is) => {
+      const at = old.findIndex((entry) => fields.every((field) => entry[field] === is[field]));
+      const [was] = at < 0 ? [] : old.splice(at, 1);
+      if (was !== undefined) pairs.push({ was, is, among });
+      return was === undefined;
+    });
   }
-  return known;
+  const [was, is] = [old[0], next[0]];
+  if (was !== undefined && is !== undefined && old.length === 1 && next.length === 1)
+    return [...pairs, { was, is, among }];
+  return [...pairs, ...old.map((gone) => ({ was: gone, among })), ...next.map((added) => ({ is: added, among }))];
+}
+
+function pairsOf(before: unknown, after: unknown, { by }: Naming): Paired[] {
+  const keyOf = (entry: Fields): string => JSON.stringify(by.map((field) => entry[field] ?? null));
+  const [old, next] = [before, after].map((entries) =>
+    Map.groupBy(Array.isArray(entries) ? entries.filter(isBlock) : [], keyOf),
+  ) as [Map<string, Fields[]>, Map<string, Fields[]>];
+  return [...new Set([...old.keys(), ...next.keys()])].flatMap((key) =>
+    pairsOfKey(old.get(key) ?? [], next.get(key) ?? []),
+  );
+}
+
+/** Which of several it is. */
+function periodOf({ activeFrom, activeUntil }: Fields): string {
+  const from = typeof activeFrom === 'number' ? ` from ${instantWords(activeFrom)}` : '';
+  return typeof activeUntil === 'number' ? `${from} until ${instantWords(activeUntil)}` : from;
 }
 
 function sayWhole(entry: Fields, without: readonly string[]): string {
@@ -197,10 +227,10 @@ function sayWhole(entry: Fields, without: readonly string[]): string {
 
 function changesOfList(section: string, before: unknown, after: unknown): PolicyChange[] {
   const naming = namingOf(section);
-  const [old, next] = [keyed(before, naming), keyed(after, naming)];
-  return [...new Set([...old.keys(), ...next.keys()])].flatMap((key): PolicyChange[] => {
-    const [was, is] = [old.get(key), next.get(key)];
-    const entry = naming.name(is ?? was ?? {});
+  return pairsOf(before, after, naming).flatMap(({ was, is, among }): PolicyChange[] => {
+    const named = naming.name(is ?? was ?? {});
+    // The time stands among the fields of what is new or gone.
+    const entry = among && was !== undefined && is !== undefined ? `${named}${periodOf(was)}` : named;
     if (was === undefined) {
       const says = `new: ${entry} (${sayWhole(is ?? {}, naming.by)})`;
       return [{ kind: 'added', section, entry, fields: [], says }];

@@ -43,3 +43,39 @@ export async function findUnmatchedNames(
     near: { skus: of('sku'), groups: of('group') },
   };
 }
+
+/** Items that the same rules apply to, one for all of them. */
+export type RuledScope = {
+  readonly sku: Sku;
+  /** Of the named ones, in the order of their names. */
+  readonly groups: readonly string[];
+  readonly items: number;
+};
+
+const PAGE_ITEMS = 5000;
+
+/**
+ * The items that are named or in a named group, a page of them at a time: those of one page to which the same names apply are one row.
+ * Kits are left out: they have no stock of their own, and so no pool.
+ */
+export async function* readRuledScopes(
+  db: Queries,
+  named: { readonly skus: readonly Sku[]; readonly groups: readonly string[] },
+): AsyncGenerator<readonly RuledScope[]> {
+  for (let after: Sku | null = ''; after !== null; ) {
+    const rows: (RuledScope & { readonly last: Sku; readonly isLast: boolean })[] = await db.rows(sql`
+      with own as (select distinct n.name from unnest(${list(named.skus)}) as n(name)),
+        page as (
+          select i.sku, own.name as own, array(select distinct g from unnest(i.groups) as g where g = any(${list(named.groups)}) order by g) as groups
+          from item i left join own on own.name = i.sku
+          where i.sku > ${after} and (own.name is not null or i.groups && ${list(named.groups)})
+            and not exists (select from item_component c where c.kit = i.sku)
+          order by i.sku limit ${PAGE_ITEMS})
+      select min(sku) as sku, groups, count(*)::int as items, (select max(sku) from page) as last,
+        (select count(*) from page) < ${PAGE_ITEMS} as "isLast"
+      from page group by own, groups order by 1`);
+    if (rows.length > 0) yield rows.map(({ sku, groups, items }) => ({ sku, groups, items }));
+    const [first] = rows;
+    after = first === undefined || first.isLast ? null : first.last;
+  }
+}

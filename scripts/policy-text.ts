@@ -2,7 +2,8 @@
 import type { PolicyChange } from '#core/policy-words.ts';
 import type { PolicyVersion, TrailStep } from '#db/policy-history.ts';
 import type { PolicyProposal } from '#db/policy-proposals.ts';
-import type { ChannelPreview, PolicyPreview, PoolsAboveSupply, ProgramPreview } from '#workers/policy-preview.ts';
+import type { Above, PoolsAboveSupply } from '#workers/policy-above.ts';
+import type { ChannelPreview, PolicyPreview, ProgramPreview } from '#workers/policy-preview.ts';
 import { type Output, plural } from './output.ts';
 
 const MARKS = { added: '+', removed: '-', changed: '~' } as const;
@@ -83,39 +84,69 @@ function sayPrograms(out: Output, programs: readonly ProgramPreview[]): string {
   );
 }
 
-const sayAbove = ({ sku, free, pools }: PoolsAboveSupply): string => {
-  const wanted = pools.reduce((sum, { units }) => sum + units, 0);
-  const parts = pools
+const wantedOf = ({ pools }: PoolsAboveSupply): number => pools.reduce((sum, { units }) => sum + units, 0);
+
+/** `MUG: 18000 protected, 4778 free`. */
+const sayAboveShort = (above: PoolsAboveSupply): string =>
+  `${above.sku}: ${wantedOf(above)} protected, ${Math.max(0, above.free)} free`;
+
+function sayAbove(above: PoolsAboveSupply): string[] {
+  const parts = above.pools
     .map(({ program, location, units, remaining }) => {
       const where = location === undefined ? '' : ` at ${location}`;
       return `${program}${where} ${units}, gets ${remaining}`;
     })
     .join('; ');
-  return `  ${sku}: ${wanted} protected, ${free} free (${parts})`;
-};
+  const mends = above.pools.flatMap(({ at, units, remaining, most }) => {
+    if (remaining >= units) return [];
+    const less = most === null ? 'Lower it' : `Write ${most} or less`;
+    return [
+      `    ${at}: protects ${units - remaining} more of ${above.sku} than there is. ${less}, or let goods come in first.`,
+    ];
+  });
+  return [`  ${sayAboveShort(above)} (${parts})`, ...mends];
+}
+
+/** What a person must mean: pools of this very change that are above what is free. Null where there is none. */
+export function sayAboveOfChange({ itemsOfChange, largest }: Above): { says: string; lines: string[] } | null {
+  if (itemsOfChange === 0) return null;
+  const named = largest.filter(({ isOfChange }) => isOfChange);
+  const more = itemsOfChange > 1 ? ', the largest' : '';
+  const first = named[0] === undefined ? '' : ` (${sayAboveShort(named[0])}${more})`;
+  return {
+    says: `pools protect more than is free of ${plural(itemsOfChange, 'item')}${first}`,
+    lines: named.flatMap(sayAbove),
+  };
+}
+
+export function sayAboveWarnings(above: Above): string[] {
+  const { items, itemsWithNothing, largest, largestWithNothing } = above;
+  return [
+    ...(items === 0
+      ? []
+      : [
+          `warning: pools protect more than is free of ${plural(items, 'item')}; they are cut until goods come in:`,
+          ...largest.flatMap(sayAbove),
+        ]),
+    ...(itemsWithNothing === 0
+      ? []
+      : [
+          `warning: pools wait for goods of ${plural(itemsWithNothing, 'item')} that have nothing free.`,
+          ...largestWithNothing.map((one) => `  ${sayAboveShort(one)} (${one.pools.map(({ at }) => at).join('; ')})`),
+        ]),
+  ];
+}
 
 export function sayPreview(out: Output, preview: PolicyPreview): string {
   const { items, channels, programs, unitsToWaiting, poolsAboveSupply: above } = preview;
   if (items === 0) return 'No item is reached: no number moves.\n';
   const waiting = unitsToWaiting === 0 ? [] : [`${plural(unitsToWaiting, 'unit')} go to order lines that wait.`];
-  const warning =
-    above.items === 0
-      ? []
-      : [
-          `warning: pools protect more than is free of ${plural(above.items, 'item')}; they are cut until goods come in:`,
-          ...above.largest.map(sayAbove),
-        ];
-  const empty =
-    above.itemsWithNothing === 0
-      ? []
-      : [`warning: pools wait for goods of ${plural(above.itemsWithNothing, 'item')} that have nothing free.`];
   return [
     `${plural(items, 'item')} would be decided anew, as things stand now:`,
     sayChannels(out, channels),
     sayPrograms(out, programs),
     ...waiting,
-    ...warning,
-    ...empty,
+    ...sayAboveWarnings(above),
     '',
   ].join('\n');
 }

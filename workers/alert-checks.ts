@@ -8,6 +8,7 @@
  * | channels that were not read for long              | channel-silent     |
  * | input that lies parked                            | input-parked       |
  * | late supplies that are said to be mended          | supply-late        |
+ * | days by which programs are to be reviewed         | program-review-due (program-reviews.ts) |
  * | orders cancelled and late (rate-checks.ts)        | cancel-rate, late-shipment-rate |
  *
  * Guarantees: set-based and bounded; each look opens, changes and closes its alerts in one transaction, by what stands then; one that
@@ -26,6 +27,7 @@ import type { Intervals } from '#db/unfinished.ts';
 import type { AlertSettings } from './alert-settings.ts';
 import { quoted, type TouchedOrder } from './alert-words.ts';
 import type { WorkerContext } from './context.ts';
+import { checkProgramReviews } from './program-reviews.ts';
 import { checkRates } from './rate-checks.ts';
 
 export type CheckSettings = { readonly intervals: Intervals; readonly rates: AlertSettings['rates'] };
@@ -282,6 +284,7 @@ export async function checkAlerts(context: WorkerContext, settings: CheckSetting
     ['silent channels', () => checkSilence(context, settings, startedAt)],
     ['parked input', () => checkParked(context)],
     ['rates of orders', () => checkRates(context, settings.rates)],
+    ['programs to be reviewed', () => checkProgramReviews(context.db, context.now())],
     ['late supplies', () => proveLateSupplies(context)],
     ['open orders that alerts touch', () => measureAgain(context)],
   ];

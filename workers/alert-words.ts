@@ -78,6 +78,9 @@ export function sayTouches({ touches, reach }: Pick<AlertRow, 'touches' | 'reach
       return typeof value === 'number' && value > 0 ? [count(value, one, many)] : [];
     }),
     ...(namesOf(touches.orders).length === 0 ? [] : [`orders ${namesOf(touches.orders).join(', ')}`]),
+    ...(typeof touches.program === 'string' && typeof touches.owner === 'string'
+      ? [`program ${touches.program} (owner: ${touches.owner})`]
+      : []),
     ...(reach === null || reach.orders === 0
       ? []
       : [

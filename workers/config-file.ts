@@ -9,7 +9,7 @@ import type { PolicyBody } from '#db/configuration.ts';
 import type { Intervals } from '#db/unfinished.ts';
 import { type AlertSettings, alertSettingsOf, findBrokenAlerts } from './alert-settings.ts';
 import { type ConsoleSettings, consoleSettingsOf } from './config-console.ts';
-import { findImpossiblePolicy } from './config-policy-checks.ts';
+import { findDeadRules, findImpossiblePolicy } from './config-policy-checks.ts';
 import { checkAgainst, sayProblems } from './config-problems.ts';
 import { policyOf } from './config-rules.ts';
 import { type ConfigBody, configSchema } from './config-schema.ts';
@@ -52,7 +52,7 @@ export function readConfigFile(text: string, name: string): ConfigFileResult {
   if (source.data === undefined) return { file: null, problems: sayProblems(source, source.problems) };
   const { value, problems } = checkAgainst(source, configSchema, source.data);
   const all = [...source.problems, ...problems, ...findBrokenReferences(source)];
-  if (value !== undefined) all.push(...findImpossiblePolicy(source, value));
+  if (value !== undefined) all.push(...findImpossiblePolicy(source, value), ...findDeadRules(source, value));
   if (value === undefined || all.length > 0) return { file: null, problems: sayProblems(source, all) };
   return { file: build(source, name, value), problems: [] };
 }
@@ -116,13 +116,12 @@ function findBrokenReferences(source: YamlSource): YamlProblem[] {
   const locationIds = textsOf(locations, 'id');
   const programIds = textsOf(programs, 'id');
   const problem = (path: YamlPath, says: string) => ({ offset: source.offsetOf(path, 'value'), path, says });
-  const unknownPrograms = [...pools, ...classes, ...channels, ...routes].flatMap(({ path, fields: { program } }) =>
-    typeof program !== 'string' ||
-    programIds.includes(program) ||
-    (program === EMERGENCY && pools.some((pool) => pool.path === path))
-      ? []
-      : [problem([...path, 'program'], `no program is called "${program}". ${suggest(program, programIds)}`)],
-  );
+  const unknownPrograms = [...pools, ...classes, ...channels, ...routes].flatMap((entry) => {
+    const { program } = entry.fields;
+    const known = pools.includes(entry) ? [...programIds, EMERGENCY] : programIds;
+    if (typeof program !== 'string' || known.includes(program)) return [];
+    return [problem([...entry.path, 'program'], `no program is called "${program}". ${suggest(program, known)}`)];
+  });
   const unknownLocations = programs.flatMap(({ path, fields }) => {
     const wanted: unknown[] = Array.isArray(fields.locations) ? fields.locations : [];
     return wanted.flatMap((id, index) => {

@@ -2,12 +2,13 @@
  * Policies that fit the schema and still cannot hold, found from the file alone, each told at its line.
  *
  * Whether pools are above the supply is not among them: that is known only with the database, and true for an hour. A pool for goods
- * that come in tomorrow is right today, so it is a warning of the preview (policy-preview.ts), and the core cuts in proportion.
+ * that come in tomorrow is right today, so it is a warning of the preview (policy-above.ts) that a person must mean, and the core cuts
+ * in proportion. What groups of items come to together is looked for where the items are known (policy-fit.ts).
  */
-import type { Policy, PoolRule, Sku } from '#core/model.ts';
+import type { Instant, Policy, PoolRule, Sku } from '#core/model.ts';
 import { poolRulesFor, type RuledItem } from '#core/rules.ts';
 import { policyOf, poolsOf } from './config-rules.ts';
-import type { ConfigBody } from './config-schema.ts';
+import { CONDITIONS, type ConfigBody } from './config-schema.ts';
 import { findNearest } from './did-you-mean.ts';
 import type { YamlPath, YamlProblem, YamlSource } from './yaml-source.ts';
 
@@ -28,7 +29,9 @@ const scopeOf = ({ sku, group }: PoolRule): Scope => {
 export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): YamlProblem[] {
   const policy: Policy = { ...policyOf(body, 0), version: 0 };
   const scopes = new Map(policy.pools.map((rule) => [scopeOf(rule).says, scopeOf(rule)]));
-  const moments = [...new Set([ALWAYS, ...policy.pools.flatMap(({ activeFrom }) => activeFrom ?? [])])];
+  // At the end of one rule a wider one counts again.
+  const borders = policy.pools.flatMap(({ activeFrom, activeUntil }) => [activeFrom ?? [], activeUntil ?? []].flat());
+  const moments = [...new Set([ALWAYS, ...borders])];
   // One entry of the file may be several pools.
   const entryOf = body.pools.flatMap((entry, index) => poolsOf(entry).map(() => index));
   const told = new Set<number>();
@@ -47,6 +50,64 @@ export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): Yaml
     }),
   );
 }
+
+// ---- rules that nothing can meet ------------------------------------------------------------------------------------------------
+
+/** Programs that can be promised nothing, and routes that lose to another of the same conditions: whatever the database has. */
+export function findDeadRules(source: YamlSource, body: ConfigBody): YamlProblem[] {
+  return [...findUnsoldPrograms(source, body), ...findBeatenRoutes(source, body)];
+}
+
+function findUnsoldPrograms(source: YamlSource, { locations, programs }: ConfigBody): YamlProblem[] {
+  const [unsold, sold] = [false, true].map((sells) =>
+    locations.filter((location) => location.sells === sells).map(({ id }) => id),
+  ) as [string[], string[]];
+  return programs.flatMap(({ id, locations: places }, index): YamlProblem[] => {
+    if (!places.every((place) => unsold.includes(place))) return [];
+    const path = ['programs', index, 'locations'];
+    const fix =
+      sold.length === 0
+        ? `Take "sells: false" from one of them.`
+        : `Add a place that is sold from (${sold.join(', ')}), or take "sells: false" from one of these.`;
+    const says = `"${id}" can be promised nothing: none of its places is sold from (${places.join(', ')}). ${fix}`;
+    return [{ offset: source.offsetOf(path, 'value'), path, says }];
+  });
+}
+
+/** Of routes with the same conditions the one whose id comes first wins, each time (core/rules.ts). */
+function findBeatenRoutes(source: YamlSource, { routes }: ConfigBody): YamlProblem[] {
+  const entries = routes.map((route, index) => ({ route, index, asks: sayConditions(route) }));
+  return [...Map.groupBy(entries, ({ asks }) => asks)].flatMap(([asks, same]): YamlProblem[] => {
+    const [winner, ...beaten] = same.sort((a, b) => (a.route.id < b.route.id ? -1 : 1));
+    return beaten.flatMap(({ route, index }): YamlProblem[] => {
+      if (winner === undefined || route.id === winner.route.id) return [];
+      const path = ['routes', index];
+      const unasked = CONDITIONS.filter((name) => route[name] === undefined);
+      const fix = unasked.length === 0 ? '' : `, or let it ask for more: ${unasked.join(', ')}`;
+      const says = `can never win: the route "${winner.route.id}" (routes[${winner.index}]) asks for the same (${asks}), and of two alike the first by id is taken. Take "${route.id}" out${fix}.`;
+      return [{ offset: source.offsetOf([...path, 'id'], 'value'), path, says }];
+    });
+  });
+}
+
+const sayConditions = (route: ConfigBody['routes'][number]): string =>
+  CONDITIONS.flatMap((name) => (route[name] === undefined ? [] : [`${name} ${JSON.stringify(route[name])}`])).join(
+    ', ',
+  );
+
+/** Pools whose time is over at `now`: said to a person who applies them. A file that grew old is no reason to stop a daemon. */
+export function findOverPools(source: YamlSource, now: Instant): YamlProblem[] {
+  const entries = isBlock(source.data) && Array.isArray(source.data.pools) ? source.data.pools : [];
+  return entries.flatMap((entry: unknown, index): YamlProblem[] => {
+    const until = isBlock(entry) && typeof entry.until === 'string' ? entry.until : undefined;
+    if (until === undefined || Date.parse(until) > now) return [];
+    const path = ['pools', index, 'until'];
+    const says = `matches nothing: the pool ended at ${until}, and it is ${sayMoment(now)}. Write a later moment, or take the pool out.`;
+    return [{ offset: source.offsetOf(path, 'value'), path, says }];
+  });
+}
+
+const sayMoment = (at: Instant): string => new Date(at).toISOString().slice(0, 'YYYY-MM-DDTHH:MM'.length).concat('Z');
 
 // ---- what a file names, to be looked for in the database ---------------------------------------------------------------------
 

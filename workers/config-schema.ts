@@ -9,7 +9,7 @@ import { GUARD_DEFAULTS } from '#core/reallocation-guards.ts';
 import { alertsSchema } from './alert-schema.ts';
 import { consoleSchema } from './config-console.ts';
 import { pool } from './config-pool-schema.ts';
-import { days, duration, group, idOf, percent, sku, units } from './config-words.ts';
+import { day, days, duration, group, idOf, percent, sku, units } from './config-words.ts';
 import { parseDuration } from './durations.ts';
 import { gateSchema } from './gate-schema.ts';
 
@@ -124,11 +124,7 @@ const program = z.strictObject({
       'what may be sold beyond stock: none, { units: 20 }, { supply: all } against dated supply, or { supply: 900 } to that limit',
     ),
   owner: z.string().min(1).max(200).optional().describe('who answers for the rules of this program'),
-  reviewBy: z
-    .string()
-    .regex(/^\d{4}-\d{2}-\d{2}$/)
-    .optional()
-    .describe('a day such as "2027-01-31", by which its rules are to be looked at again'),
+  reviewBy: day.optional().describe('a day such as "2027-01-31", by which its rules are to be looked at again'),
   weight: z
     .number()
     .min(0.000_001)
@@ -211,7 +207,7 @@ const lots = z.strictObject({
   ),
 });
 const word = z.string().min(1).max(200);
-const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
+export const CONDITIONS = ['channel', 'tag', 'partner', 'customer', 'company', 'orderType'] as const;
 const route = z
   .strictObject({
     id: idOf('route'),

@@ -8,9 +8,14 @@ import { ConfigError } from './config-problems.ts';
 
 export type ValidConfig = { readonly valid: readonly ValidChannel[]; readonly alerting: Alerting };
 
-/** Throws ConfigError with everything that is wrong, of both. */
-export function validateAll(config: Config, file: ConfigFile, connectors: ReadonlyMap<string, Connector>): ValidConfig {
-  const problems: string[] = [];
+/** Throws ConfigError with everything that is wrong, of both and `found` before. */
+export function validateAll(
+  config: Config,
+  file: ConfigFile,
+  connectors: ReadonlyMap<string, Connector>,
+  found: readonly string[] = [],
+): ValidConfig {
+  const problems = [...found];
   const gather = <Result>(work: () => Result): Result | null => {
     try {
       return work();
@@ -22,6 +27,6 @@ export function validateAll(config: Config, file: ConfigFile, connectors: Readon
   };
   const valid = gather(() => validateChannels(config, connectors));
   const alerting = gather(() => openAlerting(file.alerts, config.findVariable));
-  if (valid === null || alerting === null) throw new ConfigError(problems);
+  if (valid === null || alerting === null || problems.length > 0) throw new ConfigError(problems);
   return { valid, alerting };
 }

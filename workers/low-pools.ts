@@ -3,6 +3,7 @@ import type { LowPool } from '#core/pool-levels.ts';
 import { type NewAlert, raiseAlerts } from '#db/alerts.ts';
 import type { Database } from '#db/client.ts';
 import { closeMendedPools, lowPoolFingerprint, untoldLowPools } from '#db/low-pools.ts';
+import { readOwners } from '#db/program-owners.ts';
 import { quoted } from './alert-words.ts';
 
 /** Open at once: more than a person looks at. The rest follows as these close. */
@@ -25,7 +26,8 @@ function causeOf(low: LowPool): string {
   return given < missing ? `${lifts}, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : lifts;
 }
 
-export function lowPoolAlert(low: LowPool): NewAlert {
+/** `owner` answers for the program, where the policy names one. */
+export function lowPoolAlert(low: LowPool, owner?: string): NewAlert {
   const { sku, program, location, units, remaining, missing, moves } = low;
   const commands = mendsOf(low);
   return {
@@ -37,6 +39,7 @@ export function lowPoolAlert(low: LowPool): NewAlert {
     touches: {
       sku,
       program,
+      ...(owner === undefined ? {} : { owner }),
       ...(location === undefined ? {} : { location }),
       units,
       remaining,
@@ -55,6 +58,11 @@ export async function tellLowPools(db: Database): Promise<void> {
   await db.transaction(async (tx) => {
     await closeMendedPools(tx);
     const untold = await untoldLowPools(tx, OPEN_MAX);
-    await raiseAlerts(tx, untold.map(lowPoolAlert));
+    if (untold.length === 0) return;
+    const owners = await readOwners(tx, [...new Set(untold.map(({ program }) => program))]);
+    await raiseAlerts(
+      tx,
+      untold.map((low) => lowPoolAlert(low, owners.get(low.program))),
+    );
   });
 }

@@ -114,7 +114,7 @@ async function startOn(
   const { db } = store;
   const configured = valid.map(({ id, connector, program }) => ({ id, connector: connector.name, program }));
   const wanted = { locations: file.locations, channels: configured, policy: file.policy };
-  const inForce = await applyAtStart(db, file, wanted, log);
+  const inForce = await applyAtStart(db, file, wanted, { log, now: systemClock() });
   const served = valid.filter(({ id }) => inForce.channels.includes(id));
   const queues = await openQueues({
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),

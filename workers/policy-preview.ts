@@ -7,14 +7,14 @@
  */
 import { freeOf, openBooks, poolsFor } from '#core/books.ts';
 import { decide } from '#core/decide.ts';
-import type { ChannelId, Instant, ListingId, LocationId, Policy, ProgramId, Sku } from '#core/model.ts';
-import type { PlaceShare } from '#core/place-pools.ts';
-import { type PoolShare, type Pools, promisableTo } from '#core/pools.ts';
+import type { ChannelId, Instant, ListingId, Policy, PoolRule, ProgramId, Sku } from '#core/model.ts';
+import { promisableTo } from '#core/pools.ts';
 import type { State } from '#core/state.ts';
 import type { Database } from '#db/client.ts';
 import { type Configuration, findChanges, reachOf, type StoredConfiguration } from '#db/configuration-changes.ts';
 import { readReached } from '#db/reviews.ts';
 import { loadToPreview } from '#db/state.ts';
+import { type Above, addAbove, openAbove, type RulesSeen, rulesSeen } from './policy-above.ts';
 import { reviewsOf } from './policy-review.ts';
 
 /** Quantities in listing units. `from` null: it has no number yet. */
@@ -51,19 +51,6 @@ export type ProgramPreview = {
   readonly protectedAfter: number;
 };
 
-/** More is protected than is free: each pool is cut in proportion until goods come in. */
-export type PoolsAboveSupply = {
-  readonly sku: Sku;
-  readonly free: number;
-  readonly pools: readonly {
-    readonly program: ProgramId;
-    /** Of its pool of this place; absent: of its pool of the item. */
-    readonly location?: LocationId;
-    readonly units: number;
-    readonly remaining: number;
-  }[];
-};
-
 export type PolicyPreview = {
   readonly baseVersion: number;
   readonly items: number;
@@ -71,18 +58,15 @@ export type PolicyPreview = {
   readonly programs: readonly ProgramPreview[];
   /** Units that order lines which wait would be given. */
   readonly unitsToWaiting: number;
-  readonly poolsAboveSupply: {
-    /** Items that have some free, and those that have nothing free. */
-    readonly items: number;
-    readonly itemsWithNothing: number;
-    readonly largest: readonly PoolsAboveSupply[];
-  };
+  readonly poolsAboveSupply: Above;
 };
 
 export type PreviewOptions = {
   readonly now: Instant;
   readonly signal?: AbortSignal;
   readonly onProgress?: (items: number) => void;
+  /** Line and field of a rule of the wanted policy, where it comes from a file. */
+  readonly placeOf?: (rule: PoolRule) => string | undefined;
 };
 
 const BATCH_MAX = 500;
@@ -101,7 +85,7 @@ type Totals = {
   readonly waiting: Map<string, number>;
   /** By listing: what changes with an item that is looked at (a kit with its component), and may be looked at itself later. */
   readonly beside: Map<ListingId, ListingTurn>;
-  above: { items: number; itemsWithNothing: number; largest: PoolsAboveSupply[] };
+  readonly above: Above;
 };
 
 const openTotals = (): Totals => ({
@@ -110,14 +94,14 @@ const openTotals = (): Totals => ({
   programs: new Map(),
   waiting: new Map(),
   beside: new Map(),
-  above: { items: 0, itemsWithNothing: 0, largest: [] },
+  above: openAbove(),
 });
 
 export async function previewPolicy(
   db: Database,
   stored: StoredConfiguration,
   next: Configuration,
-  { now, signal, onProgress }: PreviewOptions,
+  { now, signal, onProgress, placeOf }: PreviewOptions,
 ): Promise<PolicyPreview> {
   const { channelsGone: gone } = findChanges(stored, next);
   const reach = reachOf(stored, next);
@@ -126,6 +110,7 @@ export async function previewPolicy(
   const policy: Policy = { ...next.policy, version: stored.policyVersion + 1 };
   const policyBefore: Policy | null =
     stored.policy === null ? null : { ...stored.policy, version: stored.policyVersion };
+  const rules = rulesSeen(stored.policy?.pools ?? [], placeOf);
   for (let after = ''; ; ) {
     signal?.throwIfAborted();
     const skus = await readReached(db, reach, { after, max: BATCH_MAX });
@@ -134,9 +119,9 @@ export async function previewPolicy(
     const state = underConfiguration(await loadToPreview(db, skus, policy), next);
     const page = { skus: new Set(skus), now };
     addNumbers(totals, state, { ...page, gone });
-    addPools(totals, state, page, 'After');
+    addPools(totals, state, page, { when: 'After', rules });
     if (policyBefore !== null)
-      addPools(totals, { ...state, locations: stored.locations, policy: policyBefore }, page, 'Before');
+      addPools(totals, { ...state, locations: stored.locations, policy: policyBefore }, page, { when: 'Before' });
     totals.items += skus.length;
     onProgress?.(totals.items);
     after = last;
@@ -215,7 +200,10 @@ const sizeOf = ({ from, to }: ListingChange): number => Math.abs(to - (from ?? 0
 const keepLargest = <Kept extends { readonly sku: Sku }>(all: Kept[], size: (one: Kept) => number): Kept[] =>
   all.sort((a, b) => size(b) - size(a) || (a.sku < b.sku ? -1 : 1)).slice(0, LARGEST_MAX);
 
-function addPools(totals: Totals, state: State, page: Page, when: 'Before' | 'After'): void {
+type PoolsOf = { readonly when: 'Before' } | { readonly when: 'After'; readonly rules: RulesSeen };
+
+function addPools(totals: Totals, state: State, page: Page, of: PoolsOf): void {
+  const { when } = of;
   const books = openBooks(state, page.now);
   for (const item of books.items.values()) {
     // A kit has no stock, and so no pool, of its own.
@@ -230,31 +218,9 @@ function addPools(totals: Totals, state: State, page: Page, when: 'Before' | 'Af
     for (const { program, remaining } of [...pools.own, ...pools.placed]) {
       programTally(totals, program)[`protected${when}`] += remaining;
     }
-    if (when === 'After') addAbove(totals, item.sku, pools);
+    if (of.when === 'After') addAbove(totals.above, item.sku, pools, of.rules);
   }
 }
-
-function addAbove({ above }: Totals, sku: Sku, { free, own, placed }: Pools): void {
-  const wantOf = ({ units, consumed, remaining }: PoolShare | PlaceShare) => ({
-    units: Math.max(0, units - Math.max(0, consumed)),
-    remaining,
-  });
-  const wants = [
-    ...own.map((share) => ({ program: share.program, ...wantOf(share) })),
-    ...placed.map((share) => ({ program: share.program, location: share.location, ...wantOf(share) })),
-  ];
-  if (wants.every(({ units, remaining }) => remaining >= units)) return;
-  if (free <= 0) {
-    above.itemsWithNothing += 1;
-    return;
-  }
-  above.items += 1;
-  const cut = { sku, free, pools: wants.filter(({ units }) => units > 0) };
-  above.largest = keepLargest([...above.largest, cut], missingOf);
-}
-
-const missingOf = ({ pools }: PoolsAboveSupply): number =>
-  pools.reduce((sum, { units, remaining }) => sum + units - remaining, 0);
 
 function programTally({ programs }: Totals, program: ProgramId): ProgramTally {
   const known = programs.get(program);

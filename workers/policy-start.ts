@@ -4,24 +4,23 @@
  * | the running policy stays when                                                              | and a first start          |
  * | it asks for a second person's approval, and nobody approved what the file says             | has nobody to ask: applied |
  * | the file says what an older version said, and a person's command put the newer one in force | cannot be                  |
- * | a rule of the file matches nothing                                                         | is applied, with a warning |
+ * | a rule of the file matches nothing, or percents of an item come to more than 100           | is applied, with a warning |
  *
+ * A pool whose time is over is a warning here, and refused where a person applies it: a file grows old, and no restart may fail by it.
  * The second row is why: after a rollback the file on the disk is still the old one, and the next restart must not undo a person's
  * decision in silence. A file that was edited since says something new, and is applied.
  */
-import type { ChannelId } from '#core/model.ts';
+import type { ChannelId, Instant } from '#core/model.ts';
 import { closeAlert, raiseAlert } from '#db/alerts.ts';
 import { writeAudit } from '#db/audit.ts';
 import type { Database } from '#db/client.ts';
 import { applyConfiguration, type Configuration, type PolicyBody, readStored } from '#db/configuration.ts';
 import { findChanges, isNothing, setupOf, sortPolicy } from '#db/configuration-changes.ts';
-import { findUnmatchedNames } from '#db/policy-checks.ts';
 import { findOlderSame, readPolicyInForce } from '#db/policy-history.ts';
 import { POLICY_NOT_APPLIED, PolicyNotApproved } from '#db/policy-proposals.ts';
 import type { ConfigFile } from './config-file.ts';
-import { findUnmatchedRules, namedItems } from './config-policy-checks.ts';
-import { sayProblems } from './config-problems.ts';
 import type { Logger } from './logger.ts';
+import { findMisfits, sayOverPools } from './policy-fit.ts';
 
 export type PolicyAtStart = {
   readonly policyVersion: number;
@@ -30,16 +29,19 @@ export type PolicyAtStart = {
   readonly channels: readonly ChannelId[];
 };
 
+type AtStart = { readonly log: Logger; readonly now: Instant };
+
 type Kept = { readonly why: string; readonly fix: string };
 
 export async function applyAtStart(
   db: Database,
   file: ConfigFile,
   wanted: Omit<Configuration, 'author' | 'reason'>,
-  log: Logger,
+  { log, now }: AtStart,
 ): Promise<PolicyAtStart> {
   const configuration = { ...wanted, author: 'configuration', reason: `start with ${file.name}` };
-  const kept = (await findReasonToKeep(db, file, configuration, log)) ?? (await tryToApply(db, configuration));
+  for (const reason of sayOverPools(file, now)) log.warn({ file: file.name, reason }, 'a pool of the policy is over');
+  const kept = (await findReasonToKeep(db, file, configuration, { log, now })) ?? (await tryToApply(db, configuration));
   const inForce = await readPolicyInForce(db);
   if (inForce === null) throw new Error('no policy is in force after a start');
   if (kept === null) {
@@ -66,15 +68,14 @@ async function findReasonToKeep(
   db: Database,
   file: ConfigFile,
   next: Configuration,
-  log: Logger,
+  { log, now }: AtStart,
 ): Promise<Kept | null> {
   const sorted = { ...next, policy: sortPolicy(next.policy) };
   if (isNothing(findChanges(await readStored(db), sorted))) return null;
-  const unmatched = await findUnmatched(db, file);
+  const misfits = await findMisfits(db, file, now);
   const inForce = await readPolicyInForce(db);
   if (inForce === null) {
-    for (const problem of unmatched)
-      log.warn({ file: file.name, reason: problem }, 'a rule of the policy matches nothing yet');
+    for (const reason of misfits) log.warn({ file: file.name, reason }, 'a rule of the policy does not fit the items');
     return null;
   }
   const older =
@@ -85,17 +86,11 @@ async function findReasonToKeep(
       fix: `allot policy export writes the running one as a file; allot policy apply ${file.name} --reason TEXT brings the file back into force`,
     };
   }
-  if (unmatched.length === 0) return null;
+  if (misfits.length === 0) return null;
   return {
-    why: unmatched.join('; '),
+    why: misfits.join('; '),
     fix: `correct ${file.name}, then start anew or run: allot policy apply ${file.name} --reason TEXT`,
   };
-}
-
-/** Rules of the file that match nothing, one line each. */
-export async function findUnmatched(db: Database, { source }: ConfigFile): Promise<string[]> {
-  const missing = await findUnmatchedNames(db, namedItems(source));
-  return sayProblems(source, findUnmatchedRules(source, missing));
 }
 
 async function tellKept(

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { loadConnectors } from '#connectors/registry.ts';
 import { type Config, nothingConfigured } from '#workers/config.ts';
 import { validateAll } from '#workers/config-whole.ts';
+import { sayOverPools } from '#workers/policy-fit.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural, sayPairs } from '../output.ts';
 import type { Kit, Run } from '../session.ts';
@@ -18,7 +19,7 @@ async function check(run: Run): Promise<ExitCode> {
   const file = requireFile(config);
   const names = file.channels.map(({ connector }) => connector);
   const connectors = await loadConnectors({ extraPaths: config.connectorPaths, names });
-  const { valid: channels, alerting } = validateAll(config, file, connectors);
+  const { valid: channels, alerting } = validateAll(config, file, connectors, sayOverPools(file, run.io.now()));
   run.out.show(
     { schema: 'allot.config.check/1', ok: true, file: file.name, channels: channels.map(({ id }) => id) },
     () =>

@@ -12,9 +12,9 @@ import { findChanges, isNothing } from '#db/configuration-changes.ts';
 import { readPolicyAt } from '#db/policy-history.ts';
 import { decideProposal, proposePolicy, readProposal, requireApproval } from '#db/policy-proposals.ts';
 import { ConfigError } from '#workers/config-problems.ts';
+import { findExcesses, findMisfits, sayOverPools, sayPlaces } from '#workers/policy-fit.ts';
 import { type PolicyPreview, previewPolicy } from '#workers/policy-preview.ts';
 import { finishReviews } from '#workers/policy-review.ts';
-import { findUnmatched } from '#workers/policy-start.ts';
 import { wholeFrom } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { plural } from '../output.ts';
@@ -27,13 +27,35 @@ import {
   readPolicyFile,
   readPolicySource,
 } from '../policy-sources.ts';
-import { sayChanges, sayPreview } from '../policy-text.ts';
+import { sayAboveOfChange, sayAboveWarnings, sayChanges, sayPreview } from '../policy-text.ts';
 import type { Kit, Run } from '../session.ts';
 
-async function refuseUnmatched(db: Database, { file }: PolicySource): Promise<void> {
-  if (file === null) return;
-  const problems = await findUnmatched(db, file);
-  if (problems.length > 0) throw new ConfigError(problems);
+async function refuseMisfits(run: Run, db: Database, { name, file, body }: PolicySource): Promise<void> {
+  const now = run.io.now();
+  if (file !== null) {
+    const problems = [...sayOverPools(file, now), ...(await findMisfits(db, file, now))];
+    if (problems.length > 0) throw new ConfigError(problems);
+    return;
+  }
+  const problems = await findExcesses(db, body, now, null);
+  if (problems.length === 0) return;
+  throw new Failure(`${name} does not fit the items there are: ${problems.join('\n')}`, {
+    mend: 'write it to a file (allot policy export VERSION, or --proposal ID), correct it there, and apply that',
+    exitCode: EXIT.usage,
+  });
+}
+
+/** A pool above what is free may be right, for goods on their way: a person must mean it. Answers whether to go on. */
+async function confirmMeant(run: Run, seen: PolicyPreview, question: string, isAsked: boolean): Promise<boolean> {
+  const above = sayAboveOfChange(seen.poolsAboveSupply);
+  if (above === null) return !isAsked || run.confirm(`${question}?`);
+  if (!run.isYes && run.io.ask === null) {
+    throw new Failure(`${above.says}, and nobody can be asked whether that is meant`, {
+      why: above.lines.map((line) => line.trim()).join('\n'),
+      mend: 'lower them as told, or say that it is meant: the same command with --yes',
+    });
+  }
+  return run.confirm(`${question}, although ${above.says}?`);
 }
 
 const configurationOf = (run: Run, { body, setup }: PolicySource, reason: string): Configuration => ({
@@ -54,16 +76,22 @@ async function propose(run: Run, named: string | undefined, options: { reason: s
   const reason = requireReason(options.reason, 'allot policy propose FILE --reason TEXT');
   return run.withDatabase(async (db) => {
     const source = await readPolicySource(db, run, named);
-    await refuseUnmatched(db, source);
+    await refuseMisfits(run, db, source);
     const inForce = await inForceSource(db);
+    const seen = await makePreview(run, db, source);
+    const warnings = sayAboveWarnings(seen.poolsAboveSupply);
+    if (warnings.length > 0) run.io.note(`${warnings.join('\n')}\n`);
+    if (!(await confirmMeant(run, seen, `Propose ${source.name}`, false))) return EXIT.interrupted;
     const wanted = { ...source.setup, policy: source.body, source: source.name, reason, author: run.actor };
     const id = await proposePolicy(db, wanted);
     const changes = changesBetween(inForce, source);
-    run.out.show({ schema: 'allot.policy.proposal/1', ok: true, id, changes }, () =>
-      [
-        `Proposal ${id} on ${inForce?.name ?? 'nothing'}: ${plural(changes.length, 'change')}.`,
-        sayChanges(changes),
-      ].join('\n'),
+    run.out.show(
+      { schema: 'allot.policy.proposal/1', ok: true, id, changes, poolsAboveSupply: seen.poolsAboveSupply },
+      () =>
+        [
+          `Proposal ${id} on ${inForce?.name ?? 'nothing'}: ${plural(changes.length, 'change')}.`,
+          sayChanges(changes),
+        ].join('\n'),
     );
     run.next(
       `next: allot policy preview --proposal ${id}; a second person: allot policy approve ${id}; then: allot policy apply ${id}`,
@@ -94,7 +122,9 @@ async function makePreview(run: Run, db: Database, source: PolicySource): Promis
     run.io.note(`${plural(items, 'item')} looked at\n`);
   };
   const wanted = configurationOf(run, source, 'preview');
-  return previewPolicy(db, await readStored(db), wanted, { now: run.io.now(), signal: run.io.signal, onProgress });
+  const place = source.file === null ? {} : { placeOf: sayPlaces(source.file) };
+  const { now, signal } = run.io;
+  return previewPolicy(db, await readStored(db), wanted, { now: now(), signal, onProgress, ...place });
 }
 
 const PROGRESS_ITEMS = 5000;
@@ -102,7 +132,7 @@ const PROGRESS_ITEMS = 5000;
 async function preview(run: Run, named: string | undefined, { proposal }: { proposal?: number }): Promise<ExitCode> {
   return run.withDatabase(async (db) => {
     const source = proposal === undefined ? await readPolicySource(db, run, named) : await proposalSource(db, proposal);
-    await refuseUnmatched(db, source);
+    await refuseMisfits(run, db, source);
     const changes = changesBetween(await inForceSource(db), source);
     const seen = await makePreview(run, db, source);
     run.out.show({ schema: 'allot.policy.preview/1', source: source.name, changes, preview: seen }, () =>
@@ -126,13 +156,13 @@ async function putInForce(run: Run, db: Database, wanted: Wanted, wait: boolean)
   await db.transaction((tx) =>
     requireApproval(tx, stored, { ...configuration, ...(proposal === undefined ? {} : { proposal }) }),
   );
-  await refuseUnmatched(db, source);
+  await refuseMisfits(run, db, source);
   const changes = changesBetween(await inForceSource(db), source);
   const seen = await makePreview(run, db, source);
   // A person who is asked sees it also with --json: on standard error.
   if (!run.out.isJson || run.io.ask !== null) run.io.note(`${sayChanges(changes)}\n\n${sayPreview(run.out, seen)}\n`);
-  if (!(await run.confirm(`Put ${source.name} in force, after version ${stored.policyVersion}?`)))
-    return EXIT.interrupted;
+  const question = `Put ${source.name} in force, after version ${stored.policyVersion}`;
+  if (!(await confirmMeant(run, seen, question, true))) return EXIT.interrupted;
   const applied = await applyConfiguration(db, configuration, { expects: stored.policyVersion, ...wanted.how });
   if (wait) await finish(run, db, applied.itemsToReview);
   run.out.show(

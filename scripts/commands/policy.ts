@@ -228,7 +228,9 @@ A policy is the part of allot.yaml that numbers are made by. Each version is kep
 To change it:  allot policy diff allot.yaml; allot policy apply allot.yaml --reason TEXT
 With "approval: { policy: required }" in the file that is in force, a second person must agree:
                allot policy propose allot.yaml --reason TEXT; another: allot policy approve ID; then: allot policy apply ID
-To go back:    allot policy rollback VERSION --reason TEXT`,
+To go back:    allot policy rollback VERSION --reason TEXT
+Refused is what cannot hold: rules that match nothing, pools that are over, percents of an item above 100. A pool above what is free
+may be right (goods on their way): it is asked about, and where nobody can be asked it needs --yes.`,
     );
   addLooks(group, kit);
   addPolicyChangeCommands(group, kit);

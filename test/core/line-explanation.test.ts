@@ -103,6 +103,17 @@ describe('why a line may be given no more', () => {
     expect(second?.completeness).toMatchObject({ lines: [{ lacks: 0 }, { couldTake: 40, lacks: 20 }] });
   });
 
+  it('takes the lines item by item, as a decision does, whichever line the order names first', () => {
+    const programs = [program('dtc', { completeness: 'shipComplete' })];
+    const turned: CommandBody = {
+      kind: 'order-state',
+      channel: 'shop:main',
+      order: orderState('1', [lineState('1', { ordered: 6, listingRef: 'ref-2' }), lineState('2', { ordered: 60 })]),
+    };
+    const [cup] = explained(run(brand({ programs }), turned));
+    expect(cup?.completeness).toMatchObject({ lines: [{ sku: 'TEA' }, { sku: 'CUP', lacks: 2 }] });
+  });
+
   it('tells what each place could give, of which one has to have all', () => {
     const programs = [program('dtc', { completeness: 'onePlace', locations: ['north', 'south'] })];
     const [line] = explained(run(brand({ programs }, { north: 7, south: 9 }), order('1', 12)));

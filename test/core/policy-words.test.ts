@@ -89,7 +89,46 @@ describe('changesOfPolicy', () => {
     const [may, june] = [Date.UTC(2026, 4, 1), Date.UTC(2026, 5, 1)];
     const before = { pools: [season(may, 5), season(june, 9)] };
     const changes = changesOfPolicy(before, { pools: [season(may, 5), season(june, 8)] });
-    expect(changes.map((change) => change.says)).toEqual(['pool of dtc for CUP: protected units from 9 to 8']);
+    expect(changes.map((change) => change.says)).toEqual([
+      'pool of dtc for CUP from 2026-06-01T00:00Z: protected units from 9 to 8',
+    ]);
+  });
+
+  describe('pairs pools of one item by their time, not by their order', () => {
+    const [may, june, july] = [Date.UTC(2026, 4, 1), Date.UTC(2026, 5, 1), Date.UTC(2026, 6, 1)];
+    const always = { program: 'wholesale', sku: 'MUG', units: 1800 };
+    const season = { ...always, units: 18, activeFrom: may, activeUntil: june };
+    const told = (before: readonly object[], after: readonly object[]) =>
+      changesOfPolicy({ pools: before }, { pools: after }).map((change) => change.says);
+    const added =
+      'new: pool of wholesale for MUG (protected units 18, active from 2026-05-01T00:00Z, active until 2026-06-01T00:00Z)';
+
+    test('a second one is new and the first one as it was, whichever stands first', () => {
+      expect(told([always], [always, season])).toEqual([added]);
+      expect(told([always], [season, always])).toEqual([added]);
+      expect(told([season, always], [always])).toEqual([added.replace('new', 'gone')]);
+      expect(told([always, season], [season, { ...always, units: 9 }])).toEqual([
+        'pool of wholesale for MUG: protected units from 1800 to 9',
+      ]);
+    });
+
+    test('one that is moved is told as moved, beside others too', () => {
+      expect(told([season], [{ ...season, activeFrom: june, activeUntil: july }])).toEqual([
+        'pool of wholesale for MUG: active from from 2026-05-01T00:00Z to 2026-06-01T00:00Z, active until from 2026-06-01T00:00Z to 2026-07-01T00:00Z',
+      ]);
+      const longer = { ...season, activeUntil: july };
+      expect(told([always, season], [longer, always])).toEqual([
+        'pool of wholesale for MUG from 2026-05-01T00:00Z until 2026-06-01T00:00Z: active until from 2026-06-01T00:00Z to 2026-07-01T00:00Z',
+      ]);
+    });
+
+    test('where several go and several come, none is told as another', () => {
+      const of = (activeFrom: number, activeUntil: number) => ({ ...season, activeFrom, activeUntil });
+      const kinds = changesOfPolicy({ pools: [of(1, 2), of(3, 4)] }, { pools: [of(5, 6), of(7, 8)] }).map(
+        ({ kind }) => kind,
+      );
+      expect(kinds).toEqual(['removed', 'removed', 'added', 'added']);
+    });
   });
 
   test('of the first policy everything is new', () => {

@@ -1,56 +1,25 @@
 /** `allot policy` on a real database: who may change what, what is told before it is, and what the history answers after. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { seedBrand } from '#test/support/brand.ts';
-import { type Around, runAllot } from '#test/support/command-line.ts';
-import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
+import { createTestDatabase } from '#test/support/database.ts';
+import { openPolicyBench, type PolicyBench } from '#test/support/policy-bench.ts';
 
-let store: TestDatabase;
+let bench: PolicyBench;
+let store: PolicyBench['store'];
 let folder: string;
+let allot: PolicyBench['allot'];
+let lee: PolicyBench['lee'];
+let write: PolicyBench['write'];
+let json: PolicyBench['json'];
+let versionInForce: PolicyBench['versionInForce'];
 
 beforeEach(async () => {
-  store = await createTestDatabase();
-  folder = mkdtempSync(join(tmpdir(), 'allot-policy-'));
-  await seedBrand(store.db, { skus: ['CUP', 'MUG', 'POT'], mode: 'shadow' });
-  for (const sku of ['CUP', 'MUG', 'POT']) await allot(`receive ${sku} 100 --location main`);
+  bench = await openPolicyBench();
+  ({ store, folder, allot, lee, write, json, versionInForce } = bench);
 });
-afterEach(async () => {
-  rmSync(folder, { recursive: true });
-  await store.drop();
-});
-
-/** Words in single quotes hold spaces together. */
-const words = (line: string): string[] => [...line.matchAll(/'([^']*)'|\S+/g)].map((match) => match[1] ?? match[0]);
-
-const as =
-  (user: string) =>
-  (line: string, around: Around = {}) =>
-    runAllot(words(line), { env: { DATABASE_URL: store.url, USER: user }, cwd: folder, ...around });
-const allot = as('kim');
-const lee = as('lee');
-const json = async (line: string) => (await allot(`${line} --json`)).document();
-
-type Written = { readonly a?: string; readonly pools?: string; readonly more?: string };
-
-/** The policy that the brand was seeded with, and what a test changes of it. */
-function write({ a = '', pools = '', more = '' }: Written = {}, name = 'allot.yaml'): void {
-  const text = `locations:
-  - { id: main, master: allot }
-programs:
-  - { id: dtc, priority: 2, locations: [main] }
-  - { id: wholesale, priority: 1, locations: [main] }
-${pools}channels:
-  - id: fake:a
-    program: dtc
-${a}  - id: fake:b
-    program: wholesale
-intervals: { inFlight: 1m }
-${more}`;
-  writeFileSync(join(folder, name), text);
-}
+afterEach(() => bench.close());
 
 const POOLS = `pools:
   - { program: wholesale, sku: MUG, units: 40 }
@@ -64,7 +33,6 @@ const targets = async () =>
         select l.channel_id || ' ' || l.sku as key, t.quantity from target t join listing l on l.id = t.listing_id`)
     ).map(({ key, quantity }) => [key, quantity]),
   );
-const versionInForce = async () => (await json('policy show')).version;
 const audit = () =>
   store.db.rows<{ actor: string; action: string; subject: string; reason: string | null }>(
     sql`select actor, action, subject, detail->>'reason' as reason from audit where subject ~ '^(policy|proposal) ' order by id`,
@@ -154,16 +122,6 @@ describe('looking', () => {
       'fake:b POT': 100,
     });
     expect((await allot('policy preview')).out).toContain('No item is reached');
-  });
-
-  test('pools above the supply are a warning with item and numbers, not a refusal', async () => {
-    write({
-      pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 90 }\n  - { program: dtc, sku: MUG, units: 30 }\n',
-    });
-    const said = await allot('policy preview');
-    expect(said).toMatchObject({ exitCode: 0 });
-    expect(said.out).toContain('pools protect more than is free of 1 item');
-    expect(said.out).toContain('MUG: 120 protected, 100 free (dtc 30, gets 25; wholesale 90, gets 75)');
   });
 
   test('a channel that a policy no longer has is told', async () => {
@@ -308,48 +266,5 @@ describe('a second person', () => {
     await expect(
       store.db.rows(sql`update policy_proposal set state = 'approved', decided_by = proposed_by where id = 1`),
     ).rejects.toThrow('check constraint');
-  });
-});
-
-describe('what cannot hold is refused, and the running policy stays', () => {
-  test('a rule that matches nothing, at its line, with a suggestion; nothing is missing before the first import', async () => {
-    write({
-      pools: 'pools:\n  - { program: wholesale, sku: MUGG, units: 4 }\n',
-      a: '    items: { KETTLE-9: { cap: 1 } }\n',
-    });
-    const said = await allot("policy apply --reason 'r'");
-    expect(said).toMatchObject({ exitCode: 2, out: '' });
-    expect(said.err).toContain(
-      'allot.yaml:7:32 pools[0].sku: matches nothing: no item has the SKU "MUGG". Did you mean "MUG"?',
-    );
-    expect(said.err).toContain(
-      'channels[0].items.KETTLE-9: matches nothing: no item has the SKU "KETTLE-9". Import its items first',
-    );
-    expect((await allot("policy propose --reason 'r'")).exitCode).toBe(2);
-    expect(await versionInForce()).toBe(1);
-    await store.db.rows(sql`truncate item cascade`);
-    expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
-  });
-
-  test('a file that does not fit, with all of its lines', async () => {
-    writeFileSync(join(folder, 'allot.yaml'), 'locations: [{ id: main, master: allo }]\nprograms: []\nchannels: []\n');
-    const said = await allot("policy apply --reason 'r'");
-    expect(said).toMatchObject({ exitCode: 2 });
-    expect(said.err).toContain('allot.yaml:1:33 locations[0].master: is "allo". Did you mean "allot"?');
-    expect(said.err).toContain('allot.yaml:2:11 programs');
-  });
-
-  test('no reason, and a person who says no', async () => {
-    write({ pools: POOLS });
-    expect(await allot('policy apply')).toMatchObject({
-      exitCode: 2,
-      err: expect.stringContaining('no reason is given'),
-    });
-    expect(await allot("policy apply --reason ' '")).toMatchObject({ exitCode: 2 });
-    const asked: string[] = [];
-    const ask = async (question: string) => asked.push(question) < 0;
-    expect(await allot("policy apply --reason 'r'", { ask })).toMatchObject({ exitCode: 130, out: '' });
-    expect(asked).toEqual(['Put allot.yaml in force, after version 1?']);
-    expect(await versionInForce()).toBe(1);
   });
 });

@@ -1,7 +1,9 @@
 /** What nothing else tells: each look opens, changes and closes its alerts by what stands in the tables. */
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Policy } from '#core/model.ts';
 import { raiseAlert, resolveAlert } from '#db/alerts.ts';
+import { applyConfiguration, readStored } from '#db/configuration.ts';
 import { BRAND_POLICY, orderOf } from '#test/support/brand.ts';
 import { expectSupply } from '#test/support/factory.ts';
 import {
@@ -15,7 +17,7 @@ import {
   type WatchBench,
 } from '#test/support/watch-bench.ts';
 import { checkAlerts } from '#workers/alert-checks.ts';
-import { ordersOf } from '#workers/alert-words.ts';
+import { ordersOf, sayTouches } from '#workers/alert-words.ts';
 import { tellLowPools } from '#workers/low-pools.ts';
 
 let bench: WatchBench;
@@ -261,6 +263,27 @@ it('one process looks for all, once a minute', async () => {
 describe('said to be mended', () => {
   const by = 'operator:kim';
 
+  it('a low pool names who answers for its program', async () => {
+    const programs = BRAND_POLICY.programs.map((program) =>
+      program.id === 'wholesale' ? { ...program, owner: 'Ana of sales' } : program,
+    );
+    await seed({ programs });
+    await store.db.rows(sql`
+      insert into low_pool (sku, program, units, remaining, missing, moves)
+      values ('A', 'wholesale', 40, 2, 8, '[]'), ('B', 'dtc', 40, 2, 8, '[]')`);
+    await tellLowPools(store.db);
+    const told = await alerts({ code: 'pool-low' });
+    expect(new Map(told.map(({ touches }) => [touches.program, touches.owner]))).toEqual(
+      new Map([
+        ['dtc', undefined],
+        ['wholesale', 'Ana of sales'],
+      ]),
+    );
+    expect(
+      told.map(sayTouches).filter((text) => text.includes('program wholesale (owner: Ana of sales)')),
+    ).toHaveLength(1);
+  });
+
   it('a low pool is read again at the next sweep', async () => {
     await seed();
     await store.db.rows(sql`
@@ -287,5 +310,53 @@ describe('said to be mended', () => {
     await resolveAlert(store.db, { id: alert?.id ?? 0, by });
     await look();
     expect(await alerts({ code: 'supply-late' })).toMatchObject([{ id: alert?.id, state: 'open', reopened: 1 }]);
+  });
+});
+
+describe('programs to be reviewed', () => {
+  const reviewed = (dtc: object, wholesale: object = {}) => ({
+    programs: BRAND_POLICY.programs.map((program) => ({ ...program, ...(program.id === 'dtc' ? dtc : wholesale) })),
+  });
+  const apply = async (over: Partial<Policy>) => {
+    const { locations, channels } = await readStored(store.db);
+    const policy = { ...BRAND_POLICY, ...over };
+    await applyConfiguration(store.db, { locations, channels, policy, author: 'kim', reason: 'reviewed' });
+  };
+
+  it('are an alert from the end of the day on, with the owner; a later day in the policy in force closes it', async () => {
+    await seed(reviewed({ reviewBy: '2027-01-31', owner: 'Ana' }, { reviewBy: '2027-02-28' }));
+    clock.now = Date.UTC(2027, 0, 31, 23, 58);
+    await look();
+    expect(await titles({ code: 'program-review-due' })).toEqual([]);
+    await look();
+    const [alert, ...others] = await alerts({ code: 'program-review-due' });
+    expect(others).toEqual([]);
+    expect(alert).toMatchObject({
+      severity: 'warning',
+      title: 'dtc: its rules were to be looked at again by 2027-01-31',
+      cause: 'the day has passed; Ana answers for this program',
+      nextStep: expect.stringContaining('write its next reviewBy in allot.yaml, then: allot policy apply allot.yaml'),
+      touches: { program: 'dtc', owner: 'Ana', reviewBy: '2027-01-31' },
+      count: 1,
+    });
+    await look();
+    expect(await alerts({ code: 'program-review-due' })).toMatchObject([{ id: alert?.id, count: 1 }]);
+    await resolveAlert(store.db, { id: alert?.id ?? 0, by: 'kim' });
+    await look();
+    expect(await alerts({ code: 'program-review-due' })).toMatchObject([{ id: alert?.id, state: 'open', reopened: 1 }]);
+    await apply(reviewed({ reviewBy: '2027-06-30', owner: 'Ana' }, { reviewBy: '2027-01-30' }));
+    await look();
+    expect(await alerts({ code: 'program-review-due' })).toMatchObject([
+      {
+        title: 'wholesale: its rules were to be looked at again by 2027-01-30',
+        cause: expect.stringContaining('names nobody'),
+      },
+    ]);
+    expect(await alerts({ code: 'program-review-due', isAll: true })).toContainEqual(
+      expect.objectContaining({ id: alert?.id, state: 'closed', proof: expect.stringContaining('a later day') }),
+    );
+    await apply({});
+    await look();
+    expect(await titles({ code: 'program-review-due' })).toEqual([]);
   });
 });

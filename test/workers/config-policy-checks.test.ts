@@ -1,7 +1,7 @@
 /** Policies that fit the schema and cannot hold, told at their lines; and what a file names, wherever a rule may stand. */
 import { describe, expect, test } from 'vitest';
 import { readConfigFile } from '#workers/config-file.ts';
-import { findUnmatchedRules, namedItems } from '#workers/config-policy-checks.ts';
+import { findOverPools, findUnmatchedRules, namedItems } from '#workers/config-policy-checks.ts';
 import { sayProblems } from '#workers/config-problems.ts';
 
 const fileWith = (more: string) => `locations: [{ id: main, master: allot }]
@@ -47,12 +47,108 @@ describe('percents of one item', () => {
     ).toEqual([expect.stringContaining('allot.yaml:10:28 pools[2].percent: the pools of every item come to 110 %')]);
   });
 
+  test('count what comes into force when the nearer pool of an item ends', () => {
+    expect(
+      problems([
+        '{ program: a, sku: CUP, percent: 10, until: "2027-01-01" }',
+        '{ program: a, percent: 90 }',
+        '{ program: b, sku: CUP, percent: 20 }',
+      ]),
+    ).toEqual([
+      'allot.yaml:10:38 pools[2].percent: the pools of CUP come to 110 % of its supply (a 90 %, b 20 %). Write 10 or less here, or take from another.',
+    ]);
+  });
+
   test('count what is in season at one moment', () => {
     const may = '{ program: a, percent: 90, from: "2026-05-01", until: "2026-06-01" }';
     expect(problems([may, '{ program: b, percent: 90, from: "2026-06-01" }'])).toEqual([]);
     expect(problems([may, '{ program: b, percent: 20, from: "2026-05-31" }'])).toEqual([
       'allot.yaml:9:28 pools[1].percent: the pools of every item come to 110 % of its supply (a 90 %, b 20 %). Write 10 or less here, or take from another.',
     ]);
+  });
+});
+
+const read = (text: string) => readConfigFile(text, 'allot.yaml');
+
+describe('rules that nothing can meet', () => {
+  test('a program none of whose places is sold from', () => {
+    const text = fileWith('').replace(
+      'locations: [{ id: main, master: allot }]',
+      'locations: [{ id: main, master: allot }, { id: dock, master: allot, sells: false }, { id: lab, master: allot, sells: false }]',
+    );
+    expect(
+      read(text.replace('priority: 2, locations: [main]', 'priority: 2, locations: [dock, main]')).problems,
+    ).toEqual([]);
+    expect(
+      read(text.replace('priority: 2, locations: [main]', 'priority: 2, locations: [dock, lab]')).problems,
+    ).toEqual([
+      'allot.yaml:4:38 programs[1].locations: "b" can be promised nothing: none of its places is sold from (dock, lab). Add a place that is sold from (main), or take "sells: false" from one of these.',
+    ]);
+    const none = read(fileWith('').replace('master: allot }', 'master: allot, sells: false }')).problems;
+    expect(none[0]).toContain('none of its places is sold from (main). Take "sells: false" from one of them.');
+    expect(none).toHaveLength(3);
+  });
+
+  test('a route that asks for the same as one that is taken before it, in whatever order they stand', () => {
+    const routes = (...lines: string[]) =>
+      read(fileWith(`routes:\n${lines.map((line) => `  - ${line}\n`).join('')}`)).problems;
+    const vip = '{ id: vip, program: b, tag: vip, orderType: b2b }';
+    expect(routes(vip, '{ id: vips, program: c, tag: vip }', '{ id: web, program: c, tag: VIP }')).toEqual([]);
+    const says =
+      'can never win: the route "best" (routes[INDEX]) asks for the same (tag "vip", orderType "b2b"), and of two alike the first by id is taken. Take "vip" out, or let it ask for more: channel, partner, customer, company.';
+    const best = '{ id: best, program: c, orderType: b2b, tag: vip }';
+    expect(routes(best, vip)).toEqual([`allot.yaml:9:11 routes[1]: ${says.replace('INDEX', '0')}`]);
+    expect(routes(vip, best)).toEqual([`allot.yaml:8:11 routes[0]: ${says.replace('INDEX', '1')}`]);
+  });
+
+  test('a pool that is over at the moment, and none that is still to come or has no end', () => {
+    const { file } = read(
+      fileWith(`pools:
+  - { program: a, sku: MUG, units: 1, from: "2026-05-01", until: "2026-06-01T08:00:00+02:00" }
+  - { program: a, sku: CUP, units: 1, from: "2026-05-01" }
+`),
+    );
+    if (file === null) throw new Error('does not fit');
+    const end = Date.UTC(2026, 5, 1, 6);
+    expect(findOverPools(file.source, end - 1)).toEqual([]);
+    expect(sayProblems(file.source, findOverPools(file.source, end))).toEqual([
+      'allot.yaml:8:66 pools[0].until: matches nothing: the pool ended at 2026-06-01T08:00:00+02:00, and it is 2026-06-01T06:00Z. Write a later moment, or take the pool out.',
+    ]);
+  });
+
+  test('a misspelt "emergency", which only a pool may name', () => {
+    expect(problems(['{ program: emergncy, units: 5 }'])).toEqual([
+      'allot.yaml:8:16 pools[0].program: no program is called "emergncy". Did you mean "emergency"?',
+    ]);
+    expect(problems(['{ program: wholesale, units: 5 }'])[0]).toContain('There is: a, b, c, emergency.');
+    expect(read(fileWith('routes:\n  - { id: r, program: emergncy, tag: x }\n')).problems[0]).toContain(
+      'There is: a, b, c.',
+    );
+  });
+});
+
+describe('days that no calendar has', () => {
+  const reviewed = (day: string) =>
+    read(fileWith('').replace('priority: 1,', `priority: 1, reviewBy: ${JSON.stringify(day)},`)).problems;
+
+  test.each([
+    ['2027-02-31', 'no day of the calendar, that month has 28 days. Write "2027-02-28".'],
+    ['2028-02-30', 'no day of the calendar, that month has 29 days. Write "2028-02-29".'],
+    ['2027-04-00', 'no day of the calendar, that month has 30 days. Write "2027-04-01".'],
+    ['2027-13-01', 'no day of the calendar, a year has the months 01 to 12. Write one of them.'],
+  ])('%s is refused, with the day to write', (day, says) => {
+    expect(reviewed(day)).toEqual([`allot.yaml:3:37 programs[0].reviewBy: is "${day}": ${says}`]);
+    expect(problems([`{ program: a, units: 1, until: "${day}T08:00:00Z" }`])).toEqual([
+      `allot.yaml:8:36 pools[0].until: is "${day}T08:00:00Z": ${says}`,
+    ]);
+  });
+
+  test('what is no day at all is told the form', () => {
+    expect(reviewed('soon')).toEqual([
+      'allot.yaml:3:37 programs[0].reviewBy: is "soon". Write a day such as "2027-01-31", by which its rules are to be looked at again.',
+    ]);
+    expect(problems(['{ program: a, units: 1, from: "2027-02-28T25:00Z" }'])[0]).toContain('Write a day such as');
+    expect(reviewed('2028-02-29')).toEqual([]);
   });
 });
 

@@ -171,7 +171,11 @@ routes: [{ id: trade, program: dtc, tag: trade }]
       'pools: [{ program: dtc, units: 1, release: [{ at: 2026-02-01, percent: 9 }, { at: 2026-01-01, percent: 0 }] }]',
       'pools[0].release[1].at: is "2026-01-01": is not after the moment before it',
     ],
-    ['no such day', 'pools: [{ program: dtc, units: 1, from: 2026-13-01 }]', 'Write a day such as "2026-12-01"'],
+    [
+      'no such day',
+      'pools: [{ program: dtc, units: 1, from: 2026-13-01 }]',
+      'a year has the months 01 to 12. Write one of them.',
+    ],
     ['a reserved name', 'routes: [{ id: r, program: emergency, tag: x }]', 'no program is called "emergency"'],
     ['a route for everything', 'routes: [{ id: r, program: dtc }]', 'asks for nothing, so every order would take it'],
     ['an unknown channel', 'routes: [{ id: r, program: dtc, channel: fake:z }]', 'no channel is called "fake:z"'],

@@ -119,17 +119,38 @@ test('what nobody may draw is told with the pools; a pool above the supply names
   });
   expect(said.poolsAboveSupply).toEqual({
     items: 1,
+    itemsOfChange: 1,
     itemsWithNothing: 0,
     largest: [
       {
         sku: 'A',
         free: 5,
+        isOfChange: true,
         pools: [
-          { program: 'emergency', units: 4, remaining: 3 },
-          { program: 'wholesale', units: 4, remaining: 2 },
+          { program: 'emergency', units: 4, remaining: 3, at: 'pool of emergency for item A', most: 3 },
+          { program: 'wholesale', units: 4, remaining: 2, at: 'pool of wholesale for item A', most: 2 },
         ],
       },
     ],
+    largestWithNothing: [],
+  });
+});
+
+test('a pool that is cut already is not of the change; one for goods that are to come is told apart', async () => {
+  const cut = { ...POOL_OF_A, units: 90 };
+  await apply(configurationOf({ pools: [cut] }));
+  await store.db.rows(sql`insert into item (sku) values ('NEW')`);
+  const other = { ...POOL_OF_A, sku: 'NEW', units: 7 };
+  const more = { ...BRAND_POLICY.channels[0], sku: '*', buffer: 1 } as (typeof BRAND_POLICY.channels)[number];
+  const said = await preview(
+    configurationOf({ pools: [cut, other], channels: [more, ...BRAND_POLICY.channels.slice(1)] }),
+  );
+  expect(said.poolsAboveSupply).toMatchObject({
+    items: 1,
+    itemsOfChange: 0,
+    largest: [{ sku: 'A', isOfChange: false }],
+    itemsWithNothing: 1,
+    largestWithNothing: [{ sku: 'NEW', free: 0, isOfChange: true, pools: [{ units: 7, remaining: 0, most: 0 }] }],
   });
 });
 

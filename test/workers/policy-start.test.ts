@@ -9,6 +9,8 @@ import { readConfigFile } from '#workers/config-file.ts';
 import { applyAtStart } from '#workers/policy-start.ts';
 
 let store: TestDatabase;
+const NOW = Date.UTC(2026, 10, 30);
+
 let said: { level: string; message: string; fields: Record<string, unknown> }[] = [];
 
 beforeEach(async () => {
@@ -26,13 +28,14 @@ type Written = {
   readonly item?: string;
   readonly channels?: string;
   readonly approval?: boolean;
+  readonly pools?: string;
 };
 
-function fileOf({ buffer = 0, item, channels = '', approval = false }: Written) {
+function fileOf({ buffer = 0, item, channels = '', approval = false, pools = '' }: Written) {
   const { file, problems } = readConfigFile(
     `locations: [{ id: main, master: allot }]
-programs: [{ id: dtc, priority: 2, locations: [main] }]
-channels:
+programs: [{ id: dtc, priority: 2, locations: [main] }, { id: b2b, priority: 1, locations: [main] }]
+${pools}channels:
   - id: fake:a
     program: dtc
     buffer: ${buffer}
@@ -51,7 +54,7 @@ const configurationOf = (written: Written, reason = 'test'): Configuration => {
 const start = (written: Written) => {
   const file = fileOf(written);
   const { locations, channels, policy } = file;
-  return applyAtStart(store.db, file, { locations, channels, policy }, log);
+  return applyAtStart(store.db, file, { locations, channels, policy }, { log, now: NOW });
 };
 const alerts = () =>
   store.db.rows<{ state: string; title: string; next_step: string }>(
@@ -159,6 +162,41 @@ test('a rule that matches nothing keeps the running policy; at a first start it 
   expect(await start({ item: 'MUG', buffer: 4 })).toMatchObject({ policyVersion: 2 });
 });
 
+test('percents that an item comes to through its groups keep the running policy', async () => {
+  await store.db.rows(sql`insert into item (sku, groups) values ('CUP', '{seasonal,other}')`);
+  await start({});
+  const pools = `pools:
+  - { program: dtc, group: seasonal, percent: 60 }
+  - { program: b2b, group: other, percent: 60, from: "2027-01-01" }
+  - { program: b2b, group: other, percent: 70, until: "2026-11-30" }
+`;
+  expect(await start({ pools })).toMatchObject({ policyVersion: 1, policy: { pools: [] } });
+  expect(said.at(-1)).toMatchObject({
+    level: 'error',
+    fields: {
+      reason: expect.stringMatching(
+        /pools\[1\]\.percent: the pools of CUP come to 120 % of its supply from 2027-01-01T00:00:00\.000Z on: .* Write 40 or less here/,
+      ),
+    },
+  });
+});
+
+test('a pool whose time is over is a warning, in a new file and in one that grew old', async () => {
+  const pools = 'pools: [{ program: dtc, units: 5, until: "2026-11-29" }]\n';
+  expect(await start({ pools })).toMatchObject({ policyVersion: 1 });
+  expect(await start({ pools })).toMatchObject({ policyVersion: 1 });
+  expect(await start({ pools, buffer: 2 })).toMatchObject({ policyVersion: 2, policy: { pools: [{ units: 5 }] } });
+  const warning = {
+    level: 'warn',
+    message: 'a pool of the policy is over',
+    fields: {
+      reason: expect.stringMatching(/^allot\.yaml:3:42 pools\[0\]\.until: matches nothing: .* ended at 2026-11-29/),
+    },
+  };
+  expect(said).toMatchObject([warning, warning, warning]);
+  expect(await kept()).toEqual([]);
+});
+
 test('what else is refused still ends the start', async () => {
   await start({});
   await store.db.rows(sql`insert into item (sku) values ('MUG')`);
@@ -171,5 +209,7 @@ test('what else is refused still ends the start', async () => {
     policy: file.policy,
     locations: [{ id: 'main', master: 'erp' as const, sells: true }],
   };
-  await expect(applyAtStart(store.db, file, wanted, log)).rejects.toThrow('holds 1 item under the stock master allot');
+  await expect(applyAtStart(store.db, file, wanted, { log, now: NOW })).rejects.toThrow(
+    'holds 1 item under the stock master allot',
+  );
 });
