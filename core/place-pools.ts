@@ -26,8 +26,13 @@ export type PlaceShare = {
   readonly minimumLifeDays?: number;
 };
 
-/** Units that are kept for a program; `location`: at that place alone. */
-export type Protection = { readonly program: ProgramId; readonly units: number; readonly location?: LocationId };
+/** Units that are kept for a program; `location`: at that place alone; `rule`: in words, where an order's line is explained. */
+export type Protection = {
+  readonly program: ProgramId;
+  readonly units: number;
+  readonly location?: LocationId;
+  readonly rule?: string;
+};
 
 export const NO_PLACE_SHARES: readonly PlaceShare[] = [];
 

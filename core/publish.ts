@@ -112,6 +112,25 @@ export type PublishInputs = {
   readonly moves?: readonly Move[];
 };
 
+/** What a program may take is made of, before any rule of a channel: of a listing's number, and of what a line could be given. */
+export type PromiseInputs = Pick<
+  PublishInputs,
+  | 'program'
+  | 'drawOrder'
+  | 'places'
+  | 'free'
+  | 'own'
+  | 'ownAt'
+  | 'protectedForOthers'
+  | 'protectedBy'
+  | 'fromOwn'
+  | 'fromShared'
+  | 'kit'
+  | 'onePlace'
+  | 'lots'
+  | 'moves'
+>;
+
 export type Step = {
   readonly id: StepId;
   /** What this step did to the number; the last step's `result` is the published quantity. */
@@ -203,7 +222,7 @@ const inBrackets = (words: string | undefined): string => (words === undefined |
 
 type Draft = { id: StepId; result: number; says: string };
 
-const sayMoves = ({ moves = [] }: PublishInputs): string =>
+const sayMoves = ({ moves = [] }: PromiseInputs): string =>
   moves
     .map(({ id, from, to, units, until }) => {
       const end = new Date(until).toISOString();
@@ -211,10 +230,10 @@ const sayMoves = ({ moves = [] }: PublishInputs): string =>
     })
     .join('');
 
-const sayProtection = ({ program, units, location }: Protection): string =>
-  location === undefined ? `${program} ${units}` : `${program} ${units} at ${location}`;
+export const sayProtection = ({ program, units, location, rule }: Protection): string =>
+  `${program} ${units}${location === undefined ? '' : ` at ${location}`}${rule === undefined ? '' : `: ${rule}`}`;
 
-function sayOwnAt({ ownAt }: PublishInputs): string {
+function sayOwnAt({ ownAt }: PromiseInputs): string {
   if (ownAt === undefined) return '';
   const pools = ownAt.places.map(
     ({ location, units, consumed, remaining, rule }) =>
@@ -224,7 +243,7 @@ function sayOwnAt({ ownAt }: PublishInputs): string {
   return `${ownAt.from} from its own pools of one place (${where}), `;
 }
 
-function promiseDrafts(inputs: PublishInputs): Draft[] {
+function promiseDrafts(inputs: PromiseInputs): Draft[] {
   const supply = sum(inputs.places.map((place) => place.sellable));
   const committed = sum(inputs.places.map((place) => place.allocated));
   const held = sum(inputs.places.map((place) => place.held));
@@ -360,16 +379,24 @@ function ruleDrafts(inputs: PublishInputs, promise: number): Draft[] {
   ];
 }
 
-/** The same number with a line per step: from any line's result the next follows by its own words. */
-export function explain(inputs: PublishInputs): Explanation {
-  const { kit } = inputs;
-  const drafts = [...promiseDrafts(inputs), ...fairDrafts(inputs), ...(kit === undefined ? [] : kitDrafts(kit))];
-  const all = [...drafts, ...ruleDrafts(inputs, promiseOf(inputs))];
+function stepsOf(drafts: readonly Draft[]): Step[] {
   let before = 0;
-  const steps = all.map((draft): Step => {
+  return drafts.map((draft): Step => {
     const step = { id: draft.id, change: draft.result - before, result: draft.result, says: draft.says };
     before = draft.result;
     return step;
   });
-  return { quantity: before, unit: inputs.pack === 1 ? 'units' : `packs of ${inputs.pack}`, steps };
+}
+
+/** What a program may take, step by step; of a kit in whole sets. */
+export const promiseSteps = (inputs: PromiseInputs): Step[] =>
+  stepsOf([...promiseDrafts(inputs), ...(inputs.kit === undefined ? [] : kitDrafts(inputs.kit))]);
+
+/** The same number with a line per step: from any line's result the next follows by its own words. */
+export function explain(inputs: PublishInputs): Explanation {
+  const { kit } = inputs;
+  const drafts = [...promiseDrafts(inputs), ...fairDrafts(inputs), ...(kit === undefined ? [] : kitDrafts(kit))];
+  const steps = stepsOf([...drafts, ...ruleDrafts(inputs, promiseOf(inputs))]);
+  const quantity = steps.at(-1)?.result ?? 0;
+  return { quantity, unit: inputs.pack === 1 ? 'units' : `packs of ${inputs.pack}`, steps };
 }

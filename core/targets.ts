@@ -11,7 +11,7 @@ import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { rowAt } from './item-book.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import { lotInputsOf } from './lot-inputs.ts';
-import type { ChannelRule, Instant, LocationId, Program, ShowRule } from './model.ts';
+import type { ChannelRule, Component, Instant, LocationId, Program, ShowRule, Sku } from './model.ts';
 import { outlookOf } from './outlook.ts';
 import { keptAt, type PlaceShare } from './place-pools.ts';
 import { sayPoolRule } from './pool-words.ts';
@@ -29,6 +29,7 @@ import {
 import {
   type KitInputs,
   keptBack,
+  type PromiseInputs,
   PUBLISH_VERSION,
   type PublishInputs,
   quantityOf,
@@ -166,7 +167,12 @@ function figuresOf({ rule, kept, inFlight, backorder }: Shown, pack: number): Sh
 }
 
 /** All that the number is explained by. */
-function inputsOf(books: Books, at: ItemNow, listing: ListingState, shown: Shown): PublishInputs {
+function inputsOf(
+  books: Books,
+  at: ItemNow,
+  listing: Pick<ListingState, 'pack' | 'seenUntil'>,
+  shown: Shown,
+): PublishInputs {
   const { channelRule, rule, program, kit, kept, best, promise, inFlight } = shown;
   const { item, pools, free } = kit === undefined ? at : standingOf(books, bookOf(books, kit.limitedBy));
   const protectedBy = protectedFrom(program, pools);
@@ -243,6 +249,71 @@ export type ItemNow = { readonly item: ItemBook; readonly free: FreeByLocation; 
 export function standingOf(books: Books, item: ItemBook): ItemNow {
   const free = freeOf(books, item);
   return { item, free, pools: poolsFor(books, item, free) };
+}
+
+const UNLISTED = { pack: 1, seenUntil: null };
+const UNRULED_CHANNEL: ChannelRule = {
+  channel: '',
+  program: '',
+  sku: '*',
+  sharePercent: 100,
+  safetyStock: 0,
+  buffer: 0,
+  hideAtOrBelow: null,
+  cap: null,
+};
+
+/**
+ * What a program may take of an item at some of its places, told as the number of a listing that no channel rules: an order's line is
+ * explained by it. `components`: of a kit's line; the figures are those of the one that has the fewest sets.
+ */
+export function promiseInputsOf(
+  books: Books,
+  sku: Sku,
+  program: Program,
+  { from, components }: { readonly from: readonly LocationId[]; readonly components: readonly Component[] | undefined },
+): PromiseInputs {
+  const kit = components === undefined ? undefined : kitInputs(books, components, program, from);
+  const at = standingOf(books, bookOf(books, kit?.limitedBy ?? sku));
+  const shown: Shown = {
+    channelRule: UNRULED_CHANNEL,
+    rule: UNRULED_CHANNEL,
+    isBelow: false,
+    program,
+    from,
+    best: undefined,
+    kit,
+    fair: undefined,
+    promise: promisableTo({ ...program, locations: from }, at.pools, at.free),
+    units: 0,
+    kept: { safetyStock: 0, buffer: 0 },
+    inFlight: 0,
+    backorder: null,
+  };
+  const inputs = inputsOf(books, at, UNLISTED, shown);
+  const { drawOrder, places, free, own, ownAt, protectedForOthers, fromOwn, fromShared, lots, moves } = inputs;
+  const shares = [...at.pools.own, ...at.pools.placed];
+  const protectedBy = inputs.protectedBy?.map((kept) => {
+    const share = shares.find(
+      (each) => each.program === kept.program && ('location' in each ? each.location : undefined) === kept.location,
+    );
+    return share === undefined ? kept : { ...kept, rule: sayPoolRule(share) };
+  });
+  return {
+    program: program.id,
+    drawOrder,
+    places,
+    free,
+    own,
+    protectedForOthers,
+    fromOwn,
+    fromShared,
+    ...(protectedBy === undefined ? {} : { protectedBy }),
+    ...(ownAt === undefined ? {} : { ownAt }),
+    ...(kit === undefined ? {} : { kit }),
+    ...(lots === undefined ? {} : { lots }),
+    ...(moves === undefined ? {} : { moves }),
+  };
 }
 
 /** A new version whenever anything that the wire number is made of changed, even where the quantity is the same; else null. */

@@ -4,10 +4,10 @@
  * Guarantees: made from the ledgers alone, summed up to the moment, under the policy that was in force then; so the present is told by
  * the same way as the past. Groups of an item, what a kit is made of, and which places sell, are those of today: they have no history.
  */
-import { sql } from 'drizzle-orm';
-import { type Drawn, type DrawnRows, drawnOf, filled, withDrawn } from '#core/drawn.ts';
-import { kitInputsBy } from '#core/kits.ts';
-import { freeByLot, openLots } from '#core/lot-book.ts';
+import { type Books, freeOf, type ItemBook, openBooks, poolsFor } from '#core/books.ts';
+import { drawnOf } from '#core/drawn.ts';
+import { rowAt } from '#core/item-book.ts';
+import { bookOf, kitInputs } from '#core/kits.ts';
 import type {
   Completeness,
   Component,
@@ -22,21 +22,10 @@ import type {
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
 import { nextPoolChange } from '#core/pool-units.ts';
 import { sayPoolRule } from '#core/pool-words.ts';
-import {
-  type FreeByLocation,
-  type PooledItem,
-  type Pools,
-  poolsOf,
-  promisableTo,
-  protectedFrom,
-  unfilledPools,
-} from '#core/pools.ts';
+import { type Pools, promisableTo, protectedFrom } from '#core/pools.ts';
 import { type KitInputs, setsOf } from '#core/publish.ts';
-import type { ItemLots } from '#core/state.ts';
 import type { Queries } from './client.ts';
-import { list } from './list.ts';
-import { readLotsAt } from './lots.ts';
-import { readComponents } from './reach.ts';
+import { readStateAt } from './past-state.ts';
 
 export type PlacePool = Pick<PlaceShare, 'location' | 'units' | 'consumed' | 'remaining'> & {
   readonly rule: string;
@@ -101,53 +90,6 @@ export type KitPoolsExplanation = Pick<PoolsExplanation, 'sku' | 'at' | 'policyV
 export const isOfKit = (known: PoolsExplanation | KitPoolsExplanation): known is KitPoolsExplanation =>
   'components' in known;
 
-type Place = PoolsExplanation['places'][number];
-
-const upTo = (at: Instant) => sql`to_timestamp(${at} / 1000.0)`;
-
-const readPlaces = (db: Queries, sku: Sku, at: Instant): Promise<Place[]> =>
-  db.rows<Place>(sql`
-    select l.id as location, coalesce(s.sellable, 0)::int as sellable, coalesce(p.allocated, 0)::int as allocated, coalesce(p.held, 0)::int as held
-    from location l
-      left join (select location, sum(delta) as sellable from stock_entry e join batch b on b.id = e.batch_id
-        where e.sku = ${sku} and e.disposition = 'sellable' and b.decided_at <= ${upTo(at)} group by location) s on s.location = l.id
-      left join (select location, sum(delta) as allocated, sum(held) as held from promise_entry e join batch b on b.id = e.batch_id
-        where e.sku = ${sku} and b.decided_at <= ${upTo(at)} group by location) p on p.location = l.id
-    where l.sells order by l.id collate "C"`);
-
-type DrawnRow = Drawn & { readonly program: ProgramId; readonly location: LocationId | null };
-
-/**
- * A refill keeps what was taken by then, of its program and of all: entries are numbered in the order of their item. A pool of one
- * place has a row of its own for what is drawn of it.
- */
-const readDrawn = (db: Queries, sku: Sku, at: Instant): Promise<DrawnRow[]> =>
-  db.rows<DrawnRow>(sql`
-    with entry as materialized (
-        select e.id, e.program, e.location, e.pool, case when e.pool = 'place' then '' else e.kind end as kind, e.consumed,
-          e.held + case when e.kind in ('allocate', 'release') then e.delta else 0 end as taken
-        from promise_entry e join batch b on b.id = e.batch_id where e.sku = ${sku} and b.decided_at <= ${upTo(at)}),
-      fill as (select program, max(id) as id from entry where kind = 'refill' group by program)
-    select e.program, null as location, sum(case when e.pool = 'place' then 0 else e.consumed end)::int as consumed,
-      sum(e.taken)::int as taken,
-      coalesce(sum(e.taken) filter (where e.id < f.id), 0)::int as "takenAtFill",
-      coalesce((select sum(a.taken) from entry a where a.id < f.id), 0)::int as "allTakenAtFill", f.id is not null as "isFilled"
-    from entry e left join fill f on f.program = e.program group by e.program, f.id
-    union all
-    select e.program, e.location, sum(e.consumed)::int, 0, 0, 0, false from entry e where e.pool = 'place' group by e.program, e.location
-    order by program, location nulls first`);
-
-const readMoves = (db: Queries, sku: Sku, at: Instant): Promise<Move[]> =>
-  db.rows<Move>(sql`
-    select id, from_pool as "from", to_pool as "to", units, until from reallocation
-    where sku = ${sku} and applied_at <= ${upTo(at)} and (closed_at is null or closed_at > ${upTo(at)}) order by id`);
-
-const readPolicy = async (db: Queries, at: Instant): Promise<Policy | null> => {
-  const [row] = await db.rows<{ version: number; body: Omit<Policy, 'version'> }>(sql`
-    select version, body from policy where created_at <= ${upTo(at)} order by version desc limit 1`);
-  return row === undefined ? null : { ...row.body, version: row.version };
-};
-
 function placesOf(program: ProgramId, pools: Pools): Pick<ProgramPool, 'places'> {
   const places = pools.placed
     .filter((share) => share.program === program)
@@ -178,52 +120,13 @@ const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
       };
     });
 
-function freeAt(places: readonly Place[], lots: ItemLots | undefined, policy: Policy, at: Instant): FreeByLocation {
-  const totals = places.map(({ location, sellable, allocated, held }) => ({
-    location,
-    total: { onHand: sellable, promised: allocated + held },
-  }));
-  const book = openLots(lots);
-  return book === null
-    ? new Map(totals.map(({ location, total }) => [location, total.onHand - total.promised]))
-    : freeByLot(book, totals, policy, at);
-}
-
-/** An item as its pools stood at a moment. */
-type Standing = {
-  readonly policy: Policy;
-  readonly item: PooledItem & { readonly moves: readonly Move[] };
-  readonly places: readonly Place[];
-  readonly free: FreeByLocation;
-  readonly pools: Pools;
-};
-
-async function readStanding(
-  db: Queries,
-  policy: Policy,
-  { sku, groups }: { readonly sku: Sku; readonly groups: readonly string[] },
-  at: Instant,
-): Promise<Standing> {
-  const [places, drawnRows, moves, lots] = await Promise.all([
-    readPlaces(db, sku, at),
-    readDrawn(db, sku, at),
-    readMoves(db, sku, at),
-    readLotsAt(db, sku, at),
-  ]);
-  const before = drawnRows.map(({ location, ...row }) => (location === null ? row : { ...row, location }));
-  // As the next decision on the item will see it: a pool that was never filled begins with what is there.
-  let drawn: DrawnRows = before;
-  for (const program of unfilledPools(policy, { sku, groups, drawn }, at))
-    drawn = withDrawn(drawn, filled(before, program));
-  const item = { sku, groups, drawn, moves };
-  const free = freeAt(places, lots, policy, at);
-  return { policy, item, places, free, pools: poolsOf(policy, item, free, at) };
-}
-
 const byPriority = (policy: Policy): Program[] =>
   [...policy.programs].sort((a, b) => a.priority - b.priority || (a.id < b.id ? -1 : 1));
 
-function poolsIn({ policy, item, places, free, pools }: Standing, at: Instant): PoolsExplanation {
+function poolsIn(books: Books, item: ItemBook, at: Instant): PoolsExplanation {
+  const { policy } = books;
+  const free = freeOf(books, item);
+  const pools = poolsFor(books, item, free);
   const own = new Map(pools.own.map((share) => [share.program, share]));
   const told = byPriority(policy).map((program): ProgramPool => {
     const share = own.get(program.id);
@@ -247,7 +150,7 @@ function poolsIn({ policy, item, places, free, pools }: Standing, at: Instant): 
     sku: item.sku,
     at,
     policyVersion: policy.version,
-    places,
+    places: books.places.selling.map((location) => ({ ...rowAt(books.places, item.places, location) })),
     free: pools.free,
     shared: pools.shared,
     pools: [...told, ...nobodysPools(policy, pools)],
@@ -256,51 +159,26 @@ function poolsIn({ policy, item, places, free, pools }: Standing, at: Instant): 
   };
 }
 
-/** As a number of the kit is made: from the same promises, by the same rule of what makes a set. */
-function setsFor(program: Program, components: readonly Component[], parts: ReadonlyMap<Sku, Standing>): ProgramSets {
-  const inputs = kitInputsBy(
-    (sku, locations) => {
-      const part = parts.get(sku);
-      if (part === undefined) return 0;
-      const { own, shared } = promisableTo({ ...program, locations }, part.pools, part.free);
-      return own + shared;
-    },
-    components,
-    program.completeness,
-    program.locations,
-  );
-  const { id, priority, completeness = 'split' } = program;
-  return { program: id, priority, completeness, sets: setsOf(inputs), ...inputs };
-}
-
-type Known = { readonly sku: Sku; readonly groups: readonly string[] };
-
 /** Null where the item is not known, or no policy was in force yet. */
 export async function explainPools(
   db: Queries,
   sku: Sku,
   at: Instant,
 ): Promise<PoolsExplanation | KitPoolsExplanation | null> {
-  const [policy, kits] = await Promise.all([readPolicy(db, at), readComponents(db, [sku])]);
-  const components = kits.get(sku) ?? null;
-  const skus = components === null ? [sku] : components.map((part) => part.sku);
-  const known = await db.rows<Known>(sql`select sku, groups from item where sku = any(${list(skus)})`);
-  if (policy === null || known.length < skus.length) return null;
-  const standings = await Promise.all(known.map((one) => readStanding(db, policy, one, at)));
-  const parts = new Map(standings.map((standing) => [standing.item.sku, standing]));
-  const told = (one: Sku): PoolsExplanation[] => {
-    const standing = parts.get(one);
-    return standing === undefined ? [] : [poolsIn(standing, at)];
-  };
-  if (components === null) return told(sku)[0] ?? null;
-  return {
-    sku,
-    at,
-    policyVersion: policy.version,
-    components,
-    programs: byPriority(policy).map((program) => setsFor(program, components, parts)),
-    pools: skus.flatMap(told),
-  };
+  const state = await readStateAt(db, [sku], at);
+  if (state === null) return null;
+  const books = openBooks(state, at);
+  const item = books.items.get(sku);
+  if (item === undefined) return null;
+  const { components } = item;
+  if (components === null) return poolsIn(books, item, at);
+  const programs = byPriority(books.policy).map((program): ProgramSets => {
+    const { id, priority, completeness = 'split', locations } = program;
+    const inputs = kitInputs(books, components, program, locations);
+    return { program: id, priority, completeness, sets: setsOf(inputs), ...inputs };
+  });
+  const pools = components.map((part) => poolsIn(books, bookOf(books, part.sku), at));
+  return { sku, at, policyVersion: books.policy.version, components, programs, pools };
 }
 
 /** What a program may take now: units, or sets of a kit; null where the policy does not know it. */

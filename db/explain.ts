@@ -2,8 +2,9 @@
  * Why a listing shows its number, now or at a past moment, and why an order line has what it has: read from what was stored with
  * each decision, rendered on demand.
  *
- * Guarantees: the steps are recomputed from the stored inputs and end in the stored quantity; should show, sent and shows are three
- * figures, and an unknown one is null.
+ * Guarantees: the steps are recomputed from their inputs and end in the quantity told: of a past moment from the inputs that were stored
+ * with the number that stood then; now from what stands now, where it is handed in (explain-now.ts), for a number that does not change
+ * keeps the inputs that first made it. Should show, sent and shows are three figures, and an unknown one is null.
  */
 import { type SQL, sql } from 'drizzle-orm';
 import type { StopReason } from '#core/drift.ts';
@@ -13,6 +14,7 @@ import type {
   ChannelMode,
   Component,
   Instant,
+  ListingId,
   LotCode,
   OrderId,
   PickTags,
@@ -43,6 +45,11 @@ export type ListingExplanation = {
   readonly reallocations: readonly ReallocationCause[];
   readonly targetVersion: number | null;
   readonly decidedAt: Instant | null;
+  /** The number that was decided last, by the moment asked for, and is sent; null: none was decided. */
+  readonly stored: { readonly quantity: number; readonly policyVersion: number } | null;
+  /** The moment that steps and inputs are of, where they are not those stored with the number. */
+  readonly explainedAt: Instant | null;
+  /** Why there is no number; or what the steps leave open. */
   readonly why: string | null;
   /** Sent: the newest that the platform acknowledged. Null for a past moment. */
   readonly acknowledged: { readonly quantity: number; readonly version: number; readonly at: Instant } | null;
@@ -93,6 +100,15 @@ export type ExplainChoice = {
   readonly listingRef?: string;
   /** What was decided by this moment. */
   readonly at?: Instant;
+  /** Without a moment: what a decision would store now. Absent: the stored inputs explain. */
+  readonly live?: LiveNumbers;
+};
+
+/** What each listing of the item would be shown by, were it decided at this moment; one that no rule shows is not among them. */
+export type LiveNumbers = {
+  readonly at: Instant;
+  readonly policyVersion: number;
+  readonly byListing: ReadonlyMap<ListingId, { readonly quantity: number; readonly inputs: PublishInputs }>;
 };
 
 const LISTINGS_MAX = 200;
@@ -102,9 +118,13 @@ export async function explainListings(db: Queries, choice: ExplainChoice): Promi
   const chosen = sql`l.sku = ${choice.sku} and (${choice.channel ?? null}::text is null or l.channel_id = ${choice.channel ?? null})
     and (${choice.listingRef ?? null}::text is null or l.listing_ref = ${choice.listingRef ?? null})`;
   const rows = await (choice.at === undefined ? readNow(db, chosen) : readPast(db, chosen, choice.at));
-  const causes = await readCauses(db, rows);
+  const told = rows.map((row) => ({ row, by: numberOf(row, choice) }));
+  const causes = await readCauses(
+    db,
+    told.flatMap(({ by }) => by.inputs?.moves?.map(({ id }) => id) ?? []),
+  );
   const holds = rows.length === 0 ? [] : await holdsAt(db, choice.sku, choice.at);
-  return rows.map((row) => nameHolds(explanationOf(row, choice.at, causes), holds));
+  return told.map(({ row, by }) => nameHolds(explanationOf(row, by, causes), holds));
 }
 
 export type ReallocationCause = {
@@ -116,11 +136,10 @@ export type ReallocationCause = {
 };
 
 /** Who asked for the moves that the numbers were made with, and why. */
-async function readCauses(db: Queries, rows: readonly Row[]): Promise<readonly ReallocationCause[]> {
-  const ids = [...new Set(rows.flatMap(({ inputs }) => inputs?.moves?.map(({ id }) => id) ?? []))];
+async function readCauses(db: Queries, ids: readonly number[]): Promise<readonly ReallocationCause[]> {
   if (ids.length === 0) return [];
   return db.rows<ReallocationCause>(sql`
-    select id, reason, proposer, approver, until from reallocation where id = any(${list(ids)}::bigint[]) order by id`);
+    select id, reason, proposer, approver, until from reallocation where id = any(${list([...new Set(ids)])}::bigint[]) order by id`);
 }
 
 const readNow = (db: Queries, chosen: SQL): Promise<Row[]> =>
@@ -145,21 +164,52 @@ const readPast = (db: Queries, chosen: SQL, at: Instant): Promise<Row[]> =>
         order by e.version desc limit 1) t on true
     where ${chosen} order by l.channel_id, l.pack, l.id limit ${LISTINGS_MAX}`);
 
-function explanationOf(row: Row, at: Instant | undefined, causes: readonly ReallocationCause[]): ListingExplanation {
-  const explained = row.inputs === null ? null : explain(row.inputs);
+type ToldNumber = Pick<ListingExplanation, 'quantity' | 'inputs' | 'explainedAt' | 'why'>;
+
+/** By what a listing is explained. */
+function numberOf(row: Row, { at, live }: ExplainChoice): ToldNumber {
+  const stored = row.inputs === null ? null : row.quantity;
+  const ofStored = { quantity: stored, inputs: row.inputs, explainedAt: null };
+  if (live === undefined) return { ...ofStored, why: stored === null ? whyNone(row, at) : null };
+  const now = live.byListing.get(row.id);
+  if (now === undefined) return { ...ofStored, why: stored === null ? whyNone(row, at) : whyKept(row, live) };
+  return { ...now, explainedAt: live.at, why: whyBehind(row, stored, now.quantity) };
+}
+
+const whyKept = (row: Row, { policyVersion }: LiveNumbers): string =>
+  `policy ${policyVersion} has no rule for ${row.channel_id}: its number stays as it was decided, and nothing moves it`;
+
+const whyBehind = (row: Row, stored: number | null, live: number): string | null => {
+  if (stored === live) return null;
+  const before =
+    stored === null
+      ? 'no number is decided yet'
+      : `the number that is sent is still ${stored} (version ${row.version})`;
+  return `${before}: what stands now makes ${live}. The next decision on the item stores it; a daemon that is behind shows in allot status`;
+};
+
+function explanationOf(row: Row, by: ToldNumber, causes: readonly ReallocationCause[]): ListingExplanation {
+  const { quantity, inputs, explainedAt, why } = by;
+  const explained = inputs === null ? null : explain(inputs);
+  const isDecided = row.inputs !== null && row.quantity !== null;
   return {
     sku: row.sku,
     channel: row.channel_id,
     mode: row.mode,
     listing: { id: row.id, listingRef: row.listing_ref, locationRef: row.location_ref, pack: row.pack },
-    quantity: explained === null ? null : row.quantity,
+    quantity,
     unit: explained?.unit ?? null,
     steps: explained?.steps ?? [],
-    inputs: row.inputs,
-    reallocations: causes.filter(({ id }) => row.inputs?.moves?.some((move) => move.id === id) === true),
-    targetVersion: explained === null ? null : row.version,
-    decidedAt: explained === null ? null : row.decided_at,
-    why: explained === null ? whyNone(row, at) : null,
+    inputs,
+    reallocations: causes.filter(({ id }) => inputs?.moves?.some((move) => move.id === id) === true),
+    targetVersion: isDecided ? row.version : null,
+    decidedAt: isDecided ? row.decided_at : null,
+    stored:
+      row.inputs === null || row.quantity === null
+        ? null
+        : { quantity: row.quantity, policyVersion: row.inputs.policyVersion },
+    explainedAt,
+    why,
     acknowledged: acknowledgedOf(row),
     observed: observedOf(row),
     stopped:
@@ -232,8 +282,9 @@ export type LineExplanation = {
   readonly heldNow: number;
 };
 
-/** One change of what an order was promised, with its cause. */
+/** One change of what an order was promised, with its cause: what a line has is the sum of its steps. */
 export type PromiseStep = {
+  readonly commandId: number;
   readonly lineRef: string;
   readonly sku: Sku;
   readonly kind: string;
@@ -260,10 +311,9 @@ export type OrderExplanation = {
   readonly displayRef: string;
   readonly placedAt: Instant;
   readonly lines: readonly LineExplanation[];
+  /** All of it, or what a line has could not be added up. */
   readonly history: readonly PromiseStep[];
 };
-
-const HISTORY_MAX = 500;
 
 export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExplanation | null> {
   const [order] = await db.rows<Omit<OrderExplanation, 'lines' | 'history'>>(sql`
@@ -294,12 +344,12 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
         where sku = o.sku and l.sells) p on true
       where o.order_id = ${id} order by o.line_ref collate "C"`),
     db.rows<PromiseStep>(sql`
-      select e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, e.lot, b.decided_at as at, c.kind as cause, c.actor,
+      select e.command_id as "commandId", e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, e.lot, b.decided_at as at, c.kind as cause, c.actor,
         b.policy_version as "policyVersion"
       from promise_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
       where e.sku in (select sku from order_line where order_id = ${id}
           union select part->>'sku' from order_line cross join lateral jsonb_array_elements(components) part
-          where order_id = ${id} and components is not null) and e.order_id = ${id} order by e.id limit ${HISTORY_MAX}`),
+          where order_id = ${id} and components is not null) and e.order_id = ${id} order by e.id`),
   ]);
   return { ...order, lines, history };
 }

@@ -39,7 +39,7 @@ export function openOutput(io: Io, options: { readonly json: boolean; readonly c
 const endLine = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`);
 
 /** Keys that hold instants (epoch milliseconds inside, ISO outside). */
-const INSTANT_KEY = /(At|Since|Until|^at|^until|^asOf|^deadline|^shipBy)$/;
+const INSTANT_KEY = /(At|Since|Until|^at|^since|^until|^asOf|^deadline|^shipBy)$/;
 
 export function writeJson(document: object, isIndented: boolean): string {
   const replace = (key: string, value: unknown): unknown =>

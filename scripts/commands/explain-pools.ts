@@ -9,25 +9,27 @@ import {
   type ProgramPool,
   type ProgramSets,
 } from '#db/explain-pools.ts';
-import { explainShortages, type ShortageExplanation } from '#db/explain-shortages.ts';
+import { explainShortages, explainShortagesAt, type ShortageExplanation } from '#db/explain-shortages.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Run } from '../session.ts';
 
-export async function showPools(run: Run, db: Database, sku: string, at: Instant): Promise<ExitCode> {
+/** `past`: null for now. */
+export async function showPools(run: Run, db: Database, sku: string, past: Instant | null): Promise<ExitCode> {
+  const at = past ?? run.io.now();
   const pools = await explainPools(db, sku, at);
   if (pools === null) {
     throw new Failure(`no policy was in force at ${new Date(at).toISOString()}`, {
       mend: 'allot policy history tells since when there is one',
     });
   }
-  if (isOfKit(pools)) run.out.show({ schema: 'allot.explain.kit-pools/1', ...pools }, () => sayKit(run, pools));
-  else run.out.show({ schema: 'allot.explain.pools/1', ...pools }, () => sayPools(run, pools));
+  if (isOfKit(pools)) run.out.show({ schema: 'allot.explain.kit-pools/1', ...pools }, () => sayKit(run, pools, past));
+  else run.out.show({ schema: 'allot.explain.pools/1', ...pools }, () => sayPools(run, pools, past));
   return EXIT.done;
 }
 
 const isNone = ({ rule, units }: ProgramPool): boolean => rule === null && units === 0;
 
-function sayPools(run: Run, pools: PoolsExplanation): string {
+function sayPools(run: Run, pools: PoolsExplanation, past: Instant | null): string {
   const { out } = run;
   const places = pools.places
     .map(
@@ -63,14 +65,14 @@ function sayPools(run: Run, pools: PoolsExplanation): string {
   const next =
     pools.nextChangeAt === null ? [] : [`next change by time alone: ${new Date(pools.nextChangeAt).toISOString()}`];
   return [
-    `${out.paint('bold', pools.sku)}: ${pools.free} free (${places}), ${pools.shared} of them shared; policy ${pools.policyVersion}`,
+    `${out.paint('bold', pools.sku)}${past === null ? '' : ` at ${new Date(past).toISOString()}`}: ${pools.free} free (${places}), ${pools.shared} of them shared; policy ${pools.policyVersion}`,
     table.trimEnd(),
     ...moves,
     ...next,
   ].join('\n');
 }
 
-function sayKit(run: Run, kit: KitPoolsExplanation): string {
+function sayKit(run: Run, kit: KitPoolsExplanation, past: Instant | null): string {
   const made = kit.components.map(({ sku, quantity }) => `${quantity} ${sku}`).join(', ');
   const sets = run.out.table(
     [
@@ -82,9 +84,9 @@ function sayKit(run: Run, kit: KitPoolsExplanation): string {
     kit.programs.map((one) => [one.program, one.sets, one.limitedBy, saySets(one)]),
   );
   return [
-    `${run.out.paint('bold', kit.sku)}: a kit of ${made}; it has no pools of its own, its sets are drawn from those of its components; policy ${kit.policyVersion}`,
+    `${run.out.paint('bold', kit.sku)}${past === null ? '' : ` at ${new Date(past).toISOString()}`}: a kit of ${made}; it has no pools of its own, its sets are drawn from those of its components; policy ${kit.policyVersion}`,
     sets.trimEnd(),
-    ...kit.pools.map((pools) => `\n${sayPools(run, pools)}`),
+    ...kit.pools.map((pools) => `\n${sayPools(run, pools, past)}`),
   ].join('\n');
 }
 
@@ -108,9 +110,22 @@ function sayPool(pool: ProgramPool): string {
   ].join('; ');
 }
 
-export async function showShortages(run: Run, db: Database, sku: string): Promise<ExitCode> {
-  const shortages = await explainShortages(db, sku, run.io.now());
-  run.out.show({ schema: 'allot.explain.shortages/1', sku, shortages }, () => sayShortages(run, sku, shortages));
+/** `at`: null for now. */
+export async function showShortages(run: Run, db: Database, sku: string, at: Instant | null): Promise<ExitCode> {
+  const shortages = at === null ? await explainShortages(db, sku, run.io.now()) : await explainShortagesAt(db, sku, at);
+  if (shortages === null) {
+    throw new Failure(
+      `too many orders of ${sku} moved since ${new Date(at ?? 0).toISOString()} to tell what was short then`,
+      {
+        why: 'each is made up again as it stood',
+        mend: 'allot explain --order CHANNEL/ORDER --at TIME tells one order; allot explain SKU --pools --at TIME who could draw',
+      },
+    );
+  }
+  const moment = at === null ? {} : { at };
+  run.out.show({ schema: 'allot.explain.shortages/1', sku, ...moment, shortages }, () =>
+    sayShortages(run, at === null ? sku : `${sku} at ${new Date(at).toISOString()}`, shortages),
+  );
   return EXIT.done;
 }
 

@@ -1,29 +1,22 @@
 /** `allot explain`: why a listing shows its number, now or at a past moment; why an order line has what it has. */
 import type { Command } from 'commander';
-import type { Backordered } from '#core/backorder.ts';
 import type { Instant } from '#core/model.ts';
 import { type Money, sayMoney } from '#core/money.ts';
 import type { Database } from '#db/client.ts';
-import {
-  explainListings,
-  explainOrder,
-  type LineExplanation,
-  type ListingExplanation,
-  type OrderExplanation,
-} from '#db/explain.ts';
-import { explainOrderAt } from '#db/explain-past.ts';
+import { explainListings, type ListingExplanation } from '#db/explain.ts';
+import { explainListingsNow } from '#db/explain-now.ts';
 import { listLots } from '#db/lot-reports.ts';
-import { readBackorders } from '#db/outlook.ts';
+import { type PastFigures, readFiguresAt } from '#db/past-figures.ts';
 import { readPolicy } from '#db/policy-current.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { readUnitValues } from '#db/unit-values.ts';
 import { type ToldLot, tellLots } from '#workers/lot-words.ts';
 import { takeInstant } from '../arguments.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
-import { sayLot } from '../lot-options.ts';
 import { lotTable } from '../lot-words.ts';
 import { requireChannel } from '../require-channel.ts';
 import type { Kit, Run } from '../session.ts';
+import { showOrder, showOrderAt } from './explain-order.ts';
 import { showPools, showShortages } from './explain-pools.ts';
 
 const LOTS_MAX = 50;
@@ -44,13 +37,20 @@ async function explain(run: Run, sku: string | undefined, options: Options): Pro
       exitCode: EXIT.usage,
     });
   }
+  const at = options.at === undefined || options.at === 'now' ? null : options.at;
+  if (at !== null && at > run.io.now()) {
+    throw new Failure(`${new Date(at).toISOString()} is still to come: nothing was decided by then`, {
+      mend: 'a moment of the past with --at; what may be promised by a date: allot promise SKU QUANTITY --by DATE',
+      exitCode: EXIT.usage,
+    });
+  }
   return run.withDatabase(async (db) => {
-    const at = options.at === undefined || options.at === 'now' ? undefined : options.at;
-    if (options.order !== undefined) return explainOneOrder(run, db, options.order, at);
+    if (options.order !== undefined)
+      return at === null ? showOrder(run, db, options.order) : showOrderAt(run, db, options.order, at);
     if (options.pools === true || options.shortages === true) await requireItem(db, sku ?? '');
-    if (options.pools === true) return showPools(run, db, sku ?? '', at ?? run.io.now());
-    if (options.shortages === true) return showShortages(run, db, sku ?? '');
-    return explainItem(run, db, sku ?? '', options);
+    if (options.pools === true) return showPools(run, db, sku ?? '', at);
+    if (options.shortages === true) return showShortages(run, db, sku ?? '', at);
+    return explainItem(run, db, { sku: sku ?? '', at }, options);
   });
 }
 
@@ -63,41 +63,55 @@ async function requireItem(db: Database, sku: string): Promise<SkuFigures> {
   });
 }
 
-async function explainItem(run: Run, db: Database, sku: string, { channel, listing, at }: Options): Promise<ExitCode> {
-  const values = (await readUnitValues(db, [sku])).get(sku);
-  const item: ToldItem = { ...(await requireItem(db, sku)), ...(values === undefined ? {} : { unitValue: values }) };
+/** `at`: null for now. */
+type Asked = { readonly sku: string; readonly at: Instant | null };
+
+async function explainItem(run: Run, db: Database, asked: Asked, options: Options): Promise<ExitCode> {
+  const { sku, at } = asked;
+  const { channel, listing } = options;
+  const item = await readItem(db, asked);
   if (channel !== undefined) await requireChannel(db, channel);
-  const lots = at === undefined || at === 'now' ? await readLots(run, db, sku) : null;
-  const explanations = await explainListings(db, {
+  const lots = at === null ? await readLots(run, db, sku) : null;
+  const choice = {
     sku,
     ...(channel === undefined ? {} : { channel }),
     ...(listing === undefined ? {} : { listingRef: listing }),
-    ...(at === undefined || at === 'now' ? {} : { at }),
-  });
+  };
+  const explanations =
+    at === null ? await explainListingsNow(db, choice, run.io.now()) : await explainListings(db, { ...choice, at });
   if (listing !== undefined && explanations.length === 0) {
     const where = channel === undefined ? '' : ` on ${channel}`;
     throw new Failure(`SKU ${sku} has no listing ${listing}${where}`, {
       mend: `allot explain ${sku} shows those it has`,
     });
   }
+  const head = [item.says, ...(lots === null ? [] : [lots.says])];
   if (channel === undefined) {
-    run.out.show(
-      { schema: 'allot.explain.item/1', item, ...(lots === null ? {} : { lots: lots.rows }), listings: explanations },
-      () =>
-        [
-          sayItem(item),
-          ...(lots === null ? [] : [lots.says]),
-          ...explanations.map((one) => sayListing(run, one)),
-          ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : []),
-        ].join('\n\n'),
+    const told = { item: item.figures, ...(lots === null ? {} : { lots: lots.rows }), listings: explanations };
+    run.out.show({ schema: 'allot.explain.item/1', ...told }, () =>
+      [
+        ...head,
+        ...explanations.map((one) => sayListing(run, one, at)),
+        ...(explanations.length === 0 ? ['It has no listing: allot listings map CHANNEL REF SKU'] : []),
+      ].join('\n\n'),
     );
     return EXIT.done;
   }
   const one = theOne(explanations, { sku, channel });
-  run.out.show({ schema: 'allot.explain/1', ...one }, () =>
-    [sayItem(item), ...(lots === null ? [] : [lots.says]), sayListing(run, one)].join('\n\n'),
-  );
+  run.out.show({ schema: 'allot.explain/1', ...one }, () => [...head, sayListing(run, one, at)].join('\n\n'));
   return EXIT.done;
+}
+
+/** What there is of it, or was then. */
+async function readItem(db: Database, { sku, at }: Asked): Promise<{ figures: object; says: string }> {
+  const known = await requireItem(db, sku);
+  if (at !== null) {
+    const figures = await readFiguresAt(db, sku, at);
+    return { figures, says: sayPastItem(figures) };
+  }
+  const values = (await readUnitValues(db, [sku])).get(sku);
+  const figures: ToldItem = { ...known, ...(values === undefined ? {} : { unitValue: values }) };
+  return { figures, says: sayItem(figures) };
 }
 
 /** Null where it has none. */
@@ -145,7 +159,17 @@ function sayItem(item: ToldItem): string {
   return `${item.sku}: a kit of ${parts}; ${item.atp} to promise${short}`;
 }
 
-function sayListing(run: Run, one: ListingExplanation): string {
+function sayPastItem({ sku, at, onHand, allocated, held, atp, short, components }: PastFigures): string {
+  const what =
+    components === undefined
+      ? `${onHand} on hand, ${allocated} allocated, ${held} held`
+      : `a kit of ${components.map((part) => `${part.quantity} ${part.sku}`).join(', ')}`;
+  const promise = atp === null ? 'no policy was in force' : `${atp} to promise`;
+  const waits = short === null || short === 0 ? '' : `, ${short} short`;
+  return `${sku} at ${new Date(at).toISOString()}: ${what}${components === undefined ? ',' : ';'} ${promise}${waits}`;
+}
+
+function sayListing(run: Run, one: ListingExplanation, at: Instant | null): string {
   const { out } = run;
   const title = out.paint(
     'bold',
@@ -161,6 +185,30 @@ function sayListing(run: Run, one: ListingExplanation): string {
       step.says,
     ]),
   );
+  return [
+    title,
+    `should show ${one.quantity} ${one.unit} (${sayDecided(run, one, at)})${at === null ? saySync(run, one) : ''}`,
+    ...(one.why === null ? [] : [one.why]),
+    steps.trimEnd(),
+    ...one.reallocations.map(sayCause),
+  ].join('\n');
+}
+
+/** When and by which policy the number was decided, and by what it is explained. */
+function sayDecided(run: Run, one: ListingExplanation, at: Instant | null): string {
+  const { stored, decidedAt, explainedAt, inputs, targetVersion } = one;
+  const by = `policy ${inputs?.policyVersion}`;
+  if (stored === null || decidedAt === null) return `not decided yet; explained by what stands now, ${by}`;
+  if (at !== null) {
+    const [then, asked] = [decidedAt, at].map((moment) => new Date(moment).toISOString());
+    return `version ${targetVersion}, decided ${then}, ${by}; nothing moved its number between then and ${asked}`;
+  }
+  const decided = `version ${targetVersion}, decided ${run.out.age(decidedAt)}, policy ${stored.policyVersion}`;
+  return explainedAt === null ? decided : `${decided}; explained by what stands now, ${by}`;
+}
+
+/** What was sent and what the platform shows, and what holds up a write. */
+function saySync({ out }: Run, one: ListingExplanation): string {
   const sent =
     one.acknowledged === null ? 'never acknowledged' : `${one.acknowledged.quantity} (${out.age(one.acknowledged.at)})`;
   const shows =
@@ -172,147 +220,11 @@ function sayListing(run: Run, one: ListingExplanation): string {
     one.blocked === null
       ? ''
       : `\nput off: ${one.blocked.reason ?? 'refused by the platform'}\n  mend: ${one.blocked.fix ?? 'nothing: it is tried again by itself'}`;
-  return [
-    title,
-    `should show ${one.quantity} ${one.unit} (version ${one.targetVersion}, decided ${out.age(one.decidedAt)}, policy ${one.inputs?.policyVersion}); sent: ${sent}; shows: ${shows}.${way}${blocked}`,
-    steps.trimEnd(),
-    ...one.reallocations.map(sayCause),
-  ].join('\n');
+  return `; sent: ${sent}; shows: ${shows}.${way}${blocked}`;
 }
 
 const sayCause = ({ id, reason, proposer, approver, until }: ListingExplanation['reallocations'][number]): string =>
   `reallocation ${id}, until ${new Date(until).toISOString()}: ${reason} (${proposer}${approver === null ? '' : `, approved by ${approver}`})`;
-
-async function explainOneOrder(run: Run, db: Database, id: string, at: Instant | undefined): Promise<ExitCode> {
-  if (at !== undefined) return explainPastOrder(run, db, id, at);
-  const order = await explainOrder(db, id);
-  if (order === null) {
-    throw new Failure(`order ${id} is not known`, {
-      why: 'it may be parked, or not have come in yet',
-      mend: 'write it as channel/order, and look with allot parked list',
-    });
-  }
-  const backorders = await readBackorders(db, id, run.io.now());
-  const lines = order.lines.map((line) => {
-    const waiting = { ...line, backorder: backorders.get(line.lineRef) ?? null };
-    return { ...waiting, says: sayLine(run, waiting) };
-  });
-  run.out.show({ schema: 'allot.explain.order/1', ...order, lines }, () => sayOrder(run, order, lines));
-  return EXIT.done;
-}
-
-async function explainPastOrder(run: Run, db: Database, id: string, at: Instant): Promise<ExitCode> {
-  const order = await explainOrderAt(db, id, at);
-  if (order === null)
-    throw new Failure(`order ${id} is not known`, {
-      mend: 'write it as channel/order, and look with allot parked list',
-    });
-  run.out.show({ schema: 'allot.explain.order-at/1', ...order }, () => {
-    const head = `${run.out.paint('bold', order.id)} (${order.displayRef}) at ${new Date(at).toISOString()}, program ${order.program}`;
-    if (order.lines.length === 0) return `${head}\nIt had not been decided by then.`;
-    const rows = order.lines.map((line) => {
-      const parts = line.allocations
-        .map(({ quantity, pool, location, lot }) => `${quantity} ${pool} at ${location}${sayLot(lot)}`)
-        .join(', ');
-      return [
-        line.lineRef,
-        line.sku,
-        line.ordered,
-        line.cancelled,
-        line.shipped,
-        parts === '' ? 'nothing allocated' : parts,
-      ];
-    });
-    const columns = [
-      { title: 'LINE' },
-      { title: 'SKU' },
-      { title: 'ORDERED', isNumber: true },
-      { title: 'CANCELLED', isNumber: true },
-      { title: 'SHIPPED', isNumber: true },
-      { title: 'ALLOCATED' },
-    ];
-    return `${head}\n${run.out.table(columns, rows).trimEnd()}`;
-  });
-  return EXIT.done;
-}
-/** A line, and as far as it waits: what of it is a back-order, and what is expected for it. */
-type WaitingLine = LineExplanation & { readonly backorder: Backordered | null };
-
-/** What the partner was told, before what is so now. */
-function sayLine(run: Run, line: WaitingLine): string {
-  const { accepted, backOrdered, refused } = line;
-  if (accepted === null) return sayPromise(run, line);
-  const told = [`accepted ${accepted}`, ...(backOrdered > 0 ? [`back-ordered ${backOrdered}`] : [])];
-  return `answered: ${[...told, ...(refused > 0 ? [`refused ${refused}`] : [])].join(', ')}; ${sayPromise(run, line)}`;
-}
-
-function sayPromise(run: Run, line: WaitingLine): string {
-  const wanted = line.ordered - Math.max(line.cancelled, line.refused) - line.shipped;
-  if (line.sku === null) return 'names no item: nothing is promised for it';
-  if (wanted <= 0) return line.shipped > 0 ? `${line.shipped} shipped, nothing open` : 'nothing open';
-  const parts = line.allocations
-    .map(
-      ({ quantity, sku, pool, location, lot }) =>
-        `${quantity}${sku === undefined ? '' : ` ${sku}`} ${pool} at ${location}${sayLot(lot)}`,
-    )
-    .join(', ');
-  const has = `${line.allocated} of ${wanted} allocated${parts === '' ? '' : ` (${parts})`}`;
-  if (line.short === 0) return has;
-  const since = line.shortSince === null ? '' : ` since ${run.out.age(line.shortSince)}`;
-  const sayNow = (of: Pick<LineExplanation, 'sellableNow' | 'allocatedNow' | 'heldNow'>): string =>
-    `${of.sellableNow} sellable now, ${of.allocatedNow} allocated to orders, ${of.heldNow} held`;
-  const waits =
-    line.components.length === 0
-      ? `the item has ${sayNow(line)}`
-      : `a set waits for ${line.components.map((part) => `${part.quantity} ${part.sku} (${sayNow(part)})`).join(' and ')}`;
-  const { units: backOrdered, expected } = line.backorder ?? { units: 0, expected: [] };
-  const coming = sayExpected(expected, line.short);
-  const within = `${has}; ${backOrdered} back-ordered, ${coming === '' ? 'no supply expected yet' : coming}`;
-  if (backOrdered === line.short) return within;
-  const short = `${line.short - backOrdered} short${since}${backOrdered > 0 || coming === '' ? '' : `, ${coming}`}`;
-  return `${backOrdered > 0 ? within : has}; ${short}: ${waits}`;
-}
-
-function sayExpected(expected: Backordered['expected'], short: number): string {
-  const [first] = expected;
-  if (first === undefined) return '';
-  const day = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
-  if (first.quantity === short) return `expected ${day(first.dueAt)} from ${first.ref}`;
-  return `expected ${expected.map((part) => `${part.quantity} on ${day(part.dueAt)} from ${part.ref}`).join(', ')}`;
-}
-
-function sayOrder(
-  run: Run,
-  order: OrderExplanation,
-  lines: readonly (LineExplanation & { readonly says: string })[],
-): string {
-  const head = `${run.out.paint('bold', order.id)} (${order.displayRef}), program ${order.program}${order.route === null ? '' : ` by route ${order.route}`}, placed ${run.out.age(order.placedAt)}`;
-  const table = run.out.table(
-    [{ title: 'LINE' }, { title: 'SKU' }, { title: 'ORDERED', isNumber: true }, { title: 'WHY' }],
-    lines.map((line) => [line.lineRef, line.sku, line.ordered, line.says]),
-  );
-  if (order.history.length === 0) return `${head}\n${table}`;
-  const isKit = lines.some((line) => line.components.length > 0);
-  const history = run.out.table(
-    [
-      { title: 'WHEN' },
-      { title: 'LINE' },
-      { title: 'WHAT' },
-      { title: 'UNITS', isNumber: true },
-      { title: 'FROM' },
-      { title: 'CAUSE' },
-    ],
-    order.history.map((step) => [
-      new Date(step.at).toISOString(),
-      step.lineRef,
-      step.kind,
-      step.delta,
-      `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}${sayLot(step.lot)}`,
-      `${step.cause} by ${step.actor}, policy ${step.policyVersion}`,
-    ]),
-  );
-  return `${head}\n${table}\n${history}`;
-}
 
 export function addExplainCommand(program: Command, kit: Kit): void {
   const command = program
@@ -323,7 +235,11 @@ export function addExplainCommand(program: Command, kit: Kit): void {
     .argument('[sku]')
     .option('--channel <id>', 'on this channel; without it, on every one')
     .option('--listing <ref>', 'where a channel has several listings of the item')
-    .option('--at <time>', 'as it was decided by that moment, with its zone', takeInstant)
+    .option(
+      '--at <time>',
+      'as it was decided by that moment, with its zone; without it, by what stands now',
+      takeInstant,
+    )
     .option('--order <id>', 'an order instead, as channel/order')
     .option(
       '--pools',
@@ -336,6 +252,7 @@ export function addExplainCommand(program: Command, kit: Kit): void {
     'allot explain MUG-RED --channel shopify:main --at 2026-11-23T08:30:00Z --json',
     'allot explain --order shopify:main/1001',
     'allot explain MUG-RED --pools --at 2026-11-23T08:30:00Z',
+    'allot explain --order shopify:main/1001 --at 2026-11-23T08:30:00Z --json',
     'allot explain MUG-RED --shortages',
   ]);
 }

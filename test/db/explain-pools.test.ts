@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { explainListings, explainOrder } from '#db/explain.ts';
 import { explainOrderAt } from '#db/explain-past.ts';
 import { explainPools, isOfKit } from '#db/explain-pools.ts';
-import { explainShortages } from '#db/explain-shortages.ts';
+import { explainShortages, explainShortagesAt } from '#db/explain-shortages.ts';
 import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -162,6 +162,43 @@ describe('explainShortages', () => {
       causes: [{ kind: 'inspect', delta: -14, actor: 'test' }],
     });
     expect(line).toMatchObject({ orderId: 'fake:a/3', turn: 1 });
+  });
+});
+
+describe('explainShortagesAt', () => {
+  test('tells what was short then, whoever has been served, cancelled or shipped since', async () => {
+    await decided(4, { kind: 'order-state', channel: 'fake:a', order: orderOf('3', { A: 6 }) });
+    await decided(5, { kind: 'order-state', channel: 'fake:a', order: orderOf('4', { A: 2 }) });
+    await decided(6, { kind: 'order-state', channel: 'fake:b', order: orderOf('5', { A: 9 }) });
+    const then = [
+      { orderId: 'fake:b/5', program: 'wholesale', quantity: 5, turn: 1, promise: 0, closed: 0 },
+      { orderId: 'fake:a/3', program: 'dtc', quantity: 2, turn: 2, promise: 0 },
+      { orderId: 'fake:a/4', program: 'dtc', quantity: 2, turn: 3 },
+    ];
+    const read = (minutes: number) => explainShortagesAt(store.db, 'A', at(minutes));
+    expect(await read(6)).toMatchObject(then);
+    expect(await explainShortages(store.db, 'A', at(6))).toMatchObject(then);
+    await decided(7, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' });
+    const gone = orderOf('4', { A: 2 }, { version: 2 });
+    const cancelled = { ...gone, lines: gone.lines.map((line) => ({ ...line, cancelled: 2 })) };
+    await decided(8, { kind: 'order-state', channel: 'fake:a', order: cancelled });
+    await decided(9, { kind: 'receive', sku: 'A', location: 'main', quantity: 20, disposition: 'sellable' });
+    expect(await explainShortages(store.db, 'A', at(9))).toEqual([]);
+    expect(await read(9)).toEqual([]);
+    expect(await read(6)).toMatchObject(then);
+    expect((await read(8))?.map(({ orderId }) => orderId)).toEqual(['fake:a/3']);
+    expect((await read(4))?.map(({ orderId, quantity }) => [orderId, quantity])).toEqual([['fake:a/3', 2]]);
+  });
+
+  test('tells a place that lacked promised units, with what had taken them away by then', async () => {
+    const found = { kind: 'inspect', sku: 'A', location: 'main', from: 'sellable', to: 'damaged' } as const;
+    await decided(4, { ...found, quantity: 12 });
+    await decided(5, { kind: 'receive', sku: 'A', location: 'main', quantity: 20, disposition: 'sellable' });
+    await decided(6, { ...found, quantity: 1 });
+    expect(await explainShortagesAt(store.db, 'A', at(4))).toMatchObject([
+      { place: 'main', quantity: 4, turn: null, causes: [{ kind: 'inspect', delta: -12 }] },
+    ]);
+    expect(await explainShortagesAt(store.db, 'A', at(6))).toEqual([]);
   });
 });
 

@@ -2,8 +2,9 @@
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { explainListings, explainOrder } from '#db/explain.ts';
+import { explainListingsNow } from '#db/explain-now.ts';
 import { readSkuTable, readStatus } from '#db/status.ts';
-import { command, orderOf, seedBrand } from '#test/support/brand.ts';
+import { BRAND_POLICY, command, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
 
@@ -71,6 +72,83 @@ describe('explainListings', () => {
       { quantity: null, why: expect.stringContaining('no rule in the policy') },
     ]);
     expect(await explainListings(store.db, { sku: 'none' })).toEqual([]);
+  });
+});
+
+describe('explainListingsNow', () => {
+  const now = async (channel = 'fake:a') => {
+    const [one] = await explainListingsNow(store.db, { sku: 'A', channel }, NOW + 1);
+    if (one === undefined) throw new Error('no listing');
+    return one;
+  };
+  const apply = (version: number, channels: readonly object[]) =>
+    store.db.rows(sql`
+      with made as (insert into policy (version, body, author, reason)
+        values (${version}, ${JSON.stringify({ ...BRAND_POLICY, channels })}::jsonb, 'test', 'test') returning version)
+      update policy_current set version = made.version from made`);
+  const [shop, partner] = BRAND_POLICY.channels;
+
+  test('explains by what stands now, where the number that was stored did not change', async () => {
+    await apply(2, [{ ...shop, cap: 3 }, { ...partner }]);
+    await command(store.db, { kind: 'review', sku: 'A' }, NOW);
+    await decidePending(store.db, { now: () => NOW });
+    await apply(3, [{ ...shop, cap: 3, safetyStock: 1 }, { ...partner }]);
+    await command(store.db, { kind: 'receive', sku: 'A', location: 'main', quantity: 5, disposition: 'sellable' }, NOW);
+    await decidePending(store.db, { now: () => NOW });
+    const [stale] = await explainListings(store.db, { sku: 'A', channel: 'fake:a' });
+    expect(stale).toMatchObject({
+      quantity: 3,
+      explainedAt: null,
+      inputs: { free: 6, policyVersion: 2, safetyStock: 0 },
+    });
+    const live = await now();
+    expect(live).toMatchObject({
+      quantity: 3,
+      targetVersion: 3,
+      decidedAt: NOW,
+      stored: { quantity: 3, policyVersion: 2 },
+      explainedAt: NOW + 1,
+      why: null,
+      inputs: { free: 11, policyVersion: 3, safetyStock: 1 },
+    });
+    expect(live.steps.map(({ id, result }) => [id, result]).slice(0, 2)).toEqual([
+      ['supply', 15],
+      ['committed', 11],
+    ]);
+    expect(live.steps.at(-1)?.result).toBe(3);
+    expect(await now('fake:b')).toMatchObject({ quantity: 11, stored: { quantity: 11, policyVersion: 3 }, why: null });
+    const written =
+      await store.db.rows(sql`select version, quantity from target_entry e join listing l on l.id = e.listing_id
+      where l.sku = 'A' and l.channel_id = 'fake:a' order by version`);
+    expect(written.length).toBe(3);
+  });
+
+  test('says so where what stands makes another number than the stored one, or none is stored', async () => {
+    await store.db.rows(sql`update stock_balance set quantity = 9 where sku = 'A'`);
+    expect(await now()).toMatchObject({
+      quantity: 5,
+      stored: { quantity: 6 },
+      why: expect.stringMatching(/^the number that is sent is still 6 \(version 2\): what stands now makes 5/),
+    });
+    await store.db.rows(sql`delete from target`);
+    expect(await now()).toMatchObject({
+      quantity: 5,
+      stored: null,
+      targetVersion: null,
+      why: expect.stringMatching(/^no number is decided yet: what stands now makes 5/),
+    });
+  });
+
+  test('keeps the stored number of a channel that no rule shows, and has none without a policy', async () => {
+    await apply(2, [{ ...partner }]);
+    expect(await now()).toMatchObject({
+      quantity: 6,
+      explainedAt: null,
+      inputs: { policyVersion: 1 },
+      why: expect.stringContaining('policy 2 has no rule for fake:a'),
+    });
+    await store.db.rows(sql`delete from policy_current`);
+    expect(await now()).toMatchObject({ quantity: 6, explainedAt: null, why: null });
   });
 });
 

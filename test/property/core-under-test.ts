@@ -4,6 +4,7 @@ import { nextBreaker } from '#core/breaker.ts';
 import { decide } from '#core/decide.ts';
 import { turnGate } from '#core/gate.ts';
 import { isMaterial, latencyBuffer, smallestBuffer } from '#core/latency-buffer.ts';
+import { explainLines } from '#core/line-explanation.ts';
 import { joinOrder } from '#core/order-state.ts';
 import { promiseBy } from '#core/promise.ts';
 import { cutInProportion } from '#core/proportion.ts';
@@ -18,6 +19,7 @@ export type Core = {
   readonly cutInProportion: typeof cutInProportion;
   readonly publish: typeof publish;
   readonly explain: typeof explain;
+  readonly explainLines: typeof explainLines;
   readonly planPush: typeof planPush;
   readonly splitScarce: typeof splitScarce;
   readonly fairShares: typeof fairShares;
@@ -39,6 +41,7 @@ export const CORE: Core = {
   cutInProportion,
   publish,
   explain,
+  explainLines,
   planPush,
   project,
   atpAt,

@@ -45,6 +45,7 @@ import {
   whatIsShownIsThere,
 } from './kit-laws.ts';
 import { bufferGrowsWithExposure, bufferIsTheSmallest, bufferKeepsItsRule } from './latency-laws.ts';
+import { everyLineExplainsItself } from './line-laws.ts';
 import { earlierLotsGoFirst, lotsAloneChangeNothing, lotsAreSums, noLotTooOld, sumsOfPromisesFit } from './lot-laws.ts';
 import {
   arrivalOrderIsForgotten,
@@ -169,6 +170,7 @@ export const LAWS = {
     law('explain', 'an explanation recomputes its number, which never exceeds what is free', everyTargetExplainsItself),
     law('number', 'a number is never below 0, in whole packs, and grows with the promise', rulesNeverRaise),
     law('supply', 'one more unit received lowers no number anywhere', moreSupplyNeverShowsLess),
+    law('explain-lines', 'a line recomputes what it could be given: nothing, where it waits', everyLineExplainsItself),
     law('fair-shown', 'of a shared pool that is split fairly no unit is shown twice', fairPartsAreShownOnce),
   ],
   scarcity: [

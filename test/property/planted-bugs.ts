@@ -285,6 +285,26 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     ),
   ),
   bug(
+    'line-by-itself',
+    'a line of an order that takes all or nothing is explained as if the others wanted nothing',
+    'explain-lines',
+    change(
+      'line-explanation.ts',
+      'lacking.length === 0 ? before : 0',
+      'lacking.length < told.lines.length ? before : 0',
+    ),
+  ),
+  bug(
+    'line-anywhere',
+    'a line is explained by every place of its program, though its listing is filled from some alone',
+    'explain-lines',
+    change(
+      'targets.ts',
+      'promise: promisableTo({ ...program, locations: from }, at.pools, at.free),',
+      'promise: promisableTo(program, at.pools, at.free),',
+    ),
+  ),
+  bug(
     'unseen-sale',
     'a push overwrites sales that no order has told of yet',
     'push-unseen',

@@ -6,36 +6,19 @@ import type { State } from '#core/state.ts';
 import { anyBody, brandArb, commandsOf, opening, PLACES, PLAIN, SKUS, type World } from '../support/arbitraries.ts';
 import { command, NOW, publishInputs } from '../support/factory.ts';
 import { take, takeAll } from '../support/memory-store.ts';
+import { PROMISE_BY_HAND } from '../support/promise-by-hand.ts';
 import type { Core } from './core-under-test.ts';
 import { expect } from './expect.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
 
+const { kit, ...PROMISE } = PROMISE_BY_HAND;
 /** Each step by hand, from the inputs and the result before it. */
 const BY_HAND: Readonly<Record<StepId, (inputs: PublishInputs, last: number) => number>> = {
-  supply: ({ places }) => sumOf(places.map((place) => place.sellable)),
-  committed: ({ places }, last) => last - sumOf(places.map((place) => place.allocated)),
-  held: ({ places }, last) => last - sumOf(places.map((place) => place.held)),
-  life: ({ lots }, last) => last - (lots?.unusable ?? 0),
-  protected: ({ free, protectedForOthers, places, ownAt }, last) =>
-    Math.max(
-      0,
-      Math.min(
-        last - sumOf(places.map((place) => place.protectedForOthers ?? 0)),
-        free - protectedForOthers - (ownAt?.elsewhere ?? 0),
-      ),
-    ),
-  drawOrder: ({ drawOrder, own, ownAt, lots }, last) => {
-    const mine = own.remaining + sumOf((ownAt?.places ?? []).map((one) => one.remaining));
-    return Math.min(drawOrder === 'ownOnly' ? mine : last, last, own.limitLeft ?? last, mine + (lots?.room ?? last));
-  },
+  ...PROMISE,
   fairShare: ({ fromOwn, fairShare }, last) => Math.min(last, fromOwn + (fairShare?.units ?? last)),
-  kit: ({ kit }, last) => {
-    if (kit === undefined) return last;
-    const least = kit.components.reduce((sets, part) => Math.min(sets, Math.trunc(part.promise / part.quantity)), 1e9);
-    return kit.places === null ? least : Math.min(least, sumOf(kit.places.map((place) => place.sets)));
-  },
+  kit,
   share: ({ sharePercent }, last) => Math.trunc((last * sharePercent) / 100),
   safetyStock: ({ safetyStock }, last) => last - safetyStock,
   buffer: ({ buffer }, last) => last - buffer,

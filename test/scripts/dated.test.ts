@@ -249,13 +249,17 @@ describe('an order that waits', () => {
     };
     const says = await sayings();
     expect(says.MUG).toBe(`3 of 12 allocated (3 shared at main); 9 back-ordered, expected ${day(9)} from PO-1`);
-    expect(says.CUP).toMatch(/^0 of 2 allocated; 2 short since .*: the item has 0 sellable now/);
+    expect(says.CUP).toMatch(
+      /^0 of 2 allocated; 2 short since .*: dtc may give it no more now: 0 sellable at its places/,
+    );
     await allot('order place --channel fake:a --line MUG=14 --ref 2');
     const { lines } = (await json('explain --order fake:a/2')) as { lines: { says: string; backorder: unknown }[] };
     expect(lines[0]?.says).toMatch(/^0 of 14 allocated; 11 back-ordered, expected .* from PO-1; 3 short since/);
     expect(lines[0]?.backorder).toMatchObject({ units: 11, expected: [{ ref: 'PO-1', quantity: 14 }] });
     await allot('order place --channel fake:b --line MUG=4 --ref 3');
     const other = (await json('explain --order fake:b/3')) as { lines: { says: string }[] };
-    expect(other.lines[0]?.says).toMatch(/^0 of 4 allocated; 4 short since .*, expected .* from PO-1: the item has/);
+    expect(other.lines[0]?.says).toMatch(
+      /^0 of 4 allocated; 4 short since .*, expected .* from PO-1: wholesale may give it no more now: 3 sellable/,
+    );
   });
 });

@@ -82,11 +82,16 @@ describe('kits and units of measure', () => {
     expect(explained.out).toContain('4 of 5 allocated');
     expect(explained.out).toContain('4 CUP shared at main');
     expect(explained.out).toContain('MUG');
+    const sets = {
+      mayTake: 0,
+      inputs: { kit: { limitedBy: 'MUG', components: [{ promise: 5 }, { promise: 1 }] } },
+    };
     expect(await json('explain --order fake:a/8')).toMatchObject({
       lines: [
         {
           allocated: 4,
           short: 1,
+          explained: sets,
           components: [
             { sku: 'CUP', quantity: 1 },
             { sku: 'MUG', quantity: 2 },
@@ -94,6 +99,15 @@ describe('kits and units of measure', () => {
         },
       ],
     });
+    const then = new Date().toISOString();
+    await allot('receive MUG 1 --location main');
+    expect(await json('explain --order fake:a/8')).toMatchObject({ lines: [{ allocated: 5, short: 0 }] });
+    expect(await json(`explain --order fake:a/8 --at ${then}`)).toMatchObject({
+      lines: [{ allocated: 4, short: 1, explained: sets }],
+    });
+    expect((await allot(`explain SET --at ${then}`)).out).toContain(
+      `SET at ${then}: a kit of 1 CUP, 2 MUG; 0 to promise, 1 short`,
+    );
   });
 });
 

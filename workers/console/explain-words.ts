@@ -57,11 +57,16 @@ export function explanation(one: ListingExplanation, now: Instant, isOpen: boole
   const pack = listing.pack === 1 ? '' : ` in packs of ${listing.pack}`;
   return html`<details class="card why"${attribute('open', isOpen)}><summary><strong>Why does ${one.channel} show ${figure(one.quantity)}?</strong> <span class="quiet">${listing.listingRef}${pack}</span> ${listingState(one, now)}</summary>
 <div id="why-${listing.id}" tabindex="-1">${steps(one)}</div>
-<p class="quiet">${one.decidedAt === null ? null : html`Version ${one.targetVersion}, decided ${ago(one.decidedAt, now)} under policy ${one.inputs?.policyVersion}. `}${
+<p class="quiet">${one.decidedAt === null ? null : html`Version ${one.targetVersion}, decided ${ago(one.decidedAt, now)} under policy ${one.stored?.policyVersion}. `}${
+    one.explainedAt === null
+      ? null
+      : html`The steps are by what stands now, under policy ${one.inputs?.policyVersion}. `
+  }${
     one.acknowledged === null
       ? null
       : html`Sent: ${one.acknowledged.quantity}, acknowledged ${ago(one.acknowledged.at, now)}. `
   }${one.observed === null ? null : html`Shows: ${one.observed.sellable}, read ${ago(one.observed.at, now)}.`}</p>
+${one.why === null || one.quantity === null ? nothing : html`<p class="notice">${one.why}</p>`}
 ${one.blocked === null ? nothing : html`<p class="notice bad">The platform refuses it until ${moment(one.blocked.until, now)}: ${one.blocked.reason}. ${one.blocked.fix}</p>`}
 ${one.reallocations.map(
   (cause) =>

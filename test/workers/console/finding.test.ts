@@ -58,6 +58,7 @@ describe('orders and shortages', () => {
     expect(one).toContain('allocate +40 B main dtc shared order-state test 1');
     const short = await show('/shortages');
     expect(short).toMatch(/B 10 order #1002 dtc/);
+    expect(one).toMatch(/Why no more .* short: dtc may give it no more now: .* sellable at its places/);
     expect((await stage.ask({ url: '/console/order?id=fake%3Aa%2Fnone' })).statusCode).toBe(404);
   });
 

@@ -1,14 +1,17 @@
 /** Orders, newest first; one order with what it has and why; shortages, oldest first. */
 import type { Backordered } from '#core/backorder.ts';
-import { explainOrder, type LineExplanation, type PromiseStep } from '#db/explain.ts';
+import { explainOrder, type LineExplanation, type OrderExplanation, type PromiseStep } from '#db/explain.ts';
+import { type ExplainedLines, explainOrderLines } from '#db/explain-line.ts';
 import { getModes } from '#db/modes.ts';
 import { listOrders, listShortages } from '#db/order-list.ts';
 import { readBackorders } from '#db/outlook.ts';
+import { sayPickTags, sayTolerance, sayWhyNoMore } from '../../line-words.ts';
 import { ago, moment, number, orderLink, pairs, signed, skuLink, state, table } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import type { Asked, Page } from '../parts.ts';
 
 const ROWS = 50;
+const HISTORY_SHOWN = 500;
 
 function stateOf({
   ordered,
@@ -123,7 +126,9 @@ async function showOrder({ db, at, query }: Asked) {
     };
   }
   const isShort = order.lines.some(({ short }) => short > 0);
-  const expected = isShort ? await readBackorders(db, id, at) : new Map<string, Backordered>();
+  const [expected, explained] = isShort
+    ? await Promise.all([readBackorders(db, id, at), explainOrderLines(db, id, at)])
+    : [new Map<string, Backordered>(), null];
   const body = html`${pairs([
     ['Id', html`<code>${order.id}</code>`],
     ['Channel', order.channel],
@@ -132,14 +137,7 @@ async function showOrder({ db, at, query }: Asked) {
       html`${order.program}${order.route === null ? null : html` <span class="quiet">by route ${order.route}</span>`}`,
     ],
     ['Placed', html`${moment(order.placedAt, at)} UTC, ${ago(order.placedAt, at)}`],
-    [
-      'Pick tags',
-      order.pickTags === null
-        ? null
-        : Object.entries(order.pickTags)
-            .map(([name, value]) => `${name} ${value}`)
-            .join(', '),
-    ],
+    ['Pick tags', order.pickTags === null ? null : sayPickTags(order.pickTags)],
   ])}<h2>Lines</h2>${table({
     caption: 'Lines',
     columns: [
@@ -152,9 +150,19 @@ async function showOrder({ db, at, query }: Asked) {
     ],
     rows: order.lines.map((line) => lineCells(line, expectedOf(expected.get(line.lineRef), at))),
     empty: 'It has no line.',
-  })}<h2>History</h2>${historyTable(order.history, at)}`;
+  })}${isShort ? whyShort(order, explained) : null}<h2>History</h2>${historyTable(order.history.slice(-HISTORY_SHOWN), at)}`;
   return { title: `Order ${order.displayRef}`, body, live: ['stock'] as const };
 }
+
+/** Of each line that waits: the steps from the goods to what it could be given. */
+const whyShort = (order: OrderExplanation, explained: ExplainedLines): Html =>
+  html`<h2>Why no more</h2>${order.lines
+    .filter(({ short, sku }) => short > 0 && sku !== null)
+    .map((line) => {
+      const why = explained?.get(line.lineRef) ?? null;
+      const tolerance = why === null ? null : html`; ${sayTolerance(why.tolerance)}`;
+      return html`<p>${line.short} of ${skuLink(line.sku ?? '')} short: ${sayWhyNoMore(why, order.program)}${tolerance}.</p>`;
+    })}`;
 
 const expectedOf = (line: Backordered | undefined, now: number): Html | null =>
   line === undefined || line.expected.length === 0

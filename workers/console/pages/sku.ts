@@ -3,6 +3,7 @@ import type { Instant } from '#core/model.ts';
 import { listDemand, listSupply } from '#db/dated.ts';
 import { listStopped, type StoppedListing } from '#db/drift.ts';
 import { explainListings, type ListingExplanation } from '#db/explain.ts';
+import { explainListingsNow } from '#db/explain-now.ts';
 import { explainPools, mayTake } from '#db/explain-pools.ts';
 import { explainShortages } from '#db/explain-shortages.ts';
 import { type HoldRow, listHolds } from '#db/holds.ts';
@@ -262,11 +263,12 @@ async function show(asked: Asked): Promise<PageBody> {
   const [card, [item]] = await Promise.all([readItemCard(db, sku), readSkuTable(db, { skus: [sku] })]);
   if (card === null || item === undefined) return unknownItem(sku);
   const past = takePast(asked.query.get('at'));
-  if (past !== null) return showPast(asked, card, past);
+  // Of a moment that is still to come nothing was decided.
+  if (past !== null && past <= at) return showPast(asked, card, past);
   // The ledger of an item may be long: summed once.
   const known = explainPools(db, sku, at);
   const [listings, pools, holds, moves, dated, short, lots, stopped, timeline, shown] = await Promise.all([
-    explainListings(db, { sku }),
+    explainListingsNow(db, { sku }, at),
     known,
     listHolds(db, { sku }, HOLDS_SHOWN),
     listReallocations(db, { sku }),
