@@ -97,6 +97,20 @@ export function backorderFor(
   };
 }
 
+const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
+
+/** As the published number is explained by it. */
+export function sayBackorder(backorder: BackorderInputs | undefined): string {
+  if (backorder === undefined) return 'nothing is sold beyond stock';
+  const { rule, limit, short, beyond, units, restockAt, from } = backorder;
+  const share = units === beyond ? '' : `, ${units} by the share of the channel`;
+  if (rule === 'units') return `${limit} may be sold beyond stock, ${short} are short already${share}`;
+  const most = limit === null ? '' : `, at most ${limit} of it less ${short} that are short already`;
+  if (restockAt === null) return `no dated supply that may be sold${most}`;
+  const parts = from.map(({ ref, quantity, dueAt }) => `${quantity} of ${ref} due ${dayOf(dueAt)}`).join(', ');
+  return `${beyond} may be sold against dated supply (${parts})${most}${share}; restock ${dayOf(restockAt)}`;
+}
+
 /** How much of a short line is a back-order, and from which supply it is expected; the rest is a shortage. */
 export type Backordered = {
   readonly units: number;

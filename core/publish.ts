@@ -4,7 +4,7 @@
  * Guarantees: pure; the quantity is a whole number of packs, never below 0; `explain` recomputes exactly `publish`. Inputs are
  * stored with each target, the sentences are rendered when somebody asks.
  */
-import type { BackorderInputs } from './backorder.ts';
+import { type BackorderInputs, sayBackorder } from './backorder.ts';
 import type { FairPart } from './fair-parts.ts';
 import { type Exposure, type LatencyBufferInputs, latencyBuffer, sayLatencyBuffer } from './latency-buffer.ts';
 import { type LotInputs, sayLots } from './lot-inputs.ts';
@@ -285,19 +285,6 @@ function promiseDrafts(inputs: PromiseInputs): Draft[] {
         sayMoves(inputs),
     },
   ];
-}
-
-const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
-
-function sayBackorder(backorder: BackorderInputs | undefined): string {
-  if (backorder === undefined) return 'nothing is sold beyond stock';
-  const { rule, limit, short, beyond, units, restockAt, from } = backorder;
-  const share = units === beyond ? '' : `, ${units} by the share of the channel`;
-  if (rule === 'units') return `${limit} may be sold beyond stock, ${short} are short already${share}`;
-  const most = limit === null ? '' : `, at most ${limit} of it less ${short} that are short already`;
-  if (restockAt === null) return `no dated supply that may be sold${most}`;
-  const parts = from.map(({ ref, quantity, dueAt }) => `${quantity} of ${ref} due ${dayOf(dueAt)}`).join(', ');
-  return `${beyond} may be sold against dated supply (${parts})${most}${share}; restock ${dayOf(restockAt)}`;
 }
 
 const NO_FAIR_SHARE = {
