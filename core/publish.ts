@@ -6,9 +6,9 @@
  */
 import { type BackorderInputs, sayBackorder } from './backorder.ts';
 import type { FairPart } from './fair-parts.ts';
-import { type Exposure, type LatencyBufferInputs, latencyBuffer, sayLatencyBuffer } from './latency-buffer.ts';
+import { type LatencyBufferInputs, sayLatencyBuffer } from './latency-buffer.ts';
 import { type LotInputs, sayLots } from './lot-inputs.ts';
-import type { DrawOrder, Instant, LocationId, Move, ProgramId, ShowRule, Sku } from './model.ts';
+import type { DrawOrder, Instant, LocationId, Move, ProgramId, Sku } from './model.ts';
 import type { Protection } from './place-pools.ts';
 
 /** Raise it when a step changes: a stored target is explained by the function that made it. */
@@ -184,39 +184,6 @@ export function quantityOf(promise: number, by: ShowFigures): number {
 
 /** The number again, from the inputs that are stored with it alone. */
 export const publish = (inputs: PublishInputs): number => quantityOf(promiseOf(inputs), inputs);
-
-/** Where the channel may show `share` units: how many its rule keeps back, and of what, in words. */
-export function keptBack(
-  rule: ShowRule,
-  share: number,
-  planned: number | null,
-  exposure: Exposure | null = null,
-): Pick<PublishInputs, 'safetyStock' | 'buffer' | 'safetyStockOf' | 'bufferOf' | 'latencyBuffer'> {
-  const percentOf = (percent: number | undefined): number =>
-    percent === undefined ? 0 : Math.ceil((Math.max(0, share) * percent) / 100);
-  const isPlanned = rule.isSafetyStockPlanned === true;
-  const derived = rule.latencyBuffer === undefined ? undefined : latencyBuffer(rule.latencyBuffer, exposure);
-  if (rule.safetyStockPercent === undefined && !isPlanned && rule.bufferPercent === undefined) {
-    if (derived === undefined) return { safetyStock: rule.safetyStock, buffer: rule.buffer };
-    return { safetyStock: rule.safetyStock, buffer: derived.units, latencyBuffer: derived };
-  }
-  const safetyParts = [
-    ...(rule.safetyStock > 0 ? [`${rule.safetyStock} units`] : []),
-    ...(rule.safetyStockPercent === undefined ? [] : [`${rule.safetyStockPercent} % of ${share}, rounded up`]),
-    ...(isPlanned ? [planned === null ? 'planned: not planned yet' : `${planned} planned`] : []),
-  ];
-  const bufferParts = [
-    ...(rule.buffer > 0 ? [`${rule.buffer} units`] : []),
-    ...(rule.bufferPercent === undefined ? [] : [`${rule.bufferPercent} % of ${share}, rounded up`]),
-  ];
-  return {
-    safetyStock: rule.safetyStock + percentOf(rule.safetyStockPercent) + (isPlanned ? (planned ?? 0) : 0),
-    buffer: derived?.units ?? rule.buffer + percentOf(rule.bufferPercent),
-    ...(rule.safetyStockPercent === undefined && !isPlanned ? {} : { safetyStockOf: safetyParts.join(' + ') }),
-    ...(rule.bufferPercent === undefined ? {} : { bufferOf: bufferParts.join(' + ') }),
-    ...(derived === undefined ? {} : { latencyBuffer: derived }),
-  };
-}
 
 const inBrackets = (words: string | undefined): string => (words === undefined || words === '' ? '' : ` (${words})`);
 

@@ -9,6 +9,7 @@ import { type Books, freeOf, type ItemBook, poolsFor } from './books.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { rowAt } from './item-book.ts';
+import { keptBack } from './kept-back.ts';
 import { bookOf, kitInputs } from './kits.ts';
 import { lotInputsOf } from './lot-inputs.ts';
 import type { ChannelRule, Component, Instant, LocationId, Program, ShowRule, Sku } from './model.ts';
@@ -28,7 +29,6 @@ import {
 } from './pools.ts';
 import {
   type KitInputs,
-  keptBack,
   type PromiseInputs,
   PUBLISH_VERSION,
   type PublishInputs,
