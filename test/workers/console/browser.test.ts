@@ -4,7 +4,7 @@
  */
 import { sql } from 'drizzle-orm';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { setMode } from '#db/modes.ts';
 import { readReallocation } from '#db/reallocations.ts';
 import { command } from '#test/support/brand.ts';
@@ -20,6 +20,9 @@ import {
 import { type ConsoleStage, leaveTraces, openConsole, PASSWORD, raiseDrift } from '#test/support/console.ts';
 import { decidePending } from '#workers/allocate.ts';
 import type { HttpServer } from '#workers/http.ts';
+
+// A browser beside a whole suite: each wait of its own may take 30 s before it says what it waited for.
+vi.setConfig({ testTimeout: 120_000 });
 
 if (missingChromium !== undefined) console.warn(missingChromium);
 
