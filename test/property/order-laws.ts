@@ -83,8 +83,10 @@ export const arrivalOrderIsForgotten = (core: Core) =>
     const isShared = ['1', '3'].every((ref) =>
       states.some((state) => state.lines.some((line) => line.lineRef === ref)),
     );
-    // Two pools of half of all that there is leave the third program short, however much that is.
-    const protectsAll = brand.policy.pools.reduce((sum, { percent = 0 }) => sum + percent, 0) >= 100;
+    // Two pools of half of all that there is, or one of a part of the rest, leave a third program short, however much that is.
+    const protectsAll =
+      brand.policy.pools.reduce((sum, { percent = 0 }) => sum + percent, 0) >= 100 ||
+      brand.policy.pools.some(({ parts }) => parts !== undefined);
     // A program at its limit is short as well.
     const pools = (isShared || protectsAll ? [] : brand.policy.pools).map((rule) =>
       rule.limit === undefined ? rule : { ...rule, limit: rule.limit + 1000 },

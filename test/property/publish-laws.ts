@@ -131,6 +131,7 @@ export const moreSupplyNeverShowsLess = (core: Core) =>
       // So do two percents that are both rounded up to their next unit by one unit more: one of them is enough here. And a pool that
       // grows with the supply is cut, beside pools of places, by other turns than before.
       const isGrowing = (rule: PoolRule) => rule.percent !== undefined || rule.parts !== undefined;
+      const hasFair = brand.policy.channels.some(({ fairShare }) => fairShare === true);
       const hasPlaces = brand.policy.pools.some(({ location }) => location !== undefined);
       const pools = brand.policy.pools
         .filter((rule) => !(hasPlaces && isGrowing(rule)))
@@ -138,6 +139,8 @@ export const moreSupplyNeverShowsLess = (core: Core) =>
           (rule, index, all) =>
             rule.percent === undefined || all.findIndex((each) => each.percent !== undefined) === index,
         )
+        // Beside fair parts, what a limit leaves of dated supply hangs on all that is shared, not on the part.
+        .map((rule) => (hasFair && rule.limit !== undefined ? { ...rule, limit: rule.limit + 1000 } : rule))
         .map((rule) => ({ ...rule, refill: 'never' as const }));
       const start = take(
         core.decide,
