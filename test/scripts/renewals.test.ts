@@ -1,40 +1,22 @@
 /** `allot import renewals` on a real database: what is held, of single items and of boxes, what it says, and what it refuses. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runDoctor } from '#db/doctor.ts';
-import { BRAND_POLICY, seedBrand } from '#test/support/brand.ts';
-import { runAllot } from '#test/support/command-line.ts';
-import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
+import { BRAND_POLICY } from '#test/support/brand.ts';
+import { type HoldBench, openHoldBench } from '#test/support/hold-bench.ts';
 
 const DAY_MS = 86_400_000;
 
-let store: TestDatabase;
-let folder: string;
+let bench: HoldBench;
+let store: HoldBench['store'];
+let allot: HoldBench['allot'];
+let json: HoldBench['json'];
+let write: HoldBench['write'];
 
-/** Twenty of MUG, of which wholesale has five for itself. */
 beforeEach(async () => {
-  store = await createTestDatabase();
-  folder = mkdtempSync(join(tmpdir(), 'allot-cli-'));
-  const pools = [{ program: 'wholesale', sku: 'MUG', units: 5, refill: 'never' as const }];
-  await seedBrand(store.db, { skus: ['MUG', 'CUP'], policy: { ...BRAND_POLICY, pools }, mode: 'shadow' });
-  await allot('receive MUG 20 --location main');
+  bench = await openHoldBench();
+  ({ store, allot, json, write } = bench);
 });
-afterEach(async () => {
-  // Whatever was held, converted or let go: the books agree.
-  const broken = (await runDoctor(store.db)).checks.flatMap(({ examples }) => examples);
-  if (broken.length > 0) throw new Error(broken.join('; '));
-  rmSync(folder, { recursive: true });
-  await store.drop();
-});
-
-const splitLine = (line: string): string[] => [...line.matchAll(/"([^"]*)"|\S+/g)].map((match) => match[1] ?? match[0]);
-const allot = (line: string) =>
-  runAllot(splitLine(line), { env: { DATABASE_URL: store.url, USER: 'kim' }, cwd: folder });
-const json = async (line: string) => (await allot(`${line} --json`)).document();
-const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+afterEach(() => bench.close());
 
 describe('renewals from a file', () => {
   const day = (days: number): string => new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
