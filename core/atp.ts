@@ -9,10 +9,11 @@
  * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
+import { draw, promisableTo } from './draw.ts';
 import { consumedBy, type DrawnRows, drawnAfter } from './drawn.ts';
 import { addArrived, copyFree, takePromised, type WritableFree } from './lot-free.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
-import { draw, type FreeByLocation, type PooledItem, poolsOf, promisableTo } from './pools.ts';
+import { type FreeByLocation, type PooledItem, poolsOf } from './pools.ts';
 
 export const DAY_MS = 86_400_000;
 /** Rows due later are out of sight. */

@@ -6,11 +6,13 @@
  * most what is free there. By divisors (`fairShares`): one more unit in the shared pool lowers no part. Units of own pools are not
  * split; a part smaller than a listing's pack is shown by nobody. Pure.
  */
+
+import { type Promised, promisableTo } from './draw.ts';
 import { lifeRoom } from './lot-life.ts';
 import { usableAt } from './lots.ts';
 import type { ListingId, LocationId, Program } from './model.ts';
 import { keptAt } from './place-pools.ts';
-import { type FreeByLocation, type Pools, type Promised, promisableTo } from './pools.ts';
+import type { FreeByLocation, Pools } from './pools.ts';
 import { fairShares } from './scarcity.ts';
 
 export type FairPart = {

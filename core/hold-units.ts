@@ -5,13 +5,13 @@
 import { type Books, freeOf, type ItemBook, poolsFor, postPromise, touch } from './books.ts';
 import type { Command } from './command.ts';
 import { bestPlace } from './completeness.ts';
+import { draw, lifeRoomOf, openUnitsTo, promisableTo, protectedFrom } from './draw.ts';
 import { consumedBy, stillDrawn } from './drawn.ts';
 import { rowAt } from './item-book.ts';
 import { promiseAt } from './kits.ts';
 import { ofLot } from './lot-goods.ts';
 import { lotInputsOf, sayLots } from './lot-inputs.ts';
 import type { Allocation, Hold, HoldId, HoldKind, HoldState, LocationId, OrderId, Program } from './model.ts';
-import { draw, lifeRoomOf, openUnitsTo, promisableTo, protectedFrom } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
 import { withRow } from './rows.ts';
 
@@ -32,7 +32,7 @@ function tooMany({ books, item }: HoldWork, program: Program, units: { asked: nu
     free.lots === undefined
       ? null
       : lotInputsOf(program, program.locations, free.lots, {
-          room: lifeRoomOf(program, pools, free.lots),
+          room: lifeRoomOf(program, pools, free, free.lots),
           open: openUnitsTo(program, pools),
         });
   const there = sum('sellable') - sum('allocated') - sum('held');

@@ -9,10 +9,10 @@
  */
 import { type Books, freeOf, type ItemBook, poolsFor } from './books.ts';
 import type { Command } from './command.ts';
+import { promisableTo } from './draw.ts';
 import { assert } from './errors.ts';
 import { allocateUnits, type LineOwner, takeUnits } from './line-units.ts';
 import type { Allocation, Component, DrawOrder, LocationId, OrderLine, Program, Sku } from './model.ts';
-import { promisableTo } from './pools.ts';
 import type { KitInputs } from './publish.ts';
 
 function sumOf(parts: readonly Allocation[]): number {

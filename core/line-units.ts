@@ -5,9 +5,9 @@
  */
 import { type Books, freeOf, type ItemBook, poolsFor, postEntry } from './books.ts';
 import type { Command } from './command.ts';
+import { draw } from './draw.ts';
 import { consumedBy, stillDrawn } from './drawn.ts';
 import type { Allocation, DrawOrder, LocationId, OrderId, Program } from './model.ts';
-import { draw } from './pools.ts';
 import { withRow } from './rows.ts';
 import type { PromiseEntry } from './state.ts';
 

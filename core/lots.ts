@@ -13,7 +13,7 @@
  * Guarantees: pure. Free units of a place are never more than what is there less what is promised, whichever lots lack units.
  */
 import { assert } from './errors.ts';
-import type { Allocation, Instant, LocationId, Lot, LotCode, Policy, Program } from './model.ts';
+import type { Allocation, Instant, LocationId, Lot, Policy, Program } from './model.ts';
 
 export const DAY_MS = 86_400_000;
 
@@ -84,14 +84,14 @@ export function usableAt(free: FreeLots, location: LocationId, { minimumLifeDays
   return Math.min(place.net, units);
 }
 
-type LotPart = { readonly lot: LotCode | null; units: number };
+export type LotPart = { readonly lot: Lot | null; units: number };
 
 /** The units of a place that a program may use, in the order in which they go. */
-function queueAt(free: FreeLots, location: LocationId, { minimumLifeDays = 0 }: Life): LotPart[] {
+export function queueAt(free: FreeLots, location: LocationId, { minimumLifeDays = 0 }: Life): LotPart[] {
   const place = free.places.get(location);
   if (place === undefined) return [];
   const lots = place.lots.filter(({ lot }) => hasLife(lot, minimumLifeDays, free.now));
-  const parts = lots.map(({ lot, units }): LotPart => ({ lot: lot.code, units }));
+  const parts = lots.map(({ lot, units }): LotPart => ({ lot, units }));
   if (minimumLifeDays > 0 || place.unlotted === 0) return parts;
   const shortest = free.lives.at(-1);
   const wanted = shortest === undefined ? -1 : lots.findIndex(({ lot }) => hasLife(lot, shortest, free.now));
@@ -111,7 +111,7 @@ export function drawLots(free: FreeLots, life: Life, drawn: readonly Allocation[
       if (quantity === 0) continue;
       open -= quantity;
       next.units -= quantity;
-      parts.push({ ...part, quantity, ...(next.lot === null ? {} : { lot: next.lot }) });
+      parts.push({ ...part, quantity, ...(next.lot === null ? {} : { lot: next.lot.code }) });
     }
     assert(open === 0, `${open} units at ${part.location} were drawn of lots that their program may not use`);
     return parts;

@@ -1,5 +1,5 @@
 /**
- * Who may draw how much of an item: own pools, the shared pool, draw order.
+ * How much of an item is protected for whom, and what is left for all. Who may draw how much of it: draw.ts.
  *
  * | a pool protects             | against                                          | is cut, where supply is too small      |
  * | core                        | everybody                                        | with the other core pools, in proportion |
@@ -13,35 +13,14 @@
  * (now free, and taken since), so that no draw moves them.
  */
 import { allTaken, type DrawnRows, drawnOf } from './drawn.ts';
-import { assert } from './errors.ts';
-import { cutByLife, lifeRoom } from './lot-life.ts';
-import { drawLots, type FreeLots, usableAt } from './lots.ts';
-import type {
-  Allocation,
-  Instant,
-  LocationId,
-  Move,
-  Policy,
-  PoolKind,
-  PoolRule,
-  Program,
-  ProgramId,
-  Sku,
-} from './model.ts';
+import { cutByLife } from './lot-life.ts';
+import type { FreeLots } from './lots.ts';
+import type { Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
 import { movedUnits, rulesWithMoves } from './moves.ts';
-import {
-  areCovered,
-  cutAtPlaces,
-  type FreeAt,
-  NO_PLACE_SHARES,
-  type PlaceShare,
-  type Protection,
-  promiseInRooms,
-  type Rooms,
-  roomsOf,
-} from './place-pools.ts';
+import { areCovered, cutAtPlaces, type FreeAt, NO_PLACE_SHARES, type PlaceShare } from './place-pools.ts';
 import { areFixed, unitsOfRules, unitsStanding } from './pool-units.ts';
 import { cutInProportion, sumOf } from './proportion.ts';
+import { withOne } from './rows.ts';
 import { placeRulesFor, poolRulesFor, type RuledPool } from './rules.ts';
 
 /**
@@ -116,7 +95,7 @@ export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): P
 /** Whether any pool of the policy counts from a fill: without one no item is looked at. */
 export const hasFilledPools = (policy: Policy): boolean => policy.pools.some(countsFromFill);
 
-type Share = PoolShare | PlaceShare;
+export type Share = PoolShare | PlaceShare;
 
 const isPlaced = (share: Share): share is PlaceShare => 'location' in share;
 
@@ -244,123 +223,7 @@ function cutToFree<Any extends Share>(
   return cutByLife(policy, { total, shares, at: free }, lots, cutPools);
 }
 
-/** What is left of others' protections that the program may not touch. */
-export function protectedFrom(program: Program, { own, placed }: Pools): Protection[] {
-  let kept: Protection[] = [];
-  for (const share of own) {
-    if (isKeptFrom(program, share)) kept = withOne(kept, { program: share.program, units: share.remaining });
-  }
-  for (const share of placed) {
-    const { program: owner, location, remaining: units } = share;
-    if (isKeptFrom(program, share)) kept = withOne(kept, { program: owner, location, units });
-  }
-  return kept;
-}
-
-const isKeptFrom = (program: Program, share: Share): boolean =>
-  share.remaining > 0 && share.program !== program.id && !isOpenTo(program, share);
-
-const isOpenTo = (program: Program, share: Share): boolean =>
-  share.rule.protects === 'prioritised' && share.priority > program.priority;
-
-/** Most lists here have one or two elements: they become lists of just these, since a push makes room for many. */
-function withOne<T>(list: T[], one: T): T[] {
-  if (list.length === 0) return [one];
-  if (list.length === 1) return [list[0] as T, one];
-  list.push(one);
-  return list;
-}
-
-/** Free units of a place that the program may use. */
-const usableFor = (program: Program, location: LocationId, free: FreeByLocation): number =>
-  free.lots === undefined ? (free.get(location) ?? 0) : usableAt(free.lots, location, program);
-
-/** A place that lacks promised units takes them from the program's others: a deficit is not sold a second time next door. */
-function freeAt(program: Program, free: FreeByLocation): number {
-  let units = 0;
-  for (const location of program.locations) units += usableFor(program, location, free);
-  return Math.max(0, units);
-}
-
-/** What a program may take of lots beyond its own pool: all but what is still protected of those that live so long. */
-export const lifeRoomOf = (program: Program, pools: Pools, lots: FreeLots): number =>
-  lifeRoom(
-    program,
-    [...pools.own, ...pools.placed].filter((share) => !isOpenTo(program, share)),
-    lots,
-  );
-
 export function shareOf(program: Program, { own }: Pools): PoolShare | undefined {
   for (const share of own) if (share.program === program.id) return share;
   return undefined;
-}
-
-/** What a program may be promised now; `placed`: the part of `own` that its pools of one place give, where it has any. */
-export type Promised = { readonly own: number; readonly shared: number; readonly placed?: number };
-
-/** Units that stand open to a program beyond its own pools: what is shared, and protections that its priority goes before. */
-export function openUnitsTo(program: Program, pools: Pools): number {
-  let units = pools.shared;
-  for (const one of pools.own) if (isOpenTo(program, one)) units += one.remaining;
-  for (const one of pools.placed) if (isOpenTo(program, one)) units += one.remaining;
-  return units;
-}
-
-/** What a program may be promised now, by its draw order, its limit and its places. */
-export function promisableTo(program: Program, pools: Pools, free: FreeByLocation): Promised {
-  const share = shareOf(program, pools);
-  const atMost = Math.min(pools.free, share?.limitLeft ?? Number.MAX_SAFE_INTEGER);
-  const ownPool = share?.remaining ?? 0;
-  const openPool = program.drawOrder === 'ownOnly' ? 0 : openUnitsTo(program, pools);
-  const sharedPool = free.lots === undefined ? openPool : Math.min(openPool, lifeRoomOf(program, pools, free.lots));
-  const isSharedFirst = program.drawOrder === 'sharedThenOwn';
-  if (pools.placed.length > 0) {
-    const budget = { own: ownPool, shared: sharedPool, atMost };
-    return promiseInRooms(roomsFor(program, pools, free), budget, isSharedFirst);
-  }
-  const reach = Math.min(freeAt(program, free), atMost);
-  if (isSharedFirst) {
-    const shared = Math.min(sharedPool, reach);
-    return { own: Math.min(ownPool, reach - shared), shared };
-  }
-  const own = Math.min(ownPool, reach);
-  return { own, shared: Math.min(sharedPool, reach - own) };
-}
-
-/** Place by place of a program: what its own pools have there, what is open to it, and what is kept from it. */
-export const roomsFor = (program: Program, pools: Pools, free: FreeByLocation): Rooms =>
-  roomsOf(program, pools.placed, free, (share) => isOpenTo(program, share));
-
-const OWN_FIRST = ['place', 'own', 'shared'] as const;
-const SHARED_FIRST = ['shared', 'place', 'own'] as const;
-
-/** What is promised out of a pool. */
-function unitsIn({ own, shared, placed = 0 }: Promised, pool: PoolKind): number {
-  if (pool === 'shared') return shared;
-  return pool === 'place' ? placed : own - placed;
-}
-
-/** Draws up to `wanted` units: pool by draw order, place by the program's preference. The sum may be less than wanted. */
-export function draw(program: Program, wanted: number, pools: Pools, free: FreeByLocation): Allocation[] {
-  const promised = promisableTo(program, pools, free);
-  const { id, locations } = program;
-  const rooms = pools.placed.length === 0 ? null : roomsFor(program, pools, free);
-  const left = locations.map((place, index) => Math.max(0, rooms?.open[index] ?? usableFor(program, place, free)));
-  let drawn: Allocation[] = [];
-  let open = wanted;
-  for (const pool of program.drawOrder === 'sharedThenOwn' ? SHARED_FIRST : OWN_FIRST) {
-    let units = Math.min(open, unitsIn(promised, pool));
-    if (units === 0) continue;
-    open -= units;
-    const there = pool === 'place' ? [...(rooms?.own ?? [])] : left;
-    for (let at = 0; at < locations.length; at++) {
-      const quantity = Math.min(units, there[at] ?? 0);
-      if (quantity === 0) continue;
-      drawn = withOne(drawn, { location: locations[at] ?? '', program: id, pool, quantity });
-      there[at] = (there[at] ?? 0) - quantity;
-      units -= quantity;
-    }
-    assert(units === 0, `draw found pool units without a place: ${units} of ${id}`);
-  }
-  return free.lots === undefined ? drawn : drawLots(free.lots, program, drawn);
 }

@@ -7,8 +7,9 @@
 import { freeOf, openBooks, poolsFor } from './books.ts';
 import type { Command, CommandBody, ReallocateCommand } from './command.ts';
 import { decide } from './decide.ts';
+import { promisableTo } from './draw.ts';
 import type { Instant, LocationId, OrderId, PoolId, ProgramId, Sku, StockMaster } from './model.ts';
-import { type Pools, promisableTo } from './pools.ts';
+import type { Pools } from './pools.ts';
 import { type Change, dateChangesOf } from './reallocation-dates.ts';
 import { harmOf, type ReallocationPreview } from './reallocation-harm.ts';
 import { applyFacts } from './replay.ts';

@@ -25,3 +25,11 @@ export function withRow<K, V>(rows: ReadonlyMap<K, V>, key: K, row: V): Readonly
 /** True when the row was there. */
 export const dropRow = <K>(rows: ReadonlyMap<K, unknown>, key: K): boolean =>
   rows.size > 0 && (rows as Map<K, unknown>).delete(key);
+
+/** For lists that most often have one or two elements: they become lists of just these, since a push makes room for many. */
+export function withOne<T>(list: T[], one: T): T[] {
+  if (list.length === 0) return [one];
+  if (list.length === 1) return [list[0] as T, one];
+  list.push(one);
+  return list;
+}

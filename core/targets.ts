@@ -7,6 +7,7 @@
 import { type BackorderInputs, backorderFor } from './backorder.ts';
 import { type Books, freeOf, type ItemBook, poolsFor } from './books.ts';
 import { bestPlace, supplyOf } from './completeness.ts';
+import { lifeRoomOf, openUnitsTo, type Promised, promisableTo, protectedFrom, roomsFor } from './draw.ts';
 import { type FairPart, fairParts, promiseBesideFair } from './fair-parts.ts';
 import { rowAt } from './item-book.ts';
 import { keptBack } from './kept-back.ts';
@@ -16,17 +17,7 @@ import type { ChannelRule, Component, Instant, LocationId, Program, ShowRule, Sk
 import { outlookOf } from './outlook.ts';
 import { keptAt, type PlaceShare } from './place-pools.ts';
 import { sayPoolRule } from './pool-words.ts';
-import {
-  type FreeByLocation,
-  lifeRoomOf,
-  openUnitsTo,
-  type Pools,
-  type Promised,
-  promisableTo,
-  protectedFrom,
-  roomsFor,
-  shareOf,
-} from './pools.ts';
+import { type FreeByLocation, type Pools, shareOf } from './pools.ts';
 import {
   type KitInputs,
   type PromiseInputs,
@@ -215,7 +206,8 @@ function inputsOf(
   const moves = at.item.moves.length === 0 ? [] : movesOf(at.item, program.id);
   if (moves.length > 0) inputs.moves = moves;
   if (free.lots !== undefined) {
-    const figures = { room: lifeRoomOf(program, pools, free.lots), open: openUnitsTo(program, pools) };
+    const room = lifeRoomOf({ ...program, locations: shown.from }, pools, free, free.lots);
+    const figures = { room, open: openUnitsTo(program, pools) };
     const lots = lotInputsOf(program, shown.from, free.lots, figures);
     if (lots !== null) inputs.lots = lots;
   }

@@ -5,6 +5,7 @@
  * the same way as the past. Groups of an item, what a kit is made of, and which places sell, are those of today: they have no history.
  */
 import { type Books, freeOf, type ItemBook, openBooks, poolsFor } from '#core/books.ts';
+import { promisableTo, protectedFrom } from '#core/draw.ts';
 import { drawnOf } from '#core/drawn.ts';
 import { rowAt } from '#core/item-book.ts';
 import { bookOf, kitInputs } from '#core/kits.ts';
@@ -22,7 +23,7 @@ import type {
 import type { PlaceShare, Protection } from '#core/place-pools.ts';
 import { nextPoolChange } from '#core/pool-units.ts';
 import { sayPoolRule } from '#core/pool-words.ts';
-import { type Pools, promisableTo, protectedFrom } from '#core/pools.ts';
+import type { Pools } from '#core/pools.ts';
 import { type KitInputs, setsOf } from '#core/publish.ts';
 import type { Queries } from './client.ts';
 import { readStateAt } from './past-state.ts';

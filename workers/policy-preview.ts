@@ -7,8 +7,8 @@
  */
 import { freeOf, openBooks, poolsFor } from '#core/books.ts';
 import { decide } from '#core/decide.ts';
+import { promisableTo } from '#core/draw.ts';
 import type { ChannelId, Instant, ListingId, Policy, PoolRule, ProgramId, Sku } from '#core/model.ts';
-import { promisableTo } from '#core/pools.ts';
 import type { State } from '#core/state.ts';
 import type { Database } from '#db/client.ts';
 import { type Configuration, findChanges, reachOf, type StoredConfiguration } from '#db/configuration-changes.ts';

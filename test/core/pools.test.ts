@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { draw, promisableTo } from '#core/draw.ts';
 import { type Drawn, NOTHING_DRAWN } from '#core/drawn.ts';
 import { type DrawOrder, EMERGENCY, type Policy, type PoolRule } from '#core/model.ts';
 import { nextPoolChange } from '#core/pool-units.ts';
-import { draw, poolsOf as poolsAt, promisableTo } from '#core/pools.ts';
+import { poolsOf as poolsAt } from '#core/pools.ts';
 import { cutInProportion } from '#core/proportion.ts';
 import { poolRulesFor } from '#core/rules.ts';
 import { NOW, policy, pool, program } from '../support/factory.ts';

@@ -4,9 +4,10 @@
  */
 import * as fc from 'fast-check';
 import type { Command, CommandBody, HoldCommand } from '#core/command.ts';
+import { promisableTo } from '#core/draw.ts';
 import { unitsOf } from '#core/hold-units.ts';
 import type { Hold } from '#core/model.ts';
-import { poolsOf, promisableTo } from '#core/pools.ts';
+import { poolsOf } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { anyBody, brandArb, goodsBody, holdBody, opening } from '../support/arbitraries.ts';
 import { command, MINUTE_MS, NOW, orderState } from '../support/factory.ts';

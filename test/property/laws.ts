@@ -6,7 +6,7 @@
 import type * as fc from 'fast-check';
 import { PLACES, type World } from '../support/arbitraries.ts';
 import { KIT_WORLD_WITH_RUNS as KIT_WORLD } from '../support/kit-brand.ts';
-import { LOT_WORLD, LOTS_AT_ONE_PLACE } from '../support/lot-brand.ts';
+import { LOT_WORLD, LOTS_AT_ANY_PLACE, LOTS_AT_ONE_PLACE } from '../support/lot-brand.ts';
 import { PLACED } from '../support/place-brand.ts';
 import { answersHold } from './answer-laws.ts';
 import {
@@ -259,6 +259,7 @@ export const LAWS = {
     law('I2-lots', 'I2 with lots', (core) => balancesAreSums(core, LOT_WORLD)),
     law('I4-lots', 'I4 with lots', (core) => noLineVanishes(core, LOT_WORLD)),
     law('I5-lots', 'I5 with lots, at one place', (core) => protectionHolds(core, LOTS_AT_ONE_PLACE)),
+    law('I5-lots-far', 'I5 with lots at several places', (core) => protectionHolds(core, LOTS_AT_ANY_PLACE)),
     law('explain-lots', 'explanations with lots', (core) => everyTargetExplainsItself(core, LOT_WORLD)),
     law('deterministic-lots', 'deterministic with lots', (core) => isDeterministic(core, LOT_WORLD)),
     law('batching-lots', 'one batch or many, with lots', (core) => batchingChangesNothing(core, LOT_WORLD)),

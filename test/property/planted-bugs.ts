@@ -145,7 +145,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'useless-protection',
     'a program is promised lots that others protect, since it asks for as long a life',
     'I5-lots',
-    change('pools.ts', 'Math.min(openPool, lifeRoomOf(program, pools, free.lots))', 'openPool'),
+    change('draw.ts', 'Math.min(openPool, lifeRoomOf(program, pools, free, free.lots))', 'openPool'),
+  ),
+  bug(
+    'preferred-place-first',
+    'a line takes young lots that others protect from the place it prefers, while old ones lie next door',
+    'I5-lots-far',
+    change('draw.ts', '  if (free.lots === undefined) return open;', '  return open;'),
   ),
   bug(
     'hold-unseen',
@@ -247,8 +253,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'places-twice',
     'a line that is split over places takes the whole of it at the second (vendurehq/vendure#4030: 10 and 13 for 13)',
     'I4',
-    change('pools.ts', '      units -= quantity;\n', '      units -= Math.min(0, quantity);\n'),
-    change('pools.ts', 'assert(units === 0,', 'assert(true,'),
+    change('draw.ts', '      units -= quantity;\n', '      units -= Math.min(0, quantity);\n'),
+    change('draw.ts', 'assert(units === 0,', 'assert(true,'),
   ),
   bug(
     'last-served-first',

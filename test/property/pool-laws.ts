@@ -2,10 +2,11 @@
 import * as fc from 'fast-check';
 import type { Command } from '#core/command.ts';
 import { orderOf } from '#core/command.ts';
+import { promisableTo } from '#core/draw.ts';
 import { freeByLot, openLots } from '#core/lot-book.ts';
 import { hasLife } from '#core/lots.ts';
 import type { Policy, Program } from '#core/model.ts';
-import { type FreeByLocation, type Pools, poolsOf, promisableTo } from '#core/pools.ts';
+import { type FreeByLocation, type Pools, poolsOf } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { commandsOf, emptyBrand, opening, PLAIN, policyArb, type World } from '../support/arbitraries.ts';
 import { command, NOW, oneLineOrder, receive } from '../support/factory.ts';

@@ -1,7 +1,8 @@
 /** Laws of a re-confirmation, after any story: never more than there is, each strategy keeps its word, protection holds. */
 import * as fc from 'fast-check';
 import type { ReconfirmCommand, Strategy } from '#core/command.ts';
-import { poolsOf, promisableTo } from '#core/pools.ts';
+import { promisableTo } from '#core/draw.ts';
+import { poolsOf } from '#core/pools.ts';
 import { reconfirmReport } from '#core/reconfirm-report.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { commandsOf, opening, PLAIN, reconfirmBody, type World } from '../support/arbitraries.ts';

@@ -84,6 +84,15 @@ export const LOTS_AT_ONE_PLACE: World = {
   body: LOT_WORLD.body,
 };
 
+/** Every program draws wherever units are: no pool of one place, and no hold at one (core/README.md, limits). */
+export const LOTS_AT_ANY_PLACE: World = {
+  brand: brand.map((state) => {
+    const pools = state.policy.pools.filter((rule) => rule.location === undefined);
+    return { ...state, policy: { ...state.policy, pools } };
+  }),
+  body: LOT_WORLD.body.map((body) => (body.kind === 'hold' ? { ...body, location: null } : body)),
+};
+
 /** Commands that can be told with lots and without, and mean the same: lots that never expire, named as goods come. */
 export const TOLD_WITH_LOTS: World = {
   brand: brandArb,
