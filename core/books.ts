@@ -78,11 +78,11 @@ function kitsByPart(items: readonly ItemBook[]): Map<Sku, ItemBook[]> {
 
 /** Pools that count from a fill and have not seen one begin with what is there now. */
 function fillFirst(policy: Policy, book: ItemBook, now: Instant): void {
-  const programs = book.components === null ? unfilledPools(policy, book, now) : [];
-  if (programs.length === 0) return;
-  book.firstFills = programs.map((program) => ({ program, consumed: drawnOf(book.drawn, program).consumed }));
+  const pools = book.components === null ? unfilledPools(policy, book, now) : [];
+  if (pools.length === 0) return;
   const before = book.drawn;
-  for (const program of programs) book.drawn = withDrawn(book.drawn, filled(before, program));
+  book.firstFills = pools.map((pool) => ({ ...pool, consumed: drawnOf(before, pool.program, pool.location).consumed }));
+  for (const { program, location } of pools) book.drawn = withDrawn(book.drawn, filled(before, program, location));
 }
 
 export function openBooks(state: State, now: Instant): Books {

@@ -20,7 +20,10 @@ export type Drawn = {
 
 export const NOTHING_DRAWN: Drawn = { consumed: 0, taken: 0, takenAtFill: 0, allTakenAtFill: 0, isFilled: false };
 
-/** `location`: of the program's pool of that place, of which `consumed` alone counts; absent: of the program in all. */
+/**
+ * `location`: of the program's pool of that place, where `consumed` is what was drawn of it, and `taken` what all programs took at the
+ * place since it was filled (0 before the first time); absent: of the program in all.
+ */
 export type DrawnRow = { readonly program: ProgramId; readonly location?: LocationId } & Drawn;
 
 /** What is drawn of an item; rows are replaced, never changed. They are few, and a book is opened for every item of a batch: no map. */
@@ -56,9 +59,12 @@ export function stillDrawn(rows: DrawnRows, { program, location, pool, quantity 
   return Math.min(quantity, Math.max(0, consumed));
 }
 
-/** Every program's drawn units once a pool of it is filled now: what was drawn before is nothing to it. */
-export function filled(rows: DrawnRows, program: ProgramId): DrawnRow {
-  const { consumed, taken } = drawnOf(rows, program);
+/** What is drawn once a pool of a program (of one place) is filled now: what was drawn before is nothing to it. */
+export function filled(rows: DrawnRows, program: ProgramId, location?: LocationId): DrawnRow {
+  const { consumed, taken } = drawnOf(rows, program, location);
+  if (location !== undefined) {
+    return { ...NOTHING_DRAWN, program, location, consumed: Math.min(0, consumed), isFilled: true };
+  }
   return {
     program,
     consumed: Math.min(0, consumed),
@@ -72,7 +78,7 @@ export function filled(rows: DrawnRows, program: ProgramId): DrawnRow {
 /** By all programs. */
 export function allTaken(rows: DrawnRows): number {
   let units = 0;
-  for (const { taken } of rows) units += taken;
+  for (const { taken, location } of rows) if (location === undefined) units += taken;
   return units;
 }
 
@@ -84,28 +90,43 @@ type Drawing = Pick<Allocation, 'program' | 'location' | 'pool'> & {
   readonly held?: number;
 };
 
+/** What an entry takes of what is free at its place; below 0 where it gives back. What is shipped was taken before. */
+const takenBy = ({ kind, delta, held = 0 }: Drawing): number => held + (kind === 'ship' ? 0 : delta);
+
 /**
  * What is drawn after an entry. Whatever a fill protects is a part of the supply of that moment, so a refill keeps what was taken by
  * then. A pool of one place has a row of its own for what is drawn of it; what is taken is the program's, of whatever pool.
  */
 export function drawnAfter(rows: DrawnRows, entry: Drawing): DrawnRows {
-  return entry.pool === 'place' ? drawnAtPlace(rows, entry) : drawnOfItem(rows, entry, entry.consumed);
+  const after = takenAtPlace(rows, entry);
+  return entry.pool === 'place' ? drawnAtPlace(after, entry) : drawnOfItem(after, entry, entry.consumed);
 }
 
-function drawnOfItem(rows: DrawnRows, { program, kind, delta, held = 0 }: Drawing, units: number): DrawnRows {
+function drawnOfItem(rows: DrawnRows, entry: Drawing, units: number): DrawnRows {
+  const { program, kind } = entry;
   const before = drawnOf(rows, program);
   const consumed = before.consumed + units;
   if (kind === 'refill') return withDrawn(rows, { ...filled(rows, program), consumed });
-  const taken = before.taken + held + (kind === 'ship' ? 0 : delta);
+  const taken = before.taken + takenBy(entry);
   const { takenAtFill, allTakenAtFill, isFilled } = before;
   return withDrawn(rows, { program, consumed, taken, takenAtFill, allTakenAtFill, isFilled });
 }
 
 function drawnAtPlace(rows: DrawnRows, entry: Drawing): DrawnRows {
-  const { program, consumed, kind } = entry;
-  const { location } = entry;
+  const { program, consumed, kind, location } = entry;
   const before = drawnOf(rows, program, location);
   const row = { ...before, program, location, consumed: before.consumed + consumed };
-  const after = consumed === 0 ? rows : withDrawn(rows, row);
-  return kind === 'refill' ? after : drawnOfItem(after, entry, 0);
+  if (kind === 'refill') return withDrawn(rows, { ...filled(rows, program, location), consumed: row.consumed });
+  return drawnOfItem(consumed === 0 ? rows : withDrawn(rows, row), entry, 0);
+}
+
+/** Pools of the place that were filled count what anybody takes there. */
+function takenAtPlace(rows: DrawnRows, entry: Drawing): DrawnRows {
+  let after = rows;
+  for (const row of rows) {
+    if (!row.isFilled || row.location !== entry.location) continue;
+    const units = takenBy(entry);
+    if (units !== 0) after = withDrawn(after, { ...row, taken: row.taken + units });
+  }
+  return after;
 }

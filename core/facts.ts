@@ -54,12 +54,12 @@ function inOrder(items: ItemBook[]): ItemBook[] {
 
 /** First in the ledger: what is drawn in the same batch is drawn after the fill. */
 const firstFillsOf = (books: Books, item: ItemBook): PromiseEntry[] =>
-  item.firstFills.map(({ program, consumed }) => ({
+  item.firstFills.map(({ program, location, consumed }) => ({
     commandId: item.touchedBy ?? 0,
     sku: item.sku,
-    location: books.programs.get(program)?.locations[0] ?? books.places.selling[0] ?? '',
+    location: location ?? books.programs.get(program)?.locations[0] ?? books.places.selling[0] ?? '',
     program,
-    pool: 'own',
+    pool: location === undefined ? 'own' : 'place',
     kind: 'refill',
     delta: 0,
     consumed: 0 - Math.max(0, consumed),

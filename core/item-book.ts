@@ -19,7 +19,7 @@ import type {
   ProgramId,
   Sku,
 } from './model.ts';
-import type { FreeByLocation } from './pools.ts';
+import type { Filled, FreeByLocation } from './pools.ts';
 import { rowsBy } from './rows.ts';
 import type { ItemState, ListingState, ShortLine, StockBalance } from './state.ts';
 
@@ -70,7 +70,7 @@ export type ItemBook = {
   /** Units short per program, over all lines that wait, loaded or not. */
   shortOf: ReadonlyMap<ProgramId, number>;
   /** Pools that are filled for the first time with the first decision on the item, and what was drawn of them before. */
-  firstFills: readonly { readonly program: ProgramId; readonly consumed: number }[];
+  firstFills: readonly (Filled & { readonly consumed: number })[];
   /** The command that last changed it. */
   touchedBy: number | null;
   /** Everything that stands is told, changed or not: a review mends what is stored. */

@@ -19,6 +19,8 @@ export type PlaceShare = {
   readonly location: LocationId;
   readonly priority: number;
   readonly rule: PoolRule;
+  /** What a percent or part is one of: what was free at the place when the pool was filled, and came since; 0 for a fixed number. */
+  readonly supply: number;
   readonly units: number;
   readonly consumed: number;
   readonly remaining: number;

@@ -42,7 +42,7 @@ function hasLow(shares: readonly PoolShare[], percent: number): boolean {
   return false;
 }
 
-/** No move goes to a place: units lift it that come there, and its protection stays as it is. */
+/** No move goes to a place: units lift it that come there. `missing` is the least: a pool that is a part of what is there grows with them. */
 const lowPlacesOf = (sku: Sku, { placed }: Pools, percent: number): LowPool[] =>
   placed
     .filter((share) => isLow(share, percent))

@@ -29,7 +29,7 @@ const clamp = (units: number, rule: PoolRule): number =>
   Math.min(rule.maximum ?? Number.MAX_SAFE_INTEGER, Math.max(rule.minimum ?? 0, units));
 
 /** A number of units, whatever there is and whenever it is. */
-const isFixed = ({ rule }: RuledPool): boolean =>
+export const isFixed = (rule: PoolRule): boolean =>
   rule.percent === undefined &&
   rule.parts === undefined &&
   rule.minimum === undefined &&
@@ -37,7 +37,7 @@ const isFixed = ({ rule }: RuledPool): boolean =>
   rule.release === undefined;
 
 export function areFixed(rules: readonly RuledPool[]): boolean {
-  for (const rule of rules) if (!isFixed(rule)) return false;
+  for (const { rule } of rules) if (!isFixed(rule)) return false;
   return true;
 }
 

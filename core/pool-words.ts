@@ -4,8 +4,8 @@ import { UNRULED } from './moves.ts';
 import type { PoolShare } from './pools.ts';
 import { scopeOf } from './rules.ts';
 
-/** A percent or part is one of `supply`: a pool of one place has neither. */
-type SaidShare = Pick<PoolShare, 'rule' | 'units'> & Partial<Pick<PoolShare, 'supply'>>;
+/** A percent or part is one of `supply`. */
+type SaidShare = Pick<PoolShare, 'rule' | 'units' | 'supply'>;
 
 const SAID = new WeakMap<PoolRule, string>();
 
@@ -21,7 +21,7 @@ export function sayPoolRule(share: SaidShare): string {
   return said;
 }
 
-function wordsOf({ rule, supply = 0, units }: SaidShare): string {
+function wordsOf({ rule, supply, units }: SaidShare): string {
   const amounts = [
     ...(rule.percent === undefined ? [] : [`${rule.percent} % of ${supply}`]),
     ...(rule.parts === undefined ? [] : [`${rule.parts} parts of what others leave of ${supply}`]),

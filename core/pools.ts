@@ -18,7 +18,7 @@ import type { FreeLots } from './lots.ts';
 import type { Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
 import { movedUnits, rulesWithMoves } from './moves.ts';
 import { areCovered, cutAtPlaces, type FreeAt, NO_PLACE_SHARES, type PlaceShare } from './place-pools.ts';
-import { areFixed, unitsOfRules, unitsStanding } from './pool-units.ts';
+import { areFixed, isFixed, unitsOfRules } from './pool-units.ts';
 import { cutInProportion, sumOf } from './proportion.ts';
 import { withOne } from './rows.ts';
 import { placeRulesFor, poolRulesFor, type RuledPool } from './rules.ts';
@@ -83,14 +83,24 @@ export type Pools = {
 const countsFromFill = (rule: PoolRule): boolean =>
   rule.percent !== undefined || rule.parts !== undefined || rule.limit !== undefined;
 
+/** A pool that is filled: of one place, or of the item. */
+export type Filled = { readonly program: ProgramId; readonly location?: LocationId };
+
 /**
- * Programs whose pool counts from a fill and has not seen one: a rule that came into force where much was sold before begins with
- * what is there now.
+ * Pools that count from a fill and have not seen one: a rule that came into force where much was sold before begins with what is there
+ * now.
  */
-export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): ProgramId[] =>
-  poolRulesFor(policy, item, now)
-    .filter(({ program, rule }) => countsFromFill(rule) && !drawnOf(item.drawn, program).isFilled)
-    .map(({ program }) => program);
+export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): Filled[] => {
+  const isUnfilled = ({ program, rule }: RuledPool, location?: LocationId): boolean =>
+    countsFromFill(rule) && !drawnOf(item.drawn, program, location).isFilled;
+  return [
+    ...poolRulesFor(policy, item, now).flatMap((own) => (isUnfilled(own) ? [{ program: own.program }] : [])),
+    ...placeRulesFor(policy, item, now).flatMap((placed) => {
+      const { program, location } = placed;
+      return isUnfilled(placed, location) ? [{ program, location }] : [];
+    }),
+  ];
+};
 
 /** Whether any pool of the policy counts from a fill: without one no item is looked at. */
 export const hasFilledPools = (policy: Policy): boolean => policy.pools.some(countsFromFill);
@@ -142,13 +152,30 @@ function cutPools<Any extends Share>(total: number, shares: readonly Any[], at: 
 }
 
 /** Of pools of one place, before they are cut. */
-function placeSharesOf(policy: Policy, item: PooledItem, now: Instant): readonly PlaceShare[] {
+function placeSharesOf(policy: Policy, item: PooledItem, free: FreeByLocation, now: Instant): readonly PlaceShare[] {
   const rules = placeRulesFor(policy, item, now);
   if (rules.length === 0) return NO_PLACE_SHARES;
-  return rules.map(({ program, location, priority, rule }) => {
-    const units = unitsStanding(rule.units ?? 0, rule, now);
-    const { consumed } = drawnOf(item.drawn, program, location);
-    return { program, location, priority, rule, units, consumed, remaining: Math.max(0, units - consumed) };
+  const shares = rules.map(({ program, location, priority, rule }): PlaceShare => {
+    const { consumed, taken } = drawnOf(item.drawn, program, location);
+    const supply = isFixed(rule) ? 0 : Math.max(0, (free.get(location) ?? 0) + taken);
+    const units = rule.units ?? 0;
+    return { program, location, priority, rule, supply, units, consumed, remaining: Math.max(0, units - consumed) };
+  });
+  if (areFixed(rules)) return shares;
+  const standing = new Map<PlaceShare, number>();
+  for (const [, there] of Map.groupBy(shares, ({ location }) => location)) {
+    const units = unitsOfRules(
+      there,
+      there.map(({ supply }) => supply),
+      now,
+    );
+    there.forEach((share, index) => {
+      standing.set(share, units[index] ?? 0);
+    });
+  }
+  return shares.map((share) => {
+    const units = standing.get(share) ?? 0;
+    return { ...share, units, remaining: Math.max(0, units - share.consumed) };
   });
 }
 
@@ -187,7 +214,7 @@ export function poolsOf(policy: Policy, item: PooledItem, free: FreeByLocation, 
   const net = free.net ?? netOf(free);
   const total = Math.max(0, net);
   const rules = rulesWithMoves(policy, poolRulesFor(policy, item, now), item.moves ?? NO_MOVES);
-  const placed = placeSharesOf(policy, item, now);
+  const placed = placeSharesOf(policy, item, free, now);
   if (rules.length === 0 && placed.length === 0) return { free: total, own: NO_SHARES, placed, shared: total };
   const shares = sharesOf(rules, item, net, now);
   if (placed.length > 0) return poolsBesidePlaces(policy, total, [...shares, ...placed], free);

@@ -195,6 +195,17 @@ export function placeRulesFor(policy: Policy, item: RuledItem, now: Instant): re
   return found;
 }
 
+/** Pools that are parts of one supply: those of the item, or with `location` those of that place. */
+export const rulesOfSupply = (
+  policy: Policy,
+  item: RuledItem,
+  now: Instant,
+  location: LocationId | undefined,
+): readonly RuledPool[] =>
+  location === undefined
+    ? poolRulesFor(policy, item, now)
+    : placeRulesFor(policy, item, now).filter((rule) => rule.location === location);
+
 const NO_MOMENTS: readonly Instant[] = [];
 
 /** Moments after `now` at which another rule of the item's pools may come into force. */

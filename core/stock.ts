@@ -18,6 +18,7 @@ import { allTaken, drawnOf } from './drawn.ts';
 import { FreeUnits, onHandOf, stockKey } from './item-book.ts';
 import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved } from './lot-goods.ts';
 import type { Disposition, LocationId, LotCode, ProgramId, Sku, StockMaster } from './model.ts';
+import { isFixed } from './pool-units.ts';
 import { CommandRefused } from './refusal.ts';
 import { placeRulesFor, poolRulesFor } from './rules.ts';
 
@@ -119,9 +120,9 @@ function refillPools(item: ItemBook, books: Books, command: Command, location: L
     fill(program, 'own', 0 - Math.max(0, consumed));
   }
   for (const { program, location: place, rule } of placeRulesFor(books.policy, item, books.now)) {
-    const { consumed } = drawnOf(item.drawn, program, location);
-    if (rule.refill !== 'receipt' || place !== location || consumed <= 0) continue;
-    fill(program, 'place', -consumed);
+    const { consumed, taken } = drawnOf(item.drawn, program, location);
+    if (rule.refill !== 'receipt' || place !== location || (consumed <= 0 && (isFixed(rule) || taken === 0))) continue;
+    fill(program, 'place', 0 - Math.max(0, consumed));
   }
 }
 

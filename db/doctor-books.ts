@@ -95,7 +95,10 @@ const CONVERSIONS: SQL = sql`
     having count(*) filter (where kind = 'allocate') > 0) c
   where allocated > given`;
 
-/** A pool of one place counts what is drawn of it; what a program took is counted in its row of the item, of whatever pool. */
+/**
+ * A pool of one place counts what is drawn of it, and once it was filled what anybody took there since; what a program took is counted in
+ * its row of the item, of whatever pool.
+ */
 const POOL_BALANCE: SQL = sql`
   select format('%s, program %s%s: %s units drawn from its own pool by the balance, %s by its entries; %s taken by the balance, %s by its entries',
     sku, program, case when location = '' then '' else ' at ' || location end, coalesce(b.consumed, 0), coalesce(e.consumed, 0),
@@ -106,7 +109,11 @@ const POOL_BALANCE: SQL = sql`
         sum(held) + coalesce(sum(delta) filter (where kind in ('allocate', 'release')), 0) as taken
       from promise_entry group by 1, 2
       union all
-      select sku, program, location, sum(consumed), 0 from promise_entry where pool = 'place' group by 1, 2, 3) e using (sku, program, location)
+      select d.sku, d.program, d.location, d.consumed, coalesce((
+          select sum(t.held) + coalesce(sum(t.delta) filter (where t.kind in ('allocate', 'release')), 0)
+          from promise_entry t where t.sku = d.sku and t.location = d.location and t.id > d.filled), 0)
+      from (select sku, program, location, sum(consumed) as consumed, max(id) filter (where kind = 'refill') as filled
+        from promise_entry where pool = 'place' group by 1, 2, 3) d) e using (sku, program, location)
   where coalesce(b.consumed, 0) <> coalesce(e.consumed, 0) or coalesce(b.taken, 0) <> coalesce(e.taken, 0)`;
 
 const LINES_AND_PROMISES: SQL = sql`

@@ -33,15 +33,16 @@ type DrawnAt = Drawn & { readonly sku: Sku; readonly program: ProgramId; readonl
 
 /**
  * A refill keeps what was taken by then, of its program and of all: entries are numbered in the order of their item. A pool of one
- * place has a row of its own for what is drawn of it.
+ * place has a row of its own for what is drawn of it, and what anybody took there since it was filled.
  */
 const readDrawn = (db: Queries, skus: Skus, at: Instant): Promise<DrawnAt[]> =>
   db.rows<DrawnAt>(sql`
     with entry as materialized (
-        select e.id, e.sku, e.program, e.location, e.pool, case when e.pool = 'place' then '' else e.kind end as kind, e.consumed,
+        select e.id, e.sku, e.program, e.location, e.pool, case when e.pool = 'place' then '' else e.kind end as kind, e.kind = 'refill' as is_refill, e.consumed,
           e.held + case when e.kind in ('allocate', 'release') then e.delta else 0 end as taken
         from promise_entry e join batch b on b.id = e.batch_id where e.sku = any(${list(skus)}) and b.decided_at <= ${upTo(at)}),
-      fill as (select sku, program, max(id) as id from entry where kind = 'refill' group by sku, program)
+      fill as (select sku, program, max(id) as id from entry where kind = 'refill' group by sku, program),
+      filled_place as (select sku, program, location, max(id) as id from entry where pool = 'place' and is_refill group by sku, program, location)
     select e.sku, e.program, null as location, sum(case when e.pool = 'place' then 0 else e.consumed end)::int as consumed,
       sum(e.taken)::int as taken,
       coalesce(sum(e.taken) filter (where e.id < f.id), 0)::int as "takenAtFill",
@@ -49,8 +50,10 @@ const readDrawn = (db: Queries, skus: Skus, at: Instant): Promise<DrawnAt[]> =>
       f.id is not null as "isFilled"
     from entry e left join fill f on f.sku = e.sku and f.program = e.program group by e.sku, e.program, f.id
     union all
-    select e.sku, e.program, e.location, sum(e.consumed)::int, 0, 0, 0, false from entry e where e.pool = 'place'
-    group by e.sku, e.program, e.location
+    select e.sku, e.program, e.location, sum(e.consumed)::int,
+      coalesce((select sum(a.taken) from entry a where a.sku = e.sku and a.location = e.location and a.id > p.id), 0)::int, 0, 0, p.id is not null
+    from entry e left join filled_place p on p.sku = e.sku and p.program = e.program and p.location = e.location
+    where e.pool = 'place' group by e.sku, e.program, e.location, p.id
     order by sku, program, location nulls first`);
 
 const readMoves = (db: Queries, skus: Skus, at: Instant): Promise<(Move & { readonly sku: Sku })[]> =>

@@ -6,7 +6,7 @@
  * in proportion. What groups of items come to together is looked for where the items are known (policy-fit.ts).
  */
 import type { Instant, Policy, PoolRule, Sku } from '#core/model.ts';
-import { poolRulesFor, type RuledItem } from '#core/rules.ts';
+import { type RuledItem, rulesOfSupply } from '#core/rules.ts';
 import { policyOf, poolsOf } from './config-rules.ts';
 import { CONDITIONS, type ConfigBody } from './config-schema.ts';
 import { findNearest } from './did-you-mean.ts';
@@ -25,7 +25,7 @@ const scopeOf = ({ sku, group }: PoolRule): Scope => {
     : { sku: '', groups: [group], says: `group ${group}` };
 };
 
-/** The percents of all programs for one item are 100 at most, at any moment, by the same rules as the core finds them. */
+/** The percents of all programs for one item, and at one place, are 100 at most, at any moment, by the same rules as the core finds them. */
 export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): YamlProblem[] {
   const policy: Policy = { ...policyOf(body, 0), version: 0 };
   const scopes = new Map(policy.pools.map((rule) => [scopeOf(rule).says, scopeOf(rule)]));
@@ -35,9 +35,11 @@ export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): Yaml
   // One entry of the file may be several pools.
   const entryOf = body.pools.flatMap((entry, index) => poolsOf(entry).map(() => index));
   const told = new Set<number>();
-  return [...scopes.values()].flatMap((scope) =>
+  const supplies = [...new Set(policy.pools.map(({ location }) => location))];
+  const asked = [...scopes.values()].flatMap((scope) => supplies.map((location) => ({ scope, location })));
+  return asked.flatMap(({ scope, location }) =>
     moments.flatMap((at): YamlProblem[] => {
-      const counted = poolRulesFor(policy, scope, at).filter(({ rule }) => rule.percent !== undefined);
+      const counted = rulesOfSupply(policy, scope, at, location).filter(({ rule }) => rule.percent !== undefined);
       const sum = counted.reduce((total, { rule }) => total + (rule.percent ?? 0), 0);
       const last = Math.max(...counted.map(({ rule }) => policy.pools.indexOf(rule)));
       if (sum <= 100 || told.has(last)) return [];
@@ -45,7 +47,8 @@ export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): Yaml
       const parts = counted.map(({ program, rule }) => `${program} ${rule.percent} %`).join(', ');
       const most = Math.max(0, 100 - (sum - (policy.pools[last]?.percent ?? 0)));
       const path = ['pools', entryOf[last] ?? last, 'percent'];
-      const says = `the pools of ${scope.says} come to ${sum} % of its supply (${parts}). Write ${most} or less here, or take from another.`;
+      const supply = location === undefined ? 'its supply' : `what is at ${location}`;
+      const says = `the pools of ${scope.says} come to ${sum} % of ${supply} (${parts}). Write ${most} or less here, or take from another.`;
       return [{ offset: source.offsetOf(path, 'value'), path, says }];
     }),
   );

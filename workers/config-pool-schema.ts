@@ -29,7 +29,9 @@ export const pool = z
       .optional()
       .describe('the id of a location: its units are kept at this place alone, beside the pool of the item'),
     units: units.optional().describe('how many units only this program may take: a whole number, 0 or more'),
-    percent: percent.optional().describe('a whole percent of the supply that only this program may take'),
+    percent: percent
+      .optional()
+      .describe('a whole percent of the supply (with location: of what is there) that only this program may take'),
     parts: z
       .int()
       .min(1)
@@ -108,15 +110,15 @@ function refusePoolMix(
   });
 }
 
-/** What a place keeps is a number: what comes to it and goes changes no other pool's part. */
+/** What a program may take at most, and what it will want, is asked of the item: a place only keeps units for it. */
 function refuseBesideLocation(
   entry: object,
   refuse: (path: (string | number)[], message: string, input: unknown) => void,
 ): void {
   const said = new Map(Object.entries(entry));
-  for (const name of ['emsrb', 'percent', 'parts', 'minimum', 'maximum', 'limit']) {
+  for (const name of ['emsrb', 'limit']) {
     if (said.get(name) === undefined) continue;
-    const message = 'stands beside location. Write units: a pool of one place is a fixed number of units';
+    const message = 'stands beside location. Take it out, or write it in a pool without a location';
     refuse([name], message, said.get(name));
   }
   if (said.get('program') === EMERGENCY)

@@ -17,11 +17,11 @@ export const mendsOf = (low: LowPool): string[] => low.moves.map((move) => sayMo
 
 const placeOf = ({ location }: LowPool): string => (location === undefined ? '' : ` at ${location}`);
 
-/** A pool of one place gets units by goods that come there, never by a move. */
+/** A pool of one place gets units by goods that come there, never by a move; other pools of the place may take a part of them. */
 function causeOf(low: LowPool): string {
   const { missing, moves, location } = low;
   const lifts = `${missing} more ${missing === 1 ? 'unit lifts' : 'units lift'} it to its threshold`;
-  if (location !== undefined) return `${lifts}: receive them${placeOf(low)}, or transfer them there`;
+  if (location !== undefined) return `at least ${lifts}: receive them${placeOf(low)}, or transfer them there`;
   const given = moves.reduce((sum, move) => sum + move.units, 0);
   return given < missing ? `${lifts}, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : lifts;
 }

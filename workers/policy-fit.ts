@@ -4,8 +4,8 @@
  *
  * Guarantees: every mistake at its line and field where the policy comes from a file; bounded memory, whatever the number of items.
  */
-import type { Instant, PoolRule, Sku } from '#core/model.ts';
-import { poolBordersAfter, poolRulesFor, type RuledPool, scopeOf } from '#core/rules.ts';
+import type { Instant, LocationId, Policy, PoolRule, Sku } from '#core/model.ts';
+import { poolBordersAfter, type RuledPool, rulesOfSupply, scopeOf } from '#core/rules.ts';
 import type { Database } from '#db/client.ts';
 import type { PolicyBody } from '#db/configuration-changes.ts';
 import { findUnmatchedNames, type RuledScope, readRuledScopes } from '#db/policy-checks.ts';
@@ -59,7 +59,14 @@ export function sayPlaces(file: Filed): (rule: PoolRule) => string | undefined {
 // ---- percents of one item ------------------------------------------------------------------------------------------------------
 
 /** Rules in force for an item at one moment, whose percents come to more than 100. */
-type Excess = { readonly sku: Sku; items: number; readonly at: Instant; readonly counted: readonly RuledPool[] };
+type Excess = {
+  readonly sku: Sku;
+  items: number;
+  readonly at: Instant;
+  /** Of what is there alone; undefined: of the item's supply. */
+  readonly location: LocationId | undefined;
+  readonly counted: readonly RuledPool[];
+};
 
 /** More than a person mends at once; the rest is told after these. */
 const TOLD_MAX = 20;
@@ -75,18 +82,18 @@ export async function findExcesses(
   file: Filed | null,
 ): Promise<string[]> {
   const policy = { ...body, version: 0 };
-  const pools = body.pools.filter(({ location }) => location === undefined);
-  const most = [...Map.groupBy(pools, ({ program }) => program).values()].map((own) =>
-    own.reduce((highest, { percent = 0 }) => Math.max(highest, percent), 0),
+  const { pools } = body;
+  const supplies = [...Map.groupBy(pools, ({ location }) => location)].flatMap(([location, there]) =>
+    mostPercent(there) <= 100 ? [] : [location],
   );
-  if (most.reduce((sum, percent) => sum + percent, 0) <= 100) return [];
+  if (supplies.length === 0) return [];
   const named = {
     skus: pools.flatMap(({ sku }) => (sku === '*' ? [] : [sku])),
     groups: [...new Set(pools.flatMap(({ group }) => group ?? []))],
   };
   const found = new Map<string, Excess>();
   for await (const scopes of readRuledScopes(db, named))
-    for (const scope of scopes) addExcess(found, policy, scope, now);
+    for (const scope of scopes) for (const location of supplies) addExcess(found, policy, { ...scope, location }, now);
   const order = file?.policy.pools ?? body.pools;
   const place = file === null ? () => undefined : sayPlaces(file);
   const lines = [...found.values()].map((excess) => sayExcess(excess, order, now, place));
@@ -94,29 +101,37 @@ export async function findExcesses(
   return [...lines.slice(0, TOLD_MAX), ...(left > 0 ? ['More pools come to too much: mend these first.'] : [])];
 }
 
+/** What pools of one supply come to at most, whichever rule of a program counts. */
+function mostPercent(pools: readonly PoolRule[]): number {
+  const most = [...Map.groupBy(pools, ({ program }) => program).values()].map((own) =>
+    own.reduce((highest, { percent = 0 }) => Math.max(highest, percent), 0),
+  );
+  return most.reduce((sum, percent) => sum + percent, 0);
+}
+
 function addExcess(
   found: Map<string, Excess>,
-  policy: Parameters<typeof poolRulesFor>[0],
-  { sku, groups, items }: RuledScope,
+  policy: Policy,
+  { sku, groups, items, location }: RuledScope & Pick<Excess, 'location'>,
   now: Instant,
 ): void {
   const item = { sku, groups };
   // The same rules at several moments are one mistake of these items.
   const told = new Set<string>();
   for (const at of [now, ...poolBordersAfter(policy, item, now)]) {
-    const counted = poolRulesFor(policy, item, at).filter(({ rule }) => rule.percent !== undefined);
+    const counted = rulesOfSupply(policy, item, at, location).filter(({ rule }) => rule.percent !== undefined);
     if (sumOf(counted) <= 100) continue;
     const key = counted.map(({ rule }) => policy.pools.indexOf(rule)).join(' ');
     if (told.has(key)) continue;
     told.add(key);
     const known = found.get(key);
     if (known !== undefined) known.items += items;
-    else if (found.size <= TOLD_MAX) found.set(key, { sku, items, at, counted });
+    else if (found.size <= TOLD_MAX) found.set(key, { sku, items, at, location, counted });
   }
 }
 
 function sayExcess(
-  { sku, items, at, counted }: Excess,
+  { sku, items, at, location, counted }: Excess,
   order: readonly PoolRule[],
   now: Instant,
   place: (rule: PoolRule) => string | undefined,
@@ -131,9 +146,10 @@ function sayExcess(
   const head =
     (last === undefined ? undefined : place(last)) ??
     `pool of ${last?.program ?? ''} for ${last === undefined ? '' : scopeOf(last)}, percent`;
+  const supply = location === undefined ? 'its supply' : `what is at ${location}`;
   const from = at === now ? '' : ` from ${new Date(at).toISOString()} on`;
   const more = items === 1 ? '' : `, and of ${items - 1} more like it,`;
   const spare = 100 - (sum - (last?.percent ?? 0));
   const fix = spare > 0 ? `Write ${spare} or less here, lower another` : 'Lower the others';
-  return `${head}: the pools of ${sku}${more} come to ${sum} % of its supply${from}: ${parts.join(', ')}. ${fix}, or give ${sku} pools of its own.`;
+  return `${head}: the pools of ${sku}${more} come to ${sum} % of ${supply}${from}: ${parts.join(', ')}. ${fix}, or give ${sku} pools of its own.`;
 }

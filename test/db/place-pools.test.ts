@@ -1,4 +1,5 @@
 /** Pools of one place in the database: loaded as they were written, told at any moment, low ones as alerts, and looked after by doctor. */
+import { readFile } from 'node:fs/promises';
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { rowKey } from '#core/drawn.ts';
@@ -126,13 +127,58 @@ describe('a pool of a place', () => {
     expect(await alerts()).toMatchObject([
       {
         title: 'A: the pool of wholesale at store has 0 of 4 protected units left',
-        cause: '1 more unit lifts it to its threshold: receive them at store, or transfer them there',
+        cause: 'at least 1 more unit lifts it to its threshold: receive them at store, or transfer them there',
       },
       { title: 'A: the pool of wholesale has 0 of 3 protected units left' },
     ]);
     await decided(7, receive('store', 9));
     await tellLowPools(store.db);
     expect(await alerts()).toMatchObject([{ title: 'A: the pool of wholesale has 0 of 3 protected units left' }]);
+  });
+});
+
+describe('a pool that is a part of what is at its place', () => {
+  const HALF = {
+    ...POLICY,
+    pools: [{ program: 'wholesale', sku: '*', location: 'store', percent: 50, refill: 'receipt' as const }],
+  };
+  const row = async () => (await loaded())?.drawn.find(({ location }) => location === 'store');
+
+  beforeEach(async () => {
+    await store.drop();
+    store = await createTestDatabase();
+    await seedBrand(store.db, { skus: ['A'], policy: HALF });
+    await store.db.rows(sql`insert into location (id, master) values ('store', 'allot')`);
+    await decided(0, receive('store', 10));
+    await decided(1, buy('fake:a', '1', 3));
+    await decided(2, buy('fake:b', '2', 4));
+  });
+
+  test('counts what anybody took there since it was filled; loaded as decided, told as it was', async () => {
+    expect(await row()).toMatchObject({ consumed: 4, taken: 7, isFilled: true });
+    await decided(3, receive('store', 5));
+    expect(await row()).toMatchObject({ consumed: 0, taken: 0, isFilled: true });
+    await decided(4, buy('fake:a', '3', 2));
+    expect(await row()).toMatchObject({ consumed: 0, taken: 2, isFilled: true });
+    // Ten; then eight are free, of which half were and are kept, whoever takes the others.
+    expect((await poolsAt(0)).store).toEqual([[5, 0, 5]]);
+    expect((await poolsAt(2)).store).toEqual([[5, 4, 1]]);
+    expect((await poolsAt(3)).store).toEqual([[4, 0, 4]]);
+    expect((await poolsAt(4)).store).toEqual([[4, 0, 4]]);
+    expect((await runDoctor(store.db)).violations).toMatchObject({ I1: 0, I2: 0, I4: 0, I5: 0 });
+  });
+
+  test('doctor finds a count that no entry has', async () => {
+    await store.db.script(`update pool_balance set taken = 6 where location = 'store'`);
+    expect((await runDoctor(store.db)).violations.I2).toBeGreaterThan(0);
+  });
+
+  test('rows of before it was counted are counted by the migration', async () => {
+    await store.db.script(`update pool_balance set taken = 0, is_filled = false where location = 'store'`);
+    await store.db.script(
+      await readFile(new URL('../../db/migrations/0024_filled_places.sql', import.meta.url), 'utf8'),
+    );
+    expect(await row()).toMatchObject({ consumed: 4, taken: 7, isFilled: true });
   });
 });
 

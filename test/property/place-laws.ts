@@ -13,7 +13,7 @@ import { PLACED } from '../support/place-brand.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
 import { expect } from './expect.ts';
-import { leftUnpromised } from './pool-laws.ts';
+import { gaveBackWhereCut, leftUnpromised } from './pool-laws.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
@@ -70,7 +70,7 @@ export const placesKeepTheirs = (core: Core, world: World = PLACED) =>
   fc.property(world.brand, commandsOf(world.body), (brand, commands) => {
     walk(core, brand, commands, (step) => {
       const actor = step.state.policy.programs.find(({ id }) => id === programBehind(step));
-      if (actor === undefined || leftUnpromised(step.facts)) return;
+      if (actor === undefined || leftUnpromised(step.facts) || gaveBackWhereCut(step.facts, step.before)) return;
       for (const item of step.before.items.filter(isStocked)) {
         const [was, is] = [poolsIn(step.before, item.sku), poolsIn(step.state, item.sku)];
         for (const share of was.placed) {

@@ -148,6 +148,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     change('draw.ts', 'Math.min(openPool, lifeRoomOf(program, pools, free, free.lots))', 'openPool'),
   ),
   bug(
+    'part-of-a-place-shrinks',
+    'a percent of what is at a place is lowered by what others draw there',
+    'I5-places',
+    change('drawn.ts', 'taken: row.taken + units', 'taken: row.taken'),
+  ),
+  bug(
     'preferred-place-first',
     'a line takes young lots that others protect from the place it prefers, while old ones lie next door',
     'I5-lots-far',

@@ -1,4 +1,4 @@
-/** Random pools of one place: units protected there, beside the pools of the item. */
+/** Random pools of one place: units, or a part of what is there, protected there, beside the pools of the item. */
 import * as fc from 'fast-check';
 import type { PoolRule } from '#core/model.ts';
 import { MINUTE_MS, NOW, pool } from './factory.ts';
@@ -20,6 +20,12 @@ export const placePoolArb = (
         {},
         { protects: 'prioritised' },
         { activeFrom: NOW + 30 * MINUTE_MS },
+        { minimum: 2 },
+        { maximum: 3 },
       ),
+      part: fc.constantFrom<Partial<PoolRule>>({}, {}, { percent: 20 }, { percent: 50 }, { parts: 1 }, { parts: 3 }),
     })
-    .map(({ id, units, more, ...over }) => pool(id, units, { ...over, ...more }));
+    .map(({ id, units, more, part, ...over }) => {
+      const { units: fixed = 0, ...rule } = pool(id, units, { ...over, ...more, ...part });
+      return rule.percent === undefined && rule.parts === undefined ? { ...rule, units: fixed } : rule;
+    });

@@ -59,6 +59,14 @@ describe('percents of one item', () => {
     ]);
   });
 
+  test('are one sum for the item, and one for each place', () => {
+    const there = '{ program: a, location: main, percent: 60 }';
+    expect(problems(['{ program: b, percent: 60 }', there, '{ program: b, location: main, percent: 40 }'])).toEqual([]);
+    expect(problems([there, '{ program: b, location: main, percent: 50 }'])).toEqual([
+      'allot.yaml:9:44 pools[1].percent: the pools of every item come to 110 % of what is at main (a 60 %, b 50 %). Write 40 or less here, or take from another.',
+    ]);
+  });
+
   test('count what is in season at one moment', () => {
     const may = '{ program: a, percent: 90, from: "2026-05-01", until: "2026-06-01" }';
     expect(problems([may, '{ program: b, percent: 90, from: "2026-06-01" }'])).toEqual([]);

@@ -141,14 +141,9 @@ routes: [{ id: trade, program: dtc, tag: trade }]
       'pools[0].group: is "g": stands beside sku.',
     ],
     [
-      'a place beside a percent',
-      'pools: [{ program: dtc, percent: 5, location: main }]',
-      'pools[0].percent: is 5: stands beside location. Write units: a pool of one place is a fixed number of units.',
-    ],
-    [
       'a place beside a limit',
       'pools: [{ program: dtc, units: 5, limit: 9, location: main }]',
-      'pools[0].limit: is 9: stands beside location. Write units',
+      'pools[0].limit: is 9: stands beside location. Take it out, or write it in a pool without a location.',
     ],
     [
       'a place of the emergency pool',

@@ -181,6 +181,20 @@ test('percents that an item comes to through its groups keep the running policy'
   });
 });
 
+test('so do those of one place', async () => {
+  await store.db.rows(sql`insert into item (sku, groups) values ('CUP', '{seasonal,other}')`);
+  await start({});
+  const pools = `pools:
+  - { program: dtc, location: main, group: seasonal, percent: 60 }
+  - { program: b2b, location: main, group: other, percent: 60 }
+`;
+  expect(await start({ pools })).toMatchObject({ policyVersion: 1, policy: { pools: [] } });
+  expect(said.at(-1)).toMatchObject({
+    level: 'error',
+    fields: { reason: expect.stringMatching(/the pools of CUP come to 120 % of what is at main: .* Write 40 or less/) },
+  });
+});
+
 test('a pool whose time is over is a warning, in a new file and in one that grew old', async () => {
   const pools = 'pools: [{ program: dtc, units: 5, until: "2026-11-29" }]\n';
   expect(await start({ pools })).toMatchObject({ policyVersion: 1 });
