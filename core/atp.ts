@@ -13,7 +13,14 @@ import { draw, promisableTo } from './draw.ts';
 import { consumedBy, type DrawnRows, drawnAfter } from './drawn.ts';
 import { addArrived, copyFree, takePromised, type WritableFree } from './lot-free.ts';
 import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } from './model.ts';
-import { type FreeByLocation, type PooledItem, poolsOf } from './pools.ts';
+import {
+  drawnOnceFilled,
+  type FreeByLocation,
+  hasFilledPools,
+  type PooledItem,
+  poolsOf,
+  unfilledPools,
+} from './pools.ts';
 
 export const DAY_MS = 86_400_000;
 /** Rows due later are out of sight. */
@@ -108,7 +115,9 @@ class Stock {
     this.#outlook = outlook;
     this.#viewer = viewer;
     this.#free = copyFree(outlook.free);
-    this.#drawn = outlook.item.drawn;
+    const { policy, item } = outlook;
+    // As a decision would: a pool that counts from a fill and has seen none begins with what is there now.
+    this.#drawn = hasFilledPools(policy) ? drawnOnceFilled(item, unfilledPools(policy, item, now)) : item.drawn;
     this.#now = now;
   }
 

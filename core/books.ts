@@ -2,7 +2,7 @@
  * The working books of one batch: mutable copies of what was loaded, and the only functions that write entries to them. Every
  * change of a balance goes through `post*`, so that balances and ledger entries cannot part (I2).
  */
-import { drawnAfter, drawnOf, filled, withDrawn } from './drawn.ts';
+import { drawnAfter, drawnOf } from './drawn.ts';
 import { assert } from './errors.ts';
 import {
   FreeUnits,
@@ -31,7 +31,7 @@ import type {
   StockMaster,
 } from './model.ts';
 import { OrderBook } from './order-book.ts';
-import { type FreeByLocation, hasFilledPools, type Pools, poolsOf, unfilledPools } from './pools.ts';
+import { drawnOnceFilled, type FreeByLocation, hasFilledPools, type Pools, poolsOf, unfilledPools } from './pools.ts';
 import { rulesOf } from './rules.ts';
 import type { Facts, ListingState, PromiseEntry, State, StockEntry } from './state.ts';
 
@@ -80,9 +80,11 @@ function kitsByPart(items: readonly ItemBook[]): Map<Sku, ItemBook[]> {
 function fillFirst(policy: Policy, book: ItemBook, now: Instant): void {
   const pools = book.components === null ? unfilledPools(policy, book, now) : [];
   if (pools.length === 0) return;
-  const before = book.drawn;
-  book.firstFills = pools.map((pool) => ({ ...pool, consumed: drawnOf(before, pool.program, pool.location).consumed }));
-  for (const { program, location } of pools) book.drawn = withDrawn(book.drawn, filled(before, program, location));
+  book.firstFills = pools.map((pool) => ({
+    ...pool,
+    consumed: drawnOf(book.drawn, pool.program, pool.location).consumed,
+  }));
+  book.drawn = drawnOnceFilled(book, pools);
 }
 
 export function openBooks(state: State, now: Instant): Books {

@@ -12,7 +12,7 @@
  * lowers what is left to another. Protections that are a part of the supply are parts of what there was when the pool was filled
  * (now free, and taken since), so that no draw moves them.
  */
-import { allTaken, type DrawnRows, drawnOf } from './drawn.ts';
+import { allTaken, type DrawnRows, drawnOf, filled, withDrawn } from './drawn.ts';
 import { cutByLife } from './lot-life.ts';
 import type { FreeLots } from './lots.ts';
 import type { Instant, LocationId, Move, Policy, PoolRule, Program, ProgramId, Sku } from './model.ts';
@@ -101,6 +101,13 @@ export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): F
     }),
   ];
 };
+
+/** What is drawn of an item once these pools of it are filled. */
+export function drawnOnceFilled({ drawn }: PooledItem, pools: readonly Filled[]): DrawnRows {
+  let rows = drawn;
+  for (const { program, location } of pools) rows = withDrawn(rows, filled(drawn, program, location));
+  return rows;
+}
 
 /** Whether any pool of the policy counts from a fill: without one no item is looked at. */
 export const hasFilledPools = (policy: Policy): boolean => policy.pools.some(countsFromFill);
