@@ -15,7 +15,7 @@ import { take } from '../support/memory-store.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
 import { expect } from './expect.ts';
-import { gaveBackWhereCut, isOpenTo, leftUnpromised, ownLeft } from './pool-laws.ts';
+import { gaveBackWhereCut, isOpenToAny, leftUnpromised, ownLeft } from './pool-laws.ts';
 
 const LATER = NOW + 60 * MINUTE_MS;
 /** When every hold's time has come. */
@@ -147,7 +147,7 @@ export const holdTakesNobodysOwn = (core: Core) =>
       if (facts.outcomes.some(({ kind }) => kind !== 'applied')) return;
       const actor = brand.policy.programs.find((each) => each.id === hold.program);
       for (const program of brand.policy.programs.filter((each) => each.id !== hold.program)) {
-        if (actor === undefined || isOpenTo(actor, program, brand.policy)) continue;
+        if (actor === undefined || isOpenToAny(facts, actor, program, brand.policy)) continue;
         const measured = { ...program, drawOrder: 'ownThenShared' as const };
         const drew = facts.promises.filter((row) => row.kind === 'allocate' && row.program === program.id);
         const left = ownLeft(after, itemOf(after, hold.sku), measured) + sumOf(drew.map((row) => row.consumed));

@@ -13,7 +13,7 @@ import { PLACED } from '../support/place-brand.ts';
 import { promisedAt, sellableAt } from './books-laws.ts';
 import type { Core } from './core-under-test.ts';
 import { expect } from './expect.ts';
-import { gaveBackWhereCut, leftUnpromised } from './pool-laws.ts';
+import { drawersOf, gaveBackWhereCut, leftUnpromised } from './pool-laws.ts';
 
 const LATER = NOW + 60 * 60_000;
 const sumOf = (rows: readonly number[]): number => rows.reduce((a, b) => a + b, 0);
@@ -71,10 +71,12 @@ export const placesKeepTheirs = (core: Core, world: World = PLACED) =>
     walk(core, brand, commands, (step) => {
       const actor = step.state.policy.programs.find(({ id }) => id === programBehind(step));
       if (actor === undefined || leftUnpromised(step.facts) || gaveBackWhereCut(step.facts, step.before)) return;
+      const drawers = drawersOf(step.facts, actor, step.state.policy);
       for (const item of step.before.items.filter(isStocked)) {
         const [was, is] = [poolsIn(step.before, item.sku), poolsIn(step.state, item.sku)];
         for (const share of was.placed) {
-          const isOpen = share.rule.protects === 'prioritised' && share.priority > actor.priority;
+          const isBehind = drawers.some(({ priority }) => priority < share.priority);
+          const isOpen = share.rule.protects === 'prioritised' && isBehind;
           if (share.program === actor.id || isOpen) continue;
           const left = is.placed.find(isSame(share))?.remaining ?? 0;
           expect(

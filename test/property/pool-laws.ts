@@ -53,9 +53,19 @@ function programBehind({ body }: Command, after: State): string | undefined {
 }
 
 /** A prioritised pool protects against nobody before its program. */
-export const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolean =>
+const isOpenTo = (actor: Program, owner: Program, policy: Policy): boolean =>
   owner.priority > actor.priority &&
   policy.pools.some((rule) => rule.program === owner.id && rule.protects === 'prioritised');
+
+/** Whose command it is, and whose waiting lines were given something with it. */
+export function drawersOf(facts: Facts, actor: Program, policy: Policy): Program[] {
+  const drew = new Set(facts.promises.filter(({ kind }) => kind === 'allocate').map(({ program }) => program));
+  return [actor, ...policy.programs.filter(({ id }) => id !== actor.id && drew.has(id))];
+}
+
+/** Whether one of those may draw what protects the owner. */
+export const isOpenToAny = (facts: Facts, actor: Program, owner: Program, policy: Policy): boolean =>
+  drawersOf(facts, actor, policy).some((drawer) => isOpenTo(drawer, owner, policy));
 
 /** Goods that left beyond what was promised, or of another lot: nothing can protect against them. */
 export const leftUnpromised = (facts: Facts): boolean => {
@@ -110,7 +120,7 @@ export const protectionHolds = (core: Core, world: World = PLAIN) =>
       gaveBackUnfit(step.facts, step.state) ||
       gaveBackWhereCut(step.facts, state)
         ? []
-        : programs.filter((other) => other.id !== by && !isOpenTo(actor, other, brand.policy))) {
+        : programs.filter((other) => other.id !== by && !isOpenToAny(step.facts, actor, other, brand.policy))) {
         for (const item of state.items) {
           const after = step.state.items.find(({ sku }) => sku === item.sku);
           const drawn = sumOf(
