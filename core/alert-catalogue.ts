@@ -219,7 +219,7 @@ const entries = {
     meaning: 'A program has little left of the units that are protected for it.',
     impact: 'Its next orders draw from what all share, or are short.',
     check: '`allot explain SKU`; `allot reallocate low`.',
-    mend: 'The next step moves units from a pool that can spare them, for a time.',
+    mend: 'The next step moves units from a pool that can spare them, for a time. A pool of one place is lifted by goods that come there; the cause says how many.',
     proof: 'The item was decided again, and its pool is at or above its threshold.',
   },
   'program-review-due': {

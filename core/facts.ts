@@ -151,7 +151,8 @@ function tellItem(books: Books, item: ItemBook, facts: ItemFacts): void {
   if (item.lots !== null) tellLots(item.sku, item.lots, facts);
   // What a kit is made of has pools; it has none of its own that could be low.
   if (item.components === null) {
-    for (const low of lowPoolsOf(books.policy, item, standing.pools)) facts.lowPools.push(low);
+    for (const low of lowPoolsOf(books.policy, item, standing.pools, { free: standing.free, now: books.now }))
+      facts.lowPools.push(low);
   }
   if (item.supply.size > 0) facts.supply.push(...changedRows(item.sku, item.supply, item.loaded.supply));
   if (item.demand.size > 0) facts.demand.push(...changedRows(item.sku, item.demand, item.loaded.demand));

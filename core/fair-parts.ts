@@ -39,10 +39,26 @@ export const promiseBesideFair = (program: Program, pools: Pools, free: FreeByLo
 
 type Row = { readonly weight: number; quantity: number };
 
+type Reaching = Row & { readonly reach: ReadonlySet<LocationId>; readonly minimumLifeDays: number };
+
 function cutTo(room: number, rows: readonly Row[]): void {
   const shares = fairShares(room, rows);
   rows.forEach((row, index) => {
     row.quantity = shares[index] ?? 0;
+  });
+}
+
+type Life = { readonly days: number; readonly oldAt: (location: LocationId) => number; readonly room: number };
+
+/** Units that live so long, and that nobody protects, are one room for all rows, wherever these reach: whatever a row wants beyond old units. */
+function cutYoung(rows: readonly Reaching[], { days, oldAt, room }: Life): void {
+  const wants = rows.map(({ weight, minimumLifeDays, reach, quantity }) => {
+    const old = minimumLifeDays >= days ? 0 : sumOf([...reach].map(oldAt));
+    return { weight, quantity: Math.max(0, quantity - old) };
+  });
+  const shares = fairShares(room, wants);
+  rows.forEach((row, index) => {
+    row.quantity -= (wants[index]?.quantity ?? 0) - (shares[index] ?? 0);
   });
 }
 
@@ -56,26 +72,29 @@ export function fairParts(claims: readonly FairClaim[], pools: Pools, free: Free
       minimumLifeDays: program.minimumLifeDays ?? 0,
       quantity: Math.min(pools.shared, promiseBesideFair({ ...program, locations }, pools, free).shared),
     }));
-  const unprotectedAt = (location: LocationId): number =>
-    (free.get(location) ?? 0) - (pools.placed.length === 0 ? 0 : keptAt(pools.placed, location));
+  const { lots } = free;
+  const all = [...pools.own, ...pools.placed];
+  const unprotectedAt = (location: LocationId): number => (free.get(location) ?? 0) - keptAt(pools.placed, location);
+  const lives = (lots?.lives ?? []).map((days) => {
+    const kept = pools.placed.filter((share) => (share.minimumLifeDays ?? 0) >= days);
+    const longAt = (location: LocationId): number =>
+      lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }) - keptAt(kept, location);
+    const oldAt = (location: LocationId): number => Math.max(0, unprotectedAt(location) - longAt(location));
+    return { days, longAt, oldAt, room: lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, all, lots) };
+  });
   const reaches = [...new Map(rows.map(({ reach }) => [[...reach].sort().join(' '), reach])).values()];
   for (const reach of reaches.sort((a, b) => a.size - b.size)) {
     const inside = rows.filter((row) => row.reach.isSubsetOf(reach));
-    const room = Math.max(0, sumOf([...reach].map(unprotectedAt)));
-    cutTo(room, inside);
-    // Of lots, who asks for a longer life shares what lives so long alone.
-    const { lots } = free;
-    for (const days of lots?.lives ?? []) {
+    const over = (unitsAt: (location: LocationId) => number): number => sumOf([...reach].map(unitsAt));
+    cutTo(Math.max(0, over(unprotectedAt)), inside);
+    // Of lots, who asks for a longer life shares what lives so long alone; the others have what is older, and what is left of that.
+    for (const { days, longAt, oldAt, room } of lives) {
       const asking = inside.filter(({ minimumLifeDays }) => minimumLifeDays >= days);
-      const kept = pools.placed.filter((share) => (share.minimumLifeDays ?? 0) >= days);
-      const long = [...reach].map((location) =>
-        lots === undefined ? 0 : usableAt(lots, location, { minimumLifeDays: days }) - keptAt(kept, location),
-      );
-      const living =
-        lots === undefined ? 0 : lifeRoom({ minimumLifeDays: days }, [...pools.own, ...pools.placed], lots);
-      cutTo(Math.max(0, Math.min(living, sumOf(long))), asking);
+      cutTo(Math.max(0, Math.min(room, over(longAt))), asking);
+      cutTo(over(oldAt) + room, inside);
     }
   }
+  for (const { days, oldAt, room } of lives) cutYoung(rows, { days, oldAt, room });
   const units = fairShares(pools.shared, rows);
   const ofWeight = sumOf(rows.map(({ weight }) => weight));
   return new Map(

@@ -11,6 +11,7 @@ import type { Command } from './command.ts';
 import { completenessOf, drawForLine, isAllOrNothing, placesOfLine } from './completeness.ts';
 import { allocatedUnits, partsOf, promiseAt, sourcesOf, withComposition } from './kits.ts';
 import { mergeAllocations, noteShort } from './line-units.ts';
+import { livesOf } from './lots.ts';
 import type { Allocation, Completeness, OrderId, Policy, Program, Sku } from './model.ts';
 import { openUnits } from './order-lines.ts';
 import { dropRow, withRow } from './rows.ts';
@@ -86,11 +87,21 @@ function hasShorts(items: readonly ItemBook[]): boolean {
   return false;
 }
 
-/** `touched`: items that the command touched. What is given to a line only lowers what others can get, so one pass is enough. */
+/**
+ * `touched`: items that the command touched. What is given to a line only lowers what others can get, so one pass is enough; but for
+ * lots: who takes young units from its own pool at its only place leaves the protections of others fewer that they can use, and what
+ * these cannot use is free for those who were passed over.
+ */
 export function fillShorts(books: Books, touched: readonly ItemBook[], command: Command): void {
   if (books.kitsWith.size === 0 && !hasShorts(touched)) return;
   // What is given away is touched too, and not looked at again.
   const items = [...touched];
+  const mayFree = livesOf(books.policy).length > 0 && items.some(({ lots }) => lots !== null);
+  while (fillOnce(books, items, command) && mayFree);
+}
+
+/** True when anything was given. */
+function fillOnce(books: Books, items: readonly ItemBook[], command: Command): boolean {
   const cause = { ...command, occurredAt: books.now };
   const left = supplyLeft(books);
   const first = new Set(items.flatMap((item) => [...item.servedFirst]));
@@ -99,10 +110,11 @@ export function fillShorts(books: Books, touched: readonly ItemBook[], command: 
     .filter((claim) => !claim.isPlain || left.has(claim));
   const orders = ordersThatWait(books);
   const tried = new Set<OrderId>();
+  let isGiven = false;
   for (const claim of inTurn(books.policy, claims, first)) {
     const { item, short, rule, isPlain } = claim;
     if (isAllOrNothing(rule)) {
-      if (!tried.has(short.id)) fillOrder(books, orders().get(short.id) ?? [], cause);
+      if (!tried.has(short.id)) isGiven = fillOrder(books, orders().get(short.id) ?? [], cause) || isGiven;
       tried.add(short.id);
       continue;
     }
@@ -110,9 +122,12 @@ export function fillShorts(books: Books, touched: readonly ItemBook[], command: 
     const { line } = short;
     const wanted = openUnits(line) - allocatedUnits(line);
     const drawn = drawForLine(books, cause, { order: short, line, item, wanted, rule });
-    if (drawn.length > 0) keepFilled(books, item, short, drawn);
-    else if (isPlain) left.end(claim);
+    if (drawn.length > 0) {
+      keepFilled(books, item, short, drawn);
+      isGiven = true;
+    } else if (isPlain) left.end(claim);
   }
+  return isGiven;
 }
 
 /** All waiting lines by order; read when the first order that wants all or nothing has its turn. */
@@ -127,8 +142,8 @@ function ordersThatWait(books: Books): () => ReadonlyMap<OrderId, readonly Waiti
   };
 }
 
-/** All lines of an order that waits whole, or none. */
-function fillOrder(books: Books, waiting: readonly Waiting[], cause: Command): void {
+/** All lines of an order that waits whole, or none: then false. */
+function fillOrder(books: Books, waiting: readonly Waiting[], cause: Command): boolean {
   const claims = waiting.map(({ item, short }) => ({ item, short, line: withComposition(short.line, item) }));
   const sources = claims.flatMap(({ item, line }) => sourcesOf(books, line, item));
   const filled = orTakeBack(books, sources, () => {
@@ -141,6 +156,7 @@ function fillOrder(books: Books, waiting: readonly Waiting[], cause: Command): v
     return drawn.every((each) => each.isAll) ? drawn : null;
   });
   for (const { item, short, allocations } of filled ?? []) keepFilled(books, item, short, allocations);
+  return filled !== null && filled.length > 0;
 }
 
 function keepFilled(books: Books, item: ItemBook, short: ShortLine, drawn: readonly Allocation[]): void {

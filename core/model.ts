@@ -131,7 +131,7 @@ export type PoolRule = {
   /** An item, or `*`: every item, or every item of `group`, without a rule that is nearer to it (rules.ts). */
   readonly sku: Sku | '*';
   readonly group?: string;
-  /** Protects units at this place alone, beside the program's rule of the whole item: `units`, a season, a release, a refill. */
+  /** Protects units, or a part of what is there, at this place alone, beside the program's rule of the whole item; it has no `limit`. */
   readonly location?: LocationId;
   readonly units?: number;
   readonly percent?: number;
@@ -148,7 +148,7 @@ export type PoolRule = {
   readonly activeUntil?: Instant;
   /** The release curve, by time; 100 % before its first point. */
   readonly release?: readonly ReleasePoint[];
-  /** `receipt`: the protection starts anew with each receipt of the item. */
+  /** `receipt`: the protection starts anew with each receipt of the item, or at its place. */
   readonly refill: 'never' | 'receipt';
   /** How its units were reckoned, in words, where the file did not name them. */
   readonly because?: string;

@@ -4,8 +4,10 @@
  * Guarantees: pure; a donor is never named for so much that its own pool would be low after; the moves together lift the pool to its
  * threshold, or are all that can safely be given.
  */
-import type { LocationId, Move, Policy, PoolId, ProgramId, Sku } from './model.ts';
+import type { Instant, LocationId, Move, Policy, PoolId, ProgramId, Sku } from './model.ts';
 import { receivedUnits } from './moves.ts';
+import type { PlaceShare } from './place-pools.ts';
+import { unitsOfRules } from './pool-units.ts';
 import type { PoolShare, Pools } from './pools.ts';
 import { GUARD_DEFAULTS } from './reallocation-guards.ts';
 
@@ -17,8 +19,10 @@ export type LowPool = {
   /** Its protection, and how much of it is left. */
   readonly units: number;
   readonly remaining: number;
-  /** Units that would lift it to its threshold. */
+  /** Units that would lift it to its threshold; of a pool of one place, that come there at least. */
   readonly missing: number;
+  /** Of a pool of one place: a receipt there fills it anew, a transfer would not; or no goods lift it, since they are drawn for good. */
+  readonly liftedBy?: 'receipt' | 'rule';
   /** The largest safe donors first; none for a pool of one place, which goods alone can mend. */
   readonly moves: readonly { readonly from: PoolId; readonly units: number }[];
 };
@@ -42,24 +46,62 @@ function hasLow(shares: readonly PoolShare[], percent: number): boolean {
   return false;
 }
 
-/** No move goes to a place: units lift it that come there. `missing` is the least: a pool that is a part of what is there grows with them. */
-const lowPlacesOf = (sku: Sku, { placed }: Pools, percent: number): LowPool[] =>
+/** More than comes to a place at once. */
+const COMING_MAX = 1 << 24;
+
+/** The least units that lift a pool when they come to its place, others keeping what they have there; null where no number does. */
+function leastComing(share: PlaceShare, placed: readonly PlaceShare[], percent: number, at: Standing): number | null {
+  const there = placed.filter(({ location }) => location === share.location);
+  const index = there.indexOf(share);
+  const free = at.free.get(share.location) ?? 0;
+  const kept = there.reduce((units, other) => (other === share ? units : units + other.remaining), 0);
+  const isLifted = (coming: number): boolean => {
+    const supplies = there.map(({ rule, supply }) => (rule.refill === 'receipt' ? Math.max(0, free) : supply) + coming);
+    const units = unitsOfRules(there, supplies, at.now)[index] ?? 0;
+    const consumed = share.rule.refill === 'receipt' ? Math.min(0, share.consumed) : share.consumed;
+    return !isLow({ units, remaining: Math.max(0, Math.min(units - consumed, free + coming - kept)) }, percent);
+  };
+  let most = 1;
+  while (!isLifted(most)) {
+    if (most >= COMING_MAX) return null;
+    most *= 2;
+  }
+  let [lifted, low] = [most, Math.floor(most / 2)];
+  while (lifted - low > 1) {
+    const middle = Math.floor((lifted + low) / 2);
+    if (isLifted(middle)) lifted = middle;
+    else low = middle;
+  }
+  return lifted;
+}
+
+/** No move goes to a place: units lift it that come there. */
+const lowPlacesOf = (sku: Sku, { placed }: Pools, percent: number, at: Standing): LowPool[] =>
   placed
     .filter((share) => isLow(share, percent))
-    .map(({ program, location, units, remaining }) => {
-      const missing = Math.ceil((percent * units) / 100) - remaining;
-      return { sku, program, location, units, remaining, missing, moves: [] };
+    .map((share) => {
+      const { program, location, units, remaining, consumed, rule } = share;
+      const coming = leastComing(share, placed, percent, at);
+      const low = { sku, program, location, units, remaining, moves: [] };
+      if (coming === null)
+        return { ...low, missing: Math.ceil((percent * units) / 100) - remaining, liftedBy: 'rule' as const };
+      const isByReceipt = rule.refill === 'receipt' && consumed > 0;
+      return { ...low, missing: coming, ...(isByReceipt ? { liftedBy: 'receipt' as const } : {}) };
     });
+
+/** When, and what is free then. */
+export type Standing = { readonly free: { get(location: LocationId): number | undefined }; readonly now: Instant };
 
 /** The pools of an item that are low now, by program id; then those of one place, by program id and place. */
 export function lowPoolsOf(
   policy: Pick<Policy, 'reallocation'>,
   item: { readonly sku: Sku; readonly moves: readonly Move[] },
   pools: Pools,
+  at: Standing,
 ): readonly LowPool[] {
   const { sku, moves: inForce } = item;
   const percent = policy.reallocation?.lowPoolPercent ?? GUARD_DEFAULTS.lowPoolPercent;
-  const lowPlaces = pools.placed.length === 0 ? NONE_LOW : lowPlacesOf(sku, pools, percent);
+  const lowPlaces = pools.placed.length === 0 ? NONE_LOW : lowPlacesOf(sku, pools, percent, at);
   if (!hasLow(pools.own, percent)) return lowPlaces;
   const low = pools.own.filter((share) => isLow(share, percent));
   const givable = (from: PoolId, units: number) => ({ from, units: units - receivedUnits(inForce, from) });

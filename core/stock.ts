@@ -18,7 +18,6 @@ import { allTaken, drawnOf } from './drawn.ts';
 import { FreeUnits, onHandOf, stockKey } from './item-book.ts';
 import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved } from './lot-goods.ts';
 import type { Disposition, LocationId, LotCode, ProgramId, Sku, StockMaster } from './model.ts';
-import { isFixed } from './pool-units.ts';
 import { CommandRefused } from './refusal.ts';
 import { placeRulesFor, poolRulesFor } from './rules.ts';
 
@@ -121,7 +120,7 @@ function refillPools(item: ItemBook, books: Books, command: Command, location: L
   }
   for (const { program, location: place, rule } of placeRulesFor(books.policy, item, books.now)) {
     const { consumed, taken } = drawnOf(item.drawn, program, location);
-    if (rule.refill !== 'receipt' || place !== location || (consumed <= 0 && (isFixed(rule) || taken === 0))) continue;
+    if (rule.refill !== 'receipt' || place !== location || (consumed <= 0 && taken === 0)) continue;
     fill(program, 'place', 0 - Math.max(0, consumed));
   }
 }

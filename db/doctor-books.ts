@@ -256,7 +256,7 @@ const EATEN_PROTECTION: SQL = sql`
 
 /**
  * The same at one place: whoever draws there, but for the pool's own program from this pool, leaves what it protects. Judged of core
- * pools without a time, of places where goods cover what is promised.
+ * pools without a time, of items without lots, of places where goods cover what is promised.
  */
 const EATEN_AT_PLACES: SQL = sql`
   with policy_now as (select p.version, p.body from policy_current c join policy p on p.version = c.version),
@@ -268,7 +268,7 @@ const EATEN_AT_PLACES: SQL = sql`
     last_batch as (
       select sku, max(batch_id) as batch_id
       from (select sku, batch_id from promise_entry union all select sku, batch_id from stock_entry) e
-      where exists (select 1 from rule) group by sku),
+      where exists (select 1 from rule) and not exists (select 1 from item i where i.sku = e.sku and i.has_lots) group by sku),
     drawn as (
       select distinct l.sku, e.location from last_batch l join batch b on b.id = l.batch_id join policy_now p on p.version = b.policy_version
         join promise_entry e on e.sku = l.sku and e.batch_id = l.batch_id and e.pool <> 'place'

@@ -17,29 +17,35 @@ export async function writeLowPools(
 ): Promise<void> {
   if (reviews.length === 0) return;
   await tx.rows(sql`
-    with low as (select sku, program, coalesce(location, '') as location, units, remaining, missing, moves from json_to_recordset(${JSON.stringify(lowPools)}::json)
-        as r(sku text, program text, location text, units int, remaining int, missing int, moves jsonb)),
+    with low as (select sku, program, coalesce(location, '') as location, units, remaining, missing, moves, "liftedBy" as lifted_by
+        from json_to_recordset(${JSON.stringify(lowPools)}::json)
+        as r(sku text, program text, location text, units int, remaining int, missing int, moves jsonb, "liftedBy" text)),
       gone as (delete from low_pool p where p.sku = any(${list(reviews.map(({ sku }) => sku))})
         and not exists (select 1 from low where low.sku = p.sku and low.program = p.program and low.location = p.location))
-    insert into low_pool (sku, program, location, units, remaining, missing, moves)
-    select sku, program, location, units, remaining, missing, moves from low
+    insert into low_pool (sku, program, location, units, remaining, missing, moves, lifted_by)
+    select sku, program, location, units, remaining, missing, moves, lifted_by from low
     on conflict (sku, program, location) do update set units = excluded.units, remaining = excluded.remaining,
-      missing = excluded.missing, moves = excluded.moves
-    where (low_pool.units, low_pool.remaining, low_pool.missing, low_pool.moves)
-      is distinct from (excluded.units, excluded.remaining, excluded.missing, excluded.moves)`);
+      missing = excluded.missing, moves = excluded.moves, lifted_by = excluded.lifted_by
+    where (low_pool.units, low_pool.remaining, low_pool.missing, low_pool.moves, low_pool.lifted_by)
+      is distinct from (excluded.units, excluded.remaining, excluded.missing, excluded.moves, excluded.lifted_by)`);
 }
 
 export const lowPoolFingerprint = ({ sku, program, location }: Pick<LowPool, 'sku' | 'program' | 'location'>): string =>
   `pool-low ${sku} ${program}${location === undefined ? '' : ` at ${location}`}`;
 
 /** A pool of the item has no place. */
-const columns = sql`sku, program, nullif(location, '') as location, units, remaining, missing, moves`;
+const columns = sql`sku, program, nullif(location, '') as location, units, remaining, missing, moves, lifted_by as "liftedBy"`;
 
-const withoutNull = ({
-  location,
-  ...low
-}: Omit<LowPool, 'location'> & { readonly location: string | null }): LowPool =>
-  location === null ? low : { ...low, location };
+type LowColumns = Omit<LowPool, 'location' | 'liftedBy'> & {
+  readonly location: string | null;
+  readonly liftedBy: 'receipt' | 'rule' | null;
+};
+
+const withoutNull = ({ location, liftedBy, ...low }: LowColumns): LowPool => ({
+  ...low,
+  ...(location === null ? {} : { location }),
+  ...(liftedBy === null ? {} : { liftedBy }),
+});
 
 type LowRow = Parameters<typeof withoutNull>[0];
 

@@ -5,7 +5,7 @@
  * that come in tomorrow is right today, so it is a warning of the preview (policy-above.ts) that a person must mean, and the core cuts
  * in proportion. What groups of items come to together is looked for where the items are known (policy-fit.ts).
  */
-import type { Instant, Policy, PoolRule, Sku } from '#core/model.ts';
+import type { Instant, LocationId, Policy, PoolRule, Sku } from '#core/model.ts';
 import { type RuledItem, rulesOfSupply } from '#core/rules.ts';
 import { policyOf, poolsOf } from './config-rules.ts';
 import { CONDITIONS, type ConfigBody } from './config-schema.ts';
@@ -25,18 +25,31 @@ const scopeOf = ({ sku, group }: PoolRule): Scope => {
     : { sku: '', groups: [group], says: `group ${group}` };
 };
 
+/** Supplies (a place's, or undefined: the item's) whose percents may come to more than 100, whichever rule of a program counts. */
+export function suppliesAbove100(
+  pools: readonly PoolRule[],
+): { location: LocationId | undefined; pools: PoolRule[] }[] {
+  return [...Map.groupBy(pools, ({ location }) => location)].flatMap(([location, there]) => {
+    const most = [...Map.groupBy(there, ({ program }) => program).values()].map((own) =>
+      own.reduce((highest, { percent = 0 }) => Math.max(highest, percent), 0),
+    );
+    return most.reduce((sum, percent) => sum + percent, 0) > 100 ? [{ location, pools: there }] : [];
+  });
+}
+
 /** The percents of all programs for one item, and at one place, are 100 at most, at any moment, by the same rules as the core finds them. */
 export function findImpossiblePolicy(source: YamlSource, body: ConfigBody): YamlProblem[] {
   const policy: Policy = { ...policyOf(body, 0), version: 0 };
-  const scopes = new Map(policy.pools.map((rule) => [scopeOf(rule).says, scopeOf(rule)]));
   // At the end of one rule a wider one counts again.
   const borders = policy.pools.flatMap(({ activeFrom, activeUntil }) => [activeFrom ?? [], activeUntil ?? []].flat());
   const moments = [...new Set([ALWAYS, ...borders])];
   // One entry of the file may be several pools.
   const entryOf = body.pools.flatMap((entry, index) => poolsOf(entry).map(() => index));
   const told = new Set<number>();
-  const supplies = [...new Set(policy.pools.map(({ location }) => location))];
-  const asked = [...scopes.values()].flatMap((scope) => supplies.map((location) => ({ scope, location })));
+  const asked = suppliesAbove100(policy.pools).flatMap(({ location, pools }) => {
+    const scopes = new Map(pools.map((rule) => [scopeOf(rule).says, scopeOf(rule)]));
+    return [...scopes.values()].map((scope) => ({ scope, location }));
+  });
   return asked.flatMap(({ scope, location }) =>
     moments.flatMap((at): YamlProblem[] => {
       const counted = rulesOfSupply(policy, scope, at, location).filter(({ rule }) => rule.percent !== undefined);

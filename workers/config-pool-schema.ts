@@ -121,6 +121,13 @@ function refuseBesideLocation(
     const message = 'stands beside location. Take it out, or write it in a pool without a location';
     refuse([name], message, said.get(name));
   }
+  const amounts = ['units', 'percent', 'parts', 'minimum'].filter((name) => said.get(name) !== undefined);
+  if (amounts.length === 0 && said.get('maximum') !== undefined)
+    refuse(
+      ['maximum'],
+      'protects nothing by itself. Write one of units, percent and parts beside it',
+      said.get('maximum'),
+    );
   if (said.get('program') === EMERGENCY)
     refuse(
       ['location'],

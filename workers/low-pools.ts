@@ -19,9 +19,14 @@ const placeOf = ({ location }: LowPool): string => (location === undefined ? '' 
 
 /** A pool of one place gets units by goods that come there, never by a move; other pools of the place may take a part of them. */
 function causeOf(low: LowPool): string {
-  const { missing, moves, location } = low;
+  const { missing, moves, location, liftedBy } = low;
+  if (liftedBy === 'rule') {
+    return `what it protects is drawn, and no goods that come${placeOf(low)} fill it anew: raise its rule, or write refill: receipt`;
+  }
   const lifts = `${missing} more ${missing === 1 ? 'unit lifts' : 'units lift'} it to its threshold`;
-  if (location !== undefined) return `at least ${lifts}: receive them${placeOf(low)}, or transfer them there`;
+  if (location !== undefined) {
+    return `at least ${lifts}: receive them${placeOf(low)}${liftedBy === 'receipt' ? '' : ', or transfer them there'}`;
+  }
   const given = moves.reduce((sum, move) => sum + move.units, 0);
   return given < missing ? `${lifts}, and other pools can spare ${given === 0 ? 'none' : `only ${given}`}` : lifts;
 }

@@ -10,7 +10,7 @@ import type { Database } from '#db/client.ts';
 import type { PolicyBody } from '#db/configuration-changes.ts';
 import { findUnmatchedNames, type RuledScope, readRuledScopes } from '#db/policy-checks.ts';
 import type { ConfigFile } from './config-file.ts';
-import { findOverPools, findUnmatchedRules, namedItems } from './config-policy-checks.ts';
+import { findOverPools, findUnmatchedRules, namedItems, suppliesAbove100 } from './config-policy-checks.ts';
 import { sayPath, sayProblems } from './config-problems.ts';
 import type { YamlPath } from './yaml-source.ts';
 
@@ -83,9 +83,7 @@ export async function findExcesses(
 ): Promise<string[]> {
   const policy = { ...body, version: 0 };
   const { pools } = body;
-  const supplies = [...Map.groupBy(pools, ({ location }) => location)].flatMap(([location, there]) =>
-    mostPercent(there) <= 100 ? [] : [location],
-  );
+  const supplies = suppliesAbove100(pools);
   if (supplies.length === 0) return [];
   const named = {
     skus: pools.flatMap(({ sku }) => (sku === '*' ? [] : [sku])),
@@ -93,20 +91,13 @@ export async function findExcesses(
   };
   const found = new Map<string, Excess>();
   for await (const scopes of readRuledScopes(db, named))
-    for (const scope of scopes) for (const location of supplies) addExcess(found, policy, { ...scope, location }, now);
+    for (const scope of scopes)
+      for (const { location } of supplies) addExcess(found, policy, { ...scope, location }, now);
   const order = file?.policy.pools ?? body.pools;
   const place = file === null ? () => undefined : sayPlaces(file);
   const lines = [...found.values()].map((excess) => sayExcess(excess, order, now, place));
   const left = lines.length - TOLD_MAX;
   return [...lines.slice(0, TOLD_MAX), ...(left > 0 ? ['More pools come to too much: mend these first.'] : [])];
-}
-
-/** What pools of one supply come to at most, whichever rule of a program counts. */
-function mostPercent(pools: readonly PoolRule[]): number {
-  const most = [...Map.groupBy(pools, ({ program }) => program).values()].map((own) =>
-    own.reduce((highest, { percent = 0 }) => Math.max(highest, percent), 0),
-  );
-  return most.reduce((sum, percent) => sum + percent, 0);
 }
 
 function addExcess(

@@ -101,6 +101,18 @@ describe('a percent of what is at a place', () => {
     expect(run(state, review).pools).toEqual({ collect: [6, 6] });
   });
 
+  it('that was a number of units filled by receipts begins with the last of these', () => {
+    const fixed = [east('collect', { units: 4, refill: 'receipt' })];
+    let { state } = run(brand(fixed), buy('collect', 'c', 2), receive(2, { location: 'east' }));
+    // All that came went again: 20 are there, as before.
+    for (const ref of ['1', '2', '3']) {
+      state = run(state, buy('web', ref, 16), buy('web', ref, 16, 16), receive(16, { location: 'east' })).state;
+    }
+    const there = state.items[0]?.balances.find(({ location }) => location === 'east')?.quantity;
+    expect(there).toBe(22);
+    expect(run({ ...state, policy: brand(half).policy }, review).pools).toEqual({ collect: [10, 10] });
+  });
+
   it('stays between its minimum and its maximum', () => {
     expect(run(brand([east('collect', { percent: 50, maximum: 7 })]), review).pools).toEqual({ collect: [7, 7] });
     const least = [east('collect', { percent: 5, minimum: 4 })];
@@ -120,5 +132,23 @@ describe('parts of what is at a place', () => {
     // All of the east is kept for collect; a fifth of the 30 for the web, out of what is left.
     expect(pools).toEqual({ collect: [20, 20] });
     expect(shown(state)).toEqual([10, 24]);
+  });
+});
+
+describe('a low pool of a place', () => {
+  it.each([
+    ['a percent', { percent: 50 }, { missing: 8 }],
+    ['a percent, filled by receipts', { percent: 50, refill: 'receipt' }, { missing: 1, liftedBy: 'receipt' }],
+    ['units', { units: 10 }, { liftedBy: 'rule' }],
+    ['a percent to a maximum', { percent: 50, maximum: 10 }, { liftedBy: 'rule' }],
+  ] as const)('that is %s tells what lifts it', (_, over, told) => {
+    const start = run(brand([east('collect', over)], { east: 20, west: 0 }), buy('collect', 'c', 10));
+    const [low] = decide(start.state, [command(900, review)], NOW).lowPools;
+    expect(low).toMatchObject({ program: 'collect', location: 'east', units: 10, remaining: 0, ...told });
+    const isLow = (units: number): boolean =>
+      decide(start.state, [command(901, receive(units, { location: 'east' }))], NOW).lowPools.length > 0;
+    const missing = low?.missing ?? 0;
+    if (low?.liftedBy === 'rule') expect(isLow(500)).toBe(true);
+    else expect([isLow(missing - 1 || 1), isLow(missing)]).toEqual([missing > 1, false]);
   });
 });

@@ -390,8 +390,7 @@ describe('beside reallocations', () => {
 
   it('a low pool of a place is told with its place, and with no move that would mend it', () => {
     const { facts } = run(start, buy('collect', 'c', 5));
-    expect(facts.lowPools).toEqual([
-      { sku: 'TEA', program: 'collect', location: 'east', units: 6, remaining: 1, missing: 1, moves: [] },
-    ]);
+    const low = { program: 'collect', location: 'east', units: 6, remaining: 1, missing: 1 };
+    expect(facts.lowPools).toEqual([{ sku: 'TEA', ...low, moves: [], liftedBy: 'rule' }]);
   });
 });

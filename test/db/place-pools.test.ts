@@ -120,14 +120,23 @@ describe('a pool of a place', () => {
     await decided(6, buy('fake:b', '3', 4));
     expect(await listLowPools(store.db)).toEqual([
       { sku: 'A', program: 'wholesale', units: 3, remaining: 0, missing: 1, moves: [] },
-      { sku: 'A', program: 'wholesale', location: 'store', units: 4, remaining: 0, missing: 1, moves: [] },
+      {
+        sku: 'A',
+        program: 'wholesale',
+        location: 'store',
+        units: 4,
+        remaining: 0,
+        missing: 1,
+        moves: [],
+        liftedBy: 'receipt',
+      },
     ]);
     await tellLowPools(store.db);
     await tellLowPools(store.db);
     expect(await alerts()).toMatchObject([
       {
         title: 'A: the pool of wholesale at store has 0 of 4 protected units left',
-        cause: 'at least 1 more unit lifts it to its threshold: receive them at store, or transfer them there',
+        cause: 'at least 1 more unit lifts it to its threshold: receive them at store',
       },
       { title: 'A: the pool of wholesale has 0 of 3 protected units left' },
     ]);
@@ -210,6 +219,18 @@ describe('doctor', () => {
     ['units of the place that do not count', 'I5', `update promise_entry set consumed = 0 where pool = 'place'`],
   ] as const)('finds %s', async (_, id, damage) => {
     expect((await broken(damage))[id]).toBeGreaterThan(0);
+  });
+
+  test('does not judge what lots leave: what lives too short for the pool’s program is anybody’s', async () => {
+    const programs = POLICY.programs.map((each) => (each.id === 'wholesale' ? { ...each, minimumLifeDays: 60 } : each));
+    await store.drop();
+    store = await createTestDatabase();
+    await seedBrand(store.db, { skus: ['A'], policy: { ...POLICY, programs } });
+    await store.db.rows(sql`insert into location (id, master) values ('store', 'allot')`);
+    await decided(0, { ...receive('store', 5), lot: 'L', expiresAt: at(20 * 24 * 60) });
+    await decided(1, buy('fake:a', '1', 3));
+    expect((await loaded())?.drawn).toMatchObject([{ program: 'dtc', taken: 3 }]);
+    expect((await runDoctor(store.db)).violations.I5).toBe(0);
   });
 
   test('finds that a draw left less at a place than is protected there', async () => {

@@ -129,12 +129,16 @@ export const moreSupplyNeverShowsLess = (core: Core) =>
     (brand, commands, goods) => {
       // A pool that each receipt fills anew takes from the shared pool by that: protection, not a lost unit.
       // So do two percents that are both rounded up to their next unit by one unit more: one of them is enough here. And a pool that
-      // grows with the supply is cut, beside pools of places, by other turns than before.
+      // grows with the supply is cut, beside pools of places, by other turns than before; beside fair parts it takes of dated supply what
+      // the unit more is another listing's part of.
       const isGrowing = (rule: PoolRule) => rule.percent !== undefined || rule.parts !== undefined;
       const hasFair = brand.policy.channels.some(({ fairShare }) => fairShare === true);
       const hasPlaces = brand.policy.pools.some(({ location }) => location !== undefined);
+      const sellsSupply = brand.policy.programs.some(
+        ({ backorder = 'none' }) => backorder !== 'none' && 'supply' in backorder,
+      );
       const pools = brand.policy.pools
-        .filter((rule) => !(hasPlaces && isGrowing(rule)))
+        .filter((rule) => !((hasPlaces || (hasFair && sellsSupply)) && isGrowing(rule)))
         .filter(
           (rule, index, all) =>
             rule.percent === undefined || all.findIndex((each) => each.percent !== undefined) === index,

@@ -62,8 +62,10 @@ describe('percents of one item', () => {
   test('are one sum for the item, and one for each place', () => {
     const there = '{ program: a, location: main, percent: 60 }';
     expect(problems(['{ program: b, percent: 60 }', there, '{ program: b, location: main, percent: 40 }'])).toEqual([]);
-    expect(problems([there, '{ program: b, location: main, percent: 50 }'])).toEqual([
-      'allot.yaml:9:44 pools[1].percent: the pools of every item come to 110 % of what is at main (a 60 %, b 50 %). Write 40 or less here, or take from another.',
+    // Named by a rule that counts, not by the first of the file.
+    const other = '{ program: c, sku: MUG, units: 1 }';
+    expect(problems([other, there, '{ program: b, location: main, percent: 50 }'])).toEqual([
+      'allot.yaml:10:44 pools[2].percent: the pools of every item come to 110 % of what is at main (a 60 %, b 50 %). Write 40 or less here, or take from another.',
     ]);
   });
 

@@ -146,6 +146,11 @@ routes: [{ id: trade, program: dtc, tag: trade }]
       'pools[0].limit: is 9: stands beside location. Take it out, or write it in a pool without a location.',
     ],
     [
+      'a place with a maximum alone',
+      'pools: [{ program: dtc, maximum: 3, location: main }]',
+      'pools[0].maximum: is 3: protects nothing by itself. Write one of units, percent and parts beside it.',
+    ],
+    [
       'a place of the emergency pool',
       'pools: [{ program: emergency, units: 5, location: main }]',
       'pools[0].location: is "main": stands beside emergency. Take it out: no reallocation moves units of one place.',
