@@ -97,7 +97,8 @@ export function fillShorts(books: Books, touched: readonly ItemBook[], command: 
   // What is given away is touched too, and not looked at again.
   const items = [...touched];
   const mayFree = livesOf(books.policy).length > 0 && items.some(({ lots }) => lots !== null);
-  while (fillOnce(books, items, command) && mayFree);
+  let isMore = true;
+  while (isMore) isMore = fillOnce(books, items, command) && mayFree;
 }
 
 /** True when anything was given. */

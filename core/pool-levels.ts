@@ -55,11 +55,14 @@ function leastComing(share: PlaceShare, placed: readonly PlaceShare[], percent: 
   const index = there.indexOf(share);
   const free = at.free.get(share.location) ?? 0;
   const kept = there.reduce((units, other) => (other === share ? units : units + other.remaining), 0);
+  // Where it was cut, others come first: of what is there it has no more than this.
+  const isCut = share.remaining < share.units - share.consumed;
+  const room = isCut ? share.remaining : Math.max(share.remaining, free - kept);
   const isLifted = (coming: number): boolean => {
     const supplies = there.map(({ rule, supply }) => (rule.refill === 'receipt' ? Math.max(0, free) : supply) + coming);
     const units = unitsOfRules(there, supplies, at.now)[index] ?? 0;
     const consumed = share.rule.refill === 'receipt' ? Math.min(0, share.consumed) : share.consumed;
-    return !isLow({ units, remaining: Math.max(0, Math.min(units - consumed, free + coming - kept)) }, percent);
+    return !isLow({ units, remaining: Math.max(0, Math.min(units - consumed, room + coming)) }, percent);
   };
   let most = 1;
   while (!isLifted(most)) {
