@@ -5,8 +5,9 @@
  * pools and draw order, by program priority, then in turn. The balance of a program is what it could be promised then, less what it
  * waits for itself. ATP(d) is the lowest balance from d on: a unit promised for d must be missing at no later moment.
  *
- * Guarantees: pure; without dated rows ATP is what the program could be promised now; less supply never makes any ATP higher; ATP never
- * falls with the date. Pools are those of the rules in force at the moment of the look. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
+ * Guarantees: pure; without dated rows ATP is what the program could be promised now; less supply never makes any ATP higher, where no
+ * receipt fills a pool; ATP never falls with the date. Pools are those of the rules in force at the moment of the look, filled by each
+ * receipt where their rule says so. Late supply is left out, and told. Demand whose moment passed counts as wanted now until it is met or cancelled.
  */
 import { isLateAt, leftOf } from './dated.ts';
 import { draw, promisableTo } from './draw.ts';
@@ -16,6 +17,7 @@ import type { DatedDemand, DatedSupply, Instant, Policy, Program, ProgramId } fr
 import {
   drawnOnceFilled,
   type FreeByLocation,
+  filledByReceipt,
   hasFilledPools,
   type PooledItem,
   poolsOf,
@@ -63,6 +65,8 @@ export type Projection = {
   readonly own: number;
   readonly shared: number;
   readonly steps: readonly BalanceStep[];
+  /** ATP is no less than this on any day. */
+  readonly floor: number;
   /** Supply at the program's places that was due and has not come. */
   readonly late: readonly DatedSupply[];
   readonly served: readonly Served[];
@@ -134,9 +138,14 @@ class Stock {
     this.#queue.sort((a, b) => a.program.priority - b.program.priority);
   }
 
-  /** Goods that come where nobody sells from change nothing. */
-  arrive({ location, ...row }: DatedSupply): void {
-    addArrived(this.#free, location, leftOf({ location, ...row }));
+  /** Goods that come where nobody sells from change nothing; `fills`: pools that a receipt fills anew are, as it will. */
+  arrive(supply: DatedSupply, fills: boolean): void {
+    const { location } = supply;
+    addArrived(this.#free, location, leftOf(supply));
+    if (!fills) return;
+    const { policy } = this.#outlook;
+    const item = { ...this.#outlook.item, drawn: this.#drawn };
+    this.#drawn = drawnOnceFilled(item, filledByReceipt(policy, item, location, this.#now));
   }
 
   serve(from: DatedSupply | null, at: Instant): void {
@@ -167,21 +176,42 @@ class Stock {
   }
 }
 
-/** The balance of a program over time. Its places and draw order are those given, which may be narrower than the policy's. */
-export function project(outlook: Outlook, program: Program, now: Instant): Projection {
+/** How a balance goes; `fills`: pools that a receipt fills anew are with each arrival. */
+function play(outlook: Outlook, program: Program, now: Instant, fills: boolean) {
   const stock = new Stock(outlook, program.id, now);
   const { own, shared } = stock.promisable(program);
   for (const each of outlook.waiting) stock.join(each);
   stock.serve(null, now);
-  const steps: BalanceStep[] = [{ at: now, balance: stock.balanceOf(program), from: null }];
+  let last = stock.balanceOf(program);
+  const steps: BalanceStep[] = [{ at: now, balance: last, from: null }];
+  // Who goes before a prioritised pool of a place leaves it nothing to protect elsewhere. That demand frees units is no promise to build on.
+  let freed = 0;
   for (const { at, supply, demand } of momentsOf(outlook, now, leadMsOf(program))) {
-    if (supply !== null) stock.arrive(supply);
+    if (supply !== null) stock.arrive(supply, fills);
     if (demand !== null) stock.join({ ...demand, key: demandKey(demand) });
     stock.serve(supply, at);
-    steps.push({ at, balance: stock.balanceOf(program), from: supply });
+    const balance = stock.balanceOf(program) - freed;
+    if (supply === null) freed += Math.max(0, balance - last);
+    last = supply === null ? Math.min(last, balance) : balance;
+    steps.push({ at, balance: last, from: supply });
   }
+  return { own, shared, steps, served: stock.served };
+}
+
+const lowestOf = (steps: readonly BalanceStep[]): number =>
+  steps.reduce((lowest, { balance }) => Math.min(lowest, balance), Number.POSITIVE_INFINITY);
+
+/**
+ * The balance of a program over time. Its places and draw order are those given, which may be narrower than the policy's. What a pool
+ * keeps once it is filled anew was free before: who is promised it now has it already, so that it lowers no ATP below what it is
+ * without the fill (`floor`).
+ */
+export function project(outlook: Outlook, program: Program, now: Instant): Projection {
+  const fills = outlook.supply.length > 0 && outlook.policy.pools.some(({ refill }) => refill === 'receipt');
+  const played = play(outlook, program, now, fills);
+  const floor = fills ? lowestOf(play(outlook, program, now, false).steps) : Number.NEGATIVE_INFINITY;
   const late = outlook.supply.filter((row) => isLateAt(row, now) && program.locations.includes(row.location));
-  return { own, shared, steps, late, served: stock.served };
+  return { ...played, floor, late };
 }
 
 export const leadMsOf = (program: Program): number => (program.leadTimeDays ?? 0) * DAY_MS;
@@ -190,8 +220,8 @@ export const leadMsOf = (program: Program): number => (program.leadTimeDays ?? 0
 export const demandKey = ({ ref }: DatedDemand): string => `demand ${ref}`;
 
 /** ATP from each step on: the lowest balance that is still to come. */
-export function atpOf({ steps }: Projection): number[] {
-  const lowest = steps.map((step) => step.balance);
+export function atpOf({ steps, floor }: Pick<Projection, 'steps' | 'floor'>): number[] {
+  const lowest = steps.map((step) => Math.max(floor, step.balance));
   for (let i = lowest.length - 2; i >= 0; i--) lowest[i] = Math.min(lowest[i] ?? 0, lowest[i + 1] ?? 0);
   return lowest;
 }

@@ -102,6 +102,22 @@ export const unfilledPools = (policy: Policy, item: PooledItem, now: Instant): F
   ];
 };
 
+/** Pools that a receipt at a place fills anew: of the item, and of that place, where their rule says so and anything was taken since. */
+export function filledByReceipt(policy: Policy, item: PooledItem, location: LocationId, now: Instant): Filled[] {
+  const takenByAll = allTaken(item.drawn);
+  const own = poolRulesFor(policy, item, now).flatMap(({ program, rule }) => {
+    const { consumed, taken, takenAtFill, allTakenAtFill } = drawnOf(item.drawn, program);
+    const isFull = consumed <= 0 && taken === takenAtFill && takenByAll === allTakenAtFill;
+    return rule.refill !== 'receipt' || isFull ? [] : [{ program }];
+  });
+  const placed = placeRulesFor(policy, item, now).flatMap(({ program, location: place, rule }) => {
+    const { consumed, taken } = drawnOf(item.drawn, program, location);
+    const isFull = consumed <= 0 && taken === 0;
+    return rule.refill !== 'receipt' || place !== location || isFull ? [] : [{ program, location }];
+  });
+  return [...own, ...placed];
+}
+
 /** What is drawn of an item once these pools of it are filled. */
 export function drawnOnceFilled({ drawn }: PooledItem, pools: readonly Filled[]): DrawnRows {
   let rows = drawn;

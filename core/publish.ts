@@ -270,7 +270,10 @@ function fairDrafts(inputs: PublishInputs): Draft[] {
   const { units, shared, listings, weight, ofWeight } = inputs.fairShare;
   const says =
     `${units} of ${inputs.fromShared} shared: its fair part of ${shared} units, ` +
-    `split among ${listings} listings that ask for one, by weight ${weight} of ${ofWeight}`;
+    `split among ${listings} listings that ask for one, by weight ${weight} of ${ofWeight}` +
+    (inputs.fromShared > shared
+      ? `; what other pools leave open to its program is not split: their own listings show it`
+      : '');
   return [{ id: 'fairShare', result: promiseOf(inputs), says }];
 }
 

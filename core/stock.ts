@@ -14,12 +14,12 @@ import type {
   TransferCommand,
 } from './command.ts';
 import { countDown } from './dated.ts';
-import { allTaken, drawnOf } from './drawn.ts';
+import { drawnOf } from './drawn.ts';
 import { FreeUnits, onHandOf, stockKey } from './item-book.ts';
 import { applySetLot, comingLot, freeOfLot, knownLot, onHandOfLot, postLeaving, postMoved } from './lot-goods.ts';
-import type { Disposition, LocationId, LotCode, ProgramId, Sku, StockMaster } from './model.ts';
+import type { Disposition, LocationId, LotCode, Sku, StockMaster } from './model.ts';
+import { filledByReceipt } from './pools.ts';
 import { CommandRefused } from './refusal.ts';
-import { placeRulesFor, poolRulesFor } from './rules.ts';
 
 export function itemFor(books: Books, sku: Sku): ItemBook {
   const item = books.items.get(sku);
@@ -98,30 +98,20 @@ function checkThere(item: ItemBook, where: Where, quantity: number, lot: LotCode
 
 /** A receipt starts each pool with refill `receipt` anew; of pools of one place, those of the place that it comes to. */
 function refillPools(item: ItemBook, books: Books, command: Command, location: LocationId): void {
-  const takenByAll = allTaken(item.drawn);
-  const fill = (program: ProgramId, pool: 'own' | 'place', consumed: number): void =>
+  for (const pool of filledByReceipt(books.policy, item, location, books.now)) {
+    const { consumed } = drawnOf(item.drawn, pool.program, pool.location);
     postPromise(item, books, {
       commandId: command.id,
       location,
-      program,
-      pool,
+      program: pool.program,
+      pool: pool.location === undefined ? 'own' : 'place',
       kind: 'refill',
       delta: 0,
-      consumed,
+      consumed: 0 - Math.max(0, consumed),
       orderId: null,
       lineRef: null,
       occurredAt: command.occurredAt,
     });
-  for (const { program, rule } of poolRulesFor(books.policy, item, books.now)) {
-    const { consumed, taken, takenAtFill, allTakenAtFill } = drawnOf(item.drawn, program);
-    const isFull = consumed <= 0 && taken === takenAtFill && takenByAll === allTakenAtFill;
-    if (rule.refill !== 'receipt' || isFull) continue;
-    fill(program, 'own', 0 - Math.max(0, consumed));
-  }
-  for (const { program, location: place, rule } of placeRulesFor(books.policy, item, books.now)) {
-    const { consumed, taken } = drawnOf(item.drawn, program, location);
-    if (rule.refill !== 'receipt' || place !== location || (consumed <= 0 && taken === 0)) continue;
-    fill(program, 'place', 0 - Math.max(0, consumed));
   }
 }
 

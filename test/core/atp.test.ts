@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { atpAt, atpByDay, DAY_MS, HORIZON_DAYS, type Outlook, project } from '#core/atp.ts';
+import { atpAt, atpByDay, DAY_MS, gainsBeyond, HORIZON_DAYS, type Outlook, project } from '#core/atp.ts';
+import { NOTHING_DRAWN } from '#core/drawn.ts';
+import type { PoolRule } from '#core/model.ts';
 import { demandRow, NOW, outlook, policy, pool, program, supplyRow } from '../support/factory.ts';
 
 const dtc = program('dtc');
@@ -41,6 +43,34 @@ describe('ATP by day', () => {
       atpByDay(project(outlook({ supply: [supplyRow('PO', 5, { dueAt: NOW + days * DAY_MS })] }), dtc, NOW), 400);
     expect(due(HORIZON_DAYS).at(-1)).toBe(5);
     expect(due(HORIZON_DAYS + 1).at(-1)).toBe(0);
+  });
+});
+
+describe('a pool that a receipt fills', () => {
+  const drawn = [{ ...NOTHING_DRAWN, program: 'b2b', consumed: 100, taken: 100 }];
+  const programs = [program('b2b', { priority: 1 }), dtc];
+  const seen = (free: number, over: Partial<PoolRule> = { units: 100 }) =>
+    outlook({
+      policy: policy({ programs, pools: [{ program: 'b2b', sku: '*', refill: 'receipt', ...over }] }),
+      item: { sku: 'TEA', groups: [], drawn },
+      free: new Map([['main', free]]),
+      supply: [supplyRow('PO', 100, { dueAt: onDay(3) })],
+    });
+  const atps = (of: Outlook, who = dtc) => atpByDay(project(of, who, NOW), 4);
+
+  it('keeps what comes: nobody else may sell it before', () => {
+    expect(atps(seen(0))).toEqual([0, 0, 0, 0]);
+    expect(gainsBeyond(project(seen(0), dtc, NOW), 0)).toEqual([]);
+    expect(atps(seen(0), program('b2b', { priority: 1 }))).toEqual([0, 0, 100, 100]);
+  });
+
+  it('takes nothing back that could be promised before', () => {
+    expect(atps(seen(50))).toEqual([50, 50, 50, 50]);
+    expect(atps(seen(0, { units: 30 }))).toEqual([0, 0, 70, 70]);
+  });
+
+  it('is a part of what is there then', () => {
+    expect(atps(seen(0, { percent: 40 }))).toEqual([0, 0, 60, 60]);
   });
 });
 

@@ -53,6 +53,15 @@ const seenArb: fc.Arbitrary<{ readonly seen: Outlook; readonly who: Program }> =
     return { seen, who: { ...program, leadTimeDays } };
   });
 
+const withoutRefills = (seen: Outlook): Outlook => {
+  const pools = seen.policy.pools.map((rule) => ({ ...rule, refill: 'never' as const }));
+  return { ...seen, policy: { ...seen.policy, pools } };
+};
+
+/** What a receipt's fill keeps was free before: what could be had if nothing were filled can be had. */
+const floorOf = (core: Core, seen: Outlook, who: Program): number =>
+  Math.min(...core.project(withoutRefills(seen), who, NOW).steps.map(({ balance }) => balance));
+
 const everyDay = (core: Core, projection: Projection): number[] => core.atpByDay(projection, DAYS + 4);
 
 /** Without dated rows and without anybody who waits, ATP of every day is what may be promised now. */
@@ -63,16 +72,17 @@ export const atpIsFreeWithoutDates = (core: Core) =>
     expect(everyDay(core, projection)).toEqual(Array.from({ length: DAYS + 4 }, () => now));
   });
 
-/** By the definition, slowly: the least of all balances that are in force at the end of the day or later. */
+/** By the definition, slowly: the least of all balances that are in force at the end of the day or later, but for what fills keep. */
 export const atpIsSuffixMinimum = (core: Core) =>
   fc.property(seenArb, ({ seen, who }) => {
     const projection = core.project(seen, who, NOW);
     const byDay = everyDay(core, projection);
+    const floor = floorOf(core, seen, who);
     byDay.forEach((atp, day) => {
       const end = NOW + (day + 1) * DAY_MS - 1;
       const started = projection.steps.filter((step) => step.at <= end).length;
       const still = projection.steps.slice(Math.max(0, started - 1)).map((step) => step.balance);
-      expect(atp, `day ${day}`).toBe(Math.min(...still));
+      expect(atp, `day ${day}`).toBe(Math.max(floor, Math.min(...still)));
       if (day > 0) expect(atp, 'it never falls with the date').toBeGreaterThanOrEqual(byDay[day - 1] ?? 0);
     });
     // Who goes before a prioritised pool of a place may draw there what it protects: then it protects nothing elsewhere either.
@@ -88,12 +98,12 @@ const withoutOne = (rows: readonly DatedSupply[], at: number, units: number): Da
   });
 
 /**
- * A pool that is a part of the supply grows with it, for others too: there more supply may show a program less. What a pool of a place
- * still protects hangs on where those who came before were served from: with less supply, at other places.
+ * A pool that is a part of the supply grows with it, for others too, and one that a receipt fills keeps more then: there more supply may
+ * show a program less. What a pool of a place still protects hangs on where those who came before were served from: with less supply, at other places.
  */
 const withSteadyPools = (seen: Outlook): Outlook => {
   const isSteady = ({ units, location }: PoolRule) => units !== undefined && location === undefined;
-  return { ...seen, policy: { ...seen.policy, pools: seen.policy.pools.filter(isSteady) } };
+  return withoutRefills({ ...seen, policy: { ...seen.policy, pools: seen.policy.pools.filter(isSteady) } });
 };
 
 /** Supply that shrinks, or does not come, raises no ATP of any program on any day. */
@@ -163,7 +173,8 @@ export const promiseKeepsLimit = (core: Core) =>
     expect(open.cappedBy).toEqual([]);
     expect(ask({ supply: 'all' })).toEqual(open);
     expect(ask({ units: 3 })).toEqual(open);
-    const balances = core.project(seen, who, NOW).steps.map(({ balance }) => balance);
+    const floor = floorOf(core, seen, who);
+    const balances = core.project(seen, who, NOW).steps.map(({ balance }) => Math.max(floor, balance));
     const short = seen.waiting.reduce((sum, row) => (row.program === who.id ? sum + row.quantity : sum), 0);
     const left = Math.max(0, limit - short);
     const ceiling = Math.max(0, Math.min(...balances)) + left;

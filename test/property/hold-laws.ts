@@ -7,7 +7,7 @@ import type { Command, CommandBody, HoldCommand } from '#core/command.ts';
 import { promisableTo } from '#core/draw.ts';
 import { unitsOf } from '#core/hold-units.ts';
 import type { Hold } from '#core/model.ts';
-import { poolsOf } from '#core/pools.ts';
+import { drawnOnceFilled, poolsOf, unfilledPools } from '#core/pools.ts';
 import type { Facts, ItemState, State } from '#core/state.ts';
 import { anyBody, brandArb, goodsBody, holdBody, opening } from '../support/arbitraries.ts';
 import { command, MINUTE_MS, NOW, orderState } from '../support/factory.ts';
@@ -203,7 +203,9 @@ export const holdIsAllOrNothing = (core: Core) =>
     if (program === undefined) throw new Error('a hold of no program');
     const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
     const locations = asked.location === null ? program.locations : [asked.location];
-    const may = promisableTo({ ...program, locations }, poolsOf(state.policy, item, free, NOW), free);
+    // Pools that have seen no fill begin with what is there, as in every decision.
+    const drawn = drawnOnceFilled(item, unfilledPools(state.policy, item, NOW));
+    const may = promisableTo({ ...program, locations }, poolsOf(state.policy, { ...item, drawn }, free, NOW), free);
     const can = may.own + may.shared;
     const hold = (quantity: number): HoldCommand => ({ ...asked, quantity, ref: 'new', expiresAt: LATER });
     const outcome = (quantity: number) =>

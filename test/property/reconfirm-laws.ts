@@ -140,6 +140,12 @@ function ownUnits(state: State, item: ItemState, program: State['policy']['progr
 const hasDeficit = (state: State, item: ItemState): boolean =>
   state.locations.some(({ id }) => promisedAt(item, id) > sellableAt(item, id));
 
+/** Less is there than is protected: what a run frees is protected for whoever lacked it (core/README.md, limits). */
+function hasCutPools(state: State, item: ItemState): boolean {
+  const free = new Map(state.locations.map(({ id }) => [id, sellableAt(item, id) - promisedAt(item, id)]));
+  return poolsOf(state.policy, item, free, LATER).own.some((pool) => pool.remaining < pool.units - pool.consumed);
+}
+
 /** Who gave nothing up keeps its protection: left and drawn together, where no place lacks what it promised. */
 export const protectionOutranksRuns = (core: Core, world = PLAIN_RUNS) =>
   fc.property(storyArb(world), ([brand, commands, body]) => {
@@ -153,7 +159,7 @@ export const protectionOutranksRuns = (core: Core, world = PLAIN_RUNS) =>
     const programs = brand.policy.programs.map((each) => ({ ...each, drawOrder: 'ownThenShared' as const }));
     const state = tell(core, { ...brand, policy: { ...brand.policy, programs, pools } }, commands);
     const item = itemOf(state, body.sku);
-    if (hasDeficit(state, item)) return;
+    if (hasDeficit(state, item) || hasCutPools(state, item)) return;
     const { after, report } = confirm(core, state, body);
     const gaveUp = new Set(report.lines.filter(({ strategy }) => strategy === 'lose').map(({ program }) => program));
     for (const program of state.policy.programs.filter(({ id }) => !gaveUp.has(id))) {
