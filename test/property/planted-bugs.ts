@@ -89,8 +89,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     'place-drawn',
     change(
       'drawn.ts',
-      'const { location } = entry;',
-      'const first = rows.find((row) => row.program === program && row.location !== undefined);\n' +
+      'const { program, consumed, kind, location } = entry;',
+      'const { program, consumed, kind } = entry;\n' +
+        '  const first = rows.find((row) => row.program === program && row.location !== undefined);\n' +
         '  const location = (consumed < 0 ? first?.location : undefined) ?? entry.location;',
     ),
   ),
