@@ -42,6 +42,24 @@ describe('what cannot hold is refused, and the running policy stays', () => {
     expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
   });
 
+  test('a pool of a kit, which has none of its own; a rule of a channel for the kit is taken', async () => {
+    await store.db.rows(
+      sql`insert into item_component (kit, sku, quantity) values ('POT', 'MUG', 2), ('POT', 'CUP', 1)`,
+    );
+    const a = '    items: { POT: { cap: 1 } }\n';
+    write({ pools: 'pools:\n  - { program: wholesale, sku: POT, units: 4 }\n', a });
+    for (const line of ["apply --reason 'r'", "propose --reason 'r'", 'preview']) {
+      const said = await allot(`policy ${line}`);
+      expect(said).toMatchObject({ exitCode: 2, out: '' });
+      expect(said.err).toContain(
+        'allot.yaml:7:32 pools[0].sku: matches nothing: "POT" is a kit and has no pool of its own. Write pools for what it is made of (CUP, MUG), or take the rule out.',
+      );
+    }
+    expect(await versionInForce()).toBe(1);
+    write({ a });
+    expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
+  });
+
   test('a pool whose time is over, wherever a person hands the file in', async () => {
     write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 4, until: "2020-02-29" }\n' });
     for (const line of [
@@ -102,6 +120,8 @@ describe('what cannot hold is refused, and the running policy stays', () => {
     await store.db.rows(
       sql`insert into item_component (kit, sku, quantity) values ('CUP', 'MUG', 1), ('POT', 'MUG', 1)`,
     );
+    const again = join(folder, 'again.yaml');
+    writeFileSync(again, readFileSync(again, 'utf8').replace(/^.*sku: POT.*\n/m, ''));
     expect((await allot('policy preview again.yaml')).exitCode).toBe(0);
   });
 
