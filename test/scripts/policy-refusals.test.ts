@@ -208,4 +208,26 @@ describe('pools above what is free', () => {
     expect(said.err).toContain('pools wait for goods of 1 item that have nothing free.');
     expect(said.err).toContain('NEW: 18000 protected, 0 free (allot.yaml:7:44 pools[0].units)');
   });
+
+  test('of a reallocation in force are told as one, with its program, and are for nobody to write lower', async () => {
+    write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 100 }\n' });
+    expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
+    const moved = "reallocate propose MUG 20 --from wholesale --to dtc --reason 'sale' --until 7d --apply";
+    expect((await allot(moved)).exitCode).toBe(0);
+    write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 120 }\n' });
+    const refused = await allot("policy apply --reason 'r'");
+    expect(refused).toMatchObject({ exitCode: 1, out: '' });
+    for (const said of [refused.err, (await allot('policy preview')).out]) {
+      expect(said).toContain('MUG: 120 protected, 100 free (dtc 20, gets 17; wholesale 100, gets 83)');
+      expect(said).toContain(
+        'reallocation to dtc: the units moved there protect 3 more of MUG than there is. They go back when it ends (allot reallocate list --state applied).',
+      );
+      expect(said).toContain('pools[0].units: protects 17 more of MUG than there is. Write 103 or less');
+      expect(said).not.toContain('pool of  for');
+    }
+    expect((await allot("policy apply --yes --reason 'r'")).exitCode).toBe(0);
+    // The reallocation is none of this change: nobody is asked for it.
+    write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 120 }\n', a: '    buffer: 2\n' });
+    expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
+  });
 });
