@@ -36,7 +36,8 @@ export type PlacePool = Pick<PlaceShare, 'location' | 'units' | 'consumed' | 're
 export type ProgramPool = {
   readonly program: ProgramId;
   readonly drawOrder: string;
-  readonly priority: number;
+  /** Null of a pool of nobody's, which takes no turn. */
+  readonly priority: number | null;
   /** The rule in words; null where the program protects and limits nothing. */
   readonly rule: string | null;
   readonly protects: 'core' | 'prioritised' | null;
@@ -106,12 +107,11 @@ const nobodysPools = (policy: Policy, pools: Pools): ProgramPool[] =>
   pools.own
     .filter(({ program }) => !policy.programs.some(({ id }) => id === program))
     .map((share): ProgramPool => {
-      const { program, priority, units, consumed, remaining, limitLeft } = share;
-      const nothing = { drawOrder: 'none', taken: 0, promise: { own: 0, shared: 0 }, closedTo: [] };
+      const { program, units, consumed, remaining, limitLeft } = share;
+      const nothing = { drawOrder: 'none', priority: null, taken: 0, promise: { own: 0, shared: 0 }, closedTo: [] };
       return {
         ...nothing,
         program,
-        priority,
         rule: sayPoolRule(share),
         protects: 'core',
         units,

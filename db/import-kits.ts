@@ -6,7 +6,7 @@
  * and every kit above is decided again.
  */
 import { sql } from 'drizzle-orm';
-import type { Sku } from '#core/model.ts';
+import type { Component, Sku } from '#core/model.ts';
 import { EACH } from '#core/units.ts';
 import type { Queries } from './client.ts';
 import { type Change, changeOf, type Judged, skip } from './import-report.ts';
@@ -87,6 +87,12 @@ export const sayPairs = (pairs: readonly Pair[]): string =>
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map(({ name, quantity }) => `${name}:${quantity}`)
     .join(';');
+
+/** A row that says goods of a kit: `components` of one set. */
+export function skipKit(line: number, key: string, sku: Sku, components: readonly Component[]): Judged {
+  const parts = components.map((part) => `${part.quantity} ${part.sku}`).join(', ');
+  return skip(line, key, `${sku} is a kit and has no stock of its own`, `import its components: one set is ${parts}`);
+}
 
 /** What a row changes of the components and units of its item. */
 export function kitChanges(row: KitRow, known: KnownKits): Change[] {

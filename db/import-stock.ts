@@ -6,10 +6,11 @@
  * name lots are counted by lots (import-lots.ts).
  */
 import { sql } from 'drizzle-orm';
-import type { Instant } from '#core/model.ts';
+import type { Component, Instant, LocationId, Sku } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { addCommands, type NewCommand } from './commands.ts';
+import { skipKit } from './import-kits.ts';
 import { judgeLots, lotKey, placeKey, type StockRow, splitLots } from './import-lots.ts';
 import {
   changeOf,
@@ -21,6 +22,7 @@ import {
   skip,
   splitRepeats,
 } from './import-report.ts';
+import { readComponents } from './reach.ts';
 import { recordset } from './recordset.ts';
 import { readUnits, resolveUnit } from './units.ts';
 
@@ -36,6 +38,14 @@ type Books = {
   /** What the books said at the moment of the count; null where nothing was ever booked. */
   readonly quantity: number | null;
   readonly countedAsOf: Instant | null;
+};
+
+/** What a row is looked at against, beside the books of its place. */
+type Known = {
+  readonly locations: readonly LocationId[];
+  /** What one set takes, by kit. */
+  readonly kits: ReadonlyMap<Sku, readonly Component[]>;
+  readonly now: Instant;
 };
 
 const keyOf = placeKey;
@@ -60,12 +70,12 @@ export async function importStock(
   const { plain: first, groups } = splitLots(all);
   const books = new Map((await readBooks(tx, all, options.now)).map((one) => [one.line, one]));
   const locations = (await tx.rows<{ id: string }>(sql`select id from location order by id`)).map((row) => row.id);
-  const judged = first.map((row) => judgeCount(row, books.get(row.line), locations, options.now));
+  const kits = await readComponents(tx, [...new Set(all.map(({ sku }) => sku))]);
+  const known = { locations, kits, now: options.now };
+  const judged = first.map((row) => judgeCount(row, books.get(row.line), known));
   const verdictOf = new Map(judged.map((one) => [one.line, one.verdict]));
   const counts = first.filter((row) => verdictOf.get(row.line) === 'create' || verdictOf.get(row.line) === 'update');
-  const lots = await judgeLots(tx, groups, options, (row) =>
-    refuseRow(row, books.get(row.line), locations, options.now),
-  );
+  const lots = await judgeLots(tx, groups, options, (row) => refuseRow(row, books.get(row.line), known));
   const commandIds = await addCommands(tx, [...counts.map((row) => countOf(row, options)), ...lots.commands]);
   const report = makeReport([...judged, ...lots.judged, ...repeats, ...unsized], { commandIds });
   await writeAudit(tx, [
@@ -100,11 +110,13 @@ async function readBooks(tx: Queries, rows: readonly StockRow[], now: Instant): 
 const iso = (instant: Instant): string => new Date(instant).toISOString();
 
 /** What can be said of a row without a look at what was counted before. */
-function refuseRow(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged | null {
+function refuseRow(row: StockRow, books: Books | undefined, { locations, kits, now }: Known): Judged | null {
   const refused = (reason: string, fix: string) => skip(row.line, lotKey(row), reason, fix);
   if (books?.hasItem !== true) {
     return refused(`SKU ${row.sku} is not an item`, 'SKUs are case-sensitive; add it first: allot import items FILE');
   }
+  const components = kits.get(row.sku);
+  if (components !== undefined) return skipKit(row.line, lotKey(row), row.sku, components);
   if (!books.hasLocation) {
     return refused(
       `location ${row.location} is not known`,
@@ -117,8 +129,8 @@ function refuseRow(row: StockRow, books: Books | undefined, locations: readonly 
   return null;
 }
 
-function refuse(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged | null {
-  const fault = refuseRow(row, books, locations, now);
+function refuse(row: StockRow, books: Books | undefined, known: Known): Judged | null {
+  const fault = refuseRow(row, books, known);
   if (fault !== null || books === undefined || row.asOf === null) return fault;
   const refused = (reason: string, fix: string) => skip(row.line, keyOf(row), reason, fix);
   const last = books.countedAsOf;
@@ -131,8 +143,8 @@ function refuse(row: StockRow, books: Books | undefined, locations: readonly str
   return null;
 }
 
-function judgeCount(row: StockRow, books: Books | undefined, locations: readonly string[], now: Instant): Judged {
-  const refused = refuse(row, books, locations, now);
+function judgeCount(row: StockRow, books: Books | undefined, known: Known): Judged {
+  const refused = refuse(row, books, known);
   if (refused !== null || books === undefined)
     return refused ?? skip(row.line, keyOf(row), 'it could not be looked up', 'import the file again');
   if (books.quantity === null) return judge(row.line, keyOf(row), 'create');

@@ -5,10 +5,11 @@
  * nothing, so that a second run is all Unchanged; what was received of a supply stays received.
  */
 import { sql } from 'drizzle-orm';
-import type { Instant, SupplyKind } from '#core/model.ts';
+import type { Component, Instant, LocationId, Sku, SupplyKind } from '#core/model.ts';
 import { writeAudit } from './audit.ts';
 import type { Queries } from './client.ts';
 import { addCommands, type NewCommand } from './commands.ts';
+import { skipKit } from './import-kits.ts';
 import {
   changeOf,
   compare,
@@ -20,6 +21,7 @@ import {
   skip,
   splitRepeats,
 } from './import-report.ts';
+import { readComponents } from './reach.ts';
 import { recordset } from './recordset.ts';
 
 export type SupplyRow = {
@@ -46,6 +48,12 @@ type Stands = {
   readonly state: 'open' | 'cancelled' | null;
 };
 
+type Known = {
+  readonly locations: readonly LocationId[];
+  /** What one set takes, by kit. */
+  readonly kits: ReadonlyMap<Sku, readonly Component[]>;
+};
+
 const keyOf = (row: SupplyRow): string => `${row.ref} ${row.sku}`;
 
 export async function importSupply(
@@ -56,7 +64,8 @@ export async function importSupply(
   const { first, repeats } = splitRepeats(rows, keyOf);
   const stands = new Map((await readStands(tx, first)).map((one) => [one.line, one]));
   const locations = (await tx.rows<{ id: string }>(sql`select id from location order by id`)).map((row) => row.id);
-  const judged = first.map((row) => judgeSupply(row, stands.get(row.line), locations));
+  const kits = await readComponents(tx, [...new Set(first.map(({ sku }) => sku))]);
+  const judged = first.map((row) => judgeSupply(row, stands.get(row.line), { locations, kits }));
   const verdictOf = new Map(judged.map((one) => [one.line, one.verdict]));
   const news = first.filter((row) => verdictOf.get(row.line) === 'create' || verdictOf.get(row.line) === 'update');
   const commandIds = await addCommands(
@@ -93,12 +102,14 @@ async function readStands(tx: Queries, rows: readonly SupplyRow[]): Promise<Stan
 
 const iso = (instant: Instant | null): string | null => (instant === null ? null : new Date(instant).toISOString());
 
-function judgeSupply(row: SupplyRow, stands: Stands | undefined, locations: readonly string[]): Judged {
+function judgeSupply(row: SupplyRow, stands: Stands | undefined, { locations, kits }: Known): Judged {
   const key = keyOf(row);
   if (stands?.hasItem !== true) {
     const fix = 'SKUs are case-sensitive; add it first: allot import items FILE';
     return skip(row.line, key, `SKU ${row.sku} is not an item`, fix);
   }
+  const components = kits.get(row.sku);
+  if (components !== undefined) return skipKit(row.line, key, row.sku, components);
   if (!stands.hasLocation) {
     const known = locations.join(', ') || 'none: add one to the configuration file';
     return skip(row.line, key, `location ${row.location} is not known`, `the known ones are ${known}`);

@@ -3,35 +3,40 @@ import { sql } from 'drizzle-orm';
 import type { Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
 import { list } from './list.ts';
+import { readComponents } from './reach.ts';
 
 export type UnmatchedNames = {
   readonly skus: readonly Sku[];
   readonly groups: readonly string[];
   /** Those that begin like a missing one: what it may have been meant to be. */
   readonly near: { readonly skus: readonly Sku[]; readonly groups: readonly string[] };
+  /** Of those with pools: kits, which have none of their own, and the items that they are made of. */
+  readonly pooledKits: ReadonlyMap<Sku, readonly Sku[]>;
 };
 
 const NEAR_MAX = 300;
-const NOTHING: UnmatchedNames = { skus: [], groups: [], near: { skus: [], groups: [] } };
+const NOTHING: UnmatchedNames = { skus: [], groups: [], near: { skus: [], groups: [] }, pooledKits: new Map() };
 
 /**
- * SKUs that no item has, and groups that no item is in. Nothing is missing while there is no item at all: the file comes before the
- * first import.
+ * SKUs that no item has, groups that no item is in, and kits among the SKUs that pools are for. Nothing is missing while there is no
+ * item at all: the file comes before the first import.
  */
 export async function findUnmatchedNames(
   db: Queries,
-  named: { readonly skus: readonly Sku[]; readonly groups: readonly string[] },
+  named: { readonly skus: readonly Sku[]; readonly groups: readonly string[]; readonly pooledSkus: readonly Sku[] },
 ): Promise<UnmatchedNames> {
   const [found] = await db.rows<{ isThere: boolean }>(sql`select exists (select from item) as "isThere"`);
   if (found?.isThere !== true) return NOTHING;
-  const [skus, groups] = await Promise.all([
+  const [kits, skus, groups] = await Promise.all([
+    readComponents(db, named.pooledSkus),
     db.rows<{ name: string }>(sql`
       select n.name from unnest(${list(named.skus)}) as n(name) where not exists (select from item i where i.sku = n.name)`),
     db.rows<{ name: string }>(sql`
       select n.name from unnest(${list(named.groups)}) as n(name) where not exists (select from item i where n.name = any(i.groups))`),
   ]);
+  const pooledKits = new Map([...kits].map(([kit, parts]) => [kit, parts.map(({ sku }) => sku)]));
   const missing = [...skus, ...groups].map(({ name }) => name);
-  if (missing.length === 0) return NOTHING;
+  if (missing.length === 0) return { ...NOTHING, pooledKits };
   const near = await db.rows<{ kind: 'sku' | 'group'; name: string }>(sql`
     with named as (select 'sku' as kind, sku as name from item union select 'group', unnest(groups) from item)
     select distinct k.kind, k.name from named k join unnest(${list(missing)}) as n(name) on lower(left(k.name, 2)) = lower(left(n.name, 2))
@@ -41,6 +46,7 @@ export async function findUnmatchedNames(
     skus: skus.map(({ name }) => name),
     groups: groups.map(({ name }) => name),
     near: { skus: of('sku'), groups: of('group') },
+    pooledKits,
   };
 }
 

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { runCommandLine } from './command-line.ts';
 import { EXIT, type Io } from './io.ts';
+import { withSystemLogin } from './login.ts';
 
 const { stdin, stdout, stderr } = process;
 
@@ -52,7 +53,7 @@ const io: Io = {
   note: (text) => void stderr.write(text),
   ask: stdin.isTTY && stderr.isTTY ? ask : null,
   readSecret,
-  env: process.env,
+  env: withSystemLogin(process.env),
   cwd: process.cwd(),
   isTerminal: stdout.isTTY,
   width: stdout.columns ?? 80,

@@ -5,15 +5,14 @@
  * Guarantees: never makes a database but for `migrate`, so that a mistyped home stays a message; never works on a schema that this
  * allot does not know; leaves a server running that somebody else has begun to use meanwhile.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
 import { type Database, openDatabase } from '#db/client.ts';
 import { locateCluster } from '#db/cluster.ts';
 import { findEmbedded, startEmbedded } from '#db/embedded.ts';
 import { migrate, schemaStatus } from '#db/migrate.ts';
 import { hasOtherSessions } from '#db/sessions.ts';
-import { type Config, type Environment, readConfig, readEnvironment } from '#workers/config.ts';
+import { type Config, type Environment, findOwnFile, readConfig, readEnvironment } from '#workers/config.ts';
 import { EXIT, Failure, Interrupted, type Io } from './io.ts';
 
 const APPLICATION = 'allot command line';
@@ -46,25 +45,13 @@ const variablesOf = (io: Io, home: string | undefined): Variables =>
 export const environmentOf = (io: Io, home: string | undefined): Environment =>
   readEnvironment({ env: variablesOf(io, home), cwd: io.cwd });
 
-/** A home that `--home` names may hold its own configuration, as the demo's does; ALLOT_CONFIG goes before it. */
-function ownConfigFile({ env, cwd }: Io, home: string | undefined): string | null {
-  const own = home === undefined ? null : resolve(cwd, home, 'allot.yaml');
-  return own === null || env.ALLOT_CONFIG || env.ALLOT_CONFIG_FILE || !existsSync(own) ? null : own;
-}
-
 /** The configuration file that a daemon would start with, there or not. */
 export const configFileOf = (io: Io, home: string | undefined): string =>
-  ownConfigFile(io, home) ?? (io.env.ALLOT_CONFIG || 'allot.yaml');
+  findOwnFile({ env: variablesOf(io, home), cwd: io.cwd }) ?? (io.env.ALLOT_CONFIG || 'allot.yaml');
 
-/** The configuration as this command line sees it; beside a home's own lies `secrets.env` with what the environment does not set. */
-export function configOf(io: Io, home: string | undefined): Config {
-  const variables = variablesOf(io, home);
-  const own = ownConfigFile(io, home);
-  if (own === null) return readConfig({ env: variables, cwd: io.cwd });
-  const secretsFile = join(dirname(own), 'secrets.env');
-  const secrets = existsSync(secretsFile) ? parseEnv(readFileSync(secretsFile, 'utf8')) : {};
-  return readConfig({ env: { ...secrets, ...variables, ALLOT_CONFIG: own }, cwd: io.cwd });
-}
+/** The configuration as this command line sees it. */
+export const configOf = (io: Io, home: string | undefined): Config =>
+  readConfig({ env: variablesOf(io, home), cwd: io.cwd });
 
 /** Runs `work` on the database and closes it, also at Ctrl-C. */
 export async function withDatabase<Result>(

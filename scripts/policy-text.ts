@@ -97,8 +97,12 @@ function sayAbove(above: PoolsAboveSupply): string[] {
       return `${program}${where} ${units}, gets ${remaining}`;
     })
     .join('; ');
-  const mends = above.pools.flatMap(({ at, units, remaining, most }) => {
+  const mends = above.pools.flatMap(({ at, units, remaining, most, isReallocated }) => {
     if (remaining >= units) return [];
+    if (isReallocated)
+      return [
+        `    ${at}: the units moved there protect ${units - remaining} more of ${above.sku} than there is. They go back when it ends (allot reallocate list --state applied).`,
+      ];
     const less = most === null ? 'Lower it' : `Write ${most} or less`;
     return [
       `    ${at}: protects ${units - remaining} more of ${above.sku} than there is. ${less}, or let goods come in first.`,

@@ -83,10 +83,8 @@ const runWith =
     await work(openRun(io, options));
   };
 
-const loginOf = ({ env }: Io): string => {
-  const name = env.USER ?? env.LOGNAME;
-  return name === undefined || name === '' ? UNNAMED : `operator:${name}`;
-};
+const loginOf = ({ env: { USER: name } }: Io): string =>
+  name === undefined || name === '' ? UNNAMED : `operator:${name}`;
 
 function openRun(io: Io, options: GlobalOptions): Run {
   const out = openOutput(io, { json: options.json === true, color: options.color !== false });

@@ -69,7 +69,9 @@ export function oversoldAlert(context: Linker, { sku, orders, places }: Oversold
   const causes = [
     ...(lineUnits === 0
       ? []
-      : [`${plural(orders.length, 'order')} wait for ${plural(lineUnits, 'unit')} that nothing covers`]),
+      : [
+          `${plural(orders.length, 'order')} ${orders.length === 1 ? 'waits' : 'wait'} for ${plural(lineUnits, 'unit')} that nothing covers`,
+        ]),
     ...places.map((place) => `${place.location} has ${place.units} fewer than are promised there`),
   ];
   const first = orders[0]?.shipBy ?? null;

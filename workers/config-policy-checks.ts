@@ -129,6 +129,9 @@ const sayMoment = (at: Instant): string => new Date(at).toISOString().slice(0, '
 
 export type NamedItems = { readonly skus: readonly Sku[]; readonly groups: readonly string[] };
 
+/** What is known of the names that no rule can match; `pooledKits`: the items that each kit with a pool is made of. */
+type Unmatched = NamedItems & { readonly near: NamedItems; readonly pooledKits: ReadonlyMap<Sku, readonly Sku[]> };
+
 type Named = {
   readonly kind: 'sku' | 'group';
   readonly name: string;
@@ -155,18 +158,31 @@ function findNames(value: unknown, path: YamlPath): Named[] {
   });
 }
 
-export function namedItems(source: YamlSource): NamedItems {
+const isOfPool = ({ path }: Named): boolean => path[0] === 'pools';
+
+/** `pooledSkus`: those of them that a pool is for. */
+export function namedItems(source: YamlSource): NamedItems & { readonly pooledSkus: readonly Sku[] } {
   const names = findNames(source.data, []);
-  const of = (kind: Named['kind']) => [...new Set(names.filter((one) => one.kind === kind).map(({ name }) => name))];
-  return { skus: of('sku'), groups: of('group') };
+  const of = (kind: Named['kind'], among = names) => [
+    ...new Set(among.filter((one) => one.kind === kind).map(({ name }) => name)),
+  ];
+  return { skus: of('sku'), groups: of('group'), pooledSkus: of('sku', names.filter(isOfPool)) };
+}
+
+const PARTS_MAX = 5;
+
+function sayPooledKit(kit: Sku, parts: readonly Sku[]): string {
+  const more = parts.length > PARTS_MAX ? ` and ${parts.length - PARTS_MAX} more` : '';
+  const named = `${parts.slice(0, PARTS_MAX).join(', ')}${more}`;
+  return `matches nothing: "${kit}" is a kit and has no pool of its own. Write pools for what it is made of (${named}), or take the rule out.`;
 }
 
 /** Rules that match nothing, at their lines; `near` are names that the missing ones may have been meant to be. */
-export function findUnmatchedRules(
-  source: YamlSource,
-  missing: NamedItems & { readonly near: NamedItems },
-): YamlProblem[] {
-  return findNames(source.data, []).flatMap(({ kind, name, path, at }): YamlProblem[] => {
+export function findUnmatchedRules(source: YamlSource, missing: Unmatched): YamlProblem[] {
+  return findNames(source.data, []).flatMap((named): YamlProblem[] => {
+    const { kind, name, path, at } = named;
+    const parts = kind === 'sku' && isOfPool(named) ? missing.pooledKits.get(name) : undefined;
+    if (parts !== undefined) return [{ offset: source.offsetOf(path, at), path, says: sayPooledKit(name, parts) }];
     if (!(kind === 'sku' ? missing.skus : missing.groups).includes(name)) return [];
     const nearest = findNearest(name, kind === 'sku' ? missing.near.skus : missing.near.groups);
     const what = kind === 'sku' ? `no item has the SKU "${name}"` : `no item is in the group "${name}"`;

@@ -1,11 +1,15 @@
 /**
  * The configuration of a process, and the only reader of its environment: what each variable means is in .env.example.
  *
+ * A home that ALLOT_HOME names may hold its own `allot.yaml`, and `secrets.env` beside it, as the demo's does: it goes before the one of
+ * the working folder, and ALLOT_CONFIG before both.
+ *
  * Guarantees: every variable may also come from a file (NAME_FILE), both at once are refused; an empty one counts as unset; all
  * mistakes of environment and file are told at once (ConfigError); no message shows a secret. Opens nothing but files.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import type { ChannelId } from '#core/model.ts';
 import { type SealingKey, sealingKey } from '#db/seal.ts';
 import { type ConfigFile, readConfigFile } from './config-file.ts';
@@ -55,7 +59,7 @@ export type ConfigSource = {
   readonly cwd?: string;
 };
 
-export const nothingConfigured = `Nothing is configured: there is no allot.yaml here, and ALLOT_CONFIG is not set.
+export const nothingConfigured = `Nothing is configured: there is no allot.yaml here, nor in the folder of ALLOT_HOME, and ALLOT_CONFIG is not set.
 Copy the example and make it yours: cp scripts/examples/allot.yaml allot.yaml, then npm start.
 Or look first, with made-up shops and orders: npm run demo`;
 
@@ -79,9 +83,14 @@ const VARIABLES = [
 ] as const;
 type VariableName = (typeof VARIABLES)[number];
 
+type Variables = NonNullable<ConfigSource['env']>;
+
 /** Values as text, and what is wrong with them so far. */
 type Reading = {
+  readonly env: Variables;
   readonly cwd: string;
+  /** The home's own configuration file, where that is the one to read. */
+  readonly own: string | null;
   readonly problems: string[];
   readonly text: (name: VariableName) => string | undefined;
 };
@@ -95,7 +104,7 @@ export function readEnvironment(from: ConfigSource = {}): Environment {
 export function readConfig(from: ConfigSource = {}): Config {
   const reading = open(from);
   const environment = readBasics(reading);
-  const { problems, cwd, text } = reading;
+  const { problems, env, cwd, text } = reading;
   if (environment.databaseUrl !== null && environment.sealKeys.length === 0 && !isNamed(problems, 'ALLOT_SEAL_KEY')) {
     problems.push(
       'ALLOT_SEAL_KEY: is missing, and with DATABASE_URL nobody else keeps it. Make one: openssl rand -base64 32',
@@ -113,14 +122,17 @@ export function readConfig(from: ConfigSource = {}): Config {
       port: readPort(text('PORT'), problems) ?? file?.http.port ?? DEFAULT_HTTP.port,
     },
     file,
-    findSecret: (channel, name) => readOnce(from.env ?? process.env, cwd, secretVariable(channel, name)),
-    findVariable: (name) => readOnce(from.env ?? process.env, cwd, name),
+    findSecret: (channel, name) => readOnce(env, cwd, secretVariable(channel, name)),
+    findVariable: (name) => readOnce(env, cwd, name),
   };
   return refuse(problems) ?? config;
 }
 
-function open({ env = process.env, cwd = process.cwd() }: ConfigSource): Reading {
-  const problems = findMistypedNames(env);
+function open({ env: given = process.env, cwd = process.cwd() }: ConfigSource): Reading {
+  const own = findOwnFile({ env: given, cwd });
+  const { env, problems } =
+    own === null ? { env: given, problems: [] } : addSecrets(given, join(dirname(own), 'secrets.env'));
+  problems.push(...findMistypedNames(env));
   const text = (name: VariableName): string | undefined => {
     try {
       return readOnce(env, cwd, name);
@@ -130,7 +142,37 @@ function open({ env = process.env, cwd = process.cwd() }: ConfigSource): Reading
       return undefined;
     }
   };
-  return { cwd, problems, text };
+  return { env, cwd, own, problems, text };
+}
+
+/** The `allot.yaml` of the home that ALLOT_HOME names; null where it names none, has none, or ALLOT_CONFIG is set. */
+export function findOwnFile({ env = process.env, cwd = process.cwd() }: ConfigSource): string | null {
+  if (env.ALLOT_CONFIG || env.ALLOT_CONFIG_FILE) return null;
+  let home: string | undefined;
+  try {
+    home = readOnce(env, cwd, 'ALLOT_HOME');
+  } catch (error) {
+    // Told by whoever reads the home itself.
+    if (!(error instanceof ConfigError)) throw error;
+  }
+  const own = home === undefined ? null : resolve(cwd, home, DEFAULT_FILE);
+  return own !== null && existsSync(own) ? own : null;
+}
+
+/** What the file says counts where the environment says nothing. */
+function addSecrets(env: Variables, path: string): { readonly env: Variables; readonly problems: string[] } {
+  if (!existsSync(path)) return { env, problems: [] };
+  try {
+    const isUnsaid = ([name]: readonly [string, unknown]): boolean => {
+      const one = name.replace(/_FILE$/, '');
+      return !env[one] && !env[`${one}_FILE`];
+    };
+    const secrets = Object.entries(parseEnv(readFileSync(path, 'utf8'))).filter(isUnsaid);
+    const said = Object.entries(env).filter(([, value]) => value !== '');
+    return { env: Object.fromEntries([...secrets, ...said]), problems: [] };
+  } catch (error) {
+    return { env, problems: [`${path} cannot be read (${codeOf(error)}). Check who may read it.`] };
+  }
 }
 
 const refuse = (problems: readonly string[]): undefined => {
@@ -140,7 +182,7 @@ const refuse = (problems: readonly string[]): undefined => {
 const isNamed = (problems: readonly string[], name: string): boolean => problems.some((line) => line.startsWith(name));
 
 /** A value from NAME or from the file that NAME_FILE names (as Docker and Kubernetes hand out secrets). */
-function readOnce(env: NonNullable<ConfigSource['env']>, cwd: string, name: string): string | undefined {
+function readOnce(env: Variables, cwd: string, name: string): string | undefined {
   const value = env[name] === '' ? undefined : env[name];
   const path = env[`${name}_FILE`] === '' ? undefined : env[`${name}_FILE`];
   if (path === undefined) return value;
@@ -164,7 +206,7 @@ const codeOf = (error: unknown): string =>
  * ALLOT_READONLY=1 must not pass as "not read-only". Only near misses are refused: orchestrators set variables of their own under
  * the name of a service (Kubernetes: ALLOT_PORT, ALLOT_SERVICE_HOST).
  */
-function findMistypedNames(env: NonNullable<ConfigSource['env']>): string[] {
+function findMistypedNames(env: Variables): string[] {
   const known: string[] = VARIABLES.filter((name) => name.startsWith('ALLOT_')).flatMap((name) => [
     name,
     `${name}_FILE`,
@@ -269,9 +311,9 @@ function readPort(value: string | undefined, problems: string[]): number | undef
   return undefined;
 }
 
-function readFile({ cwd, problems, text }: Reading): ConfigFile | null {
+function readFile({ cwd, own, problems, text }: Reading): ConfigFile | null {
   const named = text('ALLOT_CONFIG');
-  const path = resolve(cwd, named ?? DEFAULT_FILE);
+  const path = resolve(cwd, named ?? own ?? DEFAULT_FILE);
   if (named === undefined && !existsSync(path)) return null;
   const shown = relative(cwd, path);
   try {
@@ -284,7 +326,7 @@ function readFile({ cwd, problems, text }: Reading): ConfigFile | null {
   } catch (error) {
     const variable = named === undefined ? '' : 'ALLOT_CONFIG: ';
     problems.push(
-      `${variable}${named ?? DEFAULT_FILE} cannot be read (${codeOf(error)}). Check the path and who may read it.`,
+      `${variable}${named ?? own ?? DEFAULT_FILE} cannot be read (${codeOf(error)}). Check the path and who may read it.`,
     );
     return null;
   }

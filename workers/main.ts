@@ -255,7 +255,7 @@ function endOnSignals(log: Logger, stack: Promise<Stack>): void {
 function refuseArguments([first]: readonly string[]): void {
   if (first === undefined) return;
   throw new ConfigError([
-    `The daemon takes no arguments, and ${first} is one. Another home folder: ALLOT_HOME=DIR npm start. Another file: ALLOT_CONFIG=FILE npm start.`,
+    `The daemon takes no arguments, and ${first} is one. Another home folder, and its allot.yaml: ALLOT_HOME=DIR npm start. Another file: ALLOT_CONFIG=FILE npm start.`,
   ]);
 }
 

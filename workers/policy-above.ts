@@ -6,6 +6,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LocationId, PoolRule, ProgramId, Sku } from '#core/model.ts';
+import { UNRULED } from '#core/moves.ts';
 import type { PlaceShare } from '#core/place-pools.ts';
 import type { PoolShare, Pools } from '#core/pools.ts';
 import { scopeOf } from '#core/rules.ts';
@@ -26,6 +27,8 @@ export type PoolsAboveSupply = {
     readonly at: string;
     /** What the rule may say without a cut; null where it says no units. */
     readonly most: number | null;
+    /** No rule makes it: reallocations in force moved these units to the program, and no policy takes them away. */
+    readonly isReallocated?: true;
   }[];
 };
 
@@ -69,6 +72,10 @@ export function rulesSeen(before: readonly PoolRule[], placeOf?: (rule: PoolRule
 export function addAbove(above: Above, sku: Sku, { free, own, placed }: Pools, rules: RulesSeen): void {
   const wantOf = ({ rule, program, units, consumed, remaining }: PoolShare | PlaceShare) => {
     const wanted = Math.max(0, units - Math.max(0, consumed));
+    if (rule === UNRULED) {
+      const moved = { program, units: wanted, remaining, at: `reallocation to ${program}`, most: null };
+      return { told: { ...moved, isReallocated: true as const }, isNew: false };
+    }
     const { isNew, at } = rules(rule);
     const most = rule.units === undefined ? null : Math.max(0, rule.units - (wanted - remaining));
     const place = rule.location === undefined ? {} : { location: rule.location };

@@ -249,7 +249,7 @@ function addProposing(group: Command, kit: Kit): void {
   ]);
   const approving = group
     .command('approve')
-    .description('agree to a proposal of somebody else; who is who is what the login says')
+    .description('agree to a proposal of somebody else; who is who says the system user, not the variable USER')
     .argument('<id>', 'of the proposal', wholeFrom(1))
     .option('--reason <text>', 'why')
     .action(kit.act(decideAs('approved')));

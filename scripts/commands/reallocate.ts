@@ -161,7 +161,8 @@ async function low(run: Run): Promise<ExitCode> {
 const LIMITS = `
 How it goes:
   propose   stores the request and shows who would lose what: promises by program, numbers by channel, lines that wait
-  approve   a second person, under their own login; never the proposer; needed above a limit
+  approve   a second person, under their own login (the system user: the variable USER counts for nothing);
+            never the proposer; needed above a limit
   apply     moves the units at once; every channel's number follows
   return    by itself at --until, or by hand before it (return, or expire): what the receiver has not drawn goes back
 

@@ -60,6 +60,19 @@ describe('explainPools', () => {
     expect(await explainPools(store.db, 'none', at(9))).toBeNull();
   });
 
+  test('the emergency pool is of nobody: it has no priority', async () => {
+    const pools = [{ program: 'emergency', sku: 'A', units: 2, refill: 'never' as const }];
+    await using other = await createTestDatabase();
+    await seedBrand(other.db, { skus: ['A'], policy: { ...BRAND_POLICY, pools } });
+    const told = await explainPools(other.db, 'A', at(0));
+    if (told === null || isOfKit(told)) throw new Error('no policy, or a kit');
+    expect(told.pools.map(({ program, priority }) => [program, priority])).toEqual([
+      ['wholesale', 1],
+      ['dtc', 2],
+      ['emergency', null],
+    ]);
+  });
+
   test('agrees with what the numbers of the moment were made of', async () => {
     for (const minutes of [0, 1, 2, 3]) {
       const pools = await explainPools(store.db, 'A', at(minutes));

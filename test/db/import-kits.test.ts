@@ -6,6 +6,7 @@ import type { Pair } from '#db/import-kits.ts';
 import { importOrders, type OrderRow } from '#db/import-orders.ts';
 import type { ImportReport } from '#db/import-report.ts';
 import { importStock } from '#db/import-stock.ts';
+import { importSupply } from '#db/import-supply.ts';
 import { command, orderOf, seedBrand } from '#test/support/brand.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
 import { decidePending } from '#workers/allocate.ts';
@@ -134,6 +135,50 @@ describe('components', () => {
     });
     await decide();
     expect([await shown('SET'), await shown('TEA'), await shown('CUP')]).toEqual([2, 10, 10]);
+  });
+});
+
+describe('goods of a kit', () => {
+  const skipped = {
+    verdict: 'skipped',
+    reason: 'BOX is a kit and has no stock of its own',
+    fix: 'import its components: one set is 1 CUP, 3 TEA',
+  };
+  const countPending = async () => (await store.db.rows(sql`select from command where state = 'pending'`)).length;
+  beforeEach(() => load(kit('SET', 'TEA:2;CUP:1'), kit('BOX', 'SET:1;TEA:1')));
+
+  test('are no stock: its row is skipped, by lots too, and those of its components are counted', async () => {
+    const stock = { location: 'main', disposition: 'sellable', quantity: 5, asOf: null } as const;
+    const report = await store.db.transaction((tx) =>
+      importStock(
+        tx,
+        [
+          { ...stock, line: 2, sku: 'BOX' },
+          { ...stock, line: 3, sku: 'CUP' },
+          { ...stock, line: 4, sku: 'BOX', disposition: 'damaged', lot: 'L1', expiry: 'never' },
+        ],
+        BY,
+      ),
+    );
+    expect(report.rows).toMatchObject([{ line: 2, ...skipped }, { verdict: 'create' }, { line: 4, ...skipped }]);
+    expect(await countPending()).toBe(1);
+  });
+
+  test('do not come in: its row is skipped, to expect and to cancel', async () => {
+    const supply = { location: 'main', quantity: 5, dueAt: NOW, kind: null } as const;
+    const report = await store.db.transaction((tx) =>
+      importSupply(
+        tx,
+        [
+          { ...supply, line: 2, ref: 'PO-1', sku: 'BOX', state: 'open' },
+          { ...supply, line: 3, ref: 'PO-1', sku: 'CUP', state: 'open' },
+          { ...supply, line: 4, ref: 'PO-2', sku: 'BOX', state: 'cancelled' },
+        ],
+        BY,
+      ),
+    );
+    expect(report.rows).toMatchObject([{ line: 2, ...skipped }, { verdict: 'create' }, { line: 4, ...skipped }]);
+    expect(await countPending()).toBe(1);
   });
 });
 

@@ -51,6 +51,20 @@ describe('configuration, exit 2', () => {
     expect(said).toContain('ALLOT_HOME=DIR npm start');
   });
 
+  test('a home elsewhere brings its own file and secrets', async () => {
+    const home = join(folder.path, 'elsewhere');
+    mkdirSync(home);
+    writeFileSync(join(home, 'allot.yaml'), CONFIGURATION);
+    const url = `postgres://allot@127.0.0.1:${await findFreePort()}/allot`;
+    const env = { ALLOT_HOME: home, DATABASE_URL: url };
+    const unsealed = await startAndEnd(env, null);
+    expect(unsealed).toMatchObject({ code: 2, said: expect.stringContaining('ALLOT_SEAL_KEY: is missing') });
+    const secrets = Object.entries(SECRETS).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(join(home, 'secrets.env'), secrets.join(''));
+    // All is there but the database.
+    expect(await startAndEnd(env, null)).toMatchObject({ code: 4 });
+  });
+
   test('a mistake in the file is told as file:line:col with its mend', async () => {
     const wrong = CONFIGURATION.replace('priority: 1', 'priorty: 1');
     const { code, said } = await startAndEnd(SECRETS, wrong);

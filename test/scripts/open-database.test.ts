@@ -46,12 +46,14 @@ test('a policy command without a file takes that of the home that is named', asy
   writeFileSync(join(home, 'allot.yaml'), `${SMALL_CONFIG}    settings: { endpoint: "http://127.0.0.1:1" }\n`);
   const named = await runAllot(['--home', home, 'policy', 'diff', '--json'], { env, cwd: folder.path });
   expect(named.document()).toMatchObject({ from: null, to: 'home/allot.yaml' });
-  expect(await runAllot(['policy', 'diff'], { env: { ALLOT_HOME: home }, cwd: folder.path })).toMatchObject({
-    err: expect.stringContaining('there is no file allot.yaml'),
+  const set = await runAllot(['policy', 'diff', '--json'], { env: { ALLOT_HOME: home }, cwd: folder.path });
+  expect(set.document()).toMatchObject({ from: null, to: 'home/allot.yaml' });
+  expect(await runAllot(['--home', home, 'policy', 'diff'], { env: { ALLOT_CONFIG: 'none.yaml' } })).toMatchObject({
+    err: expect.stringContaining('there is no file none.yaml'),
   });
 });
 
-test('a home that is named brings its own configuration and secrets; ALLOT_CONFIG goes before it, and without --home it counts for nothing', async () => {
+test('a home that is named brings its own configuration and secrets; ALLOT_CONFIG goes before it', async () => {
   const own = join(folder.path, 'own');
   mkdirSync(own);
   writeFileSync(join(own, 'allot.yaml'), `${SMALL_CONFIG}    settings: { endpoint: "http://127.0.0.1:1" }\n`);
@@ -64,6 +66,9 @@ test('a home that is named brings its own configuration and secrets; ALLOT_CONFI
     err: expect.stringContaining('absent.yaml cannot be read'),
   });
   expect(await runAllot(['config', 'check'], { env: { ALLOT_HOME: own }, cwd })).toMatchObject({
+    out: expect.stringContaining('own/allot.yaml is sound'),
+  });
+  expect(await runAllot(['config', 'check'], { env: {}, cwd })).toMatchObject({
     err: expect.stringContaining('Nothing is configured'),
   });
 });

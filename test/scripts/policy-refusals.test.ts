@@ -42,6 +42,24 @@ describe('what cannot hold is refused, and the running policy stays', () => {
     expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
   });
 
+  test('a pool of a kit, which has none of its own; a rule of a channel for the kit is taken', async () => {
+    await store.db.rows(
+      sql`insert into item_component (kit, sku, quantity) values ('POT', 'MUG', 2), ('POT', 'CUP', 1)`,
+    );
+    const a = '    items: { POT: { cap: 1 } }\n';
+    write({ pools: 'pools:\n  - { program: wholesale, sku: POT, units: 4 }\n', a });
+    for (const line of ["apply --reason 'r'", "propose --reason 'r'", 'preview']) {
+      const said = await allot(`policy ${line}`);
+      expect(said).toMatchObject({ exitCode: 2, out: '' });
+      expect(said.err).toContain(
+        'allot.yaml:7:32 pools[0].sku: matches nothing: "POT" is a kit and has no pool of its own. Write pools for what it is made of (CUP, MUG), or take the rule out.',
+      );
+    }
+    expect(await versionInForce()).toBe(1);
+    write({ a });
+    expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
+  });
+
   test('a pool whose time is over, wherever a person hands the file in', async () => {
     write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 4, until: "2020-02-29" }\n' });
     for (const line of [
@@ -102,6 +120,8 @@ describe('what cannot hold is refused, and the running policy stays', () => {
     await store.db.rows(
       sql`insert into item_component (kit, sku, quantity) values ('CUP', 'MUG', 1), ('POT', 'MUG', 1)`,
     );
+    const again = join(folder, 'again.yaml');
+    writeFileSync(again, readFileSync(again, 'utf8').replace(/^.*sku: POT.*\n/m, ''));
     expect((await allot('policy preview again.yaml')).exitCode).toBe(0);
   });
 
@@ -187,5 +207,27 @@ describe('pools above what is free', () => {
     expect(said).toMatchObject({ exitCode: 0 });
     expect(said.err).toContain('pools wait for goods of 1 item that have nothing free.');
     expect(said.err).toContain('NEW: 18000 protected, 0 free (allot.yaml:7:44 pools[0].units)');
+  });
+
+  test('of a reallocation in force are told as one, with its program, and are for nobody to write lower', async () => {
+    write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 100 }\n' });
+    expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
+    const moved = "reallocate propose MUG 20 --from wholesale --to dtc --reason 'sale' --until 7d --apply";
+    expect((await allot(moved)).exitCode).toBe(0);
+    write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 120 }\n' });
+    const refused = await allot("policy apply --reason 'r'");
+    expect(refused).toMatchObject({ exitCode: 1, out: '' });
+    for (const said of [refused.err, (await allot('policy preview')).out]) {
+      expect(said).toContain('MUG: 120 protected, 100 free (dtc 20, gets 17; wholesale 100, gets 83)');
+      expect(said).toContain(
+        'reallocation to dtc: the units moved there protect 3 more of MUG than there is. They go back when it ends (allot reallocate list --state applied).',
+      );
+      expect(said).toContain('pools[0].units: protects 17 more of MUG than there is. Write 103 or less');
+      expect(said).not.toContain('pool of  for');
+    }
+    expect((await allot("policy apply --yes --reason 'r'")).exitCode).toBe(0);
+    // The reallocation is none of this change: nobody is asked for it.
+    write({ pools: 'pools:\n  - { program: wholesale, sku: MUG, units: 120 }\n', a: '    buffer: 2\n' });
+    expect((await allot("policy apply --reason 'r'")).exitCode).toBe(0);
   });
 });

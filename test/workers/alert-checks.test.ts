@@ -63,7 +63,9 @@ describe('oversold orders', () => {
     ]);
     await decide(receive('A', 2));
     await look();
-    expect(await titles({ code: 'oversold' })).toEqual(['A: 1 unit promised to orders is not there']);
+    expect(await alerts({ code: 'oversold' })).toMatchObject([
+      { title: 'A: 1 unit promised to orders is not there', cause: '1 order waits for 1 unit that nothing covers' },
+    ]);
     await decide(receive('A', 1));
     await look();
     expect(await alerts({ code: 'oversold' })).toEqual([]);

@@ -180,10 +180,34 @@ test('names are found wherever a rule stands, but not in the settings of a conne
   const { file, problems: wrong } = readConfigFile(NAMING, 'allot.yaml');
   expect(wrong).toEqual([]);
   if (file === null) return;
-  expect(namedItems(file.source)).toEqual({ skus: ['CUP', 'MUG'], groups: ['winter', 'summer'] });
-  const missing = { skus: ['CUP'], groups: ['summer'], near: { skus: ['CUPS'], groups: ['sumer', 'CUP'] } };
+  expect(namedItems(file.source)).toEqual({
+    skus: ['CUP', 'MUG'],
+    groups: ['winter', 'summer'],
+    pooledSkus: ['MUG'],
+  });
+  const near = { skus: ['CUPS'], groups: ['sumer', 'CUP'] };
+  const missing = { skus: ['CUP'], groups: ['summer'], near, pooledKits: new Map() };
   expect(sayProblems(file.source, findUnmatchedRules(file.source, missing))).toEqual([
     'allot.yaml:9:14 channels[0].items.CUP: matches nothing: no item has the SKU "CUP". Did you mean "CUPS"?',
     'allot.yaml:15:26 pools[2].group: matches nothing: no item is in the group "summer". Did you mean "sumer"?',
   ]);
+});
+
+test('a pool of a kit matches nothing, and what it is made of is named; a rule of a channel for it does', () => {
+  const { file } = readConfigFile(NAMING.replace('sku: MUG', 'sku: CUP'), 'allot.yaml');
+  if (file === null) throw new Error('the file cannot be read');
+  const saidOf = (parts: readonly string[]) =>
+    sayProblems(
+      file.source,
+      findUnmatchedRules(file.source, {
+        skus: [],
+        groups: [],
+        near: { skus: [], groups: [] },
+        pooledKits: new Map([['CUP', parts]]),
+      }),
+    );
+  expect(saidOf(['BOWL', 'LID'])).toEqual([
+    'allot.yaml:13:24 pools[0].sku: matches nothing: "CUP" is a kit and has no pool of its own. Write pools for what it is made of (BOWL, LID), or take the rule out.',
+  ]);
+  expect(saidOf(['A', 'B', 'C', 'D', 'E', 'F', 'G'])[0]).toContain('(A, B, C, D, E and 2 more)');
 });

@@ -1,5 +1,5 @@
 /** What the configuration makes of good and bad environments, message by message: people read them in a terminal. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -147,6 +147,25 @@ describe('the environment', () => {
     expect(environmentProblems({ ALLOT_CONFIG: 'other.yaml' })).toEqual([
       'ALLOT_CONFIG: other.yaml cannot be read (ENOENT). Check the path and who may read it.',
     ]);
+  });
+
+  it('names a home with a configuration file of its own and secrets, which goes before the one of the working folder', () => {
+    const at = (port: number) => `${SMALL_CONFIG}http: { port: ${port} }\n`;
+    mkdirSync(join(cwd, 'state'));
+    write('allot.yaml', at(1));
+    const env = { ALLOT_HOME: 'state', B: '', C: 'set', D_FILE: 'd' };
+    write('d', 'filed');
+    expect(readConfig({ env, cwd }).http.port).toBe(1);
+    write('state/allot.yaml', at(2));
+    write('state/secrets.env', 'A=1\nB=2\nC=3\nD=4\nALLOT_READ_ONLY=1\n');
+    const config = readConfig({ env, cwd });
+    expect([config.file?.name, config.http.port, config.isReadOnly]).toEqual(['state/allot.yaml', 2, true]);
+    expect(['A', 'B', 'C', 'D'].map(config.findVariable)).toEqual(['1', '2', 'set', 'filed']);
+    expect(readConfig({ env: { ...env, ALLOT_CONFIG: 'allot.yaml' }, cwd }).http.port).toBe(1);
+    expect(readConfig({ env: {}, cwd }).http.port).toBe(1);
+    mkdirSync(join(cwd, '.allot'));
+    write('.allot/allot.yaml', at(3));
+    expect(readConfig({ env: {}, cwd }).http.port).toBe(1);
   });
 
   it('goes before the file for host and port', () => {
