@@ -195,6 +195,15 @@ describe('reallocations', () => {
     });
   });
 
+  it('warn of units that the receiver could not be promised', async () => {
+    await stage.store.db.rows(sql`insert into location (id, master) values ('depot', 'allot')`);
+    await stage.store.db.rows(sql`update policy set body = jsonb_set(body, '{programs,1,locations}', '["depot"]')`);
+    await stage.submit('/console/reallocation-propose', ask);
+    expect(await show('/reallocation?id=1')).toContain(
+      'wholesale could be promised none of the 30 units of A: no unit it may have is free where it draws (depot).',
+    );
+  });
+
   it('are not approved by whoever asked, in whatever case the name is written', async () => {
     await stage.addUser('lee', 'approver');
     const lee = await stage.logIn('lee');
