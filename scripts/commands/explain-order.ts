@@ -7,7 +7,7 @@ import { explainOrder, type LineExplanation, type OrderExplanation } from '#db/e
 import { explainOrderLines } from '#db/explain-line.ts';
 import { explainOrderAt, type PastLine, type PastOrder } from '#db/explain-past.ts';
 import { readBackorders } from '#db/outlook.ts';
-import { sayPickTags, sayTolerance, sayWhyNoMore } from '#workers/line-words.ts';
+import { sayPickTags, sayReconfirmCause, sayTolerance, sayWhyNoMore } from '#workers/line-words.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayLot } from '../lot-options.ts';
 import type { Run } from '../session.ts';
@@ -150,7 +150,7 @@ function historyOf(run: Run, { history }: OrderExplanation, lines: readonly Line
       step.kind,
       step.delta,
       `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}${sayLot(step.lot)}`,
-      `${step.cause} by ${step.actor}, policy ${step.policyVersion}, command ${step.commandId}`,
+      `${step.cause}${sayReconfirmCause(step.reconfirm)} by ${step.actor}, policy ${step.policyVersion}, command ${step.commandId}`,
     ]),
   );
   const earlier = history.length - shown.length;

@@ -108,6 +108,15 @@ describe('an item', () => {
     expect(page).toContain('ann launch dtc 2 launch');
   });
 
+  it('and its order tell by what strategy a re-confirmation moved units', async () => {
+    const body = { kind: 'reconfirm', sku: 'A', by: 'priority', others: 'redistribute' } as const;
+    const segments = [{ match: 'program', id: 'dtc', strategy: 'lose' }] as const;
+    await command(stage.store.db, { ...body, segments }, stage.clock.now);
+    await decide();
+    expect(await show('/sku?s=A')).toContain('release by reconfirm as lose (program dtc) -3 main dtc fake:a/1001');
+    expect(await show('/order?id=fake:a/1001')).toContain('reconfirm as lose (program dtc) test');
+  });
+
   it('tells it at a past moment, as it was decided then', async () => {
     const before = new Date(stage.clock.now - 5_000).toISOString().slice(0, 19);
     await command(stage.store.db, {
