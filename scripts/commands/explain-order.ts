@@ -36,10 +36,21 @@ const unknownOrder = (id: string): Failure =>
     mend: 'write it as channel/order, and look with allot parked list',
   });
 
+/** What was expected by a past moment, and who else waited then, is not kept in a form that it could be reckoned from. */
+const NO_PAST_BACKORDERS =
+  'What of a short line was back-ordered then, and from which supply, is not told: back-orders are told as they stand now alone';
+
+/** A kit is sold from stock alone. */
+const mayBeBackordered = ({ short, explained }: PastLine): boolean =>
+  short > 0 && explained !== null && explained.tolerance !== 'none' && explained.inputs.kit === undefined;
+
 export async function showOrderAt(run: Run, db: Database, id: string, at: Instant): Promise<ExitCode> {
   const order = await explainOrderAt(db, id, at);
   if (order === null) throw unknownOrder(id);
-  run.out.show({ schema: 'allot.explain.order-at/1', ...order }, () => sayPast(run, order));
+  const notTold = order.lines.some(mayBeBackordered) ? NO_PAST_BACKORDERS : null;
+  run.out.show({ schema: 'allot.explain.order-at/1', ...order, notTold }, () =>
+    [sayPast(run, order), ...(notTold === null ? [] : [`\n${notTold}: allot explain --order ${order.id}`])].join('\n'),
+  );
   return EXIT.done;
 }
 
