@@ -42,6 +42,8 @@ export type OversoldItem = {
 
 const LINES_MAX = 20_000;
 const SKUS_AT_ONCE = 200;
+/** Of more groups of lines not every choice is looked at. */
+const GROUPS_MAX = 8;
 
 type Line = OversoldOrder & {
   readonly sku: Sku;
@@ -62,7 +64,7 @@ const readShortLines = (tx: Queries): Promise<Line[]> =>
 type Standing = {
   /** Units of lines that the tolerance of their program covers, by line. */
   readonly covered: ReadonlyMap<string, number>;
-  /** Of items that have free units somewhere. */
+  /** Of the items that were loaded; all that have free units are among them, but for kits. */
   readonly free: ReadonlyMap<Sku, FreeByLocation>;
 };
 
@@ -118,9 +120,26 @@ function usableFor(sources: readonly Source[], free: FreeByLocation): number {
 
 const unitsOf = (lines: readonly Line[]): number => lines.reduce((sum, { units }) => sum + units, 0);
 
+type Waiting = { readonly short: number; readonly sources: readonly Source[] };
+
+const lackOf = (some: readonly Waiting[], free: FreeByLocation): number =>
+  some.reduce((sum, { short }) => sum + short, 0) -
+  usableFor(
+    some.flatMap(({ sources }) => sources),
+    free,
+  );
+
+/** Every choice of the groups that wait; of more than GROUPS_MAX all together, and each alone. */
+function choicesOf(groups: readonly Waiting[]): readonly (readonly Waiting[])[] {
+  if (groups.length > GROUPS_MAX) return [groups, ...groups.map((one) => [one])];
+  return Array.from({ length: 2 ** groups.length }, (_, choice) =>
+    groups.filter((_group, index) => Math.floor(choice / 2 ** index) % 2 === 1),
+  );
+}
+
 /**
- * What all lines together are short of beyond what they reach, or those of one source alone where that is more. Where three sources
- * and more share some of their places, more may lack than this.
+ * The most that any lines together are short of beyond what they reach: so much lacks however the free units are dealt out (Hall), and
+ * no more. Who draws by the same rules from the same places waits as one.
  */
 function lackingOf(lines: readonly Line[], policy: Policy, free: FreeByLocation | undefined): number {
   if (free === undefined) return unitsOf(lines);
@@ -130,13 +149,7 @@ function lackingOf(lines: readonly Line[], policy: Policy, free: FreeByLocation 
     const sources = program === undefined ? [] : [{ program, places: supplyOf(program, group[0]?.own ?? []) }];
     return { short: unitsOf(group), sources };
   });
-  const lackOf = (some: typeof groups): number =>
-    some.reduce((sum, { short }) => sum + short, 0) -
-    usableFor(
-      some.flatMap(({ sources }) => sources),
-      free,
-    );
-  return Math.max(0, lackOf(groups), ...groups.map((group) => lackOf([group])));
+  return Math.max(0, ...choicesOf(groups).map((some) => lackOf(some, free)));
 }
 
 const NOTHING: Standing = { covered: new Map(), free: new Map() };

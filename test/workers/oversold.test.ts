@@ -129,6 +129,26 @@ describe('goods that a line cannot be given', () => {
     expect((await oversold()).map(({ title }) => title)).toEqual(['A: 4 units promised to orders are not there']);
   });
 
+  it('of several that draw elsewhere each lacks its own, whatever lies at the place of another', async () => {
+    const everywhere = BRAND_POLICY.programs.map((one) => ({ ...one, locations: ['main', 'depot', 'kiosk'] }));
+    const [first] = BRAND_POLICY.channels;
+    const third = first === undefined ? [] : [{ ...first, channel: 'fake:c' }];
+    await bench.seed({
+      programs: everywhere,
+      channels: [...BRAND_POLICY.channels, ...third],
+      pools: [pool({ program: 'emergency', units: 10 })],
+    });
+    await place('depot');
+    await place('kiosk');
+    await bench.store.db.rows(sql`
+      update listing set locations = case channel_id when 'fake:a' then '{depot}' when 'fake:b' then '{kiosk}' else '{main}' end::text[]`);
+    await bench.decide(receive('A', 10));
+    await bench.decide(order(orderOf('1', { A: 5 })), order(orderOf('2', { A: 4 }), 'fake:b'));
+    await bench.decide(order(orderOf('3', { A: 3 }), 'fake:c'));
+    await bench.look();
+    expect(await oversold()).toMatchObject([{ touches: { units: 9, waiting: 3 } }]);
+  });
+
   it('since they live too short for its program are not there for it', async () => {
     await bench.seed({ programs: programs({ minimumLifeDays: 30 }) });
     const expiresAt = bench.clock.now + 10 * DAY;
