@@ -25,6 +25,7 @@ import { type Explanation, explain, type PublishInputs } from '#core/publish.ts'
 import type { Queries } from './client.ts';
 import { type HoldShare, holdsAt, sayHolds } from './holds.ts';
 import { list } from './list.ts';
+import { RECONFIRM_RULES, type ReconfirmCause, type ReconfirmRules, reconfirmCauseOf } from './reconfirm-cause.ts';
 
 export type ListingExplanation = {
   readonly sku: Sku;
@@ -296,6 +297,8 @@ export type PromiseStep = {
   readonly lot: LotCode | null;
   readonly at: Instant;
   readonly cause: string;
+  /** Of a re-confirmation, what it was told of the order; null: something else caused it. */
+  readonly reconfirm: ReconfirmCause | null;
   readonly actor: string;
   readonly policyVersion: number;
 };
@@ -343,15 +346,19 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
       left join lateral (select sum(allocated) as allocated, sum(held) as held from promise_balance join location l on l.id = location
         where sku = o.sku and l.sells) p on true
       where o.order_id = ${id} order by o.line_ref collate "C"`),
-    db.rows<PromiseStep>(sql`
+    db.rows<Omit<PromiseStep, 'reconfirm'> & { rules: ReconfirmRules | null }>(sql`
       select e.command_id as "commandId", e.line_ref as "lineRef", e.sku, e.kind, e.delta, e.location, e.program, e.pool, e.lot, b.decided_at as at, c.kind as cause, c.actor,
-        b.policy_version as "policyVersion"
+        b.policy_version as "policyVersion", ${RECONFIRM_RULES} as rules
       from promise_entry e join batch b on b.id = e.batch_id join command c on c.id = e.command_id
       where e.sku in (select sku from order_line where order_id = ${id}
           union select part->>'sku' from order_line cross join lateral jsonb_array_elements(components) part
           where order_id = ${id} and components is not null) and e.order_id = ${id} order by e.id`),
   ]);
-  return { ...order, lines, history };
+  const told = history.map(({ rules, ...step }) => ({
+    ...step,
+    reconfirm: rules === null ? null : reconfirmCauseOf(rules, order),
+  }));
+  return { ...order, lines, history: told };
 }
 
 /** An order as its channel told it; null when it is not known. */

@@ -5,8 +5,9 @@
  * each ledger, so a movement that was told later than so many others may shift them.
  */
 import { sql } from 'drizzle-orm';
-import type { ChannelId, Instant, OrderId, Sku } from '#core/model.ts';
+import type { ChannelId, Instant, OrderId, ProgramId, Sku } from '#core/model.ts';
 import type { Queries } from './client.ts';
+import { RECONFIRM_RULES, type ReconfirmCause, type ReconfirmRules, reconfirmCauseOf } from './reconfirm-cause.ts';
 
 export type TimelineEntry = {
   readonly at: Instant;
@@ -20,6 +21,8 @@ export type TimelineEntry = {
   readonly program: string | null;
   readonly orderId: OrderId | null;
   readonly cause: string;
+  /** Of a re-confirmation, what it was told of the order; null: something else caused it. */
+  readonly reconfirm: ReconfirmCause | null;
   readonly actor: string;
   readonly reason: string | null;
   readonly policyVersion: number;
@@ -35,17 +38,31 @@ type Entry = Omit<TimelineEntry, 'onHand' | 'promised'> & { readonly id: number;
 const readStock = (db: Queries, sku: Sku): Promise<Entry[]> =>
   db.rows<Entry>(sql`
     select e.id, e.batch_id as batch, b.decided_at as at, e.kind, 'stock' as ledger, e.delta, 0 as held, e.location, e.disposition, null as program,
-      c.order_id as "orderId", c.kind as cause, c.actor, c.body->>'reason' as reason, b.policy_version as "policyVersion"
+      c.order_id as "orderId", c.kind as cause, null as reconfirm, c.actor, c.body->>'reason' as reason, b.policy_version as "policyVersion"
     from (select * from stock_entry where sku = ${sku} order by occurred_at desc limit ${READ_MAX}) e
       join batch b on b.id = e.batch_id join command c on c.id = e.command_id`);
 
-const readPromises = (db: Queries, sku: Sku): Promise<Entry[]> =>
-  db.rows<Entry>(sql`
+type PromiseRow = Omit<Entry, 'reconfirm'> & {
+  readonly rules: ReconfirmRules | null;
+  readonly channel: ChannelId | null;
+  /** Of the order: what it was promised may be of another program's pool. */
+  readonly orderProgram: ProgramId | null;
+};
+
+async function readPromises(db: Queries, sku: Sku): Promise<Entry[]> {
+  const rows = await db.rows<PromiseRow>(sql`
     select e.id, e.batch_id as batch, b.decided_at as at, e.kind, 'promise' as ledger, e.delta, e.held, e.location, null as disposition, e.program,
       coalesce(e.order_id, c.order_id) as "orderId", c.kind as cause, c.actor, c.body->>'reason' as reason,
-      b.policy_version as "policyVersion"
+      b.policy_version as "policyVersion", ${RECONFIRM_RULES} as rules, o.channel_id as channel, o.program as "orderProgram"
     from (select * from promise_entry where sku = ${sku} and kind <> 'refill' order by occurred_at desc limit ${READ_MAX}) e
-      join batch b on b.id = e.batch_id join command c on c.id = e.command_id`);
+      join batch b on b.id = e.batch_id join command c on c.id = e.command_id
+      left join sales_order o on c.kind = 'reconfirm' and o.id = e.order_id`);
+  return rows.map(({ rules, channel, orderProgram: program, ...entry }) => {
+    const { orderId: id } = entry;
+    const isToldOf = rules !== null && id !== null && channel !== null && program !== null;
+    return { ...entry, reconfirm: isToldOf ? reconfirmCauseOf(rules, { id, channel, program }) : null };
+  });
+}
 
 /** Every decision is one step: its entries share what was before and after. */
 export async function readTimeline(db: Queries, sku: Sku, limit: number): Promise<TimelineEntry[]> {

@@ -42,11 +42,12 @@ export function sayPreview(run: Run, preview: ReallocationPreview): string {
 
 const sayGuard = ({ says, fix }: GuardedBy): string => `  ${says}\n    ${fix}`;
 
-/** What a request waits for; nothing where it may be applied, or is past that. */
-export function sayNeeds({ row, judgement }: ReallocationView): string[] {
+/** What a request brings to nobody, and what it waits for; nothing where it may be applied, or is past that. */
+export function sayNeeds({ row, judgement, stranded }: ReallocationView): string[] {
   if (judgement === null) return [];
   const approval = row.state === 'approved' ? [] : judgement.approval;
   return [
+    ...(stranded === null ? [] : [`warning: ${stranded.says}`]),
     ...(judgement.refused.length > 0 ? [`cannot be applied:\n${judgement.refused.map(sayGuard).join('\n')}`] : []),
     ...(approval.length > 0 ? [`needs a second person:\n${approval.map(sayGuard).join('\n')}`] : []),
     ...(judgement.waits === null ? [] : [`has to wait:\n${sayGuard(judgement.waits)}`]),

@@ -2,7 +2,7 @@
  * Alerts that nothing else raises, because nothing fails: what stands in the tables is looked at once a minute, by one process.
  *
  * | looked at                                         | alert              |
- * | order lines and places that lack promised units   | oversold           |
+ * | order lines and places whose units are not there  | oversold           |
  * | listings that should show units and do not        | phantom-stock-out  |
  * | listings whose rules keep all units back          | held-back          |
  * | channels that were not read for long              | channel-silent     |
@@ -53,10 +53,11 @@ type Linker = Pick<WorkerContext, 'channels'>;
 export const linkOf = ({ channels }: Linker, channel: string, orderRef: string): string | null =>
   channels.get(channel)?.connection.orderLink?.(orderRef) ?? null;
 
-export function oversoldAlert(context: Linker, { sku, orders, places }: OversoldItem): NewAlert {
-  const lineUnits = sumOf(orders.map(({ units }) => units));
-  const placeUnits = sumOf(places.map(({ units }) => units));
-  const units = lineUnits + placeUnits;
+/** Orders are named with all that they wait for, and only where some of it is not there. */
+export function oversoldAlert(context: Linker, { sku, orders: all, lacking, places }: OversoldItem): NewAlert {
+  const orders = lacking === 0 ? [] : all;
+  const waiting = sumOf(all.map(({ units }) => units)) - lacking;
+  const units = lacking + sumOf(places.map(({ units: short }) => short));
   const named = orders.slice(0, NAMED_MAX).map(
     ({ displayRef, channel, orderRef, units: short, shipBy }): TouchedOrder => ({
       order: displayRef,
@@ -67,12 +68,15 @@ export function oversoldAlert(context: Linker, { sku, orders, places }: Oversold
     }),
   );
   const causes = [
-    ...(lineUnits === 0
+    ...(lacking === 0
+      ? []
+      : [`${plural(orders.length, 'order waits', 'orders wait')} for ${plural(lacking, 'unit')} that nothing covers`]),
+    ...places.map((place) => `${place.location} has ${place.units} fewer than are promised there`),
+    ...(waiting === 0
       ? []
       : [
-          `${plural(orders.length, 'order')} ${orders.length === 1 ? 'waits' : 'wait'} for ${plural(lineUnits, 'unit')} that nothing covers`,
+          `${waiting} more ${waiting === 1 ? 'waits' : 'wait'} though goods are there: completeness, a limit or others' protection; allot explain --order ID tells why`,
         ]),
-    ...places.map((place) => `${place.location} has ${place.units} fewer than are promised there`),
   ];
   const first = orders[0]?.shipBy ?? null;
   return {
@@ -81,7 +85,7 @@ export function oversoldAlert(context: Linker, { sku, orders, places }: Oversold
     severity: 'critical',
     title: `${sku}: ${plural(units, 'unit')} promised to orders ${units === 1 ? 'is' : 'are'} not there`,
     channelId: null,
-    touches: { skus: [sku], units, orderCount: orders.length, orders: named },
+    touches: { skus: [sku], units, orderCount: orders.length, orders: named, ...(waiting === 0 ? {} : { waiting }) },
     cause: causes.join('; '),
     nextStep: `allot reconfirm ${quoted(sku)} --simulate`,
     size: units,
@@ -93,7 +97,8 @@ export function oversoldAlert(context: Linker, { sku, orders, places }: Oversold
 async function checkOversold(context: WorkerContext): Promise<void> {
   const { items, isWhole } = await readOversold(context.db, context.now());
   const alerts = items.map((item) => oversoldAlert(context, item)).sort((a, b) => (b.size ?? 0) - (a.size ?? 0));
-  const proof = 'every order line of the item is covered, and no place lacks promised units';
+  const proof =
+    'every order line of the item is covered, or waits for units that are there, and no place lacks promised units';
   await context.db.transaction((tx) =>
     tellStanding(tx, { codes: ['oversold'], alerts, openMax: OPEN_MAX, proof, isWhole }),
   );

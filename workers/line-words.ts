@@ -2,6 +2,7 @@
 
 import type { LineExplained } from '#core/line-explanation.ts';
 import type { Backorder, PickTags } from '#core/model.ts';
+import type { ReconfirmCause } from '#db/reconfirm-cause.ts';
 
 /** The steps that took something from what the line could be given, in one sentence. */
 export function sayWhyNoMore(explained: LineExplained | null, program: string): string {
@@ -34,3 +35,7 @@ const TAGS: readonly (readonly [keyof PickTags, string])[] = [
 /** How the warehouse marks what it picks for a program. */
 export const sayPickTags = (tags: PickTags): string =>
   TAGS.flatMap(([key, name]) => (tags[key] === undefined ? [] : [`${name} ${tags[key]}`])).join(', ');
+
+/** ` as lose (program dtc)`; nothing where no re-confirmation caused it. */
+export const sayReconfirmCause = (cause: ReconfirmCause | null): string =>
+  cause === null ? '' : ` as ${cause.strategy} (${cause.segment})`;

@@ -30,14 +30,19 @@ import {
   shipDates,
 } from '#db/reallocations.ts';
 import { lockAndLoad } from '#db/state.ts';
+import { type Stranded, strandedBy } from './reallocation-stranded.ts';
 
 /** Who acts, and when. */
 export type By = { readonly actor: string; readonly now: Instant };
 
 export type AskedReallocation = Omit<NewReallocation, 'preview'>;
 
-/** A request as it stands, with what it still needs. */
-export type ReallocationView = { readonly row: Reallocation; readonly judgement: Judgement | null };
+/** A request as it stands, with what it still needs, and what it would bring to nobody; both null once it needs nothing any more. */
+export type ReallocationView = {
+  readonly row: Reallocation;
+  readonly judgement: Judgement | null;
+  readonly stranded: Stranded | null;
+};
 
 type Body = ReallocateCommand | EndReallocationCommand;
 
@@ -84,7 +89,7 @@ export async function propose(db: Database, asked: AskedReallocation, by: By): P
     const early = await judge(tx, state, move, by.now);
     if (early.refused.length > 0) return refuseGuarded(early.refused);
     const row = await insertReallocation(tx, { ...asked, preview: shown.preview }, by);
-    return { row, judgement: await judge(tx, state, moveOf(row), by.now) };
+    return { row, judgement: await judge(tx, state, moveOf(row), by.now), stranded: strandedBy(row, state, by.now) };
   });
 }
 
@@ -97,11 +102,11 @@ async function known(db: Queries, id: number): Promise<Reallocation> {
 /** What a request needs now: approval, patience, or nothing any more. */
 export async function view(db: Database, id: number, now: Instant): Promise<ReallocationView> {
   const row = await known(db, id);
-  if (row.state !== 'proposed' && row.state !== 'approved') return { row, judgement: null };
+  if (row.state !== 'proposed' && row.state !== 'approved') return { row, judgement: null, stranded: null };
   return db.transaction(async (tx) => {
     const move = moveOf(row);
     const state = await lockAndLoad(tx, [commandBy(move, { actor: row.proposer, now })]);
-    return { row, judgement: await judge(tx, state, move, now) };
+    return { row, judgement: await judge(tx, state, move, now), stranded: strandedBy(row, state, now) };
   });
 }
 
@@ -162,7 +167,7 @@ export async function approve(db: Database, id: number, by: By): Promise<Realloc
     const judgement = await judge(tx, state, moveOf(row), by.now);
     if (judgement.refused.length > 0) refuseGuarded(judgement.refused);
     await approveRow(tx, row, by);
-    return { row: await known(tx, id), judgement };
+    return { row: await known(tx, id), judgement, stranded: strandedBy(row, state, by.now) };
   });
 }
 
@@ -186,7 +191,7 @@ export async function apply(db: Database, id: number, by: By): Promise<Reallocat
     if (row.state === 'proposed' && approval.length > 0) refuseGuarded(approval);
     if (waits !== null) refuseGuarded([waits]);
     await decideOne(tx, state, move, by);
-    return { row: await known(tx, id), judgement: null };
+    return { row: await known(tx, id), judgement: null, stranded: null };
   });
 }
 
@@ -198,7 +203,7 @@ export async function giveBack(db: Database, id: number, by: By & { why: string 
       refuseState(row, row.closedAt === null ? `nothing moved yet: allot reallocate withdraw ${id}` : undefined);
     await keepCloseReason(tx, id, by.why);
     await decideOne(tx, state, { kind: 'end-reallocation', id, sku: row.sku, as: 'returned' }, by);
-    return { row: await known(tx, id), judgement: null };
+    return { row: await known(tx, id), judgement: null, stranded: null };
   });
 }
 
@@ -218,6 +223,6 @@ export async function close(
       throw new Rejected(`reallocation ${id} cannot be ${by.as}: ${says}`, { field: 'actor', value: by.actor, fix });
     }
     await closeRow(tx, row, by);
-    return { row: await known(tx, id), judgement: null };
+    return { row: await known(tx, id), judgement: null, stranded: null };
   });
 }

@@ -7,7 +7,7 @@ import { explainOrder, type LineExplanation, type OrderExplanation } from '#db/e
 import { explainOrderLines } from '#db/explain-line.ts';
 import { explainOrderAt, type PastLine, type PastOrder } from '#db/explain-past.ts';
 import { readBackorders } from '#db/outlook.ts';
-import { sayPickTags, sayTolerance, sayWhyNoMore } from '#workers/line-words.ts';
+import { sayPickTags, sayReconfirmCause, sayTolerance, sayWhyNoMore } from '#workers/line-words.ts';
 import { EXIT, type ExitCode, Failure } from '../io.ts';
 import { sayLot } from '../lot-options.ts';
 import type { Run } from '../session.ts';
@@ -36,10 +36,21 @@ const unknownOrder = (id: string): Failure =>
     mend: 'write it as channel/order, and look with allot parked list',
   });
 
+/** What was expected by a past moment, and who else waited then, is not kept in a form that it could be reckoned from. */
+const NO_PAST_BACKORDERS =
+  'What of a short line was back-ordered then, and from which supply, is not told: back-orders are told as they stand now alone';
+
+/** A kit is sold from stock alone. */
+const mayBeBackordered = ({ short, explained }: PastLine): boolean =>
+  short > 0 && explained !== null && explained.tolerance !== 'none' && explained.inputs.kit === undefined;
+
 export async function showOrderAt(run: Run, db: Database, id: string, at: Instant): Promise<ExitCode> {
   const order = await explainOrderAt(db, id, at);
   if (order === null) throw unknownOrder(id);
-  run.out.show({ schema: 'allot.explain.order-at/1', ...order }, () => sayPast(run, order));
+  const notTold = order.lines.some(mayBeBackordered) ? NO_PAST_BACKORDERS : null;
+  run.out.show({ schema: 'allot.explain.order-at/1', ...order, notTold }, () =>
+    [sayPast(run, order), ...(notTold === null ? [] : [`\n${notTold}: allot explain --order ${order.id}`])].join('\n'),
+  );
   return EXIT.done;
 }
 
@@ -150,7 +161,7 @@ function historyOf(run: Run, { history }: OrderExplanation, lines: readonly Line
       step.kind,
       step.delta,
       `${isKit ? `${step.sku} ` : ''}${step.program} ${step.pool} at ${step.location}${sayLot(step.lot)}`,
-      `${step.cause} by ${step.actor}, policy ${step.policyVersion}, command ${step.commandId}`,
+      `${step.cause}${sayReconfirmCause(step.reconfirm)} by ${step.actor}, policy ${step.policyVersion}, command ${step.commandId}`,
     ]),
   );
   const earlier = history.length - shown.length;

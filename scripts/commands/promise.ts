@@ -1,7 +1,9 @@
 /** `allot promise`: what a salesperson may say to a customer. Reads, reserves nothing. */
 import type { Command } from 'commander';
+import { DAY_MS, HORIZON_DAYS } from '#core/atp.ts';
+import { leftOf } from '#core/dated.ts';
 import type { Instant, Policy, Program, Route } from '#core/model.ts';
-import { type Promised, type PromisePart, promiseBy } from '#core/promise.ts';
+import { type Promised, type PromisedPart, type PromisePart, promiseBy } from '#core/promise.ts';
 import { routeFor } from '#core/rules.ts';
 import { readPromisable } from '#db/outlook.ts';
 import { takeDue, wholeFrom } from '../arguments.ts';
@@ -10,6 +12,34 @@ import { EXIT, type ExitCode, Failure } from '../io.ts';
 import type { Kit, Run } from '../session.ts';
 
 type Options = { readonly program: string; readonly customer?: string; readonly by: Instant };
+
+/** What no promise looks at, for it is due too late; `at` is the last moment that counts. */
+type Horizon = {
+  readonly days: number;
+  readonly at: Instant;
+  readonly isBefore: boolean;
+  /** At places of the program. */
+  readonly supplyBeyond: readonly {
+    readonly sku: string;
+    readonly ref: string;
+    readonly location: string;
+    readonly quantity: number;
+    readonly dueAt: Instant;
+  }[];
+};
+
+function horizonOf(parts: readonly PromisedPart[], { locations }: Program, by: Instant, now: Instant): Horizon {
+  const at = now + HORIZON_DAYS * DAY_MS;
+  const supplyBeyond = parts.flatMap(({ outlook }) =>
+    outlook.supply
+      .filter((row) => leftOf(row) > 0 && row.dueAt > at && locations.includes(row.location))
+      .map((row) => {
+        const { ref, location, dueAt } = row;
+        return { sku: outlook.item.sku, ref, location, quantity: leftOf(row), dueAt };
+      }),
+  );
+  return { days: HORIZON_DAYS, at, isBefore: at < by, supplyBeyond };
+}
 
 const dayOf = (at: Instant): string => new Date(at).toISOString().slice(0, 10);
 
@@ -33,6 +63,7 @@ async function promise(run: Run, sku: string, asked: number, options: Options): 
     }
     const { program, route } = programFor(found.policy, options);
     const told = promiseBy(found.parts, program, { asked, by }, now);
+    const horizon = horizonOf(found.parts, program, by, now);
     run.out.show(
       {
         schema: 'allot.promise/1',
@@ -44,8 +75,15 @@ async function promise(run: Run, sku: string, asked: number, options: Options): 
         leadTimeDays: program.leadTimeDays ?? 0,
         policyVersion: found.policy.version,
         ...told,
+        horizon,
       },
-      () => [...sayRoute(options, route), say({ sku, asked, by, program }, told)].join('\n'),
+      () =>
+        [
+          ...sayRoute(options, route),
+          say({ sku, asked, by, program }, told),
+          ...sayHorizon(horizon, sku),
+          'Nothing is reserved.',
+        ].join('\n'),
     );
     return EXIT.done;
   });
@@ -112,8 +150,20 @@ function say(
       (row) =>
         `Not counted: ${row.quantity - row.received} of ${row.ref} were due ${dayOf(row.dueAt)} and have not come.`,
     ),
-    'Nothing is reserved.',
   ].join('\n');
+}
+
+const BEYOND_TOLD = 3;
+
+/** Nothing where it leaves nothing out. */
+function sayHorizon({ days, at, isBefore, supplyBeyond }: Horizon, sku: string): string[] {
+  if (!isBefore && supplyBeyond.length === 0) return [];
+  const told = supplyBeyond
+    .slice(0, BEYOND_TOLD)
+    .map((row) => `${row.quantity}${row.sku === sku ? '' : ` ${row.sku}`} of ${row.ref} due ${dayOf(row.dueAt)}`);
+  const more = supplyBeyond.length - told.length;
+  const rows = told.length === 0 ? '' : `: ${told.join(', ')}${more === 0 ? '' : ` and ${more} more`}`;
+  return [`Not looked at: supply and demand due after ${dayOf(at)}, ${days} days from now${rows}.`];
 }
 
 export function addPromiseCommand(program: Command, kit: Kit): void {

@@ -25,8 +25,9 @@ import type { Kit, Run } from '../session.ts';
 /** Who acts is who is logged in: who could name another could be two people. */
 const byOf = (run: Run): By => ({ actor: run.actor, now: run.io.now() });
 
-const documentOf = ({ row, judgement }: ReallocationView) => ({
+const documentOf = ({ row, judgement, stranded }: ReallocationView) => ({
   ...row,
+  warning: stranded,
   needsApproval: row.state === 'proposed' && (judgement?.approval.length ?? 0) > 0,
   guards: judgement,
 });

@@ -219,6 +219,28 @@ describe('promise', () => {
     expect(await json(`promise SET 6 --program dtc --by ${day(9)}`)).toMatchObject({ answer: 'partly', whole: null });
   });
 
+  test('supply due beyond the horizon is told and not looked at, and so is a day beyond it', async () => {
+    const near = await json(`promise MUG 6 --program dtc --by ${day(1)}`);
+    expect(near.horizon).toMatchObject({ days: 180, isBefore: false, supplyBeyond: [] });
+    const beyond = `Not looked at: supply and demand due after ${day(180)}, 180 days from now`;
+    const far = (await allot(`promise MUG 99 --program dtc --by ${day(200)}`)).out;
+    expect(far).toContain(`\n${beyond}.\nNothing is reserved.\n`);
+    await allot(`supply expect PO-9 MUG 50 --location main --due ${day(190)}`);
+    await store.db.script("insert into location (id, master) values ('depot', 'allot')");
+    expect((await allot(`supply expect PO-8 MUG 70 --location depot --due ${day(190)}`)).exitCode).toBe(0);
+    const said = (await allot(`promise MUG 20 --program dtc --by ${day(1)}`)).out;
+    expect(said).toContain(`${beyond}: 50 of PO-9 due ${day(190)}.\n`);
+    expect(await json(`promise MUG 99 --program dtc --by ${day(200)}`)).toMatchObject({
+      answer: 'partly',
+      byDate: { quantity: 26 },
+      horizon: {
+        at: expect.stringMatching(/Z$/),
+        isBefore: true,
+        supplyBeyond: [{ sku: 'MUG', ref: 'PO-9', quantity: 50 }],
+      },
+    });
+  });
+
   test('late supply is told and not counted', async () => {
     await allot(`supply expect PO-1 MUG 30 --location main --due ${day(-1)}`);
     const said = await allot(`promise MUG 20 --program dtc --by ${day(20)}`);

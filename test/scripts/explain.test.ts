@@ -129,6 +129,22 @@ describe('explain --order', () => {
     expect((await allot(`explain --order fake:b/3 --at ${then}`)).out).toContain(lacks);
   });
 
+  test('at a past moment says that back-orders are told of now alone, where a line was short that may have some', async () => {
+    await decided({ kind: 'order-state', channel: 'fake:a', order: orderOf('5', { B: 9 }) });
+    const at = () => `explain --order fake:a/5 --at ${new Date().toISOString()}`;
+    const line = at();
+    expect((await allot(`${line} --json`)).document().notTold).toBeNull();
+    await store.db.rows(sql`update policy set body = jsonb_set(body, '{programs,0,backorder}', '{"units": 5}')`);
+    expect((await allot(`${line} --json`)).document().notTold).toContain(
+      'back-orders are told as they stand now alone',
+    );
+    expect((await allot(line)).out).toMatch(
+      /back-orders are told as they stand now alone: allot explain --order fake:a\/5\n$/,
+    );
+    await decided({ kind: 'receive', sku: 'B', location: 'main', quantity: 5, disposition: 'sellable' });
+    expect((await allot(at())).out).not.toContain('back-orders');
+  });
+
   test('tells a program that is gone from the policy', async () => {
     await decided({ kind: 'order-state', channel: 'fake:a', order: orderOf('4', { B: 9 }) });
     await store.db.rows(sql`update sales_order set program = 'gone'`);

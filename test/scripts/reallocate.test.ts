@@ -119,6 +119,34 @@ needs a second person:
     expect(said.err).toContain(says);
   });
 
+  test('warns of what the receiver could not be promised, for it lies where it does not draw', async () => {
+    await store.db.rows(sql`insert into location (id, master) values ('depot', 'allot'), ('kiosk', 'allot')`);
+    await store.db.rows(sql`update policy set body = jsonb_set(body, '{programs,0,locations}', '["depot", "kiosk"]')`);
+    const none = await propose(10);
+    expect(none.out).toContain('dtc        0 -> 10    0 -> 10   0\n');
+    expect(none.out).toMatch(
+      /\nwarning: dtc could be promised none of the 10 units of MUG: no unit it may have is free where it draws \(depot, kiosk\)\n$/,
+    );
+    await allot('receive MUG 4 --location depot');
+    expect((await json('reallocate show 1')).warning).toMatchObject({ units: 10, places: ['depot', 'kiosk'] });
+    expect((await propose(7)).out).toContain(
+      'warning: dtc could be promised only 4 of the 7 units of MUG: 4 that it may have are free where it draws (depot, kiosk)\n',
+    );
+    await allot('reallocate withdraw 1');
+    expect((await json('reallocate show 1')).warning).toBeNull();
+    const other = 'reallocate propose MUG 7 --from wholesale --to shared --reason "flash sale" --until 7d';
+    expect(await json(other)).toMatchObject({ ok: true, warning: null });
+  });
+
+  test('warns of what the limit of the receiver leaves out', async () => {
+    const limit = { program: 'dtc', sku: 'MUG', limit: 3, refill: 'never' };
+    await store.db.rows(sql`
+      update policy set body = jsonb_set(body, '{pools}', body->'pools' || ${JSON.stringify([limit])}::jsonb)`);
+    expect((await propose(10)).out).toContain(
+      'warning: dtc could be promised only 3 of the 10 units of MUG: its limit, or what others protect, leaves it no more\n',
+    );
+  });
+
   test('teaches in its help: states, pools, limits', async () => {
     const { out, exitCode } = await allot('reallocate propose --help');
     expect(exitCode).toBe(0);

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { addCommands } from '#db/commands.ts';
 import { runDoctor } from '#db/doctor.ts';
+import { readTimeline } from '#db/timeline.ts';
 import { seedBrand } from '#test/support/brand.ts';
 import { type Around, runAllot } from '#test/support/command-line.ts';
 import { createTestDatabase, type TestDatabase } from '#test/support/database.ts';
@@ -80,12 +81,29 @@ describe('allot reconfirm', () => {
     expect(await openDeficits()).toEqual([]);
     expect((await runDoctor(store.db)).checks.filter(({ violations }) => (violations ?? 0) > 0)).toEqual([]);
     const text = (await allot('explain --order fake:a/shop')).out;
-    expect(text).toMatch(/release.*-3.*reconfirm by operator:kim, policy 1/);
+    expect(text).toMatch(/release.*-3.*reconfirm as redistribute \(others\) by operator:kim, policy 1/);
     expect((await json('reconfirm --deficits')).reports).toEqual([]);
     expect((await allot('reconfirm --deficits')).out).toBe('No place lacks units that it promised.\n');
     // New supply serves the line that lost, by the ordinary turn.
     await allot('receive MUG 3 --location main');
     expect(await allocated()).toMatchObject({ 'fake:a/shop': [6, 0] });
+  });
+
+  test.each([
+    ['--others win --strategy fake:a=fill', 'fill', 'channel fake:a'],
+    ['--strategy fake:a=win --strategy fake:a/shop=lose', 'lose', 'order fake:a/shop'],
+    ['--strategy wholesale=win --strategy dtc=improve', 'improve', 'program dtc'],
+  ])('%s: the trail of the order tells %s, by %s', async (given, strategy, segment) => {
+    expect((await allot(`reconfirm MUG --yes ${given}`)).exitCode).toBe(0);
+    const { history } = (await json('explain --order fake:a/shop')) as {
+      history: { kind: string; reconfirm: unknown }[];
+    };
+    expect(history.map(({ reconfirm }) => reconfirm)).toEqual([null, { strategy, segment }]);
+    const said = `reconfirm as ${strategy} (${segment}) by operator:kim`;
+    expect((await allot('explain --order fake:a/shop')).out).toContain(said);
+    expect(await readTimeline(store.db, 'MUG', 100)).toContainEqual(
+      expect.objectContaining({ kind: 'release', orderId: 'fake:a/shop', reconfirm: { strategy, segment } }),
+    );
   });
 
   test('takes nothing without a word: it asks, shows whom it takes from, and does nothing on a no', async () => {

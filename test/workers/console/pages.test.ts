@@ -108,6 +108,15 @@ describe('an item', () => {
     expect(page).toContain('ann launch dtc 2 launch');
   });
 
+  it('and its order tell by what strategy a re-confirmation moved units', async () => {
+    const body = { kind: 'reconfirm', sku: 'A', by: 'priority', others: 'redistribute' } as const;
+    const segments = [{ match: 'program', id: 'dtc', strategy: 'lose' }] as const;
+    await command(stage.store.db, { ...body, segments }, stage.clock.now);
+    await decide();
+    expect(await show('/sku?s=A')).toContain('release by reconfirm as lose (program dtc) -3 main dtc fake:a/1001');
+    expect(await show('/order?id=fake:a/1001')).toContain('reconfirm as lose (program dtc) test');
+  });
+
   it('tells it at a past moment, as it was decided then', async () => {
     const before = new Date(stage.clock.now - 5_000).toISOString().slice(0, 19);
     await command(stage.store.db, {
@@ -193,6 +202,15 @@ describe('reallocations', () => {
       closeReason: 'over',
       closedBy: 'operator:lee',
     });
+  });
+
+  it('warn of units that the receiver could not be promised', async () => {
+    await stage.store.db.rows(sql`insert into location (id, master) values ('depot', 'allot')`);
+    await stage.store.db.rows(sql`update policy set body = jsonb_set(body, '{programs,1,locations}', '["depot"]')`);
+    await stage.submit('/console/reallocation-propose', ask);
+    expect(await show('/reallocation?id=1')).toContain(
+      'wholesale could be promised none of the 30 units of A: no unit it may have is free where it draws (depot).',
+    );
   });
 
   it('are not approved by whoever asked, in whatever case the name is written', async () => {

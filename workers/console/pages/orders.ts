@@ -5,7 +5,7 @@ import { type ExplainedLines, explainOrderLines } from '#db/explain-line.ts';
 import { getModes } from '#db/modes.ts';
 import { listOrders, listShortages } from '#db/order-list.ts';
 import { readBackorders } from '#db/outlook.ts';
-import { sayPickTags, sayTolerance, sayWhyNoMore } from '../../line-words.ts';
+import { sayPickTags, sayReconfirmCause, sayTolerance, sayWhyNoMore } from '../../line-words.ts';
 import { ago, moment, number, orderLink, pairs, signed, skuLink, state, table } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import type { Asked, Page } from '../parts.ts';
@@ -108,7 +108,7 @@ const historyTable = (history: readonly PromiseStep[], now: number): Html =>
       skuLink(step.sku),
       step.location,
       `${step.program} ${step.pool}`,
-      step.cause,
+      `${step.cause}${sayReconfirmCause(step.reconfirm)}`,
       step.actor,
       step.policyVersion,
     ]),

@@ -143,13 +143,14 @@ const datesSection = ({ demands, atp }: ReallocationPreview, now: number): Html 
   }`;
 
 const guards = (one: ReallocationView): Shown => {
-  const { judgement, row } = one;
+  const { judgement, row, stranded } = one;
   if (judgement === null) return nothing;
   const list = (says: string, rows: readonly { readonly says: string; readonly fix: string }[]): Shown =>
     rows.length === 0
       ? nothing
       : html`<p class="notice warn"><strong>${says}</strong> ${rows.map((guard) => html`${guard.says}. `)}</p>`;
-  return html`${list('It cannot be applied:', judgement.refused)}${list('It needs a second person:', row.state === 'approved' ? [] : judgement.approval)}${list('It has to wait:', judgement.waits === null ? [] : [judgement.waits])}`;
+  const warning = stranded === null ? nothing : html`<p class="notice warn">${stranded.says}.</p>`;
+  return html`${warning}${list('It cannot be applied:', judgement.refused)}${list('It needs a second person:', row.state === 'approved' ? [] : judgement.approval)}${list('It has to wait:', judgement.waits === null ? [] : [judgement.waits])}`;
 };
 
 type StepForm = {

@@ -11,6 +11,7 @@ import { type ItemCard, readItemCard } from '#db/item-list.ts';
 import { listReallocations } from '#db/reallocations.ts';
 import { readSkuTable, type SkuFigures } from '#db/status.ts';
 import { readShownHistory, readTimeline, type ShownStep, type TimelineEntry } from '#db/timeline.ts';
+import { sayReconfirmCause } from '../../line-words.ts';
 import { alignSeries, lineChart } from '../charts.ts';
 import { explanation, listingState } from '../explain-words.ts';
 import { ago, exactly, figure, moment, number, orderLink, pairs, signed, skuLink, table } from '../format.ts';
@@ -110,7 +111,7 @@ const timelineTable = (timeline: readonly TimelineEntry[], now: Instant): Html =
     ],
     rows: timeline.map((entry) => [
       moment(entry.at, now),
-      html`${entry.kind}${entry.kind === entry.cause ? null : html` <span class="quiet">by ${entry.cause}</span>`}${entry.reason === null ? null : html`<br><span class="quiet">${entry.reason}</span>`}`,
+      html`${entry.kind}${entry.kind === entry.cause ? null : html` <span class="quiet">by ${entry.cause}${sayReconfirmCause(entry.reconfirm)}</span>`}${entry.reason === null ? null : html`<br><span class="quiet">${entry.reason}</span>`}`,
       signed(entry.ledger === 'stock' ? entry.delta : entry.delta + entry.held),
       html`${entry.location}${entry.disposition === null || entry.disposition === 'sellable' ? null : html` (${entry.disposition})`}`,
       entry.program,
