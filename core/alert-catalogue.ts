@@ -187,7 +187,8 @@ const entries = {
   oversold: {
     severity: 'critical',
     withinHours: 4,
-    meaning: 'More of an item is promised to orders than there is, and no tolerance of their program covers it.',
+    meaning:
+      'More of an item is promised to orders than there is, and no tolerance of their program covers it. As a warning: orders wait for units that are there, and that their rules keep from them.',
     impact: 'These orders cannot be shipped whole: late, cancelled or split, with what the platform charges for it.',
     check: '`allot explain SKU`; `allot alerts show ID` names the orders, with links where the platform has pages.',
     mend: '`allot reconfirm SKU --simulate` shows who gets what there is; without --simulate it does it. Or bring units: a count, a receipt, a reallocation.',

@@ -5,6 +5,8 @@
  * | not there                            | what no free unit at places of their programs could serve, whoever protects it |
  * | the others                           | there: completeness, a limit, or others' protection keeps them from the line   |
  *
+ * An item of which nothing lacks is told where an order waits for it alone: nobody else would say that it never ships.
+ *
  * Guarantees: read in one snapshot; changes nothing. A kit has no goods of its own: all that its lines are short of counts as not there.
  */
 import { sql } from 'drizzle-orm';
@@ -172,11 +174,18 @@ async function oversoldIn(tx: Queries, now: Instant): Promise<{ items: OversoldI
   const skus = [...new Set([...open, ...places].map(({ sku }) => sku))].sort();
   const linesOf = Map.groupBy(open, ({ sku }) => sku);
   const placesOf = Map.groupBy(places, ({ sku }) => sku);
-  const items = skus.flatMap((sku): OversoldItem[] => {
+  const found = skus.map((sku): OversoldItem => {
     const waiting = linesOf.get(sku) ?? [];
     const lacking = policy === null ? 0 : lackingOf(waiting, policy, free.get(sku));
     const short = (placesOf.get(sku) ?? []).map(({ location, units }) => ({ location, units }));
-    return lacking === 0 && short.length === 0 ? [] : [{ sku, orders: joinLines(waiting), lacking, places: short }];
+    return { sku, orders: joinLines(waiting), lacking, places: short };
+  });
+  const lacks = ({ lacking, places: short }: OversoldItem): boolean => lacking > 0 || short.length > 0;
+  const told = new Set(found.filter(lacks).flatMap(({ orders }) => orders.map(({ id }) => id)));
+  const items = found.flatMap((item) => {
+    if (lacks(item)) return [item];
+    const orders = item.orders.filter(({ id }) => !told.has(id));
+    return orders.length === 0 ? [] : [{ ...item, orders }];
   });
   return { items, isWhole: lines.length < LINES_MAX && places.length < LINES_MAX };
 }

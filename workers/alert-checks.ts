@@ -53,12 +53,29 @@ type Linker = Pick<WorkerContext, 'channels'>;
 export const linkOf = ({ channels }: Linker, channel: string, orderRef: string): string | null =>
   channels.get(channel)?.connection.orderLink?.(orderRef) ?? null;
 
-/** Orders are named with all that they wait for, and only where some of it is not there. */
-export function oversoldAlert(context: Linker, { sku, orders: all, lacking, places }: OversoldItem): NewAlert {
-  const orders = lacking === 0 ? [] : all;
-  const waiting = sumOf(all.map(({ units }) => units)) - lacking;
-  const units = lacking + sumOf(places.map(({ units: short }) => short));
-  const named = orders.slice(0, NAMED_MAX).map(
+const KEPT_BY = "completeness, a limit or others' protection; allot explain --order ID tells why";
+
+/** Orders that wait for units which are there: nothing is oversold, and they ship only once a person has looked. */
+function keptAlert(context: Linker, { sku, orders }: OversoldItem): NewAlert {
+  const units = sumOf(orders.map((order) => order.units));
+  const [first] = orders;
+  return {
+    fingerprint: `oversold ${sku}`,
+    code: 'oversold',
+    severity: 'warning',
+    title: `${sku}: ${plural(orders.length, 'order waits', 'orders wait')} for ${plural(units, 'unit')} though goods are there`,
+    channelId: null,
+    touches: { skus: [sku], units, orderCount: orders.length, orders: namedOrders(context, orders), waiting: units },
+    cause: KEPT_BY,
+    nextStep: first === undefined ? `allot explain ${quoted(sku)}` : `allot explain --order ${quoted(first.id)}`,
+    size: units,
+    skuUnits: [{ sku, units }],
+    ...(first?.shipBy == null ? {} : { deadline: first.shipBy }),
+  };
+}
+
+const namedOrders = (context: Linker, orders: OversoldItem['orders']): TouchedOrder[] =>
+  orders.slice(0, NAMED_MAX).map(
     ({ displayRef, channel, orderRef, units: short, shipBy }): TouchedOrder => ({
       order: displayRef,
       channel,
@@ -67,6 +84,15 @@ export function oversoldAlert(context: Linker, { sku, orders: all, lacking, plac
       link: linkOf(context, channel, orderRef),
     }),
   );
+
+/** Orders are named with all that they wait for, and only where some of it is not there. */
+export function oversoldAlert(context: Linker, item: OversoldItem): NewAlert {
+  const { sku, orders: all, lacking, places } = item;
+  if (lacking === 0 && places.length === 0) return keptAlert(context, item);
+  const orders = lacking === 0 ? [] : all;
+  const waiting = sumOf(all.map(({ units }) => units)) - lacking;
+  const units = lacking + sumOf(places.map(({ units: short }) => short));
+  const named = namedOrders(context, orders);
   const causes = [
     ...(lacking === 0
       ? []
@@ -74,9 +100,7 @@ export function oversoldAlert(context: Linker, { sku, orders: all, lacking, plac
     ...places.map((place) => `${place.location} has ${place.units} fewer than are promised there`),
     ...(waiting === 0
       ? []
-      : [
-          `${waiting} more ${waiting === 1 ? 'waits' : 'wait'} though goods are there: completeness, a limit or others' protection; allot explain --order ID tells why`,
-        ]),
+      : [`${waiting} more ${waiting === 1 ? 'waits' : 'wait'} though goods are there: ${KEPT_BY}`]),
   ];
   const first = orders[0]?.shipBy ?? null;
   return {
@@ -97,8 +121,7 @@ export function oversoldAlert(context: Linker, { sku, orders: all, lacking, plac
 async function checkOversold(context: WorkerContext): Promise<void> {
   const { items, isWhole } = await readOversold(context.db, context.now());
   const alerts = items.map((item) => oversoldAlert(context, item)).sort((a, b) => (b.size ?? 0) - (a.size ?? 0));
-  const proof =
-    'every order line of the item is covered, or waits for units that are there, and no place lacks promised units';
+  const proof = 'every order line of the item is covered, and no place lacks promised units';
   await context.db.transaction((tx) =>
     tellStanding(tx, { codes: ['oversold'], alerts, openMax: OPEN_MAX, proof, isWhole }),
   );

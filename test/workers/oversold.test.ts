@@ -1,4 +1,4 @@
-/** What counts as oversold: units that are not there. Who waits although goods are there is told beside it, and raises nothing alone. */
+/** What counts as oversold: units that are not there. Who waits although goods are there is told beside it; alone it is a warning. */
 import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ReceiveCommand } from '#core/command.ts';
@@ -69,7 +69,9 @@ describe('of an order that waits whole', () => {
     await bench.seed({ programs: programs({ completeness: 'onePlace', locations: ['main', 'depot'] }) });
     await bench.decide(receive('A', 3), at('depot', 3), order(orderOf('1', { A: 5 })));
     await bench.look();
-    expect(await oversold()).toEqual([]);
+    expect(await oversold()).toMatchObject([
+      { title: 'A: 1 order waits for 5 units though goods are there', severity: 'warning' },
+    ]);
   });
 });
 
@@ -77,20 +79,31 @@ describe('of a line that a rule holds back', () => {
   it.each([
     ['its limit', pool({ limit: 1 })],
     ['the protection of another program', pool({ program: 'wholesale', units: 9 })],
-  ])('by %s nothing is told while goods are there, and what is beyond them when they are gone', async (_by, rule) => {
-    await bench.seed({ pools: [rule] });
-    await bench.decide(
-      receive('A', 10),
-      order(orderOf('1', { A: 5 }, { obligations: [{ kind: 'ship', dueAt: DAY }] })),
-    );
-    await bench.look();
-    expect(await oversold()).toEqual([]);
-    await bench.decide(order(orderOf('2', { A: 7 }), 'fake:b'));
-    await bench.look();
-    const [alert] = await oversold();
-    expect(alert).toMatchObject({ touches: { orderCount: 1 } });
-    expect(alert?.touches.units).toBe(2);
-  });
+  ])(
+    'by %s only that it waits is told while goods are there, and what is beyond them when they are gone',
+    async (_by, rule) => {
+      await bench.seed({ pools: [rule] });
+      await bench.decide(
+        receive('A', 10),
+        order(orderOf('1', { A: 5 }, { obligations: [{ kind: 'ship', dueAt: DAY }] })),
+      );
+      await bench.look();
+      expect(await oversold()).toMatchObject([
+        {
+          title: 'A: 1 order waits for 4 units though goods are there',
+          severity: 'warning',
+          cause: "completeness, a limit or others' protection; allot explain --order ID tells why",
+          nextStep: 'allot explain --order "fake:a/1"',
+          touches: { waiting: 4, orderCount: 1 },
+        },
+      ]);
+      await bench.decide(order(orderOf('2', { A: 7 }), 'fake:b'));
+      await bench.look();
+      const [alert] = await oversold();
+      expect(alert).toMatchObject({ severity: 'critical', touches: { orderCount: 1 } });
+      expect(alert?.touches.units).toBe(2);
+    },
+  );
 
   it('a place that lacks promised units is told alone, and who waits is counted beside it', async () => {
     await bench.seed({ pools: [pool({ limit: 3 })], programs: programs({ locations: ['main', 'depot'] }) });
