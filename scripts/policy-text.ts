@@ -57,7 +57,7 @@ function sayChannels(out: Output, channels: readonly ChannelPreview[]): string {
     .filter(({ isGone }) => isGone)
     .map(
       ({ channel, listings }) =>
-        `${channel} is no longer served: its ${plural(listings, 'listing')} keep the number they show. Pause or clear it on the platform.`,
+        `${channel} is no longer served: its ${plural(listings, 'listing')} ${listings === 1 ? 'keeps the number it shows' : 'keep the number they show'}. Pause or clear it on the platform.`,
     );
   const largest = channels.flatMap(({ channel, largest: all }) =>
     all.map(({ sku, listingRef, from, to }) => `  ${channel} ${sku} (${listingRef}): ${from ?? 'no number'} to ${to}`),
@@ -144,7 +144,10 @@ export function sayAboveWarnings(above: Above): string[] {
 export function sayPreview(out: Output, preview: PolicyPreview): string {
   const { items, channels, programs, unitsToWaiting, poolsAboveSupply: above } = preview;
   if (items === 0) return 'No item is reached: no number moves.\n';
-  const waiting = unitsToWaiting === 0 ? [] : [`${plural(unitsToWaiting, 'unit')} go to order lines that wait.`];
+  const waiting =
+    unitsToWaiting === 0
+      ? []
+      : [`${plural(unitsToWaiting, 'unit')} ${unitsToWaiting === 1 ? 'goes' : 'go'} to order lines that wait.`];
   return [
     `${plural(items, 'item')} would be decided anew, as things stand now:`,
     sayChannels(out, channels),

@@ -59,6 +59,7 @@ const KEPT_BY = "completeness, a limit or others' protection; allot explain --or
 function keptAlert(context: Linker, { sku, orders }: OversoldItem): NewAlert {
   const units = sumOf(orders.map((order) => order.units));
   const [first] = orders;
+  const deadline = first?.shipBy ?? null;
   return {
     fingerprint: `oversold ${sku}`,
     code: 'oversold',
@@ -70,7 +71,7 @@ function keptAlert(context: Linker, { sku, orders }: OversoldItem): NewAlert {
     nextStep: first === undefined ? `allot explain ${quoted(sku)}` : `allot explain --order ${quoted(first.id)}`,
     size: units,
     skuUnits: [{ sku, units }],
-    ...(first?.shipBy == null ? {} : { deadline: first.shipBy }),
+    ...(deadline === null ? {} : { deadline }),
   };
 }
 
