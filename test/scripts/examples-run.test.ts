@@ -33,7 +33,7 @@ const allot = (...args: string[]) => runAllot(args, { env: { DATABASE_URL: store
 /** What the command answered as JSON; it has to end well. */
 async function told(...args: string[]): Promise<Readonly<Record<string, unknown>>> {
   const said = await allot(...args, '--json');
-  expect(said, args.join(' ')).toMatchObject({ exitCode: 0 });
+  expect({ args, ...said }).toMatchObject({ exitCode: 0 });
   return said.document();
 }
 
