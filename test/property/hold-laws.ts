@@ -150,7 +150,10 @@ export const holdTakesNobodysOwn = (core: Core) =>
         if (actor === undefined || isOpenToAny(facts, actor, program, brand.policy)) continue;
         const measured = { ...program, drawOrder: 'ownThenShared' as const };
         const drew = facts.promises.filter((row) => row.kind === 'allocate' && row.program === program.id);
-        const left = ownLeft(after, itemOf(after, hold.sku), measured) + sumOf(drew.map((row) => row.consumed));
+        // Under a limit, what its lines drew of the shared pool leaves it less to draw of its own.
+        const isLimited = brand.policy.pools.some((rule) => rule.program === program.id && rule.limit !== undefined);
+        const taken = sumOf(drew.map((row) => (isLimited ? row.delta : row.consumed)));
+        const left = ownLeft(after, itemOf(after, hold.sku), measured) + taken;
         expect(left, `own units of ${program.id}`).toBeGreaterThanOrEqual(
           ownLeft(before, itemOf(before, hold.sku), measured),
         );

@@ -123,11 +123,13 @@ export const protectionHolds = (core: Core, world: World = PLAIN) =>
         : programs.filter((other) => other.id !== by && !isOpenToAny(step.facts, actor, other, brand.policy))) {
         for (const item of state.items) {
           const after = step.state.items.find(({ sku }) => sku === item.sku);
+          // Under a limit, what its lines drew of the shared pool leaves it less to draw of its own.
+          const isLimited = brand.policy.pools.some((rule) => rule.program === program.id && rule.limit !== undefined);
           const drawn = sumOf(
             step.facts.promises
               .filter((row) => row.sku === item.sku && row.kind === 'allocate')
               .filter(isPromiseOf(program.id))
-              .map((row) => row.consumed),
+              .map((row) => (isLimited ? row.delta : row.consumed)),
           );
           expect(
             (after === undefined ? 0 : ownLeft(step.state, after, program)) + drawn,
