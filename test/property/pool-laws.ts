@@ -39,9 +39,6 @@ export function ownLeft(state: State, item: ItemState, program: Program): number
   return promisableTo(program, pools, free).own;
 }
 
-const isPromiseOf = (program: string) => (row: Facts['promises'][number]) =>
-  row.program === program && row.pool !== 'shared';
-
 /** Whose command it is: its order's program, or its hold's. */
 function programBehind({ body }: Command, after: State): string | undefined {
   if (body.kind === 'hold') return body.program;
@@ -127,8 +124,7 @@ export const protectionHolds = (core: Core, world: World = PLAIN) =>
           const isLimited = brand.policy.pools.some((rule) => rule.program === program.id && rule.limit !== undefined);
           const drawn = sumOf(
             step.facts.promises
-              .filter((row) => row.sku === item.sku && row.kind === 'allocate')
-              .filter(isPromiseOf(program.id))
+              .filter((row) => row.sku === item.sku && row.kind === 'allocate' && row.program === program.id)
               .map((row) => (isLimited ? row.delta : row.consumed)),
           );
           expect(
