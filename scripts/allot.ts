@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import { runCommandLine } from './command-line.ts';
 import { EXIT, type Io } from './io.ts';
-import { withSystemLogin } from './login.ts';
+import { systemLogin } from './login.ts';
 
 const { stdin, stdout, stderr } = process;
 
@@ -53,7 +53,8 @@ const io: Io = {
   note: (text) => void stderr.write(text),
   ask: stdin.isTTY && stderr.isTTY ? ask : null,
   readSecret,
-  env: withSystemLogin(process.env),
+  login: systemLogin(),
+  env: process.env,
   cwd: process.cwd(),
   isTerminal: stdout.isTTY,
   width: stdout.columns ?? 80,

@@ -12,7 +12,8 @@ export type Io = {
   readonly ask: ((question: string) => Promise<boolean>) | null;
   /** A password: typed without an echo on a terminal, else the first line of standard input. Never an argument: those are seen by all. */
   readonly readSecret: (question: string) => Promise<string>;
-  /** USER is whom the system runs the command for, never what a shell says (login.ts). */
+  /** Whom the system runs the command for, never what a shell says (login.ts); null where it knows no name. */
+  readonly login: string | null;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly isTerminal: boolean;

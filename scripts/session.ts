@@ -83,8 +83,7 @@ const runWith =
     await work(openRun(io, options));
   };
 
-const loginOf = ({ env: { USER: name } }: Io): string =>
-  name === undefined || name === '' ? UNNAMED : `operator:${name}`;
+const loginOf = ({ login }: Io): string => (login === null || login === '' ? UNNAMED : `operator:${login}`);
 
 function openRun(io: Io, options: GlobalOptions): Run {
   const out = openOutput(io, { json: options.json === true, color: options.color !== false });

@@ -24,6 +24,7 @@ const silent: Io = {
   note: () => undefined,
   ask: null,
   readSecret: async () => '',
+  login: null,
   env: {},
   cwd: '/',
   isTerminal: false,

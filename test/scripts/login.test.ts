@@ -1,26 +1,17 @@
 /** Who acts is whom the system runs the command for, whatever USER and LOGNAME say. */
 import { sql } from 'drizzle-orm';
 import { expect, test } from 'vitest';
-import { withSystemLogin } from '#scripts/login.ts';
+import { systemLogin } from '#scripts/login.ts';
 import { seedBrand } from '#test/support/brand.ts';
-import { runAllot } from '#test/support/command-line.ts';
 import { runCommand } from '#test/support/daemon.ts';
 import { createTestDatabase } from '#test/support/database.ts';
 
 test('the name is the one of the system, and none where the system knows none', () => {
-  const said = { USER: 'bob', LOGNAME: 'bob', HOME: '/somewhere' };
-  expect(withSystemLogin(said, () => 'kim')).toEqual({ USER: 'kim', HOME: '/somewhere' });
+  expect(systemLogin(() => 'kim')).toBe('kim');
   const nameless = () => {
     throw new Error('ENOENT: no such user');
   };
-  expect(withSystemLogin(said, nameless)).toEqual({ HOME: '/somewhere' });
-});
-
-test('LOGNAME alone names nobody', async () => {
-  await using store = await createTestDatabase();
-  await seedBrand(store.db, { skus: ['MUG'] });
-  await runAllot(['receive', 'MUG', '1', '--location', 'main'], { env: { DATABASE_URL: store.url, LOGNAME: 'bob' } });
-  expect(await actors(store)).toEqual(['operator:unknown']);
+  expect(systemLogin(nameless)).toBeNull();
 });
 
 test('a process that is told to be bob acts as whom the system knows', async () => {
@@ -30,7 +21,7 @@ test('a process that is told to be bob acts as whom the system knows', async () 
   expect(await runCommand(['receive', 'MUG', '1', '--location', 'main'], env, process.cwd())).toMatchObject({
     code: 0,
   });
-  expect(await actors(store)).toEqual([`operator:${withSystemLogin({}).USER ?? 'unknown'}`]);
+  expect(await actors(store)).toEqual([`operator:${systemLogin() ?? 'unknown'}`]);
 });
 
 const actors = async ({ db }: Awaited<ReturnType<typeof createTestDatabase>>): Promise<string[]> =>

@@ -11,6 +11,7 @@ export type Said = {
   readonly document: () => Readonly<Record<string, unknown>>;
 };
 
+/** A test says by USER who acts. */
 export type Around = Partial<Pick<Io, 'env' | 'cwd' | 'isTerminal' | 'width' | 'ask' | 'signal' | 'readSecret'>>;
 
 export async function runAllot(args: readonly string[], around: Around = {}): Promise<Said> {
@@ -25,6 +26,7 @@ export async function runAllot(args: readonly string[], around: Around = {}): Pr
     },
     ask: null,
     readSecret: async () => '',
+    login: around.env?.USER ?? null,
     env: {},
     cwd: process.cwd(),
     isTerminal: false,
