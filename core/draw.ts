@@ -93,7 +93,7 @@ function openInTurn(
   return spared === null ? open : [...spared, ...open.map((units, at) => units - (spared[at] ?? 0))];
 }
 
-/** What a program may be promised now; `placed`: the part of `own` that its pools of one place give, where it has any. */
+/** What a program may be promised now; `placed`: the part of `own` that its pools of one place give. */
 export type Promised = { readonly own: number; readonly shared: number; readonly placed?: number };
 
 /** Units that stand open to a program beyond its own pools: what is shared, and protections that its priority goes before. */

@@ -46,6 +46,9 @@ function hasLow(shares: readonly PoolShare[], percent: number): boolean {
   return false;
 }
 
+/** When, and what is free then. */
+type Standing = { readonly free: { get(location: LocationId): number | undefined }; readonly now: Instant };
+
 /** More than comes to a place at once. */
 const COMING_MAX = 1 << 24;
 
@@ -91,9 +94,6 @@ const lowPlacesOf = (sku: Sku, { placed }: Pools, percent: number, at: Standing)
       const isByReceipt = rule.refill === 'receipt' && consumed > 0;
       return { ...low, missing: coming, ...(isByReceipt ? { liftedBy: 'receipt' as const } : {}) };
     });
-
-/** When, and what is free then. */
-export type Standing = { readonly free: { get(location: LocationId): number | undefined }; readonly now: Instant };
 
 /** The pools of an item that are low now, by program id; then those of one place, by program id and place. */
 export function lowPoolsOf(

@@ -130,16 +130,33 @@ function openLinesOf(books: Books, item: ItemBook): OpenLines {
 
 const NEAREST = ['order', 'channel', 'program'] as const;
 
-function claimOf(books: Books, head: ShortLine, { sku, segments, others }: ReconfirmCommand): Claim {
-  const names = { order: head.id, channel: head.channel, program: head.program };
-  const fitting = NEAREST.flatMap((match) => segments.filter((one) => one.match === match && one.id === names[match]));
-  const chosen = fitting.find(({ strategy }) => strategy !== undefined);
-  const priced = fitting.find(({ margin, chargeback }) => margin !== undefined || chargeback !== undefined);
+type Segmented = Pick<ShortLine, 'id' | 'channel' | 'program'>;
+
+/** Segments that a line is of: its order's, then its channel's, then its program's. */
+function segmentsOf(segments: readonly ReconfirmSegment[], { id, channel, program }: Segmented): ReconfirmSegment[] {
+  const names = { order: id, channel, program };
+  return NEAREST.flatMap((match) => segments.filter((one) => one.match === match && one.id === names[match]));
+}
+
+/** What a run may do to a line, and the segment that says so (`order ID`, `channel ID`, `program ID`, `others`): the nearest that names a strategy. */
+export function strategyFor(
+  { segments, others }: Pick<ReconfirmCommand, 'segments' | 'others'>,
+  line: Segmented,
+): { readonly strategy: Strategy; readonly segment: string } {
+  const chosen = segmentsOf(segments, line).find(({ strategy }) => strategy !== undefined);
+  if (chosen?.strategy === undefined) return { strategy: others, segment: 'others' };
+  return { strategy: chosen.strategy, segment: `${chosen.match} ${chosen.id}` };
+}
+
+function claimOf(books: Books, head: ShortLine, body: ReconfirmCommand): Claim {
+  const { sku } = body;
+  const priced = segmentsOf(body.segments, head).find(
+    ({ margin, chargeback }) => margin !== undefined || chargeback !== undefined,
+  );
   return {
     key: lineKey(head.id, head.line.lineRef),
     head,
-    strategy: chosen?.strategy ?? others,
-    segment: chosen === undefined ? 'others' : `${chosen.match} ${chosen.id}`,
+    ...strategyFor(body, head),
     valuePerUnit: (priced?.margin ?? 0) + (priced?.chargeback ?? 0),
     rule: ruleOf(books, head),
     perSet: perSetOf(head.line, sku),

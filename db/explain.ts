@@ -22,10 +22,11 @@ import type {
 } from '#core/model.ts';
 import type { OrderState } from '#core/order-state.ts';
 import { type Explanation, explain, type PublishInputs } from '#core/publish.ts';
+import { strategyFor } from '#core/reconfirm-claims.ts';
 import type { Queries } from './client.ts';
 import { type HoldShare, holdsAt, sayHolds } from './holds.ts';
 import { list } from './list.ts';
-import { RECONFIRM_RULES, type ReconfirmCause, type ReconfirmRules, reconfirmCauseOf } from './reconfirm-cause.ts';
+import { RECONFIRM_RULES, type ReconfirmCause, type ReconfirmRules } from './reconfirm-cause.ts';
 
 export type ListingExplanation = {
   readonly sku: Sku;
@@ -356,7 +357,7 @@ export async function explainOrder(db: Queries, id: OrderId): Promise<OrderExpla
   ]);
   const told = history.map(({ rules, ...step }) => ({
     ...step,
-    reconfirm: rules === null ? null : reconfirmCauseOf(rules, order),
+    reconfirm: rules === null ? null : strategyFor(rules, order),
   }));
   return { ...order, lines, history: told };
 }

@@ -6,8 +6,9 @@
  */
 import { sql } from 'drizzle-orm';
 import type { ChannelId, Instant, OrderId, ProgramId, Sku } from '#core/model.ts';
+import { strategyFor } from '#core/reconfirm-claims.ts';
 import type { Queries } from './client.ts';
-import { RECONFIRM_RULES, type ReconfirmCause, type ReconfirmRules, reconfirmCauseOf } from './reconfirm-cause.ts';
+import { RECONFIRM_RULES, type ReconfirmCause, type ReconfirmRules } from './reconfirm-cause.ts';
 
 export type TimelineEntry = {
   readonly at: Instant;
@@ -60,7 +61,7 @@ async function readPromises(db: Queries, sku: Sku): Promise<Entry[]> {
   return rows.map(({ rules, channel, orderProgram: program, ...entry }) => {
     const { orderId: id } = entry;
     const isToldOf = rules !== null && id !== null && channel !== null && program !== null;
-    return { ...entry, reconfirm: isToldOf ? reconfirmCauseOf(rules, { id, channel, program }) : null };
+    return { ...entry, reconfirm: isToldOf ? strategyFor(rules, { id, channel, program }) : null };
   });
 }
 
