@@ -192,8 +192,7 @@ const entries = {
     impact: 'These orders cannot be shipped whole: late, cancelled or split, with what the platform charges for it.',
     check: '`allot explain SKU`; `allot alerts show ID` names the orders, with links where the platform has pages.',
     mend: '`allot reconfirm SKU --simulate` shows who gets what there is; without --simulate it does it. Or bring units: a count, a receipt, a reallocation.',
-    proof:
-      'The sweep finds every order line of the item covered, or waiting for units that are there, and no place short.',
+    proof: 'The sweep finds every order line of the item covered, and no place short.',
   },
   'phantom-stock-out': {
     severity: 'error',
